@@ -153,13 +153,31 @@ pub enum RentError {
     Unknown(CallError),
 }
 
+/// Why a node was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegisterError {
+    /// None of its models is one of governance's: to ask again changes nothing.
+    #[error("{0}")]
+    NoGovernedModel(CallError),
+    #[error("{0}")]
+    Failed(CallError),
+}
+
+impl From<RegisterError> for CallError {
+    fn from(error: RegisterError) -> CallError {
+        match error {
+            RegisterError::NoGovernedModel(error) | RegisterError::Failed(error) => error,
+        }
+    }
+}
+
 /// The operator's Network Node (admin API).
 #[async_trait]
 pub trait NetworkNode: Send + Sync {
     /// Every registered node, complete.
     async fn nodes(&self) -> Result<Vec<RegisteredNode>, CallError>;
-    /// Registers or updates; idempotent.
-    async fn register(&self, node: &NodeConfig) -> Result<(), CallError>;
+    /// Registers or updates; idempotent. Only the list says what came of it.
+    async fn register(&self, node: &NodeConfig) -> Result<(), RegisterError>;
     /// Removes. `false` when there was no such node.
     async fn unregister(&self, id: &NodeId) -> Result<bool, CallError>;
     /// Enables for later epochs.
@@ -221,9 +239,10 @@ pub trait RemoteSession: Send + Sync {
         path: &str,
         from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
-    /// Opens the tunnel: local HTTP ends for the container's ports, and the callback's reverse forward.
-    /// The ends outlive the session, until [`Remote::close_tunnel`]; the next session reuses them.
+    /// Opens the tunnel: local HTTP ends for the container's ports. The ends outlive the session, until [`Remote::close_tunnel`]; the next session reuses them.
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError>;
+    /// Opens the callback's reverse forward, for as long as the session lives.
+    async fn forward_callback(&self, forward: &CallbackForward) -> Result<(), LinkError>;
     /// Traffic through the rental's tunnel until now.
     fn traffic(&self) -> TunnelTraffic;
     /// Fails as soon as the link is known to be dead.
@@ -290,8 +309,6 @@ pub struct TunnelSpec {
     pub api_port: u16,
     /// Port of inference in the container.
     pub inference_port: u16,
-    /// The callback's reverse forward: the rental listens on its loopback, we connect to the target.
-    pub callback: Option<CallbackForward>,
 }
 
 impl TunnelSpec {
@@ -313,7 +330,7 @@ impl TunnelSpec {
     }
 }
 
-/// A remote forward for the `PoC` callback.
+/// A remote forward for the `PoC` callback: the rental listens on its loopback, we connect to the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackForward {
     pub remote_port: u16,

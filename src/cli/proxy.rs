@@ -116,7 +116,10 @@ impl Registration {
                 ))
             }
             Missing => {
-                network_node.register(&self.node).await.map_err(unknown)?;
+                network_node
+                    .register(&self.node)
+                    .await
+                    .map_err(|error| unknown(error.into()))?;
                 Ok(format!("{id} was registered with the Network Node"))
             }
             Wrong(fields) if self.repairs >= MAX_REPAIRS => Err(format!(
@@ -125,7 +128,10 @@ impl Registration {
             )),
             Wrong(fields) | Altered(fields) => {
                 self.repairs += 1;
-                network_node.register(&self.node).await.map_err(unknown)?;
+                network_node
+                    .register(&self.node)
+                    .await
+                    .map_err(|error| unknown(error.into()))?;
                 Ok(format!(
                     "{id} was registered again: {} differed from the configuration",
                     fields.join(", ")
@@ -145,6 +151,7 @@ mod tests {
     use crate::config::samples::config;
     use crate::domain::samples::listed;
     use crate::domain::{CallbackAddress, NodeId, RegisteredNode, SetupReport};
+    use crate::ports::RegisterError;
 
     /// A Network Node with one entry, which it may write in its own way.
     struct OneEntry {
@@ -169,7 +176,7 @@ mod tests {
             Ok(vec![self.node.lock().unwrap().clone()])
         }
 
-        async fn register(&self, node: &NodeConfig) -> Result<(), CallError> {
+        async fn register(&self, node: &NodeConfig) -> Result<(), RegisterError> {
             self.node.lock().unwrap().config = NodeConfig {
                 max_concurrent: node.max_concurrent.min(self.most_concurrent),
                 ..node.clone()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 /// `api.poc_callback_url` of the Network Node's configuration: `http://api:9100`.
@@ -34,6 +35,18 @@ pub enum InvalidCallback {
     NotHttp(String),
     #[error("api.poc_callback_url names nobody that could be called: {0:?}")]
     NoSuchHost(String),
+}
+
+/// Whether a rental was seen to reach the callback, by a request from it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackProof {
+    #[default]
+    NotTried,
+    /// The Network Node's callback server answered.
+    Proven,
+    /// Cause and remedy.
+    Failed(String),
 }
 
 impl CallbackAddress {

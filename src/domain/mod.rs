@@ -30,7 +30,7 @@ pub use boots::{
     StageTimes, TimeLeft,
 };
 pub use call::{CallError, CallErrorKind};
-pub use callback::{CallbackAddress, CallbackHost, InvalidCallback};
+pub use callback::{CallbackAddress, CallbackHost, CallbackProof, InvalidCallback};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, Challenge, ChallengeRule, ConfirmationEvent,
     ConfirmationParams, ConfirmationPhase, ConfirmationStages, EpochParams, EpochStages, EpochView,

@@ -50,13 +50,21 @@ impl Sprint {
                 }
             }
             Event::RentalVanished(instance) => self.on_rental_vanished(now, instance),
-            Event::NodesListed { node, proxy_listed } => self.on_nodes(now, node, proxy_listed),
+            Event::NodesListed {
+                node,
+                proxy_listed,
+                others,
+            } => {
+                self.volatile.other_nodes = Some(others);
+                self.on_nodes(now, node, proxy_listed);
+            }
             Event::RegisterNotRecorded => {
                 self.set_note("the journal cannot be written: the node is registered when it can");
             }
             Event::ModelStartFailed(error) | Event::RegisterFailed(error) => {
                 self.set_note(error.to_string());
             }
+            Event::RegisterRefused(error) => self.on_register_refused(&error),
             Event::WeightRead {
                 for_our_epoch: true,
                 weight,
@@ -80,7 +88,7 @@ impl Sprint {
             node.asked = None;
         }
         if let Some(release) = &mut self.release {
-            release.unregister_asked = None;
+            release.forget_removal();
             release.destroy_asked = None;
             release.proxy_asked = None;
         }

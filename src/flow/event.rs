@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BootFault, CallError, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
+    BootFault, CallError, CallbackProof, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
     ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight, UpgradePlan,
     Usd, UsdPerHour, Weight,
 };
@@ -75,10 +75,14 @@ pub enum Event {
         node: Option<NodeReading>,
         /// The inference proxy is listed, or none is configured.
         proxy_listed: bool,
+        /// Enabled nodes that are neither ours nor the inference proxy.
+        others: usize,
     },
     /// The register call was not made: its intent could not be recorded.
     RegisterNotRecorded,
     RegisterFailed(CallError),
+    /// The Network Node will not take the node, however often it is asked.
+    RegisterRefused(CallError),
     WeightRead {
         /// The list is for this sprint's epoch, as far as can be seen.
         for_our_epoch: bool,
@@ -159,6 +163,9 @@ pub struct BootReading {
     pub pace: BootProgress,
     /// Why it will not succeed.
     pub fault: Option<BootFault>,
+    /// Whether its proofs would arrive.
+    #[serde(default)]
+    pub callback: CallbackProof,
     /// What keeps the model from being served now, although that may heal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setback: Option<BootFault>,

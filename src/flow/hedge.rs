@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::release::ASK_AGAIN;
 use super::transitions::START_MODEL_EVERY;
 use super::{BootProgress, BootReading, Candidate, Effect, Rental, RentalRole, Sprint, is_due};
-use crate::domain::{CallError, GateKind, Hedging, InstanceId, Offer, Race, Step, Time, Usd};
+use crate::domain::{
+    CallError, CallbackProof, GateKind, Hedging, InstanceId, Offer, Race, Step, Time, Usd,
+};
 
 /// The second rental of a sprint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -281,6 +283,7 @@ impl Sprint {
         self.volatile.boot = BootReading {
             api_up: false,
             ready: false,
+            callback: CallbackProof::default(),
             ..std::mem::take(&mut self.volatile.hedge_boot)
         };
         if self.step == Step::Warming {

@@ -3,10 +3,14 @@
 use super::registering::GOOD_WITHIN;
 use super::{CHAIN_FRESH, Sprint, TYPICAL_BLOCK_MILLIS};
 use crate::chain::epoch;
-use crate::domain::{Aim, Blocks, Duration, EpochParams, EpochStages, Height, ReleasePolicy, Time};
+use crate::domain::{
+    Aim, Blocks, ChainPhase, Duration, EpochParams, EpochStages, Height, ReleasePolicy, Time,
+};
 
 /// A held rental is released this long before the next `PoC`.
 const BEFORE_NEXT_POC: Blocks = Blocks(20);
+/// A removal can hold up the Network Node for longer; it must not come to the start of a `PoC`.
+const NO_REMOVAL_BEFORE_POC: Duration = Duration::minutes(5);
 /// A confirmation `PoC` that was triggered at the last moment is known by then.
 const TRIGGER_IS_KNOWN: Blocks = Blocks(5);
 
@@ -66,6 +70,35 @@ impl Sprint {
     pub(super) fn is_chain_known(&self, now: Time) -> bool {
         let tip = self.volatile.chain;
         tip.is_some_and(|tip| now - tip.at <= CHAIN_FRESH)
+    }
+
+    /// Up to v0.2.15 a removal waits for the node's running call in the loop through which a Network Node
+    /// does everything: near a `PoC` it can cost all other nodes of the host theirs. Which release it is
+    /// cannot be known for sure, and what is unknown may be near.
+    pub fn removal_waits(&self, now: Time) -> bool {
+        self.volatile.other_nodes.is_none_or(|others| others > 0)
+            && (!self.is_chain_known(now) || self.is_poc_near())
+    }
+
+    fn is_poc_near(&self) -> bool {
+        let Some(tip) = self.volatile.chain else {
+            return true;
+        };
+        if tip.phase != ChainPhase::Inference {
+            return true;
+        }
+        let Some(stages) = self.stages() else {
+            return true;
+        };
+        let epoch = self.epoch(stages);
+        let near = epoch.blocks_in(NO_REMOVAL_BEFORE_POC);
+        let length = stages.poc_start.until(stages.poc_validation_end);
+        let mut starts = [stages.poc_start, stages.next_poc_start].into_iter();
+        let starts = starts.any(|start| start - near <= tip.height && tip.height < start + length);
+        let mut confirmations = self.confirmations.iter();
+        starts
+            || confirmations
+                .any(|event| event.trigger <= tip.height && tip.height < event.validation_end)
     }
 
     pub(super) fn height(&self) -> Option<Height> {

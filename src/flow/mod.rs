@@ -130,6 +130,9 @@ struct Volatile {
     /// The boot of the rental in [`Hedge::Racing`].
     #[serde(skip)]
     hedge_boot: BootReading,
+    /// Nodes of the same host that a removal of ours could hold up; unknown before the first list.
+    #[serde(skip)]
+    other_nodes: Option<usize>,
     /// Since when the model has not answered while it is to serve.
     #[serde(skip)]
     silent_since: Option<Time>,
@@ -197,9 +200,6 @@ struct NodeState {
     asked: Option<Time>,
     #[serde(rename = "seen")]
     listed: Option<NodeReading>,
-    /// How often it was registered again because the Network Node had altered it.
-    #[serde(default)]
-    repairs: u32,
 }
 
 /// What the engine polls.

@@ -1,12 +1,13 @@
 //! Registering: until the Network Node lists our node as requested, enabled and with a good status.
-//! What it drops, alters or loses is registered again.
+//! What it drops or loses is registered again. What it alters stays: an update of a node with other
+//! arguments makes newer releases load its model again.
 
 use super::{Effect, NodeReading, NodeState, Rental, Sprint, is_due};
-use crate::domain::{Duration, GateKind, Likeness, Mode, NodeStatus, Outcome, Step, Time};
+use crate::domain::{
+    CallError, CallbackProof, Duration, GateKind, Likeness, Mode, NodeStatus, Outcome, Step, Time,
+};
 
 const REGISTER_EVERY: Duration = Duration::seconds(30);
-/// After so many repairs, what the Network Node alters is accepted.
-const REPAIRS: u32 = 2;
 /// Without a `PoC`, a registration that is not good by then never will be.
 pub(super) const GOOD_WITHIN: Duration = Duration::minutes(10);
 
@@ -35,17 +36,47 @@ impl Sprint {
             return;
         }
         self.gate = None;
-        // The Network Node stops and reloads a node that does not answer: the model is there first.
-        if listed.is_none() && !self.volatile.boot.ready {
-            return;
-        }
+        let listed_none = listed.is_none();
         if self.registering_timed_out(now)
             || listed.is_some_and(|node| self.finish_registration(now, &node))
         {
             return;
         }
-        self.register(now, effects);
         self.wake_at(now + REGISTER_EVERY);
+        if listed_none && self.must_not_register_yet() {
+            return;
+        }
+        self.register(now, effects);
+    }
+
+    /// A node that still loads would be stopped by the Network Node's first poll, and one whose proofs
+    /// do not arrive earns nothing. Says why.
+    fn must_not_register_yet(&mut self) -> bool {
+        let boot = &self.volatile.boot;
+        let why = match (&boot.callback, boot.ready) {
+            (_, false) => {
+                "the model does not answer: the node is registered when it does".to_owned()
+            }
+            (CallbackProof::Proven, true) => return false,
+            (CallbackProof::NotTried, true) => {
+                "the node is registered once the rental has reached the PoC callback".to_owned()
+            }
+            (CallbackProof::Failed(why), true) => {
+                format!("the node is not registered, because its proofs would not arrive: {why}")
+            }
+        };
+        self.set_note(why);
+        true
+    }
+
+    pub(super) fn on_register_refused(&mut self, error: &CallError) {
+        if self.step != Step::Registering {
+            return self.set_note(error.to_string());
+        }
+        let text = format!(
+            "{error}. The Network Node takes no node without a model of governance: set mlnode.model to one of `pocpit check`"
+        );
+        self.fail("registration_refused", text);
     }
 
     /// Moves on with a node that is listed, if it can. True when it did, or failed.
@@ -66,12 +97,8 @@ impl Sprint {
             self.fail("node_failed", text);
             return true;
         }
-        let repaired = match (&self.node, &listed.likeness) {
-            (Some(node), Likeness::Altered(_)) => node.repairs >= REPAIRS,
-            _ => true,
-        };
         let good = matches!(listed.status, NodeStatus::Inference | NodeStatus::Poc);
-        let registered = good && listed.enabled && repaired;
+        let registered = good && listed.enabled;
         if !started && !registered {
             return false;
         }
@@ -101,7 +128,9 @@ impl Sprint {
             return false;
         }
         let status = match self.listed_node() {
-            None => "it does not list the node".to_owned(),
+            None => self
+                .note()
+                .unwrap_or_else(|| "it does not list the node".to_owned()),
             Some(node) if node.failure.is_empty() => format!("its status is {}", node.status),
             Some(node) => format!("its status is {}: {}", node.status, node.failure),
         };
@@ -122,13 +151,9 @@ impl Sprint {
         }
         let listed = node.listed.as_ref();
         let usable = listed.filter(|listed| listed.likeness.is_usable());
-        let effect = match usable.map(|listed| (&listed.likeness, listed.enabled)) {
-            Some((Likeness::Altered(_), _)) if node.repairs < REPAIRS => {
-                node.repairs += 1;
-                node.register(rental)
-            }
-            Some((_, false)) => Effect::Enable(node.id.clone()),
-            Some((_, true)) => return,
+        let effect = match usable.map(|listed| listed.enabled) {
+            Some(false) => Effect::Enable(node.id.clone()),
+            Some(true) => return,
             None => node.register(rental),
         };
         node.asked = Some(now);

@@ -14,6 +14,9 @@ pub(super) const ASK_AGAIN: Duration = Duration::seconds(15);
 /// registration, and reconciling removes it later.
 const GIVE_UP_ON_NODE: Duration = Duration::minutes(10);
 
+/// From five minutes before a `PoC` to the end of its validation takes half of that.
+const LONGEST_WAIT: Duration = Duration::minutes(45);
+
 /// What comes after the release.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Next {
@@ -29,7 +32,16 @@ pub(super) struct Release {
     pub next: Next,
     /// Set once the gate is passed.
     acting_since: Option<Time>,
-    pub unregister_asked: Option<Time>,
+    unregister_asked: Option<Time>,
+    /// The first call of a removal.
+    #[serde(default)]
+    unregister_first_asked: Option<Time>,
+    /// The node was told to take part in no later `PoC`.
+    #[serde(default)]
+    disabled: bool,
+    /// When a complete list held our node last.
+    #[serde(default)]
+    still_listed: Option<Time>,
     pub destroy_asked: Option<Time>,
     pub proxy_asked: Option<Time>,
     proxy_first_asked: Option<Time>,
@@ -52,7 +64,29 @@ impl Release {
         // A list that was in flight at the unregister call proves nothing.
         let after_the_call = self.unregister_asked.is_some_and(|asked| now > asked);
         self.unregistered = after_the_call && !node_listed;
+        if node_listed {
+            self.still_listed = Some(now);
+        }
         self.proxy_listed = proxy_listed;
+    }
+}
+
+impl Release {
+    /// Nothing is in flight any more.
+    pub(super) fn forget_removal(&mut self) {
+        self.unregister_asked = None;
+        self.still_listed = None;
+    }
+
+    /// A removal can take a quarter of an hour, in which the Network Node answers nobody: a second one
+    /// would only queue behind it. A list that still holds the node later says that none is pending.
+    fn may_ask_removal(&self, now: Time) -> bool {
+        let Some(asked) = self.unregister_asked else {
+            return true;
+        };
+        self.still_listed
+            .is_some_and(|listed| listed >= asked + ASK_AGAIN)
+            && now >= asked + ASK_AGAIN
     }
 }
 
@@ -109,7 +143,7 @@ impl Sprint {
         self.gate = None;
         let since = *release.acting_since.get_or_insert(now);
         let node_gone = self.unregister_node(now, since, release, effects);
-        let node_first = !node_gone && now - since < UNREGISTER_FIRST;
+        let node_first = !node_gone && !self.removal_waits(now) && now - since < UNREGISTER_FIRST;
         let rentals_gone = self.rental.is_none() && self.no_hedge_left();
         if let (Some(rental), false) = (&self.rental, node_first)
             && is_due(release.destroy_asked, ASK_AGAIN, now)
@@ -166,7 +200,12 @@ impl Sprint {
             self.node = None;
             return true;
         }
-        if now - since >= GIVE_UP_ON_NODE {
+        let first_asked = release.unregister_first_asked;
+        let is_overdue = match first_asked {
+            Some(first) => now - first >= GIVE_UP_ON_NODE,
+            None => now - since >= LONGEST_WAIT,
+        };
+        if is_overdue {
             let text = format!(
                 "the Network Node did not confirm the removal of {}; it stays in the journal and is removed later",
                 node.id
@@ -174,15 +213,25 @@ impl Sprint {
             self.set_note(text);
             return true;
         }
-        if is_due(release.unregister_asked, ASK_AGAIN, now) {
-            // Once, before the first try: a removal waits for the node's jobs and can take long, and
-            // a node that is still there at the next PoC must not be counted on.
-            let enabled = node.listed.as_ref().is_some_and(|listed| listed.enabled);
-            if release.unregister_asked.is_none() && enabled {
-                effects.push(Effect::Disable(node.id.clone()));
-            }
+        // Once, before the first try: a removal waits for the node's jobs and can take long, and a node
+        // that is still there at the next PoC must not be counted on.
+        let enabled = node.listed.as_ref().is_some_and(|listed| listed.enabled);
+        let id = node.id.clone();
+        if !release.disabled && enabled {
+            release.disabled = true;
+            effects.push(Effect::Disable(id.clone()));
+        }
+        if release.unregister_asked.is_none() && self.removal_waits(now) {
+            let text = format!(
+                "{id} stays registered until the PoC is over: to remove it could stop the PoC of the host's other nodes. It is disabled, and its rental is destroyed"
+            );
+            self.set_note(text);
+            return false;
+        }
+        if release.may_ask_removal(now) {
             release.unregister_asked = Some(now);
-            effects.push(Effect::Unregister(node.id.clone()));
+            release.unregister_first_asked.get_or_insert(now);
+            effects.push(Effect::Unregister(id));
         }
         false
     }

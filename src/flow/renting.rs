@@ -129,7 +129,6 @@ impl Sprint {
             id,
             asked: None,
             listed: None,
-            repairs: 0,
         });
         self.rental = Some(rental);
     }

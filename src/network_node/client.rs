@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
-use crate::ports::NetworkNode;
+use crate::ports::{NetworkNode, RegisterError};
 
 const NODES: &str = "/admin/v1/nodes";
 /// The whole configuration, with keys in it.
@@ -83,10 +83,13 @@ impl NetworkNode for NetworkNodeClient {
         })
     }
 
-    async fn register(&self, node: &NodeConfig) -> Result<(), CallError> {
+    async fn register(&self, node: &NodeConfig) -> Result<(), RegisterError> {
         let what = self.what(&format!("register node {}", node.id));
         let request = HttpRequest::post(what, join(&self.base, NODES)).json(wire::body(node));
-        self.send(request).await.map(|_| ())
+        match self.send(request).await {
+            Ok(_) => Ok(()),
+            Err(error) => wire::register_error(error),
+        }
     }
 
     async fn unregister(&self, id: &NodeId) -> Result<bool, CallError> {

@@ -59,6 +59,20 @@ pub fn likeness(wanted: &NodeConfig, actual: &NodeConfig) -> Likeness {
     }
 }
 
+/// An update of a registered node, with the arguments that it is registered with: others make the Network
+/// Node load its model again (v0.2.15-post5 and later).
+#[must_use]
+pub fn with_registered_arguments(wanted: NodeConfig, registered: &NodeConfig) -> NodeConfig {
+    let models = wanted.models.into_iter().map(|(model, arguments)| {
+        let registered = registered.models.get(&model).cloned();
+        (model, registered.unwrap_or(arguments))
+    });
+    NodeConfig {
+        models: models.collect(),
+        ..wanted
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistrationState {
     Good,
@@ -172,6 +186,27 @@ mod tests {
             likeness(&wanted, &elsewhere),
             Likeness::Wrong(vec!["poc_port".into()])
         );
+    }
+
+    #[test]
+    fn update_keeps_registered_arguments() {
+        // Given a node that is registered at another address and with other arguments,
+        let registered = seen("pocpit-1", "10.0.0.5").config;
+        let mut wanted = registered.clone();
+        wanted.poc_port = 9;
+        for arguments in wanted.models.values_mut() {
+            arguments.push("--max-num-seqs".into());
+        }
+        wanted
+            .models
+            .insert("another/model".into(), vec!["--x".into()]);
+        // then the update has the address, and only a model that is not there yet gets its own.
+        let update = with_registered_arguments(wanted.clone(), &registered);
+        assert_eq!(update.poc_port, 9);
+        for (model, arguments) in &registered.models {
+            assert_eq!(&update.models[model], arguments);
+        }
+        assert_eq!(update.models["another/model"], ["--x"]);
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
-    CallbackAddress, EpochIndex, Hardware, NodeConfig, NodeId, NodeStatus, PocStatus,
+    CallError, CallbackAddress, EpochIndex, Hardware, NodeConfig, NodeId, NodeStatus, PocStatus,
     RegisteredNode, Weight,
 };
 use crate::http::json::Fields;
+use crate::ports::RegisterError;
 
 /// Body of `POST /admin/v1/nodes`.
 pub(super) fn body(node: &NodeConfig) -> Value {
@@ -49,6 +50,19 @@ pub(super) fn row(row: Fields<'_>) -> Option<RegisteredNode> {
             Weight(whole(node, "poc_weight"))
         }),
     })
+}
+
+/// What a refused registration means. dapi has one status, 400, and says why in words (gonka v0.2.14
+/// decentralized-api/internal/server/admin/node_handlers.go; v0.2.16 for the second).
+pub(super) fn register_error(error: CallError) -> Result<(), RegisterError> {
+    match error.status {
+        Some(400) if error.detail.contains("no governance-valid models") => {
+            Err(RegisterError::NoGovernedModel(error))
+        }
+        // Two creates raced: the other one was ours as well.
+        Some(400) if error.detail.contains("node already exists") => Ok(()),
+        _ => Err(RegisterError::Failed(error)),
+    }
 }
 
 /// `api.poc_callback_url` of `GET /admin/v1/config`: nothing else of it is read or quoted (gonka v0.2.14
@@ -178,6 +192,35 @@ pub(super) mod tests {
             assert!(
                 why.contains("api.poc_callback_url") && !why.contains("canary"),
                 "{why}"
+            );
+        }
+    }
+
+    #[test]
+    fn refusals_of_a_registration_differ() {
+        let refused = |status, detail: &str| {
+            let error = CallError::new("register", crate::domain::CallErrorKind::Refused, detail);
+            register_error(CallError {
+                status: Some(status),
+                ..error
+            })
+        };
+        let words = "failed to create node: node a has no governance-valid models";
+        let lasting = refused(400, words);
+        assert!(
+            matches!(lasting, Err(RegisterError::NoGovernedModel(_))),
+            "{lasting:?}"
+        );
+        assert_eq!(
+            refused(400, "failed to create node: node already exists: a"),
+            Ok(())
+        );
+        // A proxy that repeats the words is not dapi.
+        for (status, detail) in [(502, words), (400, "validation failed: …"), (500, words)] {
+            let failed = refused(status, detail);
+            assert!(
+                matches!(failed, Err(RegisterError::Failed(_))),
+                "{failed:?}"
             );
         }
     }

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::control::ControlDirectory;
 use super::tunnel::{ActiveLink, Tunnels};
-use super::{failure, log_tail};
+use super::{failure, log_tail, tunnel};
 use crate::domain::InstanceId;
 use crate::ports::{
-    CommandOutput, LinkError, LogPosition, RemoteSession, TailChunk, TunnelEnds, TunnelSpec,
-    TunnelTraffic,
+    CallbackForward, CommandOutput, LinkError, LogPosition, RemoteSession, TailChunk, TunnelEnds,
+    TunnelSpec, TunnelTraffic,
 };
 
 const RUN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -133,6 +133,10 @@ impl RemoteSession for OpenSshSession {
         let link = link.await?;
         self.routes().push(link);
         Ok(tunnel.ends())
+    }
+
+    async fn forward_callback(&self, forward: &CallbackForward) -> Result<(), LinkError> {
+        tunnel::forward_callback(self.session()?, forward).await
     }
 
     fn traffic(&self) -> TunnelTraffic {

@@ -106,14 +106,10 @@ impl Tunnel {
             inference: forward_socket(session, spec.inference_port, directory).await?,
         };
         self.links.send_replace(Some(link.clone()));
-        let active = ActiveLink {
+        Ok(ActiveLink {
             links: self.links.clone(),
             link,
-        };
-        if let Some(callback) = &spec.callback {
-            forward_callback(session, callback).await?;
-        }
-        Ok(active)
+        })
     }
 }
 
@@ -149,7 +145,10 @@ async fn forward_socket(
 }
 
 /// Forwards the rental's callback port to the PoC callback's target.
-async fn forward_callback(session: &Session, callback: &CallbackForward) -> Result<(), LinkError> {
+pub(super) async fn forward_callback(
+    session: &Session,
+    callback: &CallbackForward,
+) -> Result<(), LinkError> {
     let (host, port) = host_and_port(&callback.target).ok_or_else(|| {
         LinkError::Local(format!(
             "{:?} is not a host and port for the PoC callback",

@@ -26,7 +26,7 @@ mod vast;
 
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
-pub use network_node::{AdminReply, WORKER_PRIVATE_KEY};
+pub use network_node::{AdminReply, CallbackReach, WORKER_PRIVATE_KEY};
 pub use scenario::{
     ChainAccess, ChainAge, ChainProxy, ContentTypeRule, EnvironmentRule, Fault, FaultKind,
     HostDefect, MlNodeRelease, ModelStart, NetworkRelease, PocCalls, PocVersion, RandomFaults,

@@ -37,6 +37,8 @@ pub struct Scenario {
     pub public_callback: bool,
     /// `api.poc_callback_url` of the Network Node's configuration: what its `MLNode`s are told.
     pub callback_url: String,
+    /// Whether a rental may add an address to its loopback.
+    pub loopback_addresses: LoopbackRule,
     /// Number of first rent requests that find their offer gone.
     pub offers_gone: u64,
     /// The image pull never ends.
@@ -82,6 +84,15 @@ pub enum PocVersion {
     /// In a separate status.
     #[default]
     Second,
+}
+
+/// Whether a rental may add an address to its loopback. Unknown of real ones; a plain container may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoopbackRule {
+    Allowed,
+    #[default]
+    Refused,
 }
 
 /// Release of the `MLNode` image: how its API starts a model, and for how long it waits.
@@ -385,6 +396,7 @@ impl Default for Scenario {
             network_release: NetworkRelease::default(),
             public_callback: false,
             callback_url: "http://api:9100".into(),
+            loopback_addresses: LoopbackRule::default(),
             offers_gone: 0,
             boot_hangs: false,
             first_boots_stall: 0,

@@ -614,7 +614,6 @@ async fn mlnode_boots_through_the_tunnel() {
         inference_listen: any,
         api_port: 8080,
         inference_port: 5000,
-        callback: None,
     };
     let ends = session.open_tunnel(&spec).await.unwrap();
     let mlnode = MlNodeFactory::new(HttpClient::new()).at(Workload::MlNode, ends);

@@ -9,10 +9,12 @@ use std::time::Duration as RealDuration;
 use async_trait::async_trait;
 use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
 use pocpit::ports::{
-    Clock, CommandOutput, LinkError, LogPosition, Remote, RemoteSession, TailChunk, TunnelEnds,
-    TunnelSpec, TunnelTraffic,
+    CallbackForward, Clock, CommandOutput, LinkError, LogPosition, Remote, RemoteSession,
+    TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
-use pocpit::world::{ApiRequest, ApiResponse, CallAnswer, Outgoing, Scenario, World};
+use pocpit::world::{
+    ApiRequest, ApiResponse, CallAnswer, CallbackReach, Outgoing, Scenario, World,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -272,12 +274,12 @@ impl Stage {
             Outgoing::Batch {
                 instance,
                 number,
+                host,
                 port,
                 path,
                 body,
-                ..
             } => {
-                let arrives = locked(&self.forwards).contains(&(instance, port));
+                let arrives = self.reaches_callback(instance, &host, port);
                 let request = ApiRequest {
                     method: "POST".into(),
                     path,
@@ -292,6 +294,30 @@ impl Stage {
                 };
                 world.batch_sent(instance, number, &outcome);
             }
+        }
+    }
+
+    fn reaches_callback(&self, machine: u64, host: &str, port: u16) -> bool {
+        let reach = self.world().callback_reach(machine, host);
+        match reach {
+            CallbackReach::Itself => locked(&self.forwards).contains(&(machine, port)),
+            CallbackReach::Outside => true,
+            CallbackReach::Nowhere => false,
+        }
+    }
+
+    /// What the script prints that proves the callback.
+    fn prove_callback(&self, machine: u64, words: &[&str]) -> String {
+        let [step, host, port, _url] = words else {
+            panic!("not the callback's words: {words:?}");
+        };
+        let taken = self.world().take_callback_host(machine, step, host);
+        match taken {
+            Err(why) => format!("unmapped {why}"),
+            Ok(()) if self.reaches_callback(machine, host, port.parse().unwrap()) => {
+                "http 200\n{\"api_version\": {}}".into()
+            }
+            Ok(()) => "failed curl: (7) Connection refused".into(),
         }
     }
 
@@ -471,7 +497,15 @@ impl RemoteSession for Session {
         self.stage.moment(|| "before the lease is written".into());
         tokio::time::sleep(RealDuration::from_millis(200)).await;
         self.alive()?;
-        // The one other command that the engine runs: the lease.
+        if let Some((_, words)) = command.rsplit_once("' callback ") {
+            let words: Vec<&str> = words.split(' ').collect();
+            return Ok(CommandOutput {
+                status: Some(0),
+                stdout: self.stage.prove_callback(self.machine, &words).into_bytes(),
+                stderr: Vec::new(),
+            });
+        }
+        // The other command that the engine runs: the lease.
         let lease = command
             .strip_prefix("printf %s ")
             .and_then(|rest| rest.split(' ').next());
@@ -542,11 +576,14 @@ impl RemoteSession for Session {
             locked(&self.stage.tunnels).insert(end, (self.machine, port));
             locked(&self.ends).push(end);
         }
-        if let Some(callback) = &spec.callback {
-            locked(&self.stage.forwards).insert((self.machine, callback.remote_port));
-            locked(&self.ports).push(callback.remote_port);
-        }
         Ok(ends)
+    }
+
+    async fn forward_callback(&self, forward: &CallbackForward) -> Result<(), LinkError> {
+        self.alive()?;
+        locked(&self.stage.forwards).insert((self.machine, forward.remote_port));
+        locked(&self.ports).push(forward.remote_port);
+        Ok(())
     }
 
     fn traffic(&self) -> TunnelTraffic {

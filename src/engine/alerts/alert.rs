@@ -96,6 +96,8 @@ pub enum Condition {
     LinkDown(InstanceId),
     #[serde(alias = "strange_host")]
     HostKeyMismatch(InstanceId),
+    /// The rental does not reach the `PoC` callback.
+    CallbackUnproven(InstanceId),
     /// Not enough for a sprint.
     LowCredit,
     #[serde(alias = "rentals_unread")]
@@ -142,6 +144,7 @@ impl Condition {
             | Condition::BootFault(instance)
             | Condition::WorkloadPartial(instance)
             | Condition::LinkDown(instance)
+            | Condition::CallbackUnproven(instance)
             | Condition::HostKeyMismatch(instance) => Some(*instance),
             _ => None,
         }

@@ -11,12 +11,19 @@ use crate::engine::snapshot::NodeChange;
 use crate::engine::state::Engine;
 use crate::flow::{EffectKey, Event};
 use crate::journal::Record;
+use crate::network_node::with_registered_arguments;
+use crate::ports::RegisterError;
 
 impl Engine {
     pub(crate) fn register(&mut self, node: NodeId, instance: InstanceId) {
         let Some(wanted) = self.wanted_node() else {
             tracing::warn!("registration waits for the tunnel");
             return;
+        };
+        let listed = self.listed_config(&wanted.id).cloned();
+        let wanted = match listed {
+            Some(listed) => with_registered_arguments(wanted, &listed),
+            None => wanted,
         };
         if !self.record_intent(&Record::RegisterIntended { node, instance }) {
             return self.dispatch(self.ports.clock.now(), Event::RegisterNotRecorded);
@@ -25,9 +32,21 @@ impl Engine {
         self.spawn_effect(EffectKey::Registration, async move {
             let registered = ports.network_node.register(&wanted).await;
             drop(change);
-            let event = registered.err().map(Event::RegisterFailed);
+            let event = registered.err().map(|error| match error {
+                RegisterError::NoGovernedModel(error) => Event::RegisterRefused(error),
+                RegisterError::Failed(error) => Event::RegisterFailed(error),
+            });
             relist(&ports, EffectKey::Registration, event).await
         });
+    }
+
+    /// As the Network Node listed it last.
+    fn listed_config(&self, id: &NodeId) -> Option<&NodeConfig> {
+        let (_, nodes) = self.observed.nodes.as_ref()?;
+        let mut nodes = nodes.iter();
+        nodes
+            .find(|node| node.config.id == *id)
+            .map(|node| &node.config)
     }
 
     pub(crate) fn enable(&mut self, node: NodeId) {

@@ -58,6 +58,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         | Condition::BootFault(_)
         | Condition::WorkloadPartial(_)
         | Condition::LinkDown(_)
+        | Condition::CallbackUnproven(_)
         | Condition::HostKeyMismatch(_)
         | Condition::NodeChangeFailed
         | Condition::UnreliableSource(_)

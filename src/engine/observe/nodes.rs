@@ -37,7 +37,17 @@ impl Engine {
         Event::NodesListed {
             node,
             proxy_listed: proxy.is_none_or(|proxy| listed(&proxy.node_id).is_some()),
+            others: nodes.iter().filter(|node| self.is_of_others(node)).count(),
         }
+    }
+
+    /// Whether a removal of ours could cost it its `PoC`.
+    fn is_of_others(&self, node: &RegisteredNode) -> bool {
+        let id = &node.config.id;
+        let proxy = self.config.inference_proxy.as_ref();
+        node.enabled
+            && !id.0.starts_with(&self.config.network_node.node_prefix)
+            && proxy.is_none_or(|proxy| proxy.node_id != *id)
     }
 
     fn record_registrations(&mut self, nodes: &[RegisteredNode]) {

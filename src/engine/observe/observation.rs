@@ -1,7 +1,7 @@
 //! Reports of tasks and pollers to the engine.
 
 use crate::domain::{
-    Account, BlockHeader, CallError, Governance, Instance, InstanceId, MlNodeStatus, Offer,
+    Account, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId, MlNodeStatus, Offer,
     ProxyFigures, RegisteredNode, RunRecord, SourceReport, SshEndpoint,
 };
 use crate::engine::effects::preflight::PreflightRun;
@@ -105,5 +105,6 @@ pub(crate) enum LinkEvent {
     Connected(SshEndpoint),
     Tunnel(TunnelEnds),
     Throughput(TunnelRate),
+    Callback(CallbackProof),
     Lost(LinkError),
 }

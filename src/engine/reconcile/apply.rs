@@ -30,6 +30,8 @@ impl Engine {
                 self.record(&Record::RentVoided { label, reason });
             }
             CleanupAction::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
+            // It would hold up the PoC of the host's other nodes.
+            CleanupAction::Unregister(_) if self.sprint.removal_waits(now) => {}
             CleanupAction::Unregister(node) => {
                 tracing::warn!(
                     "{node} is registered for one of our rentals that is gone: unregistering it"

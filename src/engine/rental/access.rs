@@ -7,7 +7,8 @@ use crate::config::{Config, Exposure};
 use crate::domain::{Workload, WorkloadModel};
 use crate::engine::rental::direct_gateway::{DirectGateway, public_port};
 use crate::mlnode::environment::container_env;
-use crate::ports::{CallbackForward, TunnelSpec};
+use crate::network_node::CallbackWay;
+use crate::ports::TunnelSpec;
 use crate::ssh::quoted;
 
 pub(crate) struct RentalAccess {
@@ -16,6 +17,8 @@ pub(crate) struct RentalAccess {
     pub(crate) tunnel: TunnelSpec,
     /// Only in direct mode.
     pub(crate) gateway: Option<DirectGateway>,
+    /// `None` for what sends no proofs.
+    pub(crate) callback: Option<CallbackWay>,
 }
 
 /// What a rental is ordered with.
@@ -64,12 +67,14 @@ pub(crate) fn rental_access(config: &Config, workload: Workload) -> RentalAccess
             model: config.mlnode.model.clone(),
             tunnel: tunnel_spec(config),
             gateway: DirectGateway::of(config),
+            callback: Some(callback_way(config)),
         },
         Workload::Vllm => RentalAccess {
             workload,
             model: config.mlnode.model.clone(),
             tunnel: vllm_tunnel(config),
             gateway: None,
+            callback: None,
         },
     }
 }
@@ -94,7 +99,17 @@ fn vllm_tunnel(config: &Config) -> TunnelSpec {
         inference_listen: config.vllm.listen,
         api_port: config.vllm.port,
         inference_port: config.vllm.port,
-        callback: None,
+    }
+}
+
+fn callback_way(config: &Config) -> CallbackWay {
+    match &config.network_node.exposure {
+        Exposure::Tunnel {
+            callback_target, ..
+        } => CallbackWay::Tunnel {
+            target: callback_target.clone(),
+        },
+        Exposure::Direct => CallbackWay::Direct,
     }
 }
 
@@ -119,25 +134,18 @@ pub(crate) fn tunnel_spec(config: &Config) -> TunnelSpec {
         Exposure::Tunnel {
             api_listen,
             inference_listen,
-            callback_target,
-            callback_port,
             ..
         } => TunnelSpec {
             api_listen: *api_listen,
             inference_listen: *inference_listen,
             api_port,
             inference_port,
-            callback: Some(CallbackForward {
-                remote_port: *callback_port,
-                target: callback_target.clone(),
-            }),
         },
         Exposure::Direct => TunnelSpec {
             api_listen: free_port(),
             inference_listen: free_port(),
             api_port,
             inference_port,
-            callback: None,
         },
     }
 }

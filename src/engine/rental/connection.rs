@@ -12,11 +12,13 @@ use crate::domain::{
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
 use crate::engine::observe::observation::{LinkEvent, Observation};
+use crate::engine::rental::callback::CallbackKeeper;
 use crate::engine::rental::direct_gateway::DirectGateway;
 use crate::engine::rental::log_store::LogFiles;
 use crate::engine::snapshot::TunnelRate;
 use crate::engine::supervise::catch_panic;
 use crate::mlnode::boot::record;
+use crate::network_node::CallbackWay;
 use crate::ports::{LinkError, LogPosition, RemoteSession, TunnelEnds, TunnelSpec};
 
 /// The onstart script appends the workload's output here.
@@ -48,6 +50,7 @@ pub(crate) struct LinkTask {
     pub(crate) workload: Workload,
     pub(crate) model: WorkloadModel,
     pub(crate) gateway: Option<DirectGateway>,
+    pub(crate) callback: Option<CallbackWay>,
     pub(crate) lease: watch::Receiver<Time>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) stop: CancellationToken,
@@ -186,7 +189,14 @@ impl LinkTask {
         let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
         let checking = self.monitor_link(session);
         let moving = tunnel_moved(self.tunnel.clone());
-        tokio::pin!(polling, reading, leasing, checking, moving);
+        let proving = prove_callback(
+            self.callback
+                .clone()
+                .map(|way| CallbackKeeper::new(self.ports.clone(), session, way)),
+            (self.ports.clone(), self.instance),
+            self.reports.clone(),
+        );
+        tokio::pin!(polling, reading, leasing, checking, moving, proving);
         loop {
             tokio::select! {
                 // In this order: a busy log must not keep the link from being checked or the lease
@@ -195,6 +205,7 @@ impl LinkTask {
                 result = &mut checking => return result,
                 () = &mut polling => return Ok(()),
                 result = &mut reading => return result,
+                () = &mut proving => return Ok(()),
                 // The next session opens it at the new ends.
                 () = &mut moving => return Ok(()),
                 result = &mut leasing => return result,
@@ -301,6 +312,25 @@ fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
     match instance {
         Some(instance) if instance.actual == ActualStatus::Running => instance.ssh.clone(),
         _ => Vec::new(),
+    }
+}
+
+/// Proves again and again that the callback is reached; ends only with the engine.
+async fn prove_callback(
+    keeper: Option<CallbackKeeper<'_>>,
+    (ports, instance): (Arc<Ports>, InstanceId),
+    reports: mpsc::Sender<Observation>,
+) {
+    let Some(mut keeper) = keeper else {
+        return std::future::pending().await;
+    };
+    loop {
+        let (proof, pause) = keeper.prove().await;
+        let observation = Observation::Link(instance, LinkEvent::Callback(proof));
+        if reports.send(observation).await.is_err() {
+            return;
+        }
+        ports.clock.sleep(pause).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! State of the SSH link to a rental.
 
-use crate::domain::{Duration, InstanceId, SshEndpoint, Time};
+use crate::domain::{CallbackProof, Duration, InstanceId, SshEndpoint, Time};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
 use crate::ports::{LinkError, TunnelEnds};
@@ -9,6 +9,7 @@ use crate::ports::{LinkError, TunnelEnds};
 const STABLE_AFTER: Duration = Duration::seconds(30);
 /// Most lost links are back before that.
 const ALERT_AFTER: Duration = Duration::minutes(2);
+const CALLBACK_ALERT_AFTER: Duration = Duration::seconds(40);
 
 #[derive(Default)]
 pub(crate) struct LinkState {
@@ -21,6 +22,9 @@ pub(crate) struct LinkState {
     pub(crate) rate: TunnelRate,
     /// When it was lost after it had been stable; it may have flapped since.
     pub(crate) lost_at: Option<Time>,
+    /// Whether proofs would arrive, and since when they would not.
+    pub(crate) callback: CallbackProof,
+    callback_failed: Option<Time>,
     /// The first wrong host key: when, and the error.
     pub(crate) strange_host: Option<(Time, String)>,
 }
@@ -48,7 +52,39 @@ impl LinkState {
         self.ends = None;
         self.proven = false;
         self.rate = TunnelRate::default();
+        // Whatever it was, it holds no longer.
+        self.callback = CallbackProof::NotTried;
         self.last_error = Some(error.to_string());
+    }
+
+    pub(crate) fn proved(&mut self, now: Time, proof: CallbackProof) {
+        match &proof {
+            CallbackProof::Failed(why) => {
+                if self.callback != proof {
+                    tracing::warn!("the PoC callback is not proven: {why}");
+                }
+                self.callback_failed.get_or_insert(now);
+            }
+            CallbackProof::Proven | CallbackProof::NotTried => self.callback_failed = None,
+        }
+        self.callback = proof;
+    }
+
+    /// A first attempt can meet a Network Node that is busy.
+    fn callback_alert(&self, now: Time, instance: InstanceId) -> Option<Alert> {
+        let CallbackProof::Failed(why) = &self.callback else {
+            return None;
+        };
+        let since = self
+            .callback_failed
+            .filter(|since| now - *since >= CALLBACK_ALERT_AFTER)?;
+        Some(Alert::new(
+            Condition::CallbackUnproven(instance),
+            AlertLevel::Critical,
+            since,
+            format!("the proofs of rental {instance} would not arrive: {why}"),
+            "mend it before the PoC: a node whose proofs do not arrive gets no weight. The rental is asked again every 15 seconds",
+        ))
     }
 
     fn is_stable(&self, now: Time) -> bool {
@@ -58,7 +94,9 @@ impl LinkState {
 
     pub(crate) fn alerts(&self, now: Time, instance: InstanceId) -> impl Iterator<Item = Alert> {
         let host_key = self.host_key_alert(instance);
-        host_key.into_iter().chain(self.outage_alert(now, instance))
+        let outage = self.outage_alert(now, instance);
+        let callback = self.callback_alert(now, instance);
+        host_key.into_iter().chain(outage).chain(callback)
     }
 
     fn outage_alert(&self, now: Time, instance: InstanceId) -> Option<Alert> {

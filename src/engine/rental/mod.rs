@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod boot_history;
+pub(crate) mod callback;
 pub(crate) mod connection;
 pub(crate) mod direct_gateway;
 pub(crate) mod link_state;

@@ -86,6 +86,7 @@ impl RentalMonitor {
                 link.connected(now, endpoint);
             }
             LinkEvent::Tunnel(ends) => link.ends = Some(ends),
+            LinkEvent::Callback(proof) => link.proved(now, proof),
             LinkEvent::Throughput(rate) => {
                 link.rate = rate;
                 return false;
@@ -169,6 +170,7 @@ impl RentalMonitor {
             },
             fault: boot.fault().cloned(),
             setback: boot.setback(now),
+            callback: self.link.callback.clone(),
         }
     }
 

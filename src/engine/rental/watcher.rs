@@ -62,6 +62,7 @@ impl Watcher {
             workload: access.workload,
             model: access.model,
             gateway: access.gateway,
+            callback: access.callback,
             lease: lease_updates,
             reports: reports.clone(),
             stop: stop.clone(),

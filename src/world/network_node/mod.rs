@@ -8,6 +8,7 @@ mod config;
 mod dapi;
 mod errands;
 mod node;
+mod reach;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use super::state::World;
 pub use config::WORKER_PRIVATE_KEY;
 pub(super) use dapi::Dapi;
 pub(super) use node::{Node, is_unmanaged};
+pub use reach::CallbackReach;
 
 /// Answer of the admin API.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +35,8 @@ impl World {
         let path = request.path.trim_end_matches('/');
         let parts: Vec<&str> = path.trim_start_matches("/admin/v1/").split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
+            // The list comes out of the command loop, too.
+            ("GET", ["nodes"]) if !self.dapi.is_loop_free() => AdminReply::Waiting,
             ("GET", ["nodes"]) => {
                 let rows = self.nodes.values().map(|node| self.node_row(node));
                 AdminReply::Answer(ApiResponse::ok(&rows.collect()))

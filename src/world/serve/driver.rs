@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use hyper::Request;
-use hyper_util::rt::TokioIo;
 
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -70,7 +68,7 @@ async fn sync_hosts(shared: &Arc<Shared>, hosts: &mut BTreeMap<u64, MachineHost>
         let machine = Arc::new(RentedMachine {
             id: *id,
             shared: shared.clone(),
-            forwards: Mutex::default(),
+            forwards: Arc::default(),
         });
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         if let Ok(ssh) = SshHost::start(listen, shared.seed ^ id, machine.clone()).await {
@@ -108,14 +106,7 @@ async fn perform(
             path,
             body,
         } => {
-            let outcome = if host == "api" {
-                send_batch(machine.as_deref(), port, &path, &body).await
-            } else {
-                let url = format!("http://{host}:{port}{path}");
-                let sent = http.post(url).json(&body).send().await;
-                let status = sent.map(|response| response.status().as_u16());
-                status.map_err(|error| error.to_string())
-            };
+            let outcome = send_batch(machine.as_deref(), &host, port, &path, &body).await;
             shared.world().batch_sent(instance, number, &outcome);
         }
     }
@@ -145,27 +136,20 @@ async fn call_node(
     Ok(CallAnswer::new(status, &body))
 }
 
-/// Through the remote forward of a machine. The status of the answer.
+/// From inside a machine. The status of the answer.
 async fn send_batch(
     machine: Option<&RentedMachine>,
+    host: &str,
     port: u16,
     path: &str,
     body: &Value,
 ) -> Result<u16, String> {
     let machine = machine.ok_or("the machine is gone")?;
-    let stream = machine.dial_forward(port).await.ok_or("nothing listens")?;
-    let stream = TokioIo::new(stream);
-    let connected = hyper::client::conn::http1::handshake(stream).await;
-    let (mut sender, connection) = connected.map_err(|error| error.to_string())?;
-    tokio::spawn(connection);
     let request = Request::post(path)
-        .header("host", "api:9100")
+        .header("host", format!("{host}:{port}"))
         .header("content-type", "application/json")
         .body(Body::from(body.to_string()))
         .map_err(|error| error.to_string())?;
-    let sending = sender.send_request(request);
-    let sent = tokio::time::timeout(Duration::from_secs(5), sending).await;
-    let sent = sent.map_err(|_| "no answer in 5 s")?;
-    let status = sent.map(|response| response.status().as_u16());
-    status.map_err(|error| error.to_string())
+    let (status, _) = machine.request(host, port, request).await?;
+    Ok(status)
 }

@@ -2,29 +2,86 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::io::DuplexStream;
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use hyper::Request;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
 
+use crate::world::network_node::CallbackReach;
 use crate::world::serve::http::serve_stream;
 use crate::world::serve::shared::{Shared, SimService};
-use crate::world::ssh_host::{Dialer, Machine};
+use crate::world::ssh_host::{CallbackRequest, Dialer, Machine};
+
+/// Real time: links take it.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(in crate::world) struct RentedMachine {
     pub id: u64,
     pub shared: Arc<Shared>,
-    pub forwards: Mutex<BTreeMap<u16, Dialer>>,
+    pub forwards: Arc<Mutex<BTreeMap<u16, Dialer>>>,
 }
+
+/// What a request from a machine got: status and body.
+type Answered = (u16, String);
 
 impl RentedMachine {
     fn forwards(&self) -> MutexGuard<'_, BTreeMap<u16, Dialer>> {
-        self.forwards.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.forwards)
     }
 
-    /// Connects from inside the machine to a remote forward.
-    pub async fn dial_forward(&self, port: u16) -> Option<DuplexStream> {
-        let dialer = self.forwards().get(&port).cloned()?;
-        dialer().await
+    /// Sends a request from inside the machine; the error is what `curl` would say.
+    pub fn request(
+        &self,
+        host: &str,
+        port: u16,
+        request: Request<Body>,
+    ) -> BoxFuture<'static, Result<Answered, String>> {
+        let reach = self.shared.world().callback_reach(self.id, host);
+        let (forwards, host) = (self.forwards.clone(), host.to_owned());
+        Box::pin(async move {
+            let refused = || "curl: (7) Failed to connect: Connection refused".to_owned();
+            match reach {
+                CallbackReach::Itself => {
+                    let dialer = locked(&forwards).get(&port).cloned();
+                    let dialer = dialer.ok_or_else(refused)?;
+                    exchange(dialer().await.ok_or_else(refused)?, request).await
+                }
+                CallbackReach::Outside => {
+                    let stream = TcpStream::connect((host.as_str(), port)).await;
+                    exchange(stream.map_err(|_| refused())?, request).await
+                }
+                CallbackReach::Nowhere => Err(format!("curl: (6) Could not resolve host: {host}")),
+            }
+        })
     }
+}
+
+fn locked(forwards: &Mutex<BTreeMap<u16, Dialer>>) -> MutexGuard<'_, BTreeMap<u16, Dialer>> {
+    forwards.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One request on a connection of its own.
+async fn exchange<S>(stream: S, request: Request<Body>) -> Result<Answered, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let work = async {
+        let connected = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = connected.map_err(|error| error.to_string())?;
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await;
+        let response = response.map_err(|error| error.to_string())?;
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(Body::new(response.into_body()), 1 << 20).await;
+        let bytes = bytes.map_err(|error| error.to_string())?;
+        Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    let in_time = tokio::time::timeout(TIMEOUT, work).await;
+    in_time.unwrap_or_else(|_| Err("curl: (28) Operation timed out".to_owned()))
 }
 
 impl Machine for RentedMachine {
@@ -59,5 +116,38 @@ impl Machine for RentedMachine {
             Some(dialer) => self.forwards().insert(port, dialer),
             None => self.forwards().remove(&port),
         };
+    }
+
+    fn prove_callback(&self, request: CallbackRequest) -> BoxFuture<'static, String> {
+        let CallbackRequest {
+            step,
+            host,
+            port,
+            url,
+        } = request;
+        let taken = self
+            .shared
+            .world()
+            .take_callback_host(self.id, &step, &host);
+        let get = url.parse::<hyper::Uri>().map_err(|error| error.to_string());
+        let get = get.and_then(|uri| {
+            let path = uri.path().to_owned();
+            let request = Request::get(path).header("host", &host).body(Body::empty());
+            request.map_err(|error| error.to_string())
+        });
+        let asked = get.map(|get| self.request(&host, port, get));
+        Box::pin(async move {
+            if let Err(why) = taken {
+                return format!("unmapped {why}");
+            }
+            let answered = match asked {
+                Ok(asked) => asked.await,
+                Err(why) => Err(why),
+            };
+            match answered {
+                Ok((status, body)) => format!("http {status}\n{body}"),
+                Err(why) => format!("failed {why}"),
+            }
+        })
     }
 }

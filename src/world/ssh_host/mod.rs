@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use connection::Connection;
 use forwards::Forwards;
+pub use script::CallbackRequest;
 
 /// Opens a connection through a remote forward, from the machine to the client.
 pub type Dialer = Arc<dyn Fn() -> BoxFuture<'static, Option<DuplexStream>> + Send + Sync>;
@@ -38,6 +39,10 @@ pub trait Machine: Send + Sync + 'static {
     fn dial(&self, port: u16) -> Option<DuplexStream>;
     /// Called when a remote forward opens (`Some`) or closes (`None`).
     fn offer_forward(&self, port: u16, dialer: Option<Dialer>);
+    /// Takes the callback's host and asks it; gives what the shell prints.
+    fn prove_callback(&self, _request: CallbackRequest) -> BoxFuture<'static, String> {
+        Box::pin(std::future::ready("failed connection refused".to_owned()))
+    }
 }
 
 /// Bytes between the wire and the server.

@@ -6,8 +6,20 @@ pub(super) enum ShellScript {
     Follow(TailRequest),
     /// `sh -c SCRIPT free-port PORT`, whatever the script.
     FreePort(u16),
+    /// `sh -c SCRIPT callback STEP HOST PORT URL`, whatever the script.
+    Callback(CallbackRequest),
     /// Commands joined by `&&`.
     Steps(Vec<ShellCommand>),
+}
+
+/// How to take the callback's host, and what to ask it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackRequest {
+    /// `name`, `address` or `plain`.
+    pub step: String,
+    pub host: String,
+    pub port: u16,
+    pub url: String,
 }
 
 /// Which file to follow, and from where.
@@ -65,6 +77,14 @@ fn remote_script(texts: &[&str]) -> Option<ShellScript> {
                 path: (*path).to_owned(),
                 offset: offset.parse().ok()?,
                 before: (*before).to_owned(),
+            }))
+        }
+        ["sh", "-c", _, "callback", step, host, port, url] => {
+            Some(ShellScript::Callback(CallbackRequest {
+                step: (*step).to_owned(),
+                host: (*host).to_owned(),
+                port: port.parse().ok()?,
+                url: (*url).to_owned(),
             }))
         }
         ["sh", "-c", _, "free-port", port] => Some(ShellScript::FreePort(port.parse().ok()?)),

@@ -637,9 +637,21 @@ fn sprints_of_old_versions_read_back() {
     let saved: Vec<serde_json::Value> =
         serde_json::from_str(include_str!("saved_sprints.json")).unwrap();
     assert_eq!(saved.len(), 9);
-    for sprint in saved {
-        read_back(&sprint.to_string());
+    for old in saved {
+        let sprint: Sprint = serde_json::from_value(old.clone()).unwrap();
+        let new = serde_json::to_value(&sprint).unwrap();
+        assert!(includes(&new, &old), "{new}\n{old}");
     }
+}
+
+/// Whether nothing that was saved is lost. Repairs of what a Network Node alters are no longer counted.
+fn includes(new: &serde_json::Value, old: &serde_json::Value) -> bool {
+    let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else {
+        return new == old;
+    };
+    old.iter()
+        .filter(|(name, _)| *name != "repairs")
+        .all(|(name, old)| new.get(name).is_some_and(|new| includes(new, old)))
 }
 
 #[test]

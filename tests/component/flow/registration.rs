@@ -1,7 +1,10 @@
 //! Registrations that the Network Node drops, alters, loses or ignores, and the order of a release.
 
-use pocpit::domain::{Duration, EpochIndex, Likeness, NodeStatus, Step};
-use pocpit::flow::Effect;
+use pocpit::domain::{
+    Blocks, CallError, CallErrorKind, CallbackProof, Duration, EpochIndex, Likeness, NodeStatus,
+    Step,
+};
+use pocpit::flow::{Effect, Event};
 
 use super::world::World;
 use super::{assert_nothing_is_left, cause};
@@ -11,14 +14,76 @@ fn registrations(world: &World) -> usize {
 }
 
 #[test]
-fn altered_registration_is_repaired_twice_then_accepted() {
+fn registered_arguments_are_never_changed() {
     let mut world = World::auto(60);
-    world.likeness = Likeness::Altered(vec!["hardware".into()]);
+    // Given a Network Node that keeps its own arguments and hardware,
+    world.likeness = Likeness::Altered(vec!["models".into(), "hardware".into()]);
+    // then the node is not updated, and that is told.
     world.until_step(Step::Proving);
-    assert_eq!(registrations(&world), 3);
-    assert!(world.notes("hardware"));
+    assert_eq!(registrations(&world), 1);
+    assert!(world.notes("keeps its own models, hardware"));
     world.run_to_the_end();
+    assert_eq!(registrations(&world), 1);
     assert_nothing_is_left(&world);
+}
+
+#[test]
+fn unproven_callback_is_not_registered() {
+    let mut world = World::auto(60);
+    let why = "the rental does not reach http://api:9100";
+    world.callback = CallbackProof::Failed(why.into());
+    world.until_step(Step::Registering);
+    let until = world.now + Duration::minutes(2);
+    world.until(|world| world.now >= until);
+    assert_eq!(registrations(&world), 0);
+    assert!(world.notes(why));
+    // Once it is proven, the node is registered.
+    world.callback = CallbackProof::Proven;
+    world.until_step(Step::Proving);
+    assert_eq!(registrations(&world), 1);
+}
+
+#[test]
+fn refused_registration_ends_with_its_cause() {
+    let mut world = World::auto(60);
+    world.until_step(Step::Registering);
+    let error = CallError::new(
+        "register",
+        CallErrorKind::Refused,
+        "no governance-valid models",
+    );
+    world.feed(Event::RegisterRefused(error));
+    world.run_to_the_end();
+    assert_eq!(cause(&world).name, "registration_refused");
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn delete_waits_while_poc_is_near() {
+    for (others, at_once) in [(0, true), (1, false)] {
+        let mut world = World::auto(60);
+        world.others = others;
+        // Given a sprint that is given up in the PoC of a host with other nodes,
+        world.until_step(Step::Proving);
+        let start = world.sprint.stages().unwrap().poc_start;
+        world.until(|world| world.height() > start + Blocks(10));
+        world.feed(Event::AbortRequested);
+        let aborted = world.now;
+        // then the rental ends at once,
+        world.until(|world| world.rentals.is_empty());
+        assert!(world.now - aborted <= Duration::seconds(40));
+        let removals =
+            |world: &World| world.count(|effect| matches!(effect, Effect::Unregister(_)));
+        assert_eq!(removals(&world) > 0, at_once, "{others}");
+        assert_eq!(
+            world.notes("stays registered until the PoC is over"),
+            !at_once
+        );
+        // and the registration after the validation.
+        world.run_to_the_end();
+        assert_eq!(removals(&world), 1);
+        assert_nothing_is_left(&world);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
-    Aim, Blame, Blocks, BootFault, CallError, CallErrorKind, ChainPhase, ConfirmationEvent,
+    Aim, Blame, Blocks, BootFault, CallError, CallErrorKind, CallbackProof, ChainPhase, ConfirmationEvent,
     ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding,
     GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode, ModelState, NodeDuty,
     NodeId, NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight, ReleasePolicy,
@@ -110,6 +110,9 @@ pub struct World {
     /// How the Network Node lists our node.
     pub likeness: Likeness,
     pub status: NodeStatus,
+    /// Other nodes of the host.
+    pub others: usize,
+    pub callback: CallbackProof,
     pub enabled: bool,
     pub admin_epoch: EpochIndex,
     pub most_rentals: usize,
@@ -254,6 +257,8 @@ impl World {
             likeness: Likeness::AsWanted,
             status: NodeStatus::Inference,
             enabled: true,
+            others: 0,
+            callback: CallbackProof::Proven,
             admin_epoch: EpochIndex(358),
             most_rentals: 0,
             rent_calls: 0,
@@ -447,6 +452,7 @@ impl World {
         Event::NodesListed {
             node,
             proxy_listed: self.proxy,
+            others: self.others,
         }
     }
 
@@ -517,6 +523,7 @@ impl World {
                 BootProgress::OnTrack
             },
             fault: fault.cloned(),
+            callback: self.callback.clone(),
             ..BootReading::default()
         }
     }

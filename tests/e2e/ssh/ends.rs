@@ -19,7 +19,6 @@ fn spec(scene: &Scene) -> TunnelSpec {
         inference_listen: any,
         api_port: scene.peer.endpoint().port,
         inference_port: scene.peer.endpoint().port,
-        callback: None,
     }
 }
 

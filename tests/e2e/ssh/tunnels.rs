@@ -74,7 +74,6 @@ fn spec(api: SocketAddr) -> TunnelSpec {
         inference_listen: any(),
         api_port: api.port(),
         inference_port: api.port(),
-        callback: None,
     }
 }
 
@@ -160,7 +159,7 @@ for_both_peers! {
         let target = http_server().await;
         let remote_port = free_port().await;
         let callback = CallbackForward { remote_port, target: target.to_string() };
-        session.open_tunnel(&TunnelSpec { callback: Some(callback), ..spec(target) }).await.unwrap();
+        session.forward_callback(&callback).await.unwrap();
         // When something on the rental calls the port,
         let mut inside = scene.peer.connect_inside(remote_port).await;
         inside.write_all(b"POST /v2/poc-batches/generated HTTP/1.1\r\n\r\n").await.unwrap();
@@ -175,16 +174,15 @@ for_both_peers! {
         let target = http_server().await;
         let remote_port = free_port().await;
         let callback = CallbackForward { remote_port, target: target.to_string() };
-        let spec = TunnelSpec { callback: Some(callback), ..spec(target) };
         let wire = Wire::to(&scene.peer.endpoint()).await;
         let session = scene.remote.connect(ID, &wire.endpoint()).await.unwrap();
-        session.open_tunnel(&spec).await.unwrap();
+        session.forward_callback(&callback).await.unwrap();
         // When the link goes silent and the host does not notice that the client is gone,
         wire.die();
         session.close().await;
         // then the next session has the callback's port all the same.
         let next = scene.connect().await;
-        next.open_tunnel(&spec).await.unwrap();
+        next.forward_callback(&callback).await.unwrap();
         let mut inside = scene.peer.connect_inside(remote_port).await;
         inside.write_all(b"GET /again HTTP/1.1\r\n\r\n").await.unwrap();
         let mut reply = String::new();
@@ -203,7 +201,7 @@ for_both_peers! {
         };
         let callback = CallbackForward { remote_port, target: target.to_string() };
         let session = scene.connect().await;
-        let refused = session.open_tunnel(&TunnelSpec { callback: Some(callback), ..spec(target) }).await;
+        let refused = session.forward_callback(&callback).await;
         let error = refused.unwrap_err().to_string();
         assert!(error.contains(&format!("port {remote_port}")), "{error}");
         // The other program still has it.

@@ -106,6 +106,7 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
         model: WorkloadModel::default(),
         tunnel: tunnel(),
         gateway: None,
+        callback: None,
     };
     Watcher::start(&ports, ID, access, Time::UNIX_EPOCH, reports)
 }

@@ -227,6 +227,10 @@ impl RemoteSession for Link {
         Ok(receiver)
     }
 
+    async fn forward_callback(&self, _: &CallbackForward) -> Result<(), LinkError> {
+        Ok(())
+    }
+
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
         Ok(TunnelEnds {
             api: spec.api_listen,
@@ -353,6 +357,5 @@ pub(super) fn tunnel() -> TunnelSpec {
         inference_listen: nowhere,
         api_port: 8080,
         inference_port: 5000,
-        callback: None,
     }
 }

@@ -1,0 +1,67 @@
+//! Keeps the way from a rental to the `PoC` callback open, and proves it from the rental.
+
+use std::sync::Arc;
+
+use crate::domain::{CallbackAddress, CallbackProof, Duration};
+use crate::engine::Ports;
+use crate::network_node::{CallbackRoute, CallbackWay, unread_callback};
+use crate::ports::{CallbackForward, RemoteSession};
+
+const PROVE_AGAIN: Duration = Duration::minutes(1);
+const RETRY: Duration = Duration::seconds(15);
+
+/// The callback of one session.
+pub(crate) struct CallbackKeeper<'a> {
+    pub(crate) ports: Arc<Ports>,
+    pub(crate) session: &'a dyn RemoteSession,
+    pub(crate) way: CallbackWay,
+    /// Read once: another address takes a restart of the Network Node's API service.
+    address: Option<CallbackAddress>,
+    forwarded: Option<CallbackForward>,
+}
+
+impl<'a> CallbackKeeper<'a> {
+    pub(crate) fn new(ports: Arc<Ports>, session: &'a dyn RemoteSession, way: CallbackWay) -> Self {
+        CallbackKeeper {
+            ports,
+            session,
+            way,
+            address: None,
+            forwarded: None,
+        }
+    }
+
+    /// The next proof, and when to prove again.
+    pub(crate) async fn prove(&mut self) -> (CallbackProof, Duration) {
+        let proof = self.attempt().await;
+        if proof == CallbackProof::Proven {
+            return (proof, PROVE_AGAIN);
+        }
+        self.address = None;
+        (proof, RETRY)
+    }
+
+    async fn attempt(&mut self) -> CallbackProof {
+        let address = match self.address.clone() {
+            Some(address) => address,
+            None => match self.ports.network_node.callback_address().await {
+                Ok(address) => address,
+                Err(error) => return unread_callback(&error),
+            },
+        };
+        self.address = Some(address.clone());
+        let route = CallbackRoute::of(address, &self.way);
+        if let Some(forward) = route.forward.as_ref()
+            && self.forwarded.as_ref() != Some(forward)
+        {
+            if let Err(error) = self.session.forward_callback(forward).await {
+                return CallbackProof::Failed(error.to_string());
+            }
+            self.forwarded = Some(forward.clone());
+        }
+        match self.session.run(&route.command()).await {
+            Ok(output) => route.proof(&output),
+            Err(error) => CallbackProof::Failed(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! How a rental reaches the `PoC` callback, and whether it does.
+
+use crate::domain::{CallError, CallbackAddress, CallbackHost, CallbackProof, excerpt};
+use crate::ports::{CallbackForward, CommandOutput};
+use crate::ssh::quoted;
+
+const SCRIPT: &str = include_str!("prove_callback.sh");
+
+/// Where the callback is for whoever rents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallbackWay {
+    /// Through the SSH session, to this `host:port` as reached from here.
+    Tunnel { target: String },
+    /// The rental calls its public address.
+    Direct,
+}
+
+/// What a rental does with the callback's host before it calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HostStep {
+    Nothing,
+    /// Takes the name for itself.
+    Name,
+    /// Takes the address for itself.
+    Address,
+}
+
+impl HostStep {
+    fn word(self) -> &'static str {
+        match self {
+            HostStep::Nothing => "plain",
+            HostStep::Name => "name",
+            HostStep::Address => "address",
+        }
+    }
+}
+
+/// How one rental gets to one callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackRoute {
+    address: CallbackAddress,
+    step: HostStep,
+    /// The port forward that it needs.
+    pub forward: Option<CallbackForward>,
+}
+
+impl CallbackRoute {
+    pub fn of(address: CallbackAddress, way: &CallbackWay) -> CallbackRoute {
+        let (step, target) = match (way, address.host()) {
+            (CallbackWay::Direct, _) | (_, CallbackHost::Public(_)) => (HostStep::Nothing, None),
+            (CallbackWay::Tunnel { target }, CallbackHost::Name(_)) => {
+                (HostStep::Name, Some(target))
+            }
+            (CallbackWay::Tunnel { target }, CallbackHost::Loopback) => {
+                (HostStep::Nothing, Some(target))
+            }
+            (CallbackWay::Tunnel { target }, CallbackHost::Private(_)) => {
+                (HostStep::Address, Some(target))
+            }
+        };
+        let forward = target.map(|target| CallbackForward {
+            remote_port: address.port(),
+            target: target.clone(),
+        });
+        CallbackRoute {
+            address,
+            step,
+            forward,
+        }
+    }
+
+    /// For the rental's shell: prepares it and asks the callback.
+    pub fn command(&self) -> String {
+        let host = match self.address.host() {
+            CallbackHost::Name(host) | CallbackHost::Private(host) | CallbackHost::Public(host) => {
+                host
+            }
+            CallbackHost::Loopback => "localhost",
+        };
+        let (script, host) = (quoted(SCRIPT), quoted(host));
+        let (step, port) = (self.step.word(), self.address.port());
+        let url = quoted(&self.address.versions_url());
+        format!("sh -c {script} callback {step} {host} {port} {url}")
+    }
+
+    /// What its output says.
+    pub fn proof(&self, output: &CommandOutput) -> CallbackProof {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (first, body) = text.split_once('\n').unwrap_or((&text, ""));
+        let (word, rest) = first.split_once(' ').unwrap_or((first, ""));
+        let address = &self.address;
+        let why = match (word, rest.trim()) {
+            ("http", "200") if body.trim_start().starts_with('{') => return CallbackProof::Proven,
+            ("http", status) => format!(
+                "{address}/versions answered HTTP {status}: what is reached is no callback server of a Network Node (0.2.13 or later). {}",
+                self.target_remedy()
+            ),
+            ("unmapped", why) => return self.unmapped(&excerpt(why)),
+            ("failed", why) => format!(
+                "the rental does not reach {address}: {}. {}",
+                excerpt(why),
+                self.target_remedy()
+            ),
+            _ => format!(
+                "the rental could not be asked whether it reaches {address}: {}",
+                excerpt(&String::from_utf8_lossy(&output.stderr))
+            ),
+        };
+        CallbackProof::Failed(why)
+    }
+
+    fn unmapped(&self, why: &str) -> CallbackProof {
+        CallbackProof::Failed(match self.address.host() {
+            CallbackHost::Private(host) => format!(
+                "the callback's address {host} is private, and the rental may not take it for itself ({why}). {REMEDY}"
+            ),
+            _ => format!(
+                "the rental's /etc/hosts cannot be changed, so {} does not lead here: {why}",
+                self.address
+            ),
+        })
+    }
+
+    fn target_remedy(&self) -> String {
+        match &self.forward {
+            Some(forward) => format!(
+                "Check that the Network Node's callback is at {} as seen from this machine (network_node.callback_target)",
+                forward.target
+            ),
+            None => "Open this port of the Network Node to the internet, or set a name such as http://api:9100 in DAPI_API__POC_CALLBACK_URL and use network_node.exposure = \"tunnel\"".to_owned(),
+        }
+    }
+}
+
+/// What an operator can do about an address that a rental cannot use.
+const REMEDY: &str = "Set a name in DAPI_API__POC_CALLBACK_URL of the Network Node (such as http://api:9100) and restart its API service outside of a PoC";
+
+/// The address is unknown, so nothing is proven.
+pub fn unread_callback(error: &CallError) -> CallbackProof {
+    CallbackProof::Failed(format!(
+        "{error}; check network_node.admin_api, and api.poc_callback_url in its /admin/v1/config"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(url: &str, way: &CallbackWay) -> CallbackRoute {
+        CallbackRoute::of(CallbackAddress::parse(url).unwrap(), way)
+    }
+
+    fn tunnel() -> CallbackWay {
+        CallbackWay::Tunnel {
+            target: "127.0.0.1:9100".into(),
+        }
+    }
+
+    fn output(stdout: &str) -> CommandOutput {
+        CommandOutput {
+            status: Some(0),
+            stdout: stdout.into(),
+            stderr: b"sh: not found".to_vec(),
+        }
+    }
+
+    #[test]
+    fn each_kind_of_host_has_its_route() {
+        let direct = CallbackWay::Direct;
+        for (url, way, step, port) in [
+            ("http://api:9100", tunnel(), HostStep::Name, Some(9_100)),
+            (
+                "http://node.example.org",
+                tunnel(),
+                HostStep::Name,
+                Some(80),
+            ),
+            (
+                "http://10.0.0.5:9101",
+                tunnel(),
+                HostStep::Address,
+                Some(9_101),
+            ),
+            (
+                "http://127.0.0.1:9100",
+                tunnel(),
+                HostStep::Nothing,
+                Some(9_100),
+            ),
+            ("http://203.0.113.9:9100", tunnel(), HostStep::Nothing, None),
+            (
+                "http://node.example.org:9100",
+                direct.clone(),
+                HostStep::Nothing,
+                None,
+            ),
+            ("http://10.0.0.5:9100", direct, HostStep::Nothing, None),
+        ] {
+            let route = route(url, &way);
+            let forwarded = route.forward.as_ref().map(|forward| forward.remote_port);
+            assert_eq!((route.step, forwarded), (step, port), "{url} {way:?}");
+        }
+    }
+
+    #[test]
+    fn command_names_the_url_last() {
+        let command = route("http://api:9100", &tunnel()).command();
+        let end = " callback name api 9100 http://api:9100/versions";
+        assert!(command.ends_with(end), "{}", &command[command.len() - 80..]);
+    }
+
+    #[test]
+    fn only_a_callback_server_proves_the_callback() {
+        let route = route("http://api:9100", &tunnel());
+        let proof = |text: &str| route.proof(&output(text));
+        assert_eq!(
+            proof("http 200\n{\"api_version\": {}}"),
+            CallbackProof::Proven
+        );
+        for (text, cause) in [
+            ("http 200\n<html>", "no callback server"),
+            ("http 404\n{}", "HTTP 404"),
+            ("http 502\n", "HTTP 502"),
+            (
+                "failed curl: (7) Connection refused\n",
+                "Connection refused",
+            ),
+            ("unmapped Read-only file system\n", "/etc/hosts"),
+            ("", "sh: not found"),
+        ] {
+            let CallbackProof::Failed(why) = proof(text) else {
+                panic!("{text}");
+            };
+            assert!(why.contains(cause), "{why}");
+        }
+    }
+
+    #[test]
+    fn untakeable_private_address_names_the_remedy() {
+        let route = route("http://10.0.0.5:9100", &tunnel());
+        let proof = route.proof(&output(
+            "unmapped RTNETLINK answers: Operation not permitted\n",
+        ));
+        let CallbackProof::Failed(why) = proof else {
+            panic!("{proof:?}");
+        };
+        assert!(
+            why.contains("10.0.0.5 is private") && why.contains("DAPI_API__POC_CALLBACK_URL"),
+            "{why}"
+        );
+    }
+}

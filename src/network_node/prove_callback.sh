@@ -1,0 +1,90 @@
+# Makes the callback's host this machine where it cannot be reached otherwise, then asks the callback.
+# Arguments: name|address|plain, host, port, URL. Prints "http STATUS" and the beginning of the body,
+# or "failed" and why.
+kind=$1 host=$2 port=$3 url=$4
+take_name() {
+  found=$(getent ahosts "$host" | while read -r ip _; do echo "$ip"; done | sort -u)
+  [ "$found" = 127.0.0.1 ] && return 0
+  # Other lines for the name would be addresses beside ours. The file is a mount: it cannot be replaced.
+  kept=$(awk -v host="$host" '
+    /^[ \t]*#/ { print; next }
+    { line = $1; names = 0
+      for (i = 2; i <= NF; i++) if ($i != host) { line = line " " $i; names++ }
+      if (names) print line }' /etc/hosts) &&
+    printf '127.0.0.1 %s\n%s\n' "$host" "$kept" >/etc/hosts
+}
+# The forward listens on 127.0.0.1 only, whatever sshd is asked for (GatewayPorts): a relay leads to it.
+take_address() {
+  ip addr show dev lo | grep -qF "inet $host/" || ip addr add "$host/32" dev lo || return 1
+  python3 - "$host" "$port" <<'RELAY'
+import os, socket, sys, threading
+host, port = sys.argv[1], int(sys.argv[2])
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    listener.bind((host, port))
+except OSError:
+    sys.exit(0)
+listener.listen(64)
+if os.fork():
+    os._exit(0)
+os.setsid()
+nowhere = os.open(os.devnull, os.O_RDWR)
+for end in range(3):
+    os.dup2(nowhere, end)
+def copy(source, target):
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+def carry(client):
+    try:
+        with client, socket.create_connection(("127.0.0.1", port), 10) as server:
+            back = threading.Thread(target=copy, args=(client, server), daemon=True)
+            back.start()
+            copy(server, client)
+            back.join(30)
+    except OSError:
+        pass
+while True:
+    client, _ = listener.accept()
+    threading.Thread(target=carry, args=(client,), daemon=True).start()
+RELAY
+}
+case $kind in
+  name) why=$(take_name 2>&1) || { echo "unmapped $why"; exit 0; } ;;
+  address) why=$(take_address 2>&1) || { echo "unmapped $why"; exit 0; } ;;
+esac
+body=$(mktemp) && trap 'rm -f "$body" "$body.why"' EXIT
+if command -v curl >/dev/null; then
+  if status=$(curl -sS -m 10 -o "$body" -w '%{http_code}' "$url" 2>"$body.why"); then
+    echo "http $status"
+    head -c 300 "$body"
+  else
+    echo "failed $(head -c 300 "$body.why")"
+  fi
+elif command -v python3 >/dev/null; then
+  python3 - "$url" <<'ASK'
+import sys, urllib.error, urllib.request
+try:
+    try:
+        reply = urllib.request.urlopen(sys.argv[1], timeout=10)
+    except urllib.error.HTTPError as error:
+        reply = error
+    print("http", reply.status)
+    print(reply.read(300).decode("utf-8", "replace"))
+except OSError as error:
+    print("failed", error)
+ASK
+elif command -v wget >/dev/null; then
+  if wget -q -T 10 -t 1 -O "$body" "$url" 2>"$body.why"; then
+    echo "http 200"
+    head -c 300 "$body"
+  else
+    echo "failed wget: $(head -c 300 "$body.why")"
+  fi
+else
+  echo "failed there is no curl, python3 or wget on the rental"
+fi
