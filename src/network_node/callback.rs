@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn command_names_the_url_last() {
         let command = route("http://api:9100", &tunnel()).command();
-        let end = " callback name api 9100 http://api:9100/versions";
-        assert!(command.ends_with(end), "{}", &command[command.len() - 80..]);
+        let end = " callback name 'api' 9100 'http://api:9100/versions'";
+        assert!(command.ends_with(end), "{command}");
     }
 
     #[test]

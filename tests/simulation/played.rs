@@ -498,7 +498,10 @@ impl RemoteSession for Session {
         tokio::time::sleep(RealDuration::from_millis(200)).await;
         self.alive()?;
         if let Some((_, words)) = command.rsplit_once("' callback ") {
-            let words: Vec<&str> = words.split(' ').collect();
+            let words: Vec<&str> = words
+                .split(' ')
+                .map(|word| word.trim_matches('\''))
+                .collect();
             return Ok(CommandOutput {
                 status: Some(0),
                 stdout: self.stage.prove_callback(self.machine, &words).into_bytes(),
