@@ -75,6 +75,11 @@ impl CallbackAddress {
         &self.host
     }
 
+    /// As it is written in the address.
+    pub fn host_text(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

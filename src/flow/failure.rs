@@ -3,7 +3,7 @@
 
 use super::release::Next;
 use super::{BootReading, Effect, PriceIncrease, Rental, Sprint};
-use crate::domain::{Blame, BootEnd, BootFault, Cause, Mode, Outcome, Time};
+use crate::domain::{Blame, BootEnd, BootFault, CallbackProof, Cause, Mode, Outcome, Time};
 
 /// Why a rental is given up.
 pub(super) struct RentalFailure {
@@ -79,6 +79,14 @@ impl Sprint {
             let why = format!(" It was started again, too late: {why}");
             setback.map(|setback| RentalFailure::of(setback, &why))
         };
+        if let (true, CallbackProof::Failed(why)) = (self.deadline_passed(), &boot.callback)
+            && boot.ready
+        {
+            let text = format!(
+                "the node was never registered, because its proofs would not arrive: {why}"
+            );
+            return given_up("callback_unproven", text, Blame::Ours, None);
+        }
         if self.deadline_passed() {
             let text = "the rental was not ready in time; stopped to avoid further cost";
             if let Some(failure) = too_late(text) {

@@ -75,7 +75,7 @@ impl CallbackRoute {
             CallbackHost::Name(host) | CallbackHost::Private(host) | CallbackHost::Public(host) => {
                 host
             }
-            CallbackHost::Loopback => "localhost",
+            CallbackHost::Loopback => self.address.host_text(),
         };
         let (script, host) = (quoted(SCRIPT), quoted(host));
         let (step, port) = (self.step.word(), self.address.port());

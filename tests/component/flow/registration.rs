@@ -44,6 +44,16 @@ fn unproven_callback_is_not_registered() {
 }
 
 #[test]
+fn never_proven_callback_is_the_cause() {
+    let mut world = World::auto(60);
+    world.callback = CallbackProof::Failed("connection refused".into());
+    world.run_to_the_end();
+    assert_eq!(registrations(&world), 0);
+    assert_eq!(cause(&world).name, "callback_unproven");
+    assert_nothing_is_left(&world);
+}
+
+#[test]
 fn refused_registration_ends_with_its_cause() {
     let mut world = World::auto(60);
     world.until_step(Step::Registering);
