@@ -36,9 +36,9 @@ pub(super) struct Release {
     /// The first call of a removal.
     #[serde(default)]
     unregister_first_asked: Option<Time>,
-    /// The node was told to take part in no later `PoC`.
+    /// When the node was told to take part in no later `PoC`.
     #[serde(default)]
-    disabled: bool,
+    disabled: Option<Time>,
     /// When a complete list held our node last.
     #[serde(default)]
     still_listed: Option<Time>,
@@ -217,8 +217,8 @@ impl Sprint {
         // that is still there at the next PoC must not be counted on.
         let enabled = node.listed.as_ref().is_some_and(|listed| listed.enabled);
         let id = node.id.clone();
-        if !release.disabled && enabled {
-            release.disabled = true;
+        if release.disabled.is_none() && enabled {
+            release.disabled = Some(now);
             effects.push(Effect::Disable(id.clone()));
         }
         if release.unregister_asked.is_none() && self.removal_waits(now) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper::Request;
+use serde_json::Value;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
