@@ -4,7 +4,7 @@ use pocpit::domain::{
     Blocks, CallError, CallErrorKind, CallbackProof, Duration, EpochIndex, Likeness, NodeStatus,
     Step,
 };
-use pocpit::flow::{Effect, Event};
+use pocpit::flow::{BootReading, Effect, Event};
 
 use super::world::World;
 use super::{assert_nothing_is_left, cause};
@@ -25,6 +25,30 @@ fn registered_arguments_are_never_changed() {
     world.run_to_the_end();
     assert_eq!(registrations(&world), 1);
     assert_nothing_is_left(&world);
+}
+
+#[test]
+fn loading_node_is_not_registered() {
+    let mut world = World::auto(60);
+    world.callback = CallbackProof::NotTried;
+    world.until_step(Step::Registering);
+    // Given a node whose model stopped to answer before it was registered,
+    let (instance, reading) = world.boot_of_first();
+    let loading = BootReading {
+        ready: false,
+        callback: CallbackProof::Proven,
+        ..reading
+    };
+    world.feed(Event::BootObserved {
+        instance,
+        reading: loading,
+    });
+    // then it is not: the first poll would stop it.
+    assert_eq!(registrations(&world), 0);
+    assert!(world.notes("the model does not answer"));
+    world.callback = CallbackProof::Proven;
+    world.until_step(Step::Proving);
+    assert_eq!(registrations(&world), 1);
 }
 
 #[test]

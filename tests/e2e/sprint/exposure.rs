@@ -51,3 +51,32 @@ async fn unversioned_paths_reach_both_exposures() {
     assert_eq!(direct.outcome, OutcomeKind::Confirmed, "{direct:?}");
     assert_eq!(tunnel.outcome, OutcomeKind::Confirmed, "{tunnel:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callback_address_is_read_and_proven() {
+    // Given a Network Node whose nodes send their proofs to a name and a port of the operator's,
+    let scenario = Scenario {
+        callback_url: "http://gonka-api.internal:9105".into(),
+        ..Scenario::default()
+    };
+    // then they arrive, and earn weight.
+    let (report, truth) = Rig::start(Mode::Auto, scenario).await.end().await;
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
+    assert!(!truth.batches.is_empty(), "{truth:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn untakeable_private_callback_is_not_registered() {
+    let scenario = Scenario {
+        callback_url: "http://10.0.0.5:9100".into(),
+        ..Scenario::default()
+    };
+    let (report, truth) = Rig::start(Mode::Auto, scenario).await.end().await;
+    assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
+    let cause = report.cause.unwrap_or_default();
+    assert!(
+        cause.contains("callback_unproven") && cause.contains("DAPI_API__POC_CALLBACK_URL"),
+        "{cause}"
+    );
+    assert!(truth.batches.is_empty(), "{truth:?}");
+}
