@@ -217,7 +217,7 @@ impl Sprint {
         // that is still there at the next PoC must not be counted on.
         let enabled = node.listed.as_ref().is_some_and(|listed| listed.enabled);
         let id = node.id.clone();
-        if release.disabled.is_none() && enabled {
+        if release.unregister_asked.is_none() && release.disabled.is_none() && enabled {
             release.disabled = Some(now);
             effects.push(Effect::Disable(id.clone()));
         }

@@ -24,6 +24,7 @@ impl World {
     fn insert_node(&mut self, config: Value, epoch: u64) {
         self.dapi.registrations += 1;
         let node = Node::new(config, self.dapi.registrations, epoch, self.now);
+        self.dapi.removed.remove(node.id());
         self.nodes.insert(node.id().to_owned(), node);
     }
 
