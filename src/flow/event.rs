@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BootFault, CallError, CallbackProof, Duration, EpochIndex, EpochView, GateKind, InstanceId, Likeness, Mode,
-    ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight, UpgradePlan,
-    Usd, UsdPerHour, Weight,
+    BootFault, CallError, CallbackProof, Duration, EpochIndex, EpochView, GateKind, InstanceId,
+    Likeness, Mode, ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight,
+    UpgradePlan, Usd, UsdPerHour, Weight,
 };
 
 #[derive(Debug, Clone, PartialEq)]

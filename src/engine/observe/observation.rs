@@ -1,8 +1,8 @@
 //! Reports of tasks and pollers to the engine.
 
 use crate::domain::{
-    Account, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId, MlNodeStatus, Offer,
-    ProxyFigures, RegisteredNode, RunRecord, SourceReport, SshEndpoint,
+    Account, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId, MlNodeStatus,
+    Offer, ProxyFigures, RegisteredNode, RunRecord, SourceReport, SshEndpoint,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::reconcile::absence::Absence;

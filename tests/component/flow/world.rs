@@ -3,19 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pocpit::domain::{
-<<<<<<< HEAD
-    Aim, Blame, Blocks, BootFault, CallError, CallErrorKind, CallbackProof, ChainPhase, ConfirmationEvent,
-    ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages, EpochView, Finding,
-    GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode, ModelState, NodeDuty,
-    NodeId, NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight, ReleasePolicy,
-    RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
-=======
     Aim, Blame, Blocks, BootFault, CallError, CallErrorKind, CallbackProof, ChainPhase,
     ConfirmationEvent, ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages,
     EpochView, Finding, GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode,
-    NodeDuty, NodeId, NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight,
+    ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight,
     ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
->>>>>>> 16e1270 (Acceptance: the real Network Node's rows have their tests)
 };
 use pocpit::flow::{
     BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, Plan,
@@ -486,7 +478,6 @@ impl World {
         }
     }
 
-<<<<<<< HEAD
     /// The workload of the first rental after its end.
     fn ended(&self, exit: &Exit, age: Duration) -> Option<BootReading> {
         let up_again = age >= exit.after + RUN_AGAIN;
@@ -506,11 +497,11 @@ impl World {
             setback: Some(exit.why.clone()),
             ..BootReading::default()
         })
-=======
+    }
+
     pub fn boot_of_first(&self) -> (InstanceId, BootReading) {
         let first = InstanceId(1);
         (first, self.boot(first))
->>>>>>> 16e1270 (Acceptance: the real Network Node's rows have their tests)
     }
 
     fn boot(&self, instance: InstanceId) -> BootReading {
