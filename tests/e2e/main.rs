@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod callback;
 mod canaries;
 mod cockpit_terminal;
 mod command_line;
