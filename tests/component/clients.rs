@@ -624,7 +624,8 @@ async fn mlnode_boots_through_the_tunnel() {
     // and after starts of the model, one for each step, it serves it.
     let model = &scene.config.mlnode.model;
     let ready = eventually(|| async {
-        mlnode.start_model(model).await.unwrap();
+        // Its API is silent at moments of a download.
+        let _ = mlnode.start_model(model).await;
         let status = mlnode.status(model).await.ok()?;
         let healthy = matches!(status.port, InferencePort::Healthy { .. });
         (status.state == ServiceState::Inference && healthy).then_some(status)

@@ -26,6 +26,8 @@ fn real() -> Scenario {
         credit: 1e9,
         model_start: ModelStart::Real,
         poc_calls: PocCalls::Exact,
+        // These orders have no environment; the tests of its consequences say so.
+        environment: EnvironmentRule::Ignored,
         ..Scenario::default()
     }
 }

@@ -66,7 +66,7 @@ async fn callback_address_is_read_and_proven() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn untakeable_private_callback_is_not_registered() {
+async fn private_callback_is_refused_before_renting() {
     let scenario = Scenario {
         callback_url: "http://10.0.0.5:9100".into(),
         ..Scenario::default()
@@ -75,8 +75,8 @@ async fn untakeable_private_callback_is_not_registered() {
     assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
     let cause = report.cause.unwrap_or_default();
     assert!(
-        cause.contains("callback_unproven") && cause.contains("DAPI_API__POC_CALLBACK_URL"),
+        cause.starts_with("preflight_failed: ") && cause.contains("DAPI_API__POC_CALLBACK_URL"),
         "{cause}"
     );
-    assert!(truth.batches.is_empty(), "{truth:?}");
+    assert!(truth.rentals.is_empty(), "{truth:?}");
 }
