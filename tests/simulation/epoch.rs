@@ -138,6 +138,8 @@ pub struct Campaign {
     summary: Summary,
 }
 
+/// Dollars that count for the weights of a race's loser, which may end before it has them.
+pub const UNUSED_WEIGHTS: f64 = 0.8;
 const MANY_LIVES: u32 = 400;
 /// Of a sprint, from its first life on.
 const LONGEST: Duration = Duration::hours(9);
@@ -423,7 +425,11 @@ impl Campaign {
         }
         // Until a rental is proven gone it counts: two listings half a minute apart, of each. And the
         // weights count from the start, though the loser of a race may end before it has them.
-        let proofs = if report.race.is_some() { 0.8 } else { 0.02 };
+        let proofs = if report.race.is_some() {
+            UNUSED_WEIGHTS
+        } else {
+            0.02
+        };
         if self.plan == Plan::Calm && counted > 1.02 * spent + proofs {
             self.judge.violation(&format!(
                 "${spent:.2} was spent and ${counted:.2} counted: {report:?}"

@@ -192,7 +192,7 @@ fn shortened(value: &Value) -> Value {
 /// Fields that can be absent, by the command.
 fn is_optional(command: &str, field: &str) -> bool {
     match field {
-        "race" | "in time" => true,
+        "race" | "in time" | "runs" | "driver" => true,
         "why" | "remedy" => command.starts_with("notify"),
         _ => false,
     }
