@@ -19,8 +19,8 @@ use pocpit::ports::{Chain, Market, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{
-    ChainAccess, ChainAge, Fault, FaultKind, MODEL, Scenario, ServedWorld, WORKER_PRIVATE_KEY,
-    WorldOptions, serve,
+    ChainAccess, ChainAge, EnvironmentRule, Fault, FaultKind, MODEL, Scenario, ServedWorld,
+    WORKER_PRIVATE_KEY, WorldOptions, serve,
 };
 
 struct Scene {
@@ -592,8 +592,13 @@ async fn unapproved_model_is_rejected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mlnode_boots_through_the_tunnel() {
-    // Given a rental whose container runs,
-    let scene = Scene::new(600.0, Scenario::default()).await;
+    // Given a rental whose container runs, though its order names neither the image's environment nor
+    // its entrypoint,
+    let scenario = Scenario {
+        environment: EnvironmentRule::Ignored,
+        ..Scenario::default()
+    };
+    let scene = Scene::new(600.0, scenario).await;
     let market = scene.market();
     let remote = OpenSshRemote::new(&scene.config.ssh, &scene.config.paths.runtime_dir).unwrap();
     let key = remote.public_key();
