@@ -1,6 +1,6 @@
 //! Converts a `node-config.json` of the official deployment: the model and arguments of a host.
 //!
-//! Shape: gonka deploy/join/node-config-<model>-<GPU>.json, and what the Network Node takes beside it
+//! Shape: gonka `deploy/join/node-config-<model>-<GPU>.json`, and what the Network Node takes beside it
 //! (v0.2.14 `decentralized-api/apiconfig`, `InferenceNodeConfig`).
 
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
 //! The models of the network as data: sizes, and the arguments of official deployments.
 //!
-//! Arguments: gonka deploy/join/node-config-<model>-<GPU>.json, newest stored versions
+//! Arguments: gonka `deploy/join/node-config-<model>-<GPU>.json`, newest stored versions
 //! (minimaxm27 @03c3989, @1c726a3 for H200, @90a5c6c for A100; deepseekv4flash0731 @d58732b, @0b0d2ec
 //! for H100, @1c726a3 for B300; glm53flash @14c6d75, @03c3989, @03259bb). Memory: governance's `v_ram`. Batches:
 //! gonka docs/release-candidate-gpu-profile.md@01c536a, deploy/join/docker-compose.mlnode.yml (v0.2.13).
