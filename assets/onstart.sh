@@ -6,14 +6,14 @@ mkdir -p "$LIB" "$LOG"
 chmod 700 "$LIB"
 
 # Some shells do not get the container's environment, nor what the image set: take what is
-# missing from where it is kept. INFERENCE_PORT would move the ports of vLLM.
+# missing from these files. R is this script's own; INFERENCE_PORT would move the ports of vLLM.
 kept() {
   tr '\n\0' ' \n' <"$R/proc/1/environ"
   sed 's/^export //; s/="\(.*\)"$/=\1/' "$R/etc/environment"
 }
 while IFS= read -r pair; do
   name=${pair%%=*}
-  case $name in '' | [0-9]* | *[!A-Za-z0-9_]* | INFERENCE_PORT) continue ;; esac
+  case $name in '' | [0-9]* | *[!A-Za-z0-9_]* | R | INFERENCE_PORT) continue ;; esac
   if [ "$name" = PATH ] && [ "$pair" != "PATH=$PATH" ]; then
     PATH=${pair#*=}:$PATH
   fi
@@ -183,7 +183,7 @@ run_workload() {
   done
 }
 if [ -n "${POCPIT_COMMAND:-}" ] && ! running mlnode; then
-  # Never to be ended: the watchdog, and the session that this runs in.
+  # end_vllm spares the watchdog and the session that this script runs in.
   WATCHDOG=$(cat "$LIB/watchdog.pid")
   SESSION=$(sed 's/.*) //' /proc/$$/stat 2>/dev/null | cut -d' ' -f4)
   umask 022

@@ -78,14 +78,14 @@ pub enum SourceSelection {
 /// The blocks that an RPC has: a pruned or state-synced node lacks the older ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredBlocks {
-    /// Absent when it does not tell.
+    /// Absent if it does not say.
     pub earliest: Option<Height>,
     pub latest: BlockHeader,
 }
 
 impl StoredBlocks {
     /// The first block has the time of the genesis file. A pruning node drops blocks as new ones come,
-    /// so the very first may be gone when it is asked for.
+    /// so the very first may be gone when it is requested.
     const SPARE: Blocks = Blocks(5);
 
     /// The height so many blocks before the latest, or the earliest that is sure to be there and to
@@ -153,10 +153,10 @@ pub enum RentError {
     Unknown(CallError),
 }
 
-/// Why a node was not taken.
+/// Why a node was not registered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterError {
-    /// None of its models is one of governance's: to ask again changes nothing.
+    /// Governance approves none of its models: a retry would not help.
     #[error("{0}")]
     NoGovernedModel(CallError),
     #[error("{0}")]
@@ -176,7 +176,7 @@ impl From<RegisterError> for CallError {
 pub trait NetworkNode: Send + Sync {
     /// Every registered node, complete.
     async fn nodes(&self) -> Result<Vec<RegisteredNode>, CallError>;
-    /// Registers or updates; idempotent. Only the list says what came of it.
+    /// Registers or updates; idempotent. Only the list shows the result.
     async fn register(&self, node: &NodeConfig) -> Result<(), RegisterError>;
     /// Removes. `false` when there was no such node.
     async fn unregister(&self, id: &NodeId) -> Result<bool, CallError>;
@@ -186,7 +186,7 @@ pub trait NetworkNode: Send + Sync {
     async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
     /// Where it has `MLNode`s send their proofs.
     async fn callback_address(&self) -> Result<CallbackAddress, CallError>;
-    /// Its report on its own setup. It asks every node for that, so it can take half a minute.
+    /// Its report on its own setup. It queries every node for that, which can take half a minute.
     async fn setup_report(&self) -> Result<SetupReport, CallError>;
     /// Asks the `PoC` callback, as it is reached from here, for any answer at all.
     async fn callback_answers(&self) -> Result<(), CallError>;
@@ -204,8 +204,8 @@ pub trait InferenceProxy: Send + Sync {
 pub trait MlNode: Send + Sync {
     /// State, start-up, files of the model, inference port and GPUs in one reading.
     async fn status(&self, model: &WorkloadModel) -> Result<MlNodeStatus, CallError>;
-    /// Takes the next step to the loaded model, and that alone: its download, then its load. Called again
-    /// until it is there; "already" counts as done.
+    /// Takes only the next step to the loaded model: its download, then its load. To be called again until
+    /// it is loaded; "already" counts as done.
     async fn start_model(&self, model: &WorkloadModel) -> Result<StartStep, CallError>;
 }
 
@@ -239,7 +239,8 @@ pub trait RemoteSession: Send + Sync {
         path: &str,
         from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError>;
-    /// Opens the tunnel: local HTTP ends for the container's ports. The ends outlive the session, until [`Remote::close_tunnel`]; the next session reuses them.
+    /// Opens the tunnel: local HTTP ends for the container's ports. The ends outlive the session, until
+    /// [`Remote::close_tunnel`]; the next session reuses them.
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError>;
     /// Opens the callback's reverse forward, for as long as the session lives.
     async fn forward_callback(&self, forward: &CallbackForward) -> Result<(), LinkError>;

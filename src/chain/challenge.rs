@@ -1,8 +1,8 @@
-//! A `PoC` Challenge (v0.2.16), recognised without a call of its own: the Network Node wants a node to
-//! generate while no `PoC` is on. Pure.
+//! Recognises a `PoC` Challenge (v0.2.16) without a call of its own: the Network Node makes a node generate
+//! while no `PoC` is in progress. Pure.
 //!
-//! A false alarm costs the hours of a rental, a missed one the epoch: so a listing counts only when the
-//! chain was read after it, and what cannot be told changes nothing.
+//! A false alarm costs hours of rent, a missed challenge costs the epoch: so a listing counts only if the
+//! chain was read after it, and an unclear reading changes nothing.
 
 use super::epoch::challenge_end;
 use crate::domain::{
@@ -20,7 +20,7 @@ pub enum Sighting {
 
 /// An older listing says nothing about now.
 const FRESH: Duration = Duration::minutes(2);
-/// A source may be so many blocks behind the Network Node.
+/// A source may be this many blocks behind the Network Node.
 const LAG: Blocks = Blocks(15);
 
 /// What a node's duty, listed before this view was read at `now`, says about a challenge.
@@ -36,8 +36,8 @@ pub fn sighting(now: Time, view: &EpochView, listed: Option<(Time, NodeDuty)>) -
     );
     let fresh = listed.filter(|(at, _)| *at <= now && now - *at <= FRESH);
     match fresh {
-        // A confirmation cuts a challenge and does not end it; near the next `PoC` the Network Node may
-        // only be ahead of this source.
+        // A confirmation interrupts a challenge and does not end it; near the next `PoC` the Network Node
+        // may merely be ahead of this source.
         _ if !is_quiet || view.height + LAG >= view.current.next_poc_start => Sighting::Unknown,
         None | Some((_, NodeDuty::Unknown)) => Sighting::Unknown,
         Some((_, NodeDuty::Generates)) => Sighting::Open(Challenge {

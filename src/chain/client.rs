@@ -28,9 +28,12 @@ const EPOCH_PATH: &str = "v1/epochs/latest";
 /// The upgrade that brings the `PoC` Challenge.
 const CHALLENGES_SINCE: &str = "v0.2.16";
 const READ_EPOCH: &str = "read the epoch";
-/// What the server says of a path that it does not have; a missing record is "not found".
+/// What the server replies for a path that it does not have; a missing record is "not found".
 const UNROUTED: &str = "Not Found";
 const READ_STATUS: &str = "read the chain's status";
+pub(super) const READ_PARAMS: &str = "read the chain's parameters";
+/// The inference module's paths in the REST API.
+pub(super) const MODULE: &str = "productscience/inference/inference";
 
 #[derive(Debug)]
 pub struct ChainClient {
@@ -38,7 +41,7 @@ pub struct ChainClient {
     public_api: SourceUrls,
     rpc: SourceUrls,
     pub(super) rest: SourceUrls,
-    /// As last read completely.
+    /// The last complete reading.
     pub(super) rules: Mutex<Option<RulesRead>>,
 }
 
@@ -63,7 +66,7 @@ impl SourceUrls {
         }
     }
 
-    pub(super) fn by_preference(&self) -> impl Iterator<Item = (usize, &Url)> {
+    fn by_preference(&self) -> impl Iterator<Item = (usize, &Url)> {
         let count = self.urls.len();
         let first = self.preferred.load(Ordering::Relaxed);
         (0..count)
@@ -83,19 +86,31 @@ impl ChainClient {
         }
     }
 
-    pub(super) async fn get<T>(
+    async fn get<T>(
         &self,
         sources: &SourceUrls,
         what: &str,
         path: &str,
         parse: impl Fn(Fields<'_>) -> Result<T, String>,
     ) -> Result<T, CallError> {
+        let (_, value) = self.get_with_source(sources, what, path, parse).await?;
+        Ok(value)
+    }
+
+    /// The value, with the source that it came from.
+    pub(super) async fn get_with_source<'a, T>(
+        &self,
+        sources: &'a SourceUrls,
+        what: &str,
+        path: &str,
+        parse: impl Fn(Fields<'_>) -> Result<T, String>,
+    ) -> Result<(&'a Url, T), CallError> {
         let mut failures: Vec<CallError> = Vec::new();
         for (index, base) in sources.by_preference() {
             match self.request(base, what, path, &parse).await {
                 Ok(value) => {
                     sources.preferred.store(index, Ordering::Relaxed);
-                    return Ok(value);
+                    return Ok((base, value));
                 }
                 Err(error) => failures.push(error),
             }
@@ -278,7 +293,7 @@ impl Chain for ChainClient {
         if self.rest.urls.is_empty() {
             return Ok(None);
         }
-        let path = format!("productscience/inference/inference/epoch_group_data/{epoch}");
+        let path = format!("{MODULE}/epoch_group_data/{epoch}");
         let parse = |reply: Fields<'_>| wire::confirmed_weight(reply, participant);
         self.get(&self.rest, "read the confirmed weights", &path, parse)
             .await
@@ -291,19 +306,19 @@ impl Chain for ChainClient {
         let path = "cosmos/upgrade/v1beta1/current_plan";
         let upgrade = self.get(&self.rest, "read the planned upgrade", path, wire::upgrade);
         let upgrade = upgrade.await.map_err(Service::Rest.absent())?;
-        let path = "productscience/inference/inference/params";
-        let what = "read the chain's parameters";
-        let confirmation = self.get(&self.rest, what, path, wire::confirmation_params);
-        // The risk is told as unknown where this cannot be read.
+        // Where this cannot be read, the risk of a challenge is unknown.
         let path = format!("cosmos/upgrade/v1beta1/applied_plan/{CHALLENGES_SINCE}");
         let what = "read the applied upgrade";
         let challenges = self
             .get(&self.rest, what, &path, wire::challenge_rule)
             .await;
+        let path = format!("{MODULE}/params");
+        let parse = wire::confirmation_params;
+        let confirmation = self.get(&self.rest, READ_PARAMS, &path, parse).await;
         Ok(Some(Governance {
             upgrade,
             challenges: challenges.unwrap_or_default(),
-            confirmation: confirmation.await.map_err(Service::Rest.absent())?,
+            confirmation: confirmation.map_err(Service::Rest.absent())?,
         }))
     }
 
@@ -313,8 +328,8 @@ impl Chain for ChainClient {
             .await
     }
 
-    /// Version 2 of the path is the participant; version 1 is the account, which everybody has who ever
-    /// signed something (gonka v0.2.14 decentralized-api/internal/server/public/get_participants_handler.go).
+    /// Version 2 of the path is the participant; version 1 is the account, which everybody who ever signed
+    /// something has (gonka v0.2.14 decentralized-api/internal/server/public/get_participants_handler.go).
     async fn is_participant(&self, participant: &Participant) -> Result<bool, CallError> {
         let path = format!("v2/participants/{participant}");
         let found = self.get(&self.public_api, "look up the participant", &path, |_| {

@@ -138,14 +138,14 @@ pub fn last_confirmation_trigger(next_poc_start: Height, params: &EpochParams) -
     next_poc_start - Blocks(quiet)
 }
 
-/// The last height of a `PoC` Challenge in an epoch that ends at `next_poc_start`;
+/// Where a `PoC` Challenge ends at the latest in an epoch that ends at `next_poc_start`
 /// (gonka v0.2.16 proposals/governance-artifacts/update-v0.2.16).
 pub fn challenge_end(next_poc_start: Height, params: &EpochParams) -> Height {
     next_poc_start - params.confirmation_poc_safety_window
 }
 
-/// The heights of a confirmation `PoC`, ends exclusive. Other than in a regular `PoC`, validation waits
-/// for the exchange *and* the delay: it starts so many blocks after the last block of the exchange
+/// The heights of a confirmation `PoC`, ends exclusive. Unlike in a regular `PoC`, validation waits for the
+/// exchange *and* the delay, which counts from the last block of the exchange
 /// (gonka v0.2.14 inference-chain/x/inference/types/confirmation_poc_event.go).
 pub fn confirmation_stages(event: &ConfirmationEvent, params: &EpochParams) -> ConfirmationStages {
     let generation_end = event.generation_start + params.poc_stage_duration;

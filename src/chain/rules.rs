@@ -1,12 +1,12 @@
-//! Reads the chain's rules of rewards over its REST API: one request each, at once, and not again for
-//! some minutes. While nothing complete was read it is asked each time.
+//! Reads the chain's reward rules over its REST API: one request each, all at once, and cached for some
+//! minutes once they are complete.
 
 use std::sync::PoisonError;
 
 use url::Url;
 
-use super::client::{ChainClient, RulesRead};
-use super::rules_wire::{self as wire, ListUse, Params, Parsed};
+use super::client::{ChainClient, MODULE, READ_PARAMS, RulesRead};
+use super::rules_wire::{self as wire, ListUse, Params};
 use crate::domain::{
     AccessRule, CallError, CallErrorKind, Duration, Participant, Reading, RewardRules, RulesEpoch,
     Time,
@@ -14,12 +14,10 @@ use crate::domain::{
 use crate::http::json::Fields;
 use crate::ports::Chain;
 
-/// Governance decides once a day, an operator mends something now and then.
+/// They seldom change.
 const GOOD_FOR: Duration = Duration::minutes(10);
-/// While some of it cannot be read again.
+/// When some of it cannot be read again.
 const USABLE_FOR: Duration = Duration::hours(1);
-const MODULE: &str = "productscience/inference/inference";
-const READ_PARAMS: &str = "read the chain's parameters";
 
 impl ChainClient {
     pub(super) async fn cached_reward_rules(
@@ -32,7 +30,7 @@ impl ChainClient {
         }
         let fresh = self.read_reward_rules(participant).await;
         let rules = match self.read_within(USABLE_FOR, now) {
-            // A failed request does not undo what is known, for a while.
+            // For a while, a failed request does not discard what is known.
             Some(last) if !fresh.is_complete() => return fresh.or_last(last.rules),
             _ => fresh,
         };
@@ -52,37 +50,29 @@ impl ChainClient {
         last.as_ref().filter(is_recent).cloned()
     }
 
-    /// The parameters first: they show which source serves the REST API at all. Only there does "not
-    /// found" mean that the chain has no such record.
     async fn read_reward_rules(&self, participant: &Participant) -> RewardRules {
         let epoch = self.rules_epoch().await;
-        if self.rest.urls.is_empty() {
-            let why = "chain.rest is not configured";
-            let error = CallError::new("read the chain's rules", CallErrorKind::NotSent, why);
-            return RewardRules {
-                epoch,
-                ..RewardRules::unread(&error)
-            };
-        }
-        let path = format!("{MODULE}/params");
-        let params = self
-            .get(&self.rest, READ_PARAMS, &path, |reply| {
-                wire::params(reply, participant)
-            })
-            .await;
-        let base = self.rest.by_preference().next().map(|(_, base)| base);
-        match (params, base) {
-            (Ok(params), Some(base)) => self.rules_at(base, participant, epoch, params).await,
-            (Err(error), _) => RewardRules {
+        match self.rules_params(participant).await {
+            Ok((base, params)) => self.rules_at(base, participant, epoch, params).await,
+            Err(error) => RewardRules {
                 epoch,
                 ..RewardRules::unread(&error)
             },
-            (Ok(_), None) => RewardRules::unread(&CallError::new(
-                READ_PARAMS,
-                CallErrorKind::NotSent,
-                "chain.rest is not configured",
-            )),
         }
+    }
+
+    /// The parameters come first: they show which source serves the REST API at all. Only there does "not
+    /// found" mean that the chain has no such record.
+    async fn rules_params(&self, participant: &Participant) -> Reading<(&Url, Params)> {
+        if self.rest.urls.is_empty() {
+            let why = "chain.rest is not configured";
+            let what = "read the chain's rules";
+            return Err(CallError::new(what, CallErrorKind::NotSent, why));
+        }
+        let path = format!("{MODULE}/params");
+        let parse = |reply: Fields<'_>| wire::params(reply, participant);
+        self.get_with_source(&self.rest, READ_PARAMS, &path, parse)
+            .await
     }
 
     async fn rules_epoch(&self) -> Reading<RulesEpoch> {
@@ -106,28 +96,28 @@ impl ChainClient {
         let unclaimed = at("settle_amount");
         let group = format!("{MODULE}/current_epoch_group_data");
         let preserved = format!("{MODULE}/preserved_nodes_snapshot");
-        // Epoch 0 is the running one.
+        // Epoch 0 means the current one.
         let excluded = format!("{MODULE}/excluded_participants/0");
         let collateral = format!("productscience/inference/collateral/collateral/{ours}");
         let balance = format!("cosmos/bank/v1beta1/balances/{ours}");
         let (participant, group, exclusion, chosen, collateral, balance, unclaimed, preserved) = tokio::join!(
-            self.one(base, "look up the participant", &record, wire::participant),
-            self.one(base, "read the epoch's group", &group, |it| wire::group(
-                it, ours
-            )),
-            self.one(base, "read the exclusions", &excluded, |it| {
+            self.request(base, "look up the participant", &record, wire::participant),
+            self.request(base, "read the epoch's group", &group, |it| {
+                wire::group(it, ours)
+            }),
+            self.request(base, "read the exclusions", &excluded, |it| {
                 wire::exclusion(it, ours)
             }),
-            self.one(base, "read the delegation", &delegation, wire::chosen),
-            self.one(base, "read the collateral", &collateral, wire::collateral),
-            self.one(base, "read the balance", &balance, wire::balance),
-            self.one(
+            self.request(base, "read the delegation", &delegation, wire::chosen),
+            self.request(base, "read the collateral", &collateral, wire::collateral),
+            self.request(base, "read the balance", &balance, wire::balance),
+            self.request(
                 base,
                 "read the unclaimed reward",
                 &unclaimed,
                 wire::unclaimed
             ),
-            self.one(base, "read the preserved nodes", &preserved, |it| {
+            self.request(base, "read the preserved nodes", &preserved, |it| {
                 wire::preserved(it, ours)
             }),
         );
@@ -160,29 +150,19 @@ impl ChainClient {
         }
     }
 
-    async fn one<T>(
-        &self,
-        base: &Url,
-        what: &str,
-        path: &str,
-        parse: impl Fn(Fields<'_>) -> Parsed<T>,
-    ) -> Reading<T> {
-        self.request(base, what, path, parse).await
-    }
-
     async fn allow_list(&self, base: &Url, ours: &Participant) -> Reading<AccessRule> {
         let path = format!("{MODULE}/participant_allow_list");
         let what = "read the list of allowed participants";
-        self.one(base, what, &path, |reply| wire::allow_list(reply, ours))
-            .await
+        let parse = |reply: Fields<'_>| wire::allow_list(reply, ours);
+        self.request(base, what, &path, parse).await
     }
 }
 
-fn parameter<T>(parsed: Parsed<T>) -> Reading<T> {
+fn parameter<T>(parsed: Result<T, String>) -> Reading<T> {
     parsed.map_err(|why| CallError::new(READ_PARAMS, CallErrorKind::Malformed, why))
 }
 
-/// The chain has no such record.
+/// `None` when the chain has no such record.
 fn or_none<T>(reading: Reading<T>) -> Reading<Option<T>> {
     match reading {
         Ok(value) => Ok(Some(value)),

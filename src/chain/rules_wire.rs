@@ -1,18 +1,16 @@
-//! The chain's JSON of its rules of rewards. Source: gonka v0.2.14
+//! The JSON of the chain's reward rules. Source: gonka v0.2.14
 //! `inference-chain/proto/inference/inference/{params,query}.proto`; fee groups: the notes of v0.2.16.
 
+use super::wire::{Parsed, decimal};
 use crate::domain::{
     AccessRule, CollateralRule, ConfirmationRule, DelegationPenalties, EpochGroup, EpochIndex,
     Height, Ngonka, NodeId, Participant, ParticipantStatus, PocModel, UnclaimedReward, Weight,
 };
 use crate::http::json::Fields;
 
-/// The error names the field that is missing or malformed.
-pub(super) type Parsed<T> = Result<T, String>;
-
 const DENOM: &str = "ngonka";
 
-/// Sections of `params`: one that cannot be read hides no other.
+/// Sections of `params`: one that cannot be read does not hide the others.
 pub(super) struct Params {
     pub models: Parsed<Vec<PocModel>>,
     pub gas_price: Parsed<f64>,
@@ -46,7 +44,7 @@ pub(super) fn params(reply: Fields<'_>, ours: &Participant) -> Parsed<Params> {
     })
 }
 
-/// Without the list nothing is known; an empty one says that `PoC` runs for nothing.
+/// Without the list nothing is known; an empty one means that `PoC` runs for no model.
 fn models(params: Fields<'_>) -> Parsed<Vec<PocModel>> {
     if params.get("models").is_none() {
         return Err("`models` is missing".into());
@@ -148,7 +146,7 @@ pub(super) fn participant(reply: Fields<'_>) -> Parsed<ParticipantStatus> {
     })
 }
 
-/// `GET …/current_epoch_group_data`. Models of the scales count; older chains list groups only.
+/// `GET …/current_epoch_group_data`. The models that have scales; older chains list groups only.
 pub(super) fn group(reply: Fields<'_>, ours: &Participant) -> Parsed<EpochGroup> {
     let group = reply.object("epoch_group_data")?;
     let scales = group.rows("confirmation_weight_scales")?.into_iter();
@@ -238,7 +236,7 @@ fn coin(coin: Fields<'_>) -> Parsed<Ngonka> {
     let amount = amount.parse();
     amount
         .map(Ngonka)
-        .map_err(|_| "`amount` is no number".into())
+        .map_err(|_| "`amount` is not a number".into())
 }
 
 /// A number, a numeric text, or digits with a power of ten: 0.5 is 5 and -1. 0 when absent.
@@ -246,17 +244,11 @@ fn amount(fields: Fields<'_>, name: &str) -> Parsed<f64> {
     let Some(value) = fields.get(name) else {
         return Ok(0.0);
     };
-    let malformed = || format!("`{name}` is no number");
-    if !value.is_object() {
-        return fields.number(name).ok_or_else(malformed);
+    if value.is_object() {
+        return decimal(Fields(value)).map_err(|why| format!("{name}: {why}"));
     }
-    let decimal = fields.object(name)?;
-    let exponent: Option<i32> = decimal.optional("exponent")?;
-    let digits = match decimal.get("value") {
-        Some(_) => decimal.number("value").ok_or_else(malformed)?,
-        None => 0.0,
-    };
-    Ok(digits * 10f64.powi(exponent.unwrap_or(0)))
+    let number = fields.number(name);
+    number.ok_or_else(|| format!("`{name}` is not a number"))
 }
 
 #[cfg(test)]

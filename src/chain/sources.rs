@@ -8,8 +8,8 @@ use super::epoch;
 use super::height_check::{HeightCheck, agree};
 use super::stages::{self, Corroboration, StagesCheck};
 use crate::domain::{
-    Blocks, CallError, CallErrorKind, ChainSource, Duration, EpochParams, EpochView, Height,
-    ParamsOrigin, ReportedHead, SourceHealth, SourceReport, SourceStatus, SyncState, Time,
+    Blocks, CallError, CallErrorKind, ChainSource, Duration, EpochView, Height, ParamsOrigin,
+    ReportedHead, SourceHealth, SourceReport, SourceStatus, SyncState, Time,
 };
 
 #[derive(Debug, Clone, Default)]
@@ -20,8 +20,8 @@ pub struct ChainSources {
     /// The last accepted change of a parameter or stage.
     last_change: Option<(Time, String)>,
     accepted: Option<(Time, Height)>,
-    /// The last parameters that an accepted reply told.
-    told: Option<EpochParams>,
+    /// The confirmation safety window of the last accepted reply that had parameters.
+    safety_window: Option<Blocks>,
 }
 
 #[derive(Debug, Clone)]
@@ -108,8 +108,8 @@ impl ChainSources {
         self.last_change.as_ref()
     }
 
-    /// True when some source is unhealthy, so all should be polled. One that is not served there gets
-    /// no better by being asked.
+    /// True when some source is unhealthy, so all should be polled. Polling does not help one that is not
+    /// served there.
     pub fn has_unhealthy_source(&self) -> bool {
         let sources = self.list.iter();
         let mut health = sources.map(|source| &source.health.0);
@@ -176,13 +176,14 @@ impl ChainSources {
         Err(reasons.join("; "))
     }
 
-    /// Zeros are no parameters: what a reply does not tell is kept from the last one that did.
+    /// What cannot be derived from the stages of a reply without parameters is kept from the last reply
+    /// that had them.
     fn with_known_params(&mut self, view: &EpochView) -> EpochView {
         let mut view = view.clone();
         if view.params_origin == ParamsOrigin::Told {
-            self.told = Some(view.params);
-        } else if let Some(known) = self.told {
-            view.params.confirmation_poc_safety_window = known.confirmation_poc_safety_window;
+            self.safety_window = Some(view.params.confirmation_poc_safety_window);
+        } else if let Some(window) = self.safety_window {
+            view.params.confirmation_poc_safety_window = window;
             view.params_origin = ParamsOrigin::Earlier;
         }
         view

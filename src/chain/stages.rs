@@ -18,7 +18,7 @@ pub(super) struct StagesCheck {
 struct StageSet {
     current: EpochStages,
     next: EpochStages,
-    /// `None` when the reply does not tell them.
+    /// `None` when the reply has none.
     params: Option<EpochParams>,
 }
 

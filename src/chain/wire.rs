@@ -16,7 +16,7 @@ use crate::http::json::Fields;
 use crate::ports::{ConfirmedWeight, WeightReading};
 
 /// The error names the field that is missing or malformed.
-type Parsed<T> = Result<T, String>;
+pub(super) type Parsed<T> = Result<T, String>;
 
 /// `GET /v1/epochs/latest`.
 pub(super) fn epoch_view(reply: Fields<'_>) -> Parsed<EpochView> {
@@ -46,7 +46,7 @@ fn epoch_params(reply: Fields<'_>) -> Parsed<Fields<'_>> {
     Ok(params.maybe_object("epoch_params")?.unwrap_or(params))
 }
 
-/// `None` when they are not told: a reply in a shape that is not known reads as zeros.
+/// `None` when the reply has none: one in an unknown shape reads as zeros.
 fn params(params: Fields<'_>) -> Parsed<Option<EpochParams>> {
     let blocks = |name| params.count(name).map(Blocks);
     let read = EpochParams {
@@ -62,7 +62,7 @@ fn params(params: Fields<'_>) -> Parsed<Option<EpochParams>> {
     Ok((read.epoch_length > Blocks(0)).then_some(read))
 }
 
-/// What the stages say about the parameters; they do not tell the safety window.
+/// What the stages say about the parameters; they do not show the safety window.
 fn params_of(stages: &EpochStages, exchange: Option<Height>) -> EpochParams {
     let generated = stages.poc_generation_end;
     EpochParams {
@@ -126,19 +126,19 @@ fn confirmation(
         generation_start: Height(event.count("generation_start_height")?),
         phase: ConfirmationPhase::Inactive,
     };
-    // A word that is not known must not cost the whole reply.
+    // An unknown word must not make the whole reply unreadable.
     let by_height = || confirmation_phase_at(&confirmation_stages(&read, params), height);
     let phase = match event.get("phase") {
         None => ConfirmationPhase::Inactive,
-        Some(told) => confirmation_phase(told).unwrap_or_else(by_height),
+        Some(phase) => confirmation_phase(phase).unwrap_or_else(by_height),
     };
     Ok(ConfirmationEvent { phase, ..read })
 }
 
 /// By number or by name (gonka v0.2.14 inference-chain/x/inference/types/confirmation_poc_event.go).
-fn confirmation_phase(told: &Value) -> Option<ConfirmationPhase> {
-    let name = told.as_str().map(str::trim);
-    let number = told.as_u64().or_else(|| name?.parse().ok());
+fn confirmation_phase(phase: &Value) -> Option<ConfirmationPhase> {
+    let name = phase.as_str().map(str::trim);
+    let number = phase.as_u64().or_else(|| name?.parse().ok());
     match (number, name) {
         (Some(0), _) | (None, Some("CONFIRMATION_POC_INACTIVE")) => {
             Some(ConfirmationPhase::Inactive)
@@ -163,7 +163,7 @@ fn confirmation_phase(told: &Value) -> Option<ConfirmationPhase> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NodeStatus {
     pub latest: BlockHeader,
-    /// The first block that it has: a pruned or state-synced node lacks the ones before.
+    /// The first block that it has: a pruned or state-synced node lacks earlier ones.
     pub earliest: Option<Height>,
     pub sync: SyncState,
 }
@@ -320,10 +320,10 @@ pub(super) fn confirmation_params(reply: Fields<'_>) -> Parsed<ConfirmationParam
 }
 
 /// A number as digits and a power of ten: 0.5 is 5 and -1.
-fn decimal(decimal: Fields<'_>) -> Parsed<f64> {
+pub(super) fn decimal(decimal: Fields<'_>) -> Parsed<f64> {
     let exponent: Option<i32> = decimal.optional("exponent")?;
     let digits = match decimal.get("value") {
-        Some(_) => decimal.number("value").ok_or("`value` is no number")?,
+        Some(_) => decimal.number("value").ok_or("`value` is not a number")?,
         None => 0.0,
     };
     Ok(digits * 10f64.powi(exponent.unwrap_or(0)))

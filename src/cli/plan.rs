@@ -20,7 +20,7 @@ use crate::ports::Market;
 pub(super) struct PlanInputs {
     pub next: NextSprint,
     preflight: Preflight,
-    /// Governance's models; absent for a workload that it does not concern.
+    /// Governance's models; absent for a workload that governance does not affect.
     catalogue: Option<Result<Vec<GovernanceModel>, CallError>>,
     offers: Result<Vec<Offer>, CallError>,
     account: Result<Account, CallError>,

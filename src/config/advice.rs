@@ -1,11 +1,12 @@
-//! What works in a complete configuration and should still be changed.
+//! Settings that are valid but should be changed.
 
 use super::derived::{disk_floor, profile_of, revision_in};
 use super::draft::Draft;
+use super::source::{Source, Values};
 use crate::domain::{Earning, image_needs, known_model};
 
-/// A sentence for each: what is so, what it means, what to do.
-pub(super) fn of(draft: &Draft) -> Vec<String> {
+/// A sentence for each: the setting, what it causes, and the remedy.
+pub(super) fn of(draft: &Draft, values: &Values) -> Vec<String> {
     let all = [
         cuda(draft),
         disk(draft),
@@ -13,6 +14,7 @@ pub(super) fn of(draft: &Draft) -> Vec<String> {
         revision(draft),
         too_few_gpus(draft),
         bare_arguments(draft),
+        callback_port(values),
     ];
     let odd = draft
         .given
@@ -52,7 +54,7 @@ fn earning(draft: &Draft) -> Option<String> {
     let model = known_model(&draft.mlnode.model.id)?;
     (model.earning == Earning::NotProven).then(|| {
         format!(
-            "{} was taken out of the models that the chain proves (2026-09-10): a node with it has weight 0. `pocpit check` asks the chain",
+            "{} was removed from the models that PoC runs for (2026-09-10): a node with it has weight 0. `pocpit check` reads the current list",
             model.id
         )
     })
@@ -90,8 +92,16 @@ fn bare_arguments(draft: &Draft) -> Option<String> {
     })
 }
 
-/// Up to v0.2.15 the Network Node compares names as whole tokens, later releases know every form: only
-/// names in full with their values apart mean the same to all.
+/// The rental listens on the port of the callback's URL.
+fn callback_port(values: &Values) -> Option<String> {
+    let found = values.get("network_node.callback_port")?;
+    (found.source != Source::Default).then(|| {
+        "network_node.callback_port has no effect: the port of the Network Node's api.poc_callback_url decides. Remove it".to_owned()
+    })
+}
+
+/// Up to v0.2.15 the Network Node compares names as whole tokens; later releases know every form. Only
+/// full names with separate values mean the same to all of them.
 fn odd_form(arg: &str) -> Option<String> {
     let advice = if let Some((name, _)) = arg.split_once('=').filter(|_| arg.starts_with("--")) {
         format!("write \"{name}\" and its value as two items")
@@ -103,7 +113,7 @@ fn odd_form(arg: &str) -> Option<String> {
         return None;
     };
     Some(format!(
-        "{arg:?} in mlnode.args is not merged with governance's arguments alike by all releases of the Network Node: {advice}"
+        "releases of the Network Node differ in how they merge {arg:?} of mlnode.args with governance's arguments: {advice}"
     ))
 }
 

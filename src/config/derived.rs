@@ -1,11 +1,11 @@
-//! Settings that were not given and follow from others: from the model, its image and the GPUs.
+//! Settings that were not given and follow from the model, its image and the GPUs.
 
 use toml::Value;
 
 use super::draft::Draft;
 use crate::domain::{GpuFamily, GpuProfile, KnownModel, WorkloadModel, image_needs, known_model};
 
-/// The size of a model of which nothing is known.
+/// The size of an unknown model.
 const USUAL_MODEL_GB: f64 = 60.0;
 const USUAL_DISK_GB: f64 = 250.0;
 /// A download needs some room beside the finished files.
@@ -34,8 +34,13 @@ pub(super) fn profile_of(draft: &Draft) -> Option<&'static GpuProfile> {
 
 /// The value of `--revision` among arguments.
 pub(super) fn revision_in(args: &[String]) -> Option<&String> {
+    value_of(args, REVISION)
+}
+
+/// The item after an argument's name.
+pub(super) fn value_of<'a>(args: &'a [String], name: &str) -> Option<&'a String> {
     let mut args = args.iter();
-    args.find(|arg| *arg == REVISION)?;
+    args.find(|arg| *arg == name)?;
     args.next()
 }
 
@@ -49,7 +54,7 @@ pub(super) fn fill(draft: &mut Draft) -> Vec<(&'static str, Value)> {
     draft.vllm.model = WorkloadModel {
         id: draft.mlnode.model.id.clone(),
         revision: given.revision.clone(),
-        // Another image with another vLLM: it knows not every argument of the official deployment.
+        // Another image with another vLLM, which may not know every argument of the official deployment.
         args: given.args.clone().unwrap_or_else(|| owned(&USUAL_ARGS)),
     };
     draft.mlnode.model.revision = revision_in(&args).cloned();
@@ -100,7 +105,7 @@ fn gigabytes(gb: f64) -> Value {
     format!("{gb:.0} GB").into()
 }
 
-/// A pinned revision belongs into the node's own arguments: the Network Node starts the model with
+/// A pinned revision must be among the node's own arguments: the Network Node starts the model with
 /// nothing else (gonka v0.2.14 `decentralized-api/broker/broker.go`).
 fn with_revision(mut args: Vec<String>, revision: Option<&String>) -> Vec<String> {
     let Some(revision) = revision else {

@@ -57,7 +57,7 @@ pub(super) struct Draft {
     pub(super) simulation: SimulationConfig,
 }
 
-/// What the operator set of that which otherwise follows from other settings.
+/// Settings that follow from others unless the operator gave them.
 #[derive(Debug, Default)]
 pub(super) struct Given {
     pub(super) args: Option<Vec<String>>,

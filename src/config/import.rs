@@ -1,5 +1,5 @@
-//! Converts other configurations into settings: the `.env` of the Python scripts, pocpit's predecessor,
-//! and what both kinds of import share.
+//! Converts the `.env` of the Python scripts, pocpit's predecessor, into settings; and what both kinds of
+//! import share.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -286,7 +286,8 @@ fn own_address(value: &str) -> Converted {
     ])
 }
 
-/// The node's proxy on port 8000 serves the public API below `/api` and the RPC below `/chain-rpc/`.
+/// The node's proxy on port 8000 serves the public API below `/api` and, where that is enabled, the RPC
+/// below `/chain-rpc/`.
 fn public_api(value: &str) -> Converted {
     let url: url::Url = parsed(value, "an address")?;
     let plain = url.as_str().trim_end_matches('/');

@@ -141,7 +141,7 @@ fn parse_for(
     reader.problems.sort_by_key(order);
     problems.append(&mut reader.problems);
     let (unneeded, read_warnings) = (reader.unneeded, reader.warnings);
-    let advice = advice::of(&draft);
+    let advice = advice::of(&draft, &layers.values);
     let config = draft.finish(|section| names_section(&layers.values, section));
     let Some(config) = config.filter(|_| problems.is_empty()) else {
         let origin = origin.to_owned();
@@ -166,12 +166,12 @@ fn parse_for(
     })
 }
 
-/// A proxy whose answers the network would judge invalid does not answer it.
+/// Without token ids the proxy refuses the network's requests: its answers would be judged invalid.
 fn without_token_ids(proxy: &ProxyConfig) -> Option<String> {
     let mut upstreams = proxy.upstreams();
     let gives = |upstream: &UpstreamConfig| upstream.features.contains(&UpstreamFeature::TokenIds);
     (!upstreams.any(gives)).then(|| {
-        "no upstream of the inference proxy is declared to give token_ids: every request of the network asks for them and gets 503, which can count as a miss. Set inference_proxy.upstream_features = [\"token_ids\"] if the upstream has numeric ids as tokens inside its logprobs, as the vLLM of an MLNode does; otherwise do not register the proxy".to_owned()
+        "no upstream of the inference proxy declares token_ids: every request of the network needs them and gets 503, which can count as a miss. Set inference_proxy.upstream_features = [\"token_ids\"] if the tokens in the upstream's logprobs are numeric ids, as from the vLLM of an MLNode; otherwise do not register the proxy".to_owned()
     })
 }
 

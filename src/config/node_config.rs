@@ -1,17 +1,18 @@
 //! Converts a `node-config.json` of the official deployment: the model and arguments of a host.
 //!
-//! Shape: gonka `deploy/join/node-config-<model>-<GPU>.json`, and what the Network Node takes beside it
-//! (v0.2.14 `decentralized-api/apiconfig`, `InferenceNodeConfig`).
+//! Shape: gonka `deploy/join/node-config-<model>-<GPU>.json`, and the other fields that the Network Node
+//! accepts (v0.2.14 `decentralized-api/apiconfig`, `InferenceNodeConfig`).
 
 use serde_json::{Map, Value};
 
+use super::derived::value_of;
 use super::import::{Fate, Imported, list, quoted};
 use crate::domain::GpuFamily;
 
 /// Fields of a node that say where it is: a rental's are the tunnel's.
 const PLACE: [&str; 3] = ["host", "inference_port", "poc_port"];
 
-/// Whether a file is such a one, and not a `.env`.
+/// Whether a file is one, and not a `.env`.
 pub(super) fn is_node_config(text: &str) -> bool {
     text.trim_start().starts_with(['[', '{'])
 }
@@ -26,19 +27,19 @@ pub(super) fn import(text: &str) -> Result<Imported, String> {
         one => std::slice::from_ref(one),
     };
     let Some((Value::Object(first), others)) = nodes.split_first() else {
-        return Err("no node is in the file: expected a list of objects".to_owned());
+        return Err("no node in the file: expected a list of objects".to_owned());
     };
     let mut imported = Imported::default();
     for (field, value) in first {
         imported.node_field(field, value);
     }
     if !first.contains_key("hardware") {
-        let why = "not in the file: set vast.gpu_names to the GPUs that these arguments are for";
+        let why = "not in the file: set vast.gpu_names to the GPUs for which these arguments are";
         imported.note("hardware", Err(why.to_owned()));
     }
     for (number, node) in (2..).zip(others) {
         let name = node["id"].as_str().unwrap_or("without an id");
-        let why = "only the first node is taken: a cockpit rents one at a time";
+        let why = "only the first node is imported: a cockpit rents one at a time";
         imported.note(&format!("node {number} ({name})"), Err(why.to_owned()));
     }
     Ok(imported)
@@ -144,13 +145,9 @@ impl Imported {
 
 /// GPUs of one instance.
 fn parallelism(args: &[String]) -> Option<u32> {
-    let number = |name: &str| {
-        let mut args = args.iter();
-        args.find(|arg| *arg == name)?;
-        args.next()?.parse::<u32>().ok()
-    };
+    let number = |name: &str| value_of(args, name)?.parse::<u32>().ok();
     let tensor = number("--tensor-parallel-size")?;
-    Some(tensor * number("--pipeline-parallel-size").unwrap_or(1))
+    tensor.checked_mul(number("--pipeline-parallel-size").unwrap_or(1))
 }
 
 #[cfg(test)]

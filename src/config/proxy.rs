@@ -87,8 +87,8 @@ pub enum UpstreamFeature {
     /// (`return_token_ids`), and judges text there invalid (gonka v0.2.14
     /// `decentralized-api/completionapi/request.go`, `internal/validation/inference_validation.go`).
     TokenIds,
-    /// It replays the tokens of another host (`enforced_tokens`), which is how validation works. One that
-    /// ignores the field makes this host vote others invalid.
+    /// It replays another host's tokens (`enforced_tokens`), as validation requires. An upstream that ignores
+    /// the field makes this host vote others invalid.
     EnforcedTokens,
 }
 

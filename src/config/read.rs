@@ -15,7 +15,7 @@ use super::proxy::{UpstreamConfig, UpstreamFeature};
 use super::report::{Hint, Problem};
 use super::schema::{Credential, Kind, Need, Setting, UPSTREAM_FEATURES, UPSTREAM_FIELDS};
 use super::source::{Found, Source, Values, names_section};
-use super::table::{OPTIONAL_SECTIONS, SETTINGS, find};
+use super::table::{OPTIONAL_SECTIONS, SETTINGS, all, find};
 use super::value;
 use crate::domain::{Duration, Time, Usd};
 
@@ -358,16 +358,14 @@ fn upstream_table(value: &Value) -> Result<UpstreamTable, String> {
     };
     let features = table.get(UPSTREAM_FEATURES).map(texts_of).transpose()?;
     let features = features.unwrap_or_default();
-    let features: Result<_, _> = features
-        .iter()
-        .map(|word| UpstreamFeature::parse(word))
-        .collect();
     let [url, key_file, model] = UPSTREAM_FIELDS;
     Ok(UpstreamTable {
         url: field(url)?,
         key_file: field(key_file)?,
         model: field(model)?,
-        features: features?,
+        features: all(&features, UpstreamFeature::parse)?
+            .into_iter()
+            .collect(),
     })
 }
 

@@ -1,4 +1,4 @@
-//! Settings of earlier versions that are gone.
+//! Settings of earlier versions that no longer exist.
 
 use super::report::{Hint, Problem};
 
@@ -7,16 +7,16 @@ pub(super) struct RemovedSetting {
     loss: Loss,
 }
 
-/// What a configuration loses by it.
+/// What a configuration loses without it.
 enum Loss {
-    /// It would no longer do what the operator wants: refused, with the reason and what to do instead.
+    /// Its purpose: refused, with the reason and what to do instead.
     Purpose(&'static str),
-    /// Nothing: it only shaped a setting that is gone as well.
+    /// Nothing: it only refined another removed setting.
     Nothing,
 }
 
 /// Gonka v0.2.14 `decentralized-api/internal/server/public/server.go` and `cmd/devshardd/engine.go`.
-const NO_TRANSFERS: &str = "requests are not routed to another executor any more: the network's public inference endpoint answers 410 Gone since v0.2.14, and its own requests carry no X-Inference-Id and X-Seed to be told apart by. All requests go to the upstream and its fallbacks: name the API that shall answer there";
+const NO_TRANSFERS: &str = "requests are no longer routed to another executor: the network's public inference endpoint answers 410 Gone since v0.2.14, and its own requests carry no X-Inference-Id and X-Seed to recognize them by. All requests go to the upstream and its fallbacks: configure the API that should answer as one of these";
 
 const fn gone(path: &'static str, loss: Loss) -> RemovedSetting {
     RemovedSetting { path, loss }
@@ -30,8 +30,8 @@ pub(super) const REMOVED: &[RemovedSetting] = &[
 ];
 
 impl RemovedSetting {
-    /// A warning, or a problem when the configuration would not do what it says. `given` is the name that
-    /// the operator used; a variable has no line.
+    /// A warning, or a problem if the configuration would lose its purpose. `given` is the name that the
+    /// operator used; a variable has no line.
     pub(super) fn judge(
         &self,
         given: &str,
@@ -40,7 +40,9 @@ impl RemovedSetting {
     ) -> Result<String, Problem> {
         match self.loss {
             Loss::Purpose(why) if !is_empty => Err(Problem::new(given, line, why, Hint::Remove)),
-            _ => Ok(format!("{given} is gone and has no effect: remove it")),
+            _ => Ok(format!(
+                "{given} no longer exists and has no effect: remove it"
+            )),
         }
     }
 }

@@ -219,7 +219,7 @@ pub enum Exposure {
         inference_listen: SocketAddr,
         /// The callback listener of the Network Node as reached from here (`127.0.0.1:9100`).
         callback_target: String,
-        /// Port of the callback URL, which the rental listens on.
+        /// Has no effect: the rental listens on the port of the callback's URL.
         callback_port: u16,
     },
     /// The rental's public ports are registered. Anyone who finds them can stop the node.

@@ -120,10 +120,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Public API of your own node first (port 9000, or http://HOST:8000/api), then others."),
     setting("chain.rpc", Kind::Urls(|d, v| d.chain.rpc = v))
         .default("[]")
-        .doc("CometBFT RPC (port 26657; a Network Node's proxy serves http://HOST:8000/chain-rpc/ only where that was turned on), to measure block times and to subscribe to new blocks over its WebSocket."),
+        .doc("CometBFT RPC (port 26657; a Network Node's proxy serves http://HOST:8000/chain-rpc/ only if that is enabled), to measure block times and to subscribe to new blocks over its WebSocket."),
     setting("chain.rest", Kind::Urls(|d, v| d.chain.rest = v))
         .default("[]")
-        .doc("REST API of the chain itself (port 1317; a Network Node's proxy serves http://HOST:8000/chain-api/ only where that was turned on), for planned upgrades and the odds of a confirmation PoC."),
+        .doc("REST API of the chain itself (port 1317; a Network Node's proxy serves http://HOST:8000/chain-api/ only if that is enabled), for planned upgrades and the odds of a confirmation PoC."),
     parsed("chain.participant", "an address that begins with gonka1", |d, text| {
         participant(text).map(|participant| d.chain.participant = participant)
     })
@@ -151,13 +151,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Minimum memory per GPU."),
     setting("vast.min_total_gpu_memory", Kind::Size(|d, v| d.given.min_total_gpu_memory_mb = Some(whole(v))))
         .optional("\"280 GB\"")
-        .doc("Minimum memory of all GPUs together; 0 for no extra limit. Default: what the model needs, if it is known."),
+        .doc("Minimum memory of all GPUs together; 0 for no extra limit. Default: what the model needs, or 0 if the model is unknown."),
     setting("vast.max_price", Kind::Money(|d, v| d.vast.query.max_price = UsdPerHour(v)))
         .default("14.0")
         .doc("Maximum price in dollars per hour, disk included."),
     setting("vast.disk", Kind::Size(|d, v| d.given.disk_gb = Some(v / 1_000.0)))
         .optional("\"300 GB\"")
-        .doc("Disk to rent. Image and model must fit. Default: vast.image_gb, 1.1 times vast.model_gb and 20 GB, at least 250 GB."),
+        .doc("Disk to rent. Image and model must fit. Default: vast.image_gb + 1.1 * vast.model_gb + 20 GB, but at least 250 GB."),
     number("vast.min_reliability", 0.0, 1.0, |d, v| d.vast.query.min_reliability = v)
         .default("0.95")
         .doc("Minimum reliability of the host, 0 to 1."),
@@ -166,7 +166,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Minimum download bandwidth in Mbit/s."),
     number("vast.min_cuda", 0.0, 99.0, |d, v| d.given.min_cuda = Some(v))
         .optional("13.0")
-        .doc("Minimum CUDA version of the driver. Default: what the image's tag needs (3.0.16 and later: 13.0, -cu129 and 3.0.14: 12.9), any for other images."),
+        .doc("Minimum CUDA version of the driver. Default: by the tag of an official image (3.0.16 and later: 13.0; -cu129 and 3.0.14: 12.9), any for other images."),
     count("vast.min_direct_ports", 0, 1_000, |d, v| d.vast.query.min_direct_ports = v)
         .default("1")
         .doc("Minimum number of ports that can be mapped directly."),
@@ -192,13 +192,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Size of the image in GB, to estimate costs and boot times."),
     number("vast.model_gb", 0.0, 5_000.0, |d, v| d.given.model_gb = Some(v))
         .optional("230.0")
-        .doc("Size of the model's weights in GB, likewise. Default: the size of a model that is known (MiniMax-M2.7: 230, DeepSeek-V4-Flash-0731: 170, GLM-5.3-Flash: 329), 60 for others."),
+        .doc("Size of the model's weights in GB, likewise. Default: known for MiniMax-M2.7 (230), DeepSeek-V4-Flash-0731 (170) and GLM-5.3-Flash (329), 60 for others."),
     setting("vast.onstart_extra", Kind::Text(|d, v| d.vast.onstart_extra = v))
         .default("\"\"")
         .doc("Shell lines to run on the rental before the workload starts."),
     setting("vast.env", Kind::Table(|d, v| d.vast.env = v))
         .default("{}")
-        .doc("Environment of the container, beside what the official deployment sets (HF_HOME, MLNODE_VLLM_MODULE, VLLM_RUNNER_TIMEOUT, MODEL_DOWNLOAD_STALL_TIMEOUT, POC_BATCH_SIZE_DEFAULT, HOST_UID, HOST_GID), which it overrides. The host can read it: do not put valuable secrets here."),
+        .doc("Environment variables of the container. They are added to those of the official deployment (HF_HOME, MLNODE_VLLM_MODULE, VLLM_RUNNER_TIMEOUT, MODEL_DOWNLOAD_STALL_TIMEOUT, POC_BATCH_SIZE_DEFAULT, HOST_UID, HOST_GID) and override them. The host can read it: do not put valuable secrets here."),
     setting("vast.request_timeout", Kind::Timeout(|d, v| d.vast.request_timeout = v))
         .default("\"30s\"")
         .doc("Timeout of a request."),
@@ -235,10 +235,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Hugging Face id of the model. Governance must have approved it."),
     setting("mlnode.revision", Kind::Text(|d, v| d.given.revision = Some(v)))
         .optional("\"main\"")
-        .doc("Revision of the model: what is downloaded, and --revision in the arguments. Default: that of the arguments, else the newest."),
+        .doc("Revision of the model to download; also passed as --revision. Default: the --revision of mlnode.args, otherwise the newest."),
     setting("mlnode.args", Kind::Texts(|d, v| d.given.args = Some(v)))
         .optional("[\"--tensor-parallel-size\", \"4\"]")
-        .doc("The node's own arguments of vLLM: names in full, values as items of their own. What governance gives wins; `pocpit plan` shows the result. Default: those of the official deployment for the model and vast.gpu_names, --tensor-parallel-size 4 for others."),
+        .doc("The node's own arguments of vLLM: full names, each value as a separate item. Governance's values win; `pocpit plan` shows which. Default: those of the official deployment for the model and vast.gpu_names, if there is one, otherwise --tensor-parallel-size 4."),
     setting("mlnode.api_port", Kind::Port(|d, v| d.mlnode.api_port = v))
         .default("8080")
         .doc("API port in the container."),
@@ -261,7 +261,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         not_empty(text).map(|command| d.mlnode.command = command)
     })
         .default("\"cd /app && set -- uvicorn api.app:app --host=0.0.0.0 --port=8080 && { [ ! -x entrypoint.sh ] || exec /app/entrypoint.sh \\\"$@\\\"; . packages/api/.venv/bin/activate; export PYTHONPATH=/app:/app/packages/api/src; exec \\\"$@\\\"; }\"")
-        .doc("Command that starts the MLNode in the container: SSH instances do not run the image's own. The default is the image's entrypoint with its usual arguments; old images have none."),
+        .doc("Command that starts the MLNode in the container: SSH instances do not run the image's own. The default runs the image's entrypoint with its usual arguments, or starts the server directly in old images without an entrypoint."),
     parsed("vllm.image", "an image, such as \"vllm/vllm-openai:v0.11.2\"", |d, text| {
         not_empty(text).map(|image| d.vllm.image = image)
     })
@@ -304,7 +304,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         ("allow", |d| d.poc.unknown_rules = UnknownRules::Allow),
     ]))
         .default("\"refuse\"")
-        .doc("Whether to rent although a rule of the chain or of the Network Node that could make the reward nothing cannot be read, such as the models that PoC runs for (chain.rest). refuse: nothing is rented until it can. allow: it is shown as unknown, and the rental is made."),
+        .doc("Whether to rent while a rule that could reduce the reward to zero cannot be read from the chain or the Network Node, such as the models that PoC runs for (chain.rest). refuse: rent nothing until it can be read. allow: show it as unknown and rent."),
     setting("budget.per_hour", Kind::Money(|d, v| d.per_hour = Some(UsdPerHour(v))))
         .optional("14.0")
         .doc("Maximum cost per hour of everything rented at the same time. Default: vast.max_price."),
@@ -350,7 +350,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("PoC callback of the Network Node as reached from here (tunnel)."),
     setting("network_node.callback_port", Kind::Port(|d, v| d.tunnel.callback_port = v))
         .default("9100")
-        .doc("Port of the callback on the rental (tunnel)."),
+        .doc("Has no effect any more: on the rental, the callback has the port of the Network Node's api.poc_callback_url. A configuration that sets it gets a warning."),
     parsed("network_node.node_prefix", "a prefix that marks our nodes, such as \"vastai-\"", |d, text| {
         not_empty(text).map(|prefix| d.network_node.node_prefix = prefix)
     })
@@ -391,7 +391,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         all(list, UpstreamFeature::parse).map(|features| d.proxy.upstream.features = features.into_iter().collect())
     })
         .default("[]")
-        .doc("What the upstream has beyond OpenAI's API: token_ids (numeric ids as tokens inside logprobs; every request of the network asks for them) and enforced_tokens (to validate other hosts). The vLLM of an MLNode has both. A request that needs what no upstream has is refused: 503 for token_ids, so that another node of the host is tried, 400 for enforced_tokens."),
+        .doc("Features of the upstream beyond OpenAI's API: token_ids (the tokens in logprobs are numeric ids; every request of the network needs this) and enforced_tokens (to validate other hosts). The vLLM of an MLNode has both. A request that needs a feature that no upstream has is refused: with 503 for token_ids, so that another node of the host is tried, with 400 for enforced_tokens."),
     setting("inference_proxy.fallbacks", Kind::Upstreams(|d, v| d.proxy.fallbacks = v))
         .default("[]")
         .credential(Credential::Upstreams)
@@ -503,7 +503,11 @@ pub(super) fn find(path: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.path == path)
 }
 
-fn all<T>(list: &[String], parse: fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+/// Each text parsed, or the first error.
+pub(super) fn all<T>(
+    list: &[String],
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
     list.iter().map(|text| parse(text)).collect()
 }
 

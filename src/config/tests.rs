@@ -208,7 +208,7 @@ fn given_figures_win_over_known_ones() {
         (query.min_cuda, query.min_total_gpu_memory_mb),
         (Some(13.1), 0)
     );
-    // Of an unknown model and image nothing is assumed but the usual.
+    // An unknown model and image get the usual values.
     let unknown = self::config(LEAST);
     assert_eq!(
         (unknown.vast.model_gb, unknown.vast.query.disk_gb),
@@ -262,6 +262,16 @@ fn doubtful_settings_are_warned_about() {
     }
     // A negative number is a value.
     assert!(!warnings(&args("[\"--seed\", \"-1\"]")).contains("in full"));
+}
+
+#[test]
+fn callback_port_has_no_effect() {
+    let warns = |text: &str| {
+        let mut warnings = loaded(text).warnings.into_iter();
+        warnings.any(|warning| warning.contains("network_node.callback_port has no effect"))
+    };
+    assert!(!warns(LEAST));
+    assert!(warns(&with_line("network_node", "callback_port = 9100")));
 }
 
 #[test]
@@ -433,7 +443,7 @@ fn upstreams_declare_what_they_have() {
         proxy.fallbacks[0].features,
         [TokenIds, EnforcedTokens].into()
     );
-    // What is not declared is not there, and the operator is told what that costs.
+    // What is not declared is missing, and a warning says what that costs.
     let [warning] = &warned(&loaded_with(&fallback("")))[..] else {
         panic!("one warning");
     };

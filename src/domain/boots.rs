@@ -30,26 +30,26 @@ pub struct TimeLeft {
     pub p90: Duration,
 }
 
-/// What is known of what is left of the model's download.
+/// What is known of the rest of the model's download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadLeft {
-    /// Its usual time counts.
+    /// The usual time applies.
     Unknown,
     /// The files are there.
     Nothing,
-    /// Too few bytes to go by them alone: whole files only are counted.
+    /// Too few bytes to rely on alone: only whole files are counted.
     AtMost(Duration),
     /// By bytes.
     About(Duration),
 }
 
-/// From this share of the bytes on they tell the time that is left.
+/// From this share of the bytes on, they predict the time left.
 const TELLING_SHARE: f64 = 0.3;
-/// Spread of a time that is known by bytes.
+/// Spread of a time that is predicted by bytes.
 const SPREAD_BY_BYTES: f64 = 0.3;
 
 impl DownloadLeft {
-    /// By the share of the bytes that took so many seconds.
+    /// By the share of the bytes and the seconds that it took.
     pub fn of(share: Option<f64>, seconds: Option<f64>) -> DownloadLeft {
         let (Some(share), Some(seconds)) = (share, seconds) else {
             return DownloadLeft::Unknown;

@@ -26,7 +26,7 @@ pub enum CallErrorKind {
     NotSent,
     /// It may or may not have taken effect: time-out, connection lost, 5xx after sending.
     Ambiguous,
-    /// The same for a read, which changes nothing.
+    /// The same for a read, which has no effect.
     Unanswered,
     /// The other side wants fewer requests.
     RateLimited,
@@ -34,7 +34,7 @@ pub enum CallErrorKind {
     Unauthorized,
     /// The thing named does not exist.
     NotFound,
-    /// The whole service is not at this address.
+    /// The service as a whole is not at this address.
     NotServed,
     /// The other side understood and said no.
     Refused,

@@ -1,4 +1,4 @@
-//! Where a Network Node wants the proofs of `MLNode`s sent.
+//! Where a Network Node has `MLNode`s send their proofs.
 
 use std::fmt;
 
@@ -13,31 +13,31 @@ pub struct CallbackAddress {
     port: u16,
 }
 
-/// What the host of a callback is to a rental, which is in no private network of the operator's.
+/// What the host of a callback is to a rental, which is not in any of the operator's private networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackHost {
-    /// A name: a rental takes it for itself, whatever it means elsewhere.
+    /// A name: on a rental it can be mapped to the rental itself, whatever it means elsewhere.
     Name(String),
     /// The rental itself.
     Loopback,
-    /// An address of a private network, which no other network reaches.
+    /// An address of a private network, unreachable from any other.
     Private(String),
-    /// Reachable from a rental without help, if it is at all.
+    /// Reachable from a rental without our help, if at all.
     Public(String),
 }
 
-/// Why a text is no callback address that a rental could use.
+/// Why a text is not a callback address that a rental could use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCallback {
     #[error("api.poc_callback_url is empty")]
     Empty,
-    #[error("api.poc_callback_url is no http URL with a host: {0:?}")]
+    #[error("api.poc_callback_url is not an http URL with a host: {0:?}")]
     NotHttp(String),
-    #[error("api.poc_callback_url names nobody that could be called: {0:?}")]
+    #[error("api.poc_callback_url has a host that cannot be called: {0:?}")]
     NoSuchHost(String),
 }
 
-/// Whether a rental was seen to reach the callback, by a request from it.
+/// Whether a request from a rental has reached the callback.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackProof {
@@ -57,7 +57,7 @@ impl CallbackAddress {
         }
         let not_http = || InvalidCallback::NotHttp(shown(text));
         let url = Url::parse(text).map_err(|_| not_http())?;
-        // dapi's URL goes to the MLNode as it is: a user, a query or a fragment would be in the middle.
+        // Paths are appended to it: a query or a fragment would end up in the middle.
         let is_plain = matches!(url.scheme(), "http" | "https")
             && url.username().is_empty()
             && url.password().is_none()
@@ -75,7 +75,7 @@ impl CallbackAddress {
         &self.host
     }
 
-    /// As it is written in the address.
+    /// As written in the address.
     pub fn host_text(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
@@ -84,7 +84,7 @@ impl CallbackAddress {
         self.port
     }
 
-    /// `GET` of it tells a Network Node's callback server from any other (v0.2.13 and later).
+    /// `GET` of it distinguishes a Network Node's callback server from any other (v0.2.13 and later).
     pub fn versions_url(&self) -> String {
         let base = self.url.as_str().trim_end_matches('/');
         format!("{base}/versions")
@@ -97,7 +97,7 @@ impl fmt::Display for CallbackAddress {
     }
 }
 
-/// A user's part may be a password.
+/// The user part may contain a password.
 fn shown(text: &str) -> String {
     if text.contains('@') {
         return "(not shown: it holds an @)".to_owned();

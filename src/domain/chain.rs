@@ -97,8 +97,8 @@ pub struct EpochParams {
     pub epoch_length: Blocks,
     /// Length of generation.
     pub poc_stage_duration: Blocks,
-    /// After generation what was generated still counts for so long. Marked as deprecated on the
-    /// chain, and still used.
+    /// How long after generation its results still count. The chain marks this as deprecated but still
+    /// uses it.
     #[serde(default)]
     pub poc_exchange_duration: Blocks,
     /// From the end of generation to the start of validation.
@@ -109,7 +109,7 @@ pub struct EpochParams {
     pub set_new_validators_delay: Blocks,
     /// How long before the next `PoC` the validation of inferences ends.
     pub inference_validation_cutoff: Blocks,
-    /// How long before the next `PoC` a confirmation `PoC` must be over, its aftermath included.
+    /// How long before the next `PoC` a confirmation `PoC` and what follows it must be over.
     pub confirmation_poc_safety_window: Blocks,
 }
 
@@ -121,16 +121,16 @@ pub struct EpochParams {
 pub enum ParamsOrigin {
     /// The reply has them.
     #[default]
-    #[strum(serialize = "as the chain tells them")]
+    #[strum(serialize = "as the chain reports them")]
     Told,
-    /// The reply has none: they follow from its stages, and the safety window, which does not, is
-    /// kept from an earlier reply.
+    /// The reply has none: they are derived from its stages, except the safety window, which comes from
+    /// an earlier reply.
     #[strum(
         serialize = "derived from the epoch's stages, with the safety window of an earlier reply"
     )]
     Earlier,
-    /// The reply has none and none are known: they follow from its stages, and the safety window is
-    /// taken as zero, so that no confirmation is missed.
+    /// Neither this nor an earlier reply has any: they are derived from its stages, and the safety window
+    /// is assumed to be zero so that no confirmation is missed.
     #[strum(serialize = "derived from the epoch's stages, with a safety window of zero")]
     Stages,
 }
@@ -158,7 +158,7 @@ pub struct ConfirmationStages {
     /// Where hosts must start to generate.
     pub generation_start: Height,
     pub generation_end: Height,
-    /// From here on nothing that was generated counts any more.
+    /// From here on the results of generation no longer count.
     #[serde(default)]
     pub exchange_end: Height,
     /// Where hosts start to validate each other.
@@ -172,21 +172,21 @@ pub struct ConfirmationStages {
 pub struct ConfirmationParams {
     /// Confirmation `PoC`s in an epoch, on average.
     pub expected_per_epoch: f64,
-    /// A participant fails whose [`ConfirmationParams::ratio`] is below this; nobody does at 0.
+    /// A participant whose [`ConfirmationParams::ratio`] is below this fails. At 0 none does.
     pub alpha_threshold: f64,
 }
 
 impl ConfirmationParams {
-    /// What the chain allows for by chance: a participant that shows this part of what is expected
-    /// counts as if it showed all (gonka v0.2.14 inference-chain/x/inference/calculations/status.go).
+    /// The chain's tolerance: this share of the expected weight counts as all of it
+    /// (gonka v0.2.14 inference-chain/x/inference/calculations/status.go).
     const ALLOWANCE: f64 = 0.909;
 
-    /// What counts of a part of the expected weight, preserved nodes included.
+    /// What a share of the expected weight, preserved nodes included, counts as.
     pub fn ratio(shown: f64) -> f64 {
         (shown / Self::ALLOWANCE).min(1.0)
     }
 
-    /// Below this part of what is expected of it a participant fails; `None` when nobody can.
+    /// A participant that shows less than this share of its expected weight fails; `None` when none can.
     pub fn fails_below(&self) -> Option<f64> {
         (self.alpha_threshold > 0.0).then(|| self.alpha_threshold.min(1.0) * Self::ALLOWANCE)
     }
@@ -195,7 +195,7 @@ impl ConfirmationParams {
 /// A `PoC` Challenge: every node with weight must generate until its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
-    /// The height at which it was seen first.
+    /// The height at which it was first observed.
     pub seen_at: Height,
     /// Where it ends at the latest.
     pub end: Height,
@@ -225,7 +225,7 @@ pub struct Governance {
     pub upgrade: Option<UpgradePlan>,
     /// Confirmation `PoC`s.
     pub confirmation: ConfirmationParams,
-    /// Whether a host can be challenged.
+    /// Whether hosts can be challenged.
     #[serde(default)]
     pub challenges: ChallengeRule,
 }
@@ -262,7 +262,7 @@ pub struct EpochView {
     /// Where the parameters come from.
     #[serde(default)]
     pub params_origin: ParamsOrigin,
-    /// The confirmation `PoC` in progress, or the one that was completed last, if any.
+    /// The confirmation `PoC` in progress, or the last completed one, if any.
     pub confirmation: Option<ConfirmationEvent>,
 }
 
@@ -360,7 +360,7 @@ pub enum SourceHealth {
     Contradicts(String),
     /// It does not answer.
     Silent(String),
-    /// Its address serves no such thing, and what to do about it.
+    /// Its address does not serve it, with what to do about it.
     NotServed(String),
 }
 

@@ -1,4 +1,4 @@
-//! A model of governance's catalogue.
+//! A model in governance's catalogue.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 pub struct GovernanceModel {
     /// The name that the Network Node and the chain use.
     pub id: String,
-    /// The repository on Hugging Face, if it is told.
+    /// The repository on Hugging Face, if reported.
     pub hf_repo: Option<String>,
     /// Its revision, if governance names one. The Network Node never uses it.
     pub hf_commit: Option<String>,
-    /// Arguments of vLLM that every node gets, whatever its own say.
+    /// vLLM's arguments that every node gets, whatever its own are.
     pub args: Vec<String>,
-    /// Memory of all GPUs of one instance, in gigabytes, if it is told.
+    /// Memory of all GPUs of one instance, in gigabytes, if reported.
     pub v_ram_gb: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
-//! Families of GPUs that official deployments exist for.
+//! Families of GPUs with official deployments.
 
-/// A family of data centre GPUs. Its variants (SXM and others) run the same arguments.
+/// A family of data centre GPUs. Its variants (SXM and others) run with the same arguments.
 #[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GpuFamily {
     A100,
@@ -45,7 +45,7 @@ impl GpuFamily {
         }
     }
 
-    /// The only family among these names, if every name is of one.
+    /// The family that all these names belong to, if there is one.
     pub fn common(names: &[String]) -> Option<GpuFamily> {
         let (first, others) = names.split_first()?;
         let family = GpuFamily::of(first)?;

@@ -1,5 +1,4 @@
-//! What the official images of the `MLNode` need of a host. The name of an image is all there is to
-//! know before it is rented for.
+//! What the official images of the `MLNode` need of a host. Before a rental only an image's name is known.
 //!
 //! Sources: gonka-docs docs/network-updates.md and docs/host/glm-bootstrap.md (2026-08-21),
 //! gonka docs/release-candidate-gpu-profile.md@01c536a, gonka v0.2.14 mlnode/packages/api/Dockerfile.
@@ -24,7 +23,7 @@ const CUDA_13_0: ImageNeeds = ImageNeeds {
     driver: 580,
 };
 
-/// Beginnings of tags; the first that fits counts. Older images are older than this program.
+/// Prefixes of tags; the first match counts. Images that are older than this program are not listed.
 const TAGS: &[(&str, ImageNeeds)] = &[
     ("3.0.14", CUDA_12_9),
     ("3.0.16", CUDA_13_0),
@@ -35,14 +34,14 @@ const TAGS: &[(&str, ImageNeeds)] = &[
 /// The end of the tag of a build for an older driver.
 const FOR_CUDA_12_9: &str = "-cu129";
 
-/// The repositories of official images end so: `ghcr.io/gonka-ai/mlnode`.
+/// The repositories of official images end with this: `ghcr.io/gonka-ai/mlnode`.
 const REPOSITORY: &str = "/mlnode";
 
-/// A driver with which a GPU was seen to hang before the load (gonka
+/// A driver with which a GPU hung before the load (gonka
 /// docs/release-candidate-gpu-profile.md@01c536a).
 const HANGING_DRIVER: (GpuFamily, &str) = (GpuFamily::B200, "595.71.05");
 
-/// What an official image needs, by its tag; absent for others and for tags that are not known.
+/// What an official image needs, by its tag; `None` for other images and unknown tags.
 pub fn image_needs(image: &str) -> Option<ImageNeeds> {
     let image = image.split('@').next()?;
     let (repository, tag) = image.rsplit_once(':')?;

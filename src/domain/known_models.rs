@@ -7,20 +7,20 @@
 
 use super::GpuFamily;
 
-/// What is known of a model before anybody is asked.
+/// What is known of a model in advance.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownModel {
     pub id: &'static str,
     pub earning: Earning,
-    /// Size of its weights in gigabytes; absent when nobody has told.
+    /// Size of its weights in gigabytes, if known.
     pub weights_gb: Option<f64>,
-    /// Memory of all GPUs of one instance, in gigabytes; absent when nobody has told.
+    /// Memory of all GPUs of one instance, in gigabytes, if known.
     pub vram_gb: Option<u32>,
     /// Official deployments.
     pub profiles: &'static [GpuProfile],
 }
 
-/// Whether the network proves a model, as of the sources. The chain's parameters decide.
+/// Whether `PoC` runs for a model, as of the sources. The chain's parameters decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Earning {
     Proven,
@@ -102,7 +102,7 @@ const KNOWN: &[KnownModel] = &[
     KnownModel {
         id: "deepseek-ai/DeepSeek-V4-Flash-0731",
         earning: Earning::Proven,
-        // The first V4-Flash has 158 GB (codersera.com, 2026); the size of 0731 is not told.
+        // The first V4-Flash has 158 GB (codersera.com, 2026); the size of 0731 is not published.
         weights_gb: Some(170.0),
         vram_gb: Some(280),
         profiles: &[

@@ -69,7 +69,7 @@ pub enum PocStatus {
     Idle,
     /// Generates nonces.
     Generating,
-    /// Validates nonces of others.
+    /// Validates other nodes' nonces.
     Validating,
     /// Backends disagree.
     Mixed,
@@ -92,10 +92,10 @@ pub struct Confirmation {
     pub epoch: EpochIndex,
     /// Which event of the epoch, from 0.
     pub sequence: u64,
-    /// The participant's weight in the epoch. On another scale than the confirmation weights: the
-    /// one is no part of the other.
+    /// The participant's weight in the epoch, on another scale than the confirmation weights: the two
+    /// cannot be compared.
     pub weight: Weight,
-    /// The confirmation weight after the event; 0 also when the participant is out of the epoch.
+    /// The confirmation weight after the event; also 0 when the participant was removed from the epoch.
     pub confirmed: Weight,
     /// The confirmation weight before the event; null when it was not read in time.
     #[serde(default)]
@@ -103,8 +103,8 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
-    /// What the event left of the confirmation weight, from 0 to 1; absent when it is not known what
-    /// that was before.
+    /// The share of the confirmation weight that the event left, from 0 to 1; `None` when the weight before
+    /// it is unknown or zero.
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn ratio(&self) -> Option<f64> {
         match self.before?.0 {
@@ -114,15 +114,15 @@ impl Confirmation {
     }
 }
 
-/// What the Network Node wants of a node now.
+/// What the Network Node currently has a node do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeDuty {
     #[default]
     Unknown,
     Serves,
-    /// It serves and has weight in the running epoch: through a `PoC` it may be preserved, with its
-    /// weight carried on.
+    /// It serves and has weight in the current epoch: during a `PoC` it may be preserved, and keep its
+    /// weight.
     ServesWithWeight,
     Generates,
     Validates,
@@ -133,7 +133,7 @@ pub enum NodeDuty {
 pub struct RegisteredNode {
     /// As dapi stores it.
     pub config: NodeConfig,
-    /// What dapi wants it to be.
+    /// What dapi intends it to be.
     pub intended: NodeStatus,
     /// What dapi observed last.
     pub current: NodeStatus,
@@ -154,7 +154,7 @@ pub struct RegisteredNode {
 }
 
 impl RegisteredNode {
-    /// What the Network Node wants of it now.
+    /// What the Network Node currently has it do.
     pub fn duty(&self) -> NodeDuty {
         let has_weight = self.weights.values().any(|weight| weight.0 > 0);
         match (self.intended, self.poc_intended) {

@@ -1,4 +1,4 @@
-//! What must hold before money is spent on a rental, and what lessens its reward.
+//! What must hold before money is spent on a rental, and what reduces its reward.
 
 use std::fmt;
 
@@ -90,8 +90,8 @@ impl Requirement {
     /// In the order in which they are checked.
     pub const ALL: &'static [Requirement] = Requirement::VARIANTS;
 
-    /// Whether it is a rule of the chain or of the host's account that decides the reward. The others
-    /// are about this cockpit's own means: without them no rental could even be operated.
+    /// Whether it is a rule of the chain or of the host's account that decides the reward. Without the
+    /// others this cockpit could not even operate a rental.
     pub fn is_reward_rule(self) -> bool {
         !matches!(
             self,
@@ -104,7 +104,7 @@ impl Requirement {
         )
     }
 
-    /// Whether its lack can be why there is no weight, or little.
+    /// Whether not meeting it can be why there is little or no weight.
     pub fn decides_weight(self) -> bool {
         !matches!(
             self,
@@ -161,7 +161,7 @@ pub enum UnknownEffect {
     /// Nothing is rented.
     #[default]
     Blocks,
-    /// It is shown: the worst answer would not block either, or the operator allowed it.
+    /// It is only shown: even the worst answer would not block, or the operator allowed it.
     Shown,
 }
 
@@ -188,7 +188,7 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub requirement: Requirement,
-    /// What was read, when there is more to say than that it is met.
+    /// What was read, when it says more than the verdict.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seen: String,
     #[serde(flatten)]
@@ -207,7 +207,7 @@ impl Preflight {
         self.findings.iter().filter(|one| one.verdict.blocks())
     }
 
-    /// What costs something or is unknown, and does not block.
+    /// What costs something or is unknown but does not block.
     pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
         let findings = self.findings.iter();
         findings.filter(|one| one.verdict != Verdict::Met && !one.verdict.blocks())

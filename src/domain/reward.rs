@@ -32,10 +32,10 @@ impl fmt::Display for Ngonka {
     }
 }
 
-/// Each with the error of its failed read.
+/// Each rule, or the error of its failed read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RewardRules {
-    /// The latest epoch and the height that they were read at.
+    /// The latest epoch, and the height at which they were read.
     pub epoch: Reading<RulesEpoch>,
     /// The models that `PoC` runs for.
     pub models: Reading<Vec<PocModel>>,
@@ -47,7 +47,7 @@ pub struct RewardRules {
     pub confirmation: Reading<ConfirmationRule>,
     /// The host's record; `None` when the chain has none.
     pub participant: Reading<Option<ParticipantStatus>>,
-    /// The running epoch.
+    /// The current epoch.
     pub group: Reading<EpochGroup>,
     /// Why the host is excluded from the latest epoch, if it is.
     pub exclusion: Reading<Option<String>>,
@@ -56,7 +56,7 @@ pub struct RewardRules {
     pub collateral: Reading<Ngonka>,
     /// Balance of the cold account.
     pub balance: Reading<Ngonka>,
-    /// A reward that was not claimed yet.
+    /// A reward that has not been claimed yet.
     pub unclaimed: Reading<Option<UnclaimedReward>>,
     /// The host's nodes that serve through the `PoC` in progress.
     pub preserved: Reading<Vec<NodeId>>,
@@ -84,7 +84,7 @@ impl RewardRules {
         }
     }
 
-    /// What could not be read is as it was.
+    /// Takes what could not be read from the last reading.
     #[must_use]
     pub fn or_last(self, last: RewardRules) -> RewardRules {
         RewardRules {
@@ -136,7 +136,7 @@ pub struct RulesEpoch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PocModel {
     pub id: String,
-    /// From this epoch on, a host that neither serves it nor chose otherwise loses a part.
+    /// From this epoch on, a host that neither serves it nor made a choice loses a part of its weight.
     pub penalty_from: EpochIndex,
 }
 
@@ -162,7 +162,7 @@ pub struct DelegationPenalties {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessRule {
     Open,
-    /// The host is on the list of those whose transactions are refused.
+    /// The host is on the block list: its transactions are refused.
     Blocked,
     /// Epochs are formed from a list that the host is on.
     Listed,
@@ -184,7 +184,7 @@ pub enum ParticipantStatus {
     Active,
     /// Failed in this epoch: it earns nothing until the next.
     Inactive,
-    /// Its answers were found wrong: likewise.
+    /// Its answers were found wrong: the same.
     Invalid,
     /// New, or of a status that decides nothing here.
     Other,
@@ -193,21 +193,21 @@ pub enum ParticipantStatus {
 /// `epoch_group_data`, as far as it concerns one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EpochGroup {
-    /// Models that count in it; empty when it says nothing of models.
+    /// Models that count in it; empty when it lists none.
     pub models: Vec<String>,
-    /// The host's weight, if it has a part in the epoch.
+    /// The host's weight, if it takes part in the epoch.
     pub weight: Option<Weight>,
 }
 
-/// A record that the claim removes.
+/// The chain removes the record when the reward is claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnclaimedReward {
     pub epoch: EpochIndex,
     pub amount: Ngonka,
 }
 
-/// The Network Node's report on its own setup (`GET /admin/v1/setup/report`). Its overall status is not
-/// in it: that is FAIL for every host without weight, which before its first `PoC` is as it should be.
+/// The Network Node's report on its own setup (`GET /admin/v1/setup/report`). The overall status is left
+/// out: it is FAIL for every host without weight, which is normal before the first `PoC`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SetupReport {
     pub checks: Vec<SetupCheck>,
@@ -215,7 +215,7 @@ pub struct SetupReport {
     pub account: Option<Participant>,
     /// Types of messages that the warm key may not sign.
     pub missing_permissions: Vec<String>,
-    /// Types of messages that it may sign for at most a week.
+    /// Types of messages that it may sign for at most another week.
     pub expiring_permissions: Vec<String>,
     /// What the grant for fees is worth; absent without a limit.
     pub fee_limit: Option<Ngonka>,
@@ -227,7 +227,7 @@ pub struct SetupReport {
 pub struct SetupCheck {
     pub id: SetupCheckId,
     pub status: CheckStatus,
-    /// As the Network Node puts it.
+    /// In the Network Node's words.
     pub message: String,
 }
 
@@ -256,7 +256,7 @@ pub enum CheckStatus {
 }
 
 impl SetupReport {
-    /// What it says on one subject; `None` when it says nothing.
+    /// One check; `None` when the report lacks it.
     pub fn check(&self, id: &SetupCheckId) -> Option<&SetupCheck> {
         self.checks.iter().find(|check| check.id == *id)
     }

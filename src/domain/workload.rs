@@ -57,7 +57,7 @@ pub struct MlNodeStatus {
     /// The weights on its disk.
     #[serde(default)]
     pub weights: Weights,
-    /// What answers requests for inference.
+    /// The state of its inference port.
     #[serde(default)]
     pub port: InferencePort,
     /// vLLM's instances; absent until read successfully, and on old images.
@@ -78,7 +78,7 @@ pub enum StartupState {
     /// An old image, or the call failed.
     Unknown,
     NotStarted,
-    /// vLLM's process is there: from now on the service's state is INFERENCE.
+    /// vLLM's process runs: from now on the service's state is INFERENCE.
     Starting,
     Completed,
     /// Failed, with the node's message.
@@ -90,7 +90,7 @@ pub enum StartupState {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Weights {
-    /// Not asked, not readable, or an old image.
+    /// Not requested, not readable, or an old image.
     #[default]
     Unknown,
     Absent,
@@ -100,7 +100,7 @@ pub enum Weights {
         /// Whole files in the cache, in GB.
         cached_gb: Option<f64>,
     },
-    /// Some files are there, and nothing is under way.
+    /// Some files are there, and no download is in progress.
     Partial {
         error: Option<String>,
     },
@@ -111,7 +111,7 @@ pub enum Weights {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InferencePort {
-    /// Nobody, or it was not asked.
+    /// Nothing answers, or it was not requested.
     #[default]
     Silent,
     /// Something whose `GET /health` is not 200.
@@ -126,11 +126,11 @@ pub enum InferencePort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backends {
     pub healthy: u32,
-    /// With those that do not answer.
+    /// Including those that do not answer.
     pub all: u32,
 }
 
-/// What the node does about its model.
+/// What the node does with its model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelState {
@@ -146,19 +146,19 @@ pub enum ModelState {
     Up,
 }
 
-/// What a request to start the model led to. Each takes the next step only.
+/// What a request to start the model led to. Each request takes only the next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 pub enum StartStep {
-    #[strum(serialize = "its download is ordered")]
+    #[strum(serialize = "its download is started")]
     DownloadOrdered,
-    #[strum(serialize = "its download is under way")]
+    #[strum(serialize = "its download is in progress")]
     DownloadUnderWay,
-    /// Three other downloads are under way.
-    #[strum(serialize = "its download waits for others")]
+    /// Three other downloads are in progress.
+    #[strum(serialize = "its download waits for other downloads")]
     DownloadWaits,
-    #[strum(serialize = "its load is ordered")]
+    #[strum(serialize = "its load is started")]
     LoadOrdered,
-    #[strum(serialize = "it is loaded or loading already")]
+    #[strum(serialize = "it is already loaded or loading")]
     LoadUnderWay,
 }
 
@@ -236,7 +236,7 @@ pub enum BootStage {
     Downloading,
     /// vLLM starts, and weights go to the GPUs.
     Loading,
-    /// Kernels are compiled and CUDA graphs captured, the last minutes.
+    /// Kernels are compiled and CUDA graphs captured: the last minutes.
     Graphs,
     /// The model is loaded, healthy and listed.
     Ready,
@@ -278,7 +278,7 @@ pub struct BootTimes {
     /// What its stages mean.
     #[serde(default)]
     pub meaning: StageMeaning,
-    /// How often the workload was run until then.
+    /// How many times the workload was started.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub runs: u32,
 }
@@ -292,14 +292,14 @@ fn is_once(runs: &u32) -> bool {
     *runs == once()
 }
 
-/// Stages of older boots began at other signs.
+/// Which signs the stages of a boot began at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageMeaning {
     /// A load that had begun counted as a download, and a process of vLLM as a loaded model.
     #[default]
     Former,
-    /// By what the node says of its files, its start and its health.
+    /// By what the node reports about its files, its start and its health.
     Stated,
 }
 
@@ -323,7 +323,7 @@ impl MlNodeStatus {
     }
 }
 
-/// The boot of a sprint that worked, else its last one.
+/// The boot of a sprint that succeeded, else its last one.
 pub fn main_boot<'a>(
     mut boots: impl DoubleEndedIterator<Item = &'a BootTimes> + Clone,
 ) -> Option<&'a BootTimes> {
@@ -337,7 +337,7 @@ impl BootTimes {
         format!("{}x {}", self.gpu_count, self.gpu_name)
     }
 
-    /// How long a stage took, if that means the same as in a boot of today that went straight through.
+    /// How long a stage took, if that is comparable with a current boot without restarts.
     pub fn comparable(&self, stage: BootStage) -> Option<Duration> {
         let same = match self.meaning {
             StageMeaning::Former => BootStage::Api,

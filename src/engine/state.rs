@@ -19,9 +19,9 @@ use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
 use crate::engine::effects::task_set::TaskSet;
 use crate::engine::observe::freshness::Freshness;
+use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::proxy_state::ProxyState;
-use crate::engine::observe::untold::Untold;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Sprint};
@@ -135,10 +135,10 @@ pub(crate) struct Observations {
     /// Rentals whose container has not run yet, as last read.
     pub(crate) idle_gpus: BTreeMap<InstanceId, Time>,
     pub(crate) confirmation: Option<PendingConfirmation>,
-    /// Why the confirmation weight was not read, as said last.
-    pub(crate) confirmation_untold: Untold,
-    /// The same of what governance decided.
-    pub(crate) governance_untold: Untold,
+    /// Why the confirmation weight could not be read, as logged last.
+    pub(crate) confirmation_failure: LoggedFailure,
+    /// The same for governance.
+    pub(crate) governance_failure: LoggedFailure,
     pub(crate) freshness: Freshness,
 }
 

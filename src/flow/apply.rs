@@ -234,7 +234,7 @@ impl Sprint {
         self.record_poc_activity();
     }
 
-    /// What broke, as soon as it is seen and until it has healed.
+    /// Notes a new setback, and drops the note when the workload has recovered.
     fn note_setback(&mut self, before: Option<&BootFault>) {
         let Volatile { boot, note, .. } = &mut self.volatile;
         let same = |setback: &BootFault| before.is_some_and(|before| before.name == setback.name);

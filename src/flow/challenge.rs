@@ -1,5 +1,6 @@
 //! A `PoC` Challenge of our node: nothing is released while one is open.
 
+use super::note::Note;
 use super::{Sprint, Step};
 use crate::chain::challenge::{Sighting, sighting};
 use crate::domain::{Challenge, EpochView, Time};
@@ -10,7 +11,7 @@ impl Sprint {
         self.volatile.challenge
     }
 
-    /// What cannot be told keeps a challenge open.
+    /// A known challenge stays open while its end is uncertain.
     pub(super) fn look_for_challenge(&mut self, now: Time, view: &EpochView) {
         let held = matches!(
             self.step,
@@ -28,14 +29,15 @@ impl Sprint {
                     ..seen
                 };
                 self.volatile.challenge = Some(open);
-                self.set_note(format!(
-                    "a PoC Challenge is open: every node with weight must generate until height {}, and the rental is held",
+                self.volatile.note = Some(Note::Challenge(format!(
+                    "every node with weight must generate until height {}, and the rental is held",
                     open.end
-                ));
+                )));
             }
             Sighting::None if known.is_some() => {
                 self.volatile.challenge = None;
-                self.volatile.note = None;
+                let note = &mut self.volatile.note;
+                note.take_if(|note| matches!(note, Note::Challenge(_)));
             }
             Sighting::None | Sighting::Unknown => {}
         }

@@ -81,7 +81,7 @@ pub enum Event {
     /// The register call was not made: its intent could not be recorded.
     RegisterNotRecorded,
     RegisterFailed(CallError),
-    /// The Network Node will not take the node, however often it is asked.
+    /// The Network Node refuses the node; a retry would not help.
     RegisterRefused(CallError),
     WeightRead {
         /// The list is for this sprint's epoch, as far as can be seen.
@@ -154,11 +154,14 @@ pub struct BootReading {
     /// The node itself reports that it generates or validates.
     #[serde(default)]
     pub at_work: bool,
-    /// What the node does about its model. Read anew after a restart.
+    /// What the node does about its model. Not saved: it is read again after a restart.
     #[serde(skip)]
     pub model: ModelState,
     /// Nine boots in ten take longer from here.
     pub least_left: Option<Duration>,
+    /// Every second boot takes longer from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likely_left: Option<Duration>,
     #[serde(default)]
     pub pace: BootProgress,
     /// Why it will not succeed.
@@ -166,13 +169,14 @@ pub struct BootReading {
     /// Whether its proofs would arrive.
     #[serde(default)]
     pub callback: CallbackProof,
-    /// What keeps the model from being served now, although that may heal.
+    /// What keeps the model from being served for now; it may recover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setback: Option<BootFault>,
 }
 
 impl BootReading {
-    /// Nothing else takes the model a step on. A node at work is left alone.
+    /// Whether its model needs a start call: only that takes it to the next step. A node at work is left
+    /// alone.
     pub(super) fn wants_model(&self) -> bool {
         let idle = matches!(self.model, ModelState::Unknown | ModelState::Idle);
         self.api_up && idle && !self.ready && !self.at_work && self.fault.is_none()

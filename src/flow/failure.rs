@@ -1,5 +1,5 @@
-//! When a rental is given up, and what comes after it. A workload that ended may be started again; one that
-//! cannot be ready in time any more is given up with the cause of its first failure.
+//! When a rental is given up, and what comes after it. A workload that ended may be restarted; one that can
+//! no longer be ready in time is given up with the cause of its last failure.
 
 use super::release::Next;
 use super::{BootReading, Effect, PriceIncrease, Rental, Sprint};
@@ -14,7 +14,8 @@ pub(super) struct RentalFailure {
 }
 
 impl RentalFailure {
-    fn of(fault: &BootFault, then: &str) -> RentalFailure {
+    /// `then` is appended to the cause.
+    pub(super) fn of(fault: &BootFault, then: &str) -> RentalFailure {
         let BootFault {
             name,
             evidence,
@@ -163,7 +164,7 @@ impl Sprint {
         enough_time && self.rentals < self.plan.max_attempts
     }
 
-    /// Why the workload of a registered rental never works again, recorded once.
+    /// Records the fault of a registered rental, if it has one. Returns it as text.
     pub(super) fn last_fault(&mut self, now: Time, effects: &mut Vec<Effect>) -> Option<String> {
         let fault = self.volatile.boot.fault.clone()?;
         let rental = self.rental.clone()?;

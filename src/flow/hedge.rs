@@ -96,15 +96,24 @@ impl Sprint {
         matches!(self.step, Step::Booting | Step::Warming) && self.ending.is_none()
     }
 
-    /// The boot is behind, and a second rental is allowed. Whether that can be ready in time depends on
-    /// its offer: a search returns none that cannot.
-    fn needs_hedge(&self) -> bool {
+    /// The boot is behind, or will rather not be ready in time, and a second rental is allowed. Whether
+    /// that can be ready in time depends on its offer: a search returns none that cannot.
+    fn needs_hedge(&self, now: Time) -> bool {
         let boot = &self.volatile.boot;
-        let is_behind = boot.pace == BootProgress::Behind && !boot.ready && boot.fault.is_none();
+        let may_yet_work = !boot.ready && boot.fault.is_none();
+        let is_behind = boot.pace == BootProgress::Behind || self.is_likely_late(now, boot);
         self.plan.hedging == Hedging::On
             && self.is_booting()
+            && may_yet_work
             && is_behind
             && self.rentals < self.plan.max_attempts
+    }
+
+    /// A download that stalls needs ever more time by its bytes, long before others would be done.
+    fn is_likely_late(&self, now: Time, boot: &BootReading) -> bool {
+        let left = self.time_to_deadline(now);
+        let likely = boot.likely_left.zip(left);
+        likely.is_some_and(|(needed, left)| needed > left)
     }
 
     /// In every step: a hedge is pursued to its end.
@@ -112,7 +121,7 @@ impl Sprint {
         if self.is_renting_hedge() {
             self.search_for_label(now, effects);
         }
-        if self.hedge == Hedge::Unneeded && self.needs_hedge() {
+        if self.hedge == Hedge::Unneeded && self.needs_hedge(now) {
             self.hedge = Hedge::Wanted;
         }
         match self.hedge {
@@ -127,7 +136,7 @@ impl Sprint {
         if self.rent_attempt.is_some() {
             return;
         }
-        if !self.needs_hedge() {
+        if !self.needs_hedge(now) {
             self.hedge = Hedge::Unneeded;
             self.volatile.search.picked = None;
             return self.close_hedge_gate();

@@ -9,7 +9,7 @@ use crate::domain::{
 
 /// A held rental is released this long before the next `PoC`.
 const BEFORE_NEXT_POC: Blocks = Blocks(20);
-/// A removal can hold up the Network Node for longer; it must not come to the start of a `PoC`.
+/// A removal can block the Network Node for minutes: it must be over before a `PoC` starts.
 const NO_REMOVAL_BEFORE_POC: Duration = Duration::minutes(5);
 /// A confirmation `PoC` that was triggered at the last moment is known by then.
 const TRIGGER_IS_KNOWN: Blocks = Blocks(5);
@@ -72,9 +72,9 @@ impl Sprint {
         tip.is_some_and(|tip| now - tip.at <= CHAIN_FRESH)
     }
 
-    /// Up to v0.2.15 a removal waits for the node's running call in the loop through which a Network Node
-    /// does everything: near a `PoC` it can cost all other nodes of the host theirs. Which release it is
-    /// cannot be known for sure, and what is unknown may be near.
+    /// Up to v0.2.15 a removal waits for the node's running call, and blocks the Network Node's only loop
+    /// meanwhile: near a `PoC` it can cost the host's other nodes theirs. The release is not known for
+    /// sure, and a `PoC` may be near while the chain is unknown.
     pub fn removal_waits(&self, now: Time) -> bool {
         self.volatile.other_nodes.is_none_or(|others| others > 0)
             && (!self.is_chain_known(now) || self.is_poc_near())
@@ -94,9 +94,8 @@ impl Sprint {
         let near = epoch.blocks_in(NO_REMOVAL_BEFORE_POC);
         let length = stages.poc_start.until(stages.poc_validation_end);
         let mut starts = [stages.poc_start, stages.next_poc_start].into_iter();
-        let starts = starts.any(|start| start - near <= tip.height && tip.height < start + length);
         let mut confirmations = self.confirmations.iter();
-        starts
+        starts.any(|start| start - near <= tip.height && tip.height < start + length)
             || confirmations
                 .any(|event| event.trigger <= tip.height && tip.height < event.validation_end)
     }
@@ -177,7 +176,7 @@ impl Sprint {
             .filter(|event| event.trigger <= planned && planned < event.validation_end);
         let ends = running.map(|event| event.validation_end);
         let challenged = self.challenge().map(|challenge| challenge.end);
-        ends.chain(challenged).max().unwrap_or(planned).max(planned)
+        ends.chain(challenged).fold(planned, Height::max)
     }
 
     /// The latest height at which the policy can release.

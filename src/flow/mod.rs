@@ -115,7 +115,7 @@ struct Volatile {
     #[serde(default)]
     challenge: Option<Challenge>,
     // The rest is not saved at all.
-    /// When our node was listed last, and what the Network Node wanted of it.
+    /// When our node was last listed, and its duty then.
     #[serde(skip)]
     duty: Option<(Time, NodeDuty)>,
     #[serde(skip)]

@@ -4,7 +4,7 @@ use derive_more::Display;
 use serde::{Deserialize, Serialize};
 
 /// Saved as its text. What a later step recognises and takes back has a variant of its own; `PreflightUnmet`
-/// and `Setback` are read back as `Other`, because no preflight outlives a restart.
+/// and `Setback` are read back as `Other`, because neither outlives a restart.
 #[derive(Debug, Clone, PartialEq, Eq, Display, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub(super) enum Note {
@@ -18,9 +18,12 @@ pub(super) enum Note {
     PreflightPending,
     #[display("nothing is rented: {_0}")]
     PreflightUnmet(String),
-    /// The workload ended, or is silent; it may heal.
+    /// The workload ended, or is silent; it may recover.
     #[display("{_0}")]
     Setback(String),
+    /// What an open `PoC` Challenge means for the rental.
+    #[display("{CHALLENGE}{_0}")]
+    Challenge(String),
     /// Which `PoC` is skipped, and for which one it waits instead.
     #[display("{TOO_LATE_FOR}{_0}")]
     TooLateFor(String),
@@ -29,6 +32,7 @@ pub(super) enum Note {
 }
 
 const TOO_LATE_FOR: &str = "too late for the PoC of epoch ";
+const CHALLENGE: &str = "a PoC Challenge is open: ";
 
 impl From<String> for Note {
     fn from(text: String) -> Note {
@@ -40,8 +44,11 @@ impl From<String> for Note {
         if let Some(note) = fixed.into_iter().find(|note| note.to_string() == text) {
             return note;
         }
-        match text.strip_prefix(TOO_LATE_FOR) {
-            Some(epochs) => Note::TooLateFor(epochs.to_owned()),
+        if let Some(epochs) = text.strip_prefix(TOO_LATE_FOR) {
+            return Note::TooLateFor(epochs.to_owned());
+        }
+        match text.strip_prefix(CHALLENGE) {
+            Some(effect) => Note::Challenge(effect.to_owned()),
             None => Note::Other(text),
         }
     }

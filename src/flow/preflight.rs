@@ -1,6 +1,6 @@
 //! Nothing is rented that could not do its work: the preflight runs while the sprint waits, so that
-//! there is time to mend what is wrong, and again right before renting. Once more when the weight is due:
-//! it can tell why there is none.
+//! there is time to fix what is wrong, and again right before renting. It runs once more when the weight is
+//! due, to explain a missing one.
 
 use super::note::Note;
 use super::{Effect, Sprint};
@@ -37,7 +37,7 @@ impl Readiness {
         }
     }
 
-    /// What is known to lessen the weight, or not known to be in order.
+    /// What reduces the weight, or may.
     pub(super) fn weight_causes(&self) -> Vec<&str> {
         let findings = self.last.iter().flat_map(|last| &last.findings);
         let deciding = findings.filter(|finding| finding.requirement.decides_weight());

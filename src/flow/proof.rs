@@ -9,15 +9,15 @@ use crate::domain::{Blocks, Height, NodeDuty, NodeStatus, PocStatus, Time};
 /// A node that takes part generates this long after the start: the Network Node checks its nodes every
 /// half minute.
 const GENERATES_WITHIN: Blocks = Blocks(15);
-/// Who generates evenly and begins later than this has less than half of the usual share by a third of
-/// the generation (gonka v0.2.14 `decentralized-api/poc/earlyshare`).
+/// A node that generates evenly but starts later than this has less than half of the usual share after a
+/// third of the generation (gonka v0.2.14 `decentralized-api/poc/earlyshare`).
 const EARLY_SHARE_ALLOWS: Blocks = Blocks(12);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proof {
     pub generated: bool,
     pub validated: bool,
-    /// The last height at which it did not generate yet, when that was too late for the early share.
+    /// The last height at which it was still idle, if that was too late for the early share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_until: Option<Height>,
 }
@@ -69,8 +69,8 @@ impl Sprint {
         self.wake_at(now + CHAIN_FRESH);
     }
 
-    /// A preserved node keeps serving through a `PoC` and gets its weight carried on: it is drawn among
-    /// the nodes with weight in the running epoch.
+    /// A preserved node keeps serving through a `PoC` and keeps its weight: it is drawn from the nodes with
+    /// weight in the running epoch.
     fn may_be_preserved(&self) -> bool {
         let listed = self.listed_node();
         listed.is_some_and(|node| {
@@ -78,7 +78,7 @@ impl Sprint {
         })
     }
 
-    /// Why there is no weight: what the node did, and which rules were not met.
+    /// Why there is no weight: what the node did, and which rules are not met.
     pub(super) fn no_weight_reason(&self) -> String {
         let activity = match (self.proof.generated, self.proof.validated) {
             (false, false) => {

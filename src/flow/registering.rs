@@ -36,14 +36,14 @@ impl Sprint {
             return;
         }
         self.gate = None;
-        let listed_none = listed.is_none();
+        let is_listed = listed.is_some();
         if self.registering_timed_out(now)
             || listed.is_some_and(|node| self.finish_registration(now, &node))
         {
             return;
         }
         self.wake_at(now + REGISTER_EVERY);
-        if listed_none && self.must_not_register_yet() {
+        if !is_listed && self.must_not_register_yet() {
             return;
         }
         self.register(now, effects);

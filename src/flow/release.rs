@@ -14,7 +14,8 @@ pub(super) const ASK_AGAIN: Duration = Duration::seconds(15);
 /// registration, and reconciling removes it later.
 const GIVE_UP_ON_NODE: Duration = Duration::minutes(10);
 
-/// From five minutes before a `PoC` to the end of its validation takes half of that.
+/// A removal waits this long at most for a `PoC` to pass: twice the time from five minutes before a `PoC`
+/// to the end of its validation.
 const LONGEST_WAIT: Duration = Duration::minutes(45);
 
 /// What comes after the release.
@@ -36,10 +37,10 @@ pub(super) struct Release {
     /// The first call of a removal.
     #[serde(default)]
     unregister_first_asked: Option<Time>,
-    /// When the node was told to take part in no later `PoC`.
+    /// When the node was disabled for later `PoC`s.
     #[serde(default)]
     disabled: Option<Time>,
-    /// When a complete list held our node last.
+    /// When a complete list last held our node.
     #[serde(default)]
     still_listed: Option<Time>,
     pub destroy_asked: Option<Time>,
@@ -69,17 +70,16 @@ impl Release {
         }
         self.proxy_listed = proxy_listed;
     }
-}
 
-impl Release {
-    /// Nothing is in flight any more.
+    /// Nothing is in flight any more; a call that was may never have been made.
     pub(super) fn forget_removal(&mut self) {
         self.unregister_asked = None;
+        self.disabled = None;
         self.still_listed = None;
     }
 
-    /// A removal can take a quarter of an hour, in which the Network Node answers nobody: a second one
-    /// would only queue behind it. A list that still holds the node later says that none is pending.
+    /// A removal can block the Network Node for a quarter of an hour, and a second one would only queue
+    /// behind it. A later list that still holds the node shows that none is pending.
     fn may_ask_removal(&self, now: Time) -> bool {
         let Some(asked) = self.unregister_asked else {
             return true;
@@ -138,7 +138,7 @@ impl Sprint {
         }
     }
 
-    /// Takes the next steps of a release; true when nothing is left.
+    /// Takes the next steps of a release; true when nothing is left to do.
     fn act(&mut self, now: Time, release: &mut Release, effects: &mut Vec<Effect>) -> bool {
         self.gate = None;
         let since = *release.acting_since.get_or_insert(now);

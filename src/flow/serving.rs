@@ -2,6 +2,7 @@
 //! No `PoC` is involved.
 
 use super::Sprint;
+use super::failure::RentalFailure;
 use super::note::Note;
 use crate::domain::{Duration, ModelState, Outcome, Step, Time};
 
@@ -35,7 +36,7 @@ impl Sprint {
         }
         self.wake_at(until);
         if let Some(fault) = &self.volatile.boot.fault {
-            let text = format!("{}: {}. {}", fault.name, fault.evidence, fault.advice);
+            let text = RentalFailure::of(fault, "").cause.detail;
             return self.fail("stopped_serving", text);
         }
         self.check_model_answers(now);

@@ -17,7 +17,7 @@ pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
 const SEARCH_EVERY: Duration = Duration::seconds(60);
 /// Offers churn in minutes: nothing is rented from an older list.
 const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
-/// An idle node is asked again for the next step to its model.
+/// The model's start is called again while the node is idle.
 pub(super) const START_MODEL_EVERY: Duration = Duration::seconds(20);
 const WEIGHT_EVERY: Duration = Duration::seconds(15);
 /// The list can lag a little behind the height at which weights are set.
@@ -308,8 +308,8 @@ impl Sprint {
         self.start_idle_model(now, effects);
     }
 
-    /// A workload can end at any time: its model is started in every step that needs it, as long as the
-    /// rental is held.
+    /// Orders the next step to a loaded model. A workload can end at any time, so every step that needs the
+    /// model does this.
     pub(super) fn start_idle_model(&mut self, now: Time, effects: &mut Vec<Effect>) {
         let Some(rental) = &self.rental else { return };
         if !self.volatile.boot.wants_model() {

@@ -113,7 +113,7 @@ impl HttpRequest {
         self
     }
 
-    /// It changes nothing at the other side.
+    /// It changes nothing at the server.
     pub fn is_read(&self) -> bool {
         self.method == HttpMethod::Get || matches!(self.retry, Retry::Reads { .. })
     }

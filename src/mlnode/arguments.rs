@@ -1,8 +1,8 @@
-//! Arguments of vLLM as the Network Node will merge them: what governance gives, then the node's own
-//! that governance does not name. Pure.
+//! vLLM's arguments as the Network Node will merge them: governance's, then those of the node's own that
+//! governance does not name. Pure.
 //!
-//! The program's own start must send exactly this list, because the Network Node leaves a healthy node
-//! as it is. Wire facts: gonka v0.2.14, `decentralized-api/broker/broker.go`, `MergeModelArgs`.
+//! When this program starts the model it must send exactly this list, because the Network Node leaves a
+//! healthy node as it is. Wire facts: gonka v0.2.14, `decentralized-api/broker/broker.go`, `MergeModelArgs`.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{GovernanceModel, WorkloadModel};
 
-/// The list that a node runs with, and what became of the node's own arguments.
+/// The arguments that a node runs with, and what became of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Merged {
     pub args: Vec<String>,
-    /// Own arguments that governance replaces by another value.
+    /// Own arguments whose value governance replaces.
     pub overridden: Vec<Overridden>,
     /// Own tokens that belong to no argument and are left out.
     pub dropped: Vec<String>,
 }
 
-/// An argument that governance gives another value than the node.
+/// An argument for which governance and the node have different values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Overridden {
     /// Its name, with the dashes.
@@ -76,8 +76,8 @@ pub fn merge(governance: &[String], local: &[String]) -> Merged {
     merged
 }
 
-/// The model as it is to be started: with the merged arguments, and the revision that they name. Of a
-/// model that governance does not list, the node's own arguments are all there is.
+/// The model to start: with the merged arguments, and the revision that they name. A model that governance
+/// does not list has only the node's own arguments.
 pub fn as_started(catalogue: &[GovernanceModel], local: &WorkloadModel) -> WorkloadModel {
     let args = of_model(catalogue, local).args;
     WorkloadModel {
@@ -130,7 +130,7 @@ impl<'a> Token<'a> {
     }
 }
 
-/// What governance makes of an own argument; `None` when both say the same.
+/// How governance overrides an own argument; `None` when both agree.
 fn overridden(name: &str, local: Option<&str>, given: &[Token<'_>]) -> Option<Overridden> {
     let governance = given.iter().find_map(|token| match token {
         Token::Argument { name: other, value } if *other == name => Some(*value),

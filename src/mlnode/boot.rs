@@ -1,8 +1,8 @@
 //! Tracks a workload from renting to its release, by the market's status, the log, the SSH link, the
 //! onstart script's record and the node's own status. Pure.
 //!
-//! Once a workload answers no line of its log ends it: that it ended is known by its exit status and by
-//! its API. Lines only name the cause.
+//! Once a workload has answered, no log line ends it: its exit status and its API show that it ended.
+//! Lines only name the cause.
 
 mod hardware;
 mod marks;
@@ -11,7 +11,7 @@ pub mod record;
 mod runs;
 mod verdict;
 
-use super::faults::{self, Fault};
+use super::faults;
 use super::pull::ImagePull;
 use super::suspects::{self, Suspects};
 use crate::domain::{
@@ -23,7 +23,7 @@ use marks::Mark;
 use readiness::Readiness;
 use runs::{Before, Runs};
 
-/// A rental's workload. In one run its stage only goes back when the model is no longer there.
+/// A rental's workload. Within a run its stage only goes back when the model is no longer served.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BootTracker {
     order: BootOrder,
@@ -39,13 +39,13 @@ pub struct BootTracker {
     readiness: Readiness,
     model: ModelState,
     fault: Option<BootFault>,
-    /// Why the last run ended, until the model is there again.
+    /// Why the last run ended, until the model is served again.
     setback: Option<BootFault>,
-    /// Failures since the model was there, by name.
+    /// Failures since the model was last served, by name.
     failures: Vec<String>,
-    /// What is wrong with a model that is served all the same.
+    /// What is wrong although the model is served.
     warning: Option<String>,
-    /// The last work that the log says was lost, on a node that goes on.
+    /// The last loss of work in the log of a node that keeps running.
     lost_work: Option<BootFault>,
     /// Since when SSH has rejected our key, without one success.
     denied_since: Option<Time>,
@@ -87,8 +87,8 @@ enum Files {
     OnDisk,
 }
 
-/// Work that is lost again and again is told all the while.
-const LOST_WORK_IS_TOLD_FOR: Duration = Duration::minutes(10);
+/// Lost work is shown for this long.
+const LOST_WORK_IS_SHOWN_FOR: Duration = Duration::minutes(10);
 
 /// A key usually propagates to a rental within two minutes.
 const MAX_KEY_DELAY: Duration = Duration::minutes(10);
@@ -129,7 +129,9 @@ impl BootTracker {
         if instance.actual != ActualStatus::Running {
             let image = faults::find(faults::IMAGE, message);
             if let Some(known) = image.or_else(|| faults::find(faults::HOST, message)) {
-                return self.fail_by(now, known, message);
+                let workload = self.order.workload;
+                let evidence = excerpt(message);
+                return self.fail(suspects::boot_fault(now, workload, known, evidence));
             }
         }
         match &instance.actual {
@@ -157,12 +159,12 @@ impl BootTracker {
         if self.api != Api::Unanswered {
             self.api = Api::OutOfReach;
         }
-        self.doubt_vllm();
+        self.lose_vllm();
     }
 
     /// The workload did not answer, although there is a link.
     pub fn observe_silence(&mut self, now: Time) {
-        self.doubt_vllm();
+        self.lose_vllm();
         match self.api {
             Api::Unanswered => self.weigh_last_words(now),
             Api::Answering | Api::OutOfReach => self.api = Api::Silent { since: now },
@@ -221,7 +223,7 @@ impl BootTracker {
         }
     }
 
-    /// vLLM downloads in silence what is not on the disk.
+    /// vLLM downloads what is not on the disk without logging it.
     fn launch_stage(&self) -> BootStage {
         match self.files {
             Files::OnDisk => BootStage::Loading,
@@ -254,8 +256,8 @@ impl BootTracker {
         if status.startup == StartupState::Starting {
             self.reach(now, self.launch_stage());
         }
-        // Checked before the model is downloaded: a replacement has to download it again. Later it does
-        // not end what works.
+        // Checked before the model is downloaded: a replacement has to download it again. Once the model
+        // has been served it is only a warning.
         let shortcoming = hardware::shortcoming(&self.order.machine, status);
         if let (Some((name, evidence)), Readiness::Never) = (&shortcoming, self.readiness) {
             return self.fail(BootFault {
@@ -304,7 +306,7 @@ impl BootTracker {
         }
     }
 
-    /// To a stage before this one, so that it can be reached again.
+    /// Goes back to before `to`, so that it can be reached again.
     fn step_back(&mut self, to: BootStage) {
         if self.stage < to {
             return;
@@ -315,20 +317,6 @@ impl BootTracker {
         self.progress = None;
     }
 
-    fn fail_by(&mut self, now: Time, known: &Fault, evidence: &str) {
-        let advice = match self.order.workload {
-            Workload::MlNode => known.advice.to_owned(),
-            Workload::Vllm => known.advice.replace("vast.image", "vllm.image"),
-        };
-        self.fail(BootFault {
-            name: known.name.to_owned(),
-            evidence: excerpt(evidence),
-            advice,
-            blame: known.blame,
-            seen_at: now,
-        });
-    }
-
     fn fail(&mut self, fault: BootFault) {
         self.fault.get_or_insert(fault);
     }
@@ -337,7 +325,7 @@ impl BootTracker {
         self.stage
     }
 
-    /// Progress of the stage, 0 to 1, if it shows.
+    /// Progress of the stage, 0 to 1, if known.
     pub fn progress(&self) -> Option<f64> {
         self.progress
     }
@@ -347,7 +335,7 @@ impl BootTracker {
         &self.detail
     }
 
-    /// When the stages of this run began. Those before it are those of the first.
+    /// When the stages of this run began. Stages before the run are those of the first.
     pub fn started(&self) -> &[(BootStage, Time)] {
         &self.started
     }
@@ -357,7 +345,7 @@ impl BootTracker {
         self.fault.as_ref()
     }
 
-    /// What keeps the model from being served now, although that may heal.
+    /// What keeps the model from being served now, but may pass.
     pub fn setback(&self, now: Time) -> Option<BootFault> {
         let silence = self.silence(now).map(|since| BootFault {
             name: "the node does not answer".to_owned(),
@@ -372,9 +360,9 @@ impl BootTracker {
         self.setback.clone().or(silence)
     }
 
-    /// What is wrong although the model is served: a part of it, or of its work.
+    /// What is wrong although the model is served: missing hardware or instances, or lost work.
     pub fn warning(&self, now: Time) -> Option<String> {
-        let recent = |lost: &&BootFault| now - lost.seen_at < LOST_WORK_IS_TOLD_FOR;
+        let recent = |lost: &&BootFault| now - lost.seen_at < LOST_WORK_IS_SHOWN_FOR;
         let lost = self.lost_work.as_ref().filter(recent);
         let lost = lost.map(|lost| format!("{}: {}. {}", lost.name, lost.evidence, lost.advice));
         let part = self.warning.clone().filter(|_| self.is_ready());
@@ -401,7 +389,7 @@ impl BootTracker {
         !self.is_ready() && now - self.order.rented_at > usual
     }
 
-    /// Time left, by the predicted stage times and the bytes that are there.
+    /// Time left, by the predicted stage times and the progress of the download.
     pub fn expected_left(&self, now: Time) -> TimeLeft {
         let since = self.started.last().map_or(now, |(_, since)| *since);
         let download = match self.files {

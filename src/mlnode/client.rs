@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::http::{HttpClient, HttpReply, HttpRequest};
 use crate::ports::{MlNode, TunnelEnds};
 
-/// Calls about files compare them with Hugging Face in the API's only thread (real time).
+/// For calls about files the API compares them with Hugging Face in its only thread (real time).
 const FILES_TIMEOUT: Duration = Duration::from_secs(20);
 /// Accepting the start of vLLM may take longer (real time).
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -104,7 +104,7 @@ impl MlNode for MlNodeClient {
 }
 
 impl MlNodeClient {
-    /// While vLLM's process is there, its files are.
+    /// While vLLM runs, its files are there.
     async fn weights_of(&self, status: &MlNodeStatus, model: &WorkloadModel) -> Weights {
         if status.state != ServiceState::Stopped {
             return Weights::Unknown;

@@ -42,7 +42,7 @@ impl NodeEndpoint {
         self.get(what, path).await?.parse(what, parse)
     }
 
-    /// What answers requests for inference here; an error when nobody does.
+    /// What answers requests for inference here; an error when nothing does.
     pub(super) async fn inference_port(&self) -> Result<InferencePort, CallError> {
         let unhealthy = |error: CallError| match error.status {
             Some(_) => Ok(InferencePort::Unhealthy),

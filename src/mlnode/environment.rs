@@ -1,7 +1,7 @@
 //! The environment of the `MLNode`'s container, as the official deployment and its images set it. Pure.
 //!
-//! A rental starts the image without its compose file, and whether the image's own environment reaches
-//! a shell there is not known. So all of it is ordered: images that do not know a variable ignore it
+//! A rental starts the image without its compose file, and it is unknown whether the image's own
+//! environment reaches a shell there. So all of it is ordered: images ignore variables they do not know
 //! (gonka v0.2.14 deploy/join/docker-compose.mlnode.yml, mlnode/packages/api/{Dockerfile,entrypoint.sh};
 //! the newer names: gonka@14c6d75 mlnode/packages/api/Dockerfile).
 
@@ -10,15 +10,15 @@ use std::collections::BTreeMap;
 use crate::domain::{GpuFamily, known_model};
 
 const FIXED: &[(&str, &str)] = &[
-    // `models/*` and vLLM look below it for the same files; without it each has a directory of its own.
+    // `models/*` and vLLM share their files below it; without it each has a directory of its own.
     ("HF_HOME", "/root/.cache"),
     // Without it newer images start a vLLM without `PoC`: weight 0.
     ("MLNODE_VLLM_MODULE", "gonka_poc.entrypoint.api_router"),
     // The load may take longer than the 1,200 s of old images.
     ("VLLM_RUNNER_TIMEOUT", "3600"),
-    // Counts finished files only: with large ones on a slow line 600 s end a download that goes well.
+    // Counts finished files only: with large files on a slow line, 600 s would end a healthy download.
     ("MODEL_DOWNLOAD_STALL_TIMEOUT", "3600"),
-    // Old entrypoints make a user and a group, and stop if the usual ids (1000, 1001) are another's.
+    // Old entrypoints create a user and a group, and stop if the usual ids (1000, 1001) are taken.
     ("HOST_UID", "53000"),
     ("HOST_GID", "53001"),
 ];
@@ -59,7 +59,7 @@ mod tests {
         }
         // It would shift the ports of vLLM.
         assert!(!env.contains_key("INFERENCE_PORT"));
-        // What nobody measured is left to the image.
+        // Without a measured value the image's own applies.
         let unknown = container_env("some/model", "RTX 4090");
         assert!(!unknown.contains_key("POC_BATCH_SIZE_DEFAULT"));
     }

@@ -17,14 +17,14 @@ pub(super) struct Table {
     writer: Writer,
 }
 
-/// Who writes the texts that a table is for.
+/// Who writes the texts of a table.
 #[derive(Clone, Copy)]
 enum Writer {
-    /// Programs on the rental, which also warn, try again, and quote what users send.
+    /// Programs on the rental, which also warn, retry, and quote what users send.
     Workload,
-    /// The same at their PoC, whose warnings count: work is lost and nothing ends.
+    /// The same during a `PoC`, where warnings count: work is lost, and the node keeps running.
     Worker,
-    /// The market, of the rental's container.
+    /// The market, about the rental's container.
     Market,
 }
 
@@ -34,7 +34,7 @@ pub(super) const LOG: Table = Table {
     writer: Writer::Workload,
 };
 
-/// Log lines about work that is lost, on a node that goes on.
+/// Log lines about lost work on a node that keeps running.
 pub(super) const WORK: Table = Table {
     faults: work::FAULTS,
     writer: Writer::Worker,
@@ -52,8 +52,7 @@ pub(super) const HOST: Table = Table {
     writer: Writer::Market,
 };
 
-/// The first fault that a line shows. Warnings, what is tried again, and the words of users in a log
-/// show none.
+/// The first fault that a line shows. Warnings, retries and users' words in a log show none.
 pub(super) fn find(table: Table, line: &str) -> Option<&'static Fault> {
     locate(table, line).map(|(fault, _)| fault)
 }

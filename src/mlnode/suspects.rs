@@ -3,7 +3,7 @@
 //! Lines only name causes. That the workload ended is known by its exit status and its API: a line ends
 //! nothing, whatever it says.
 
-use super::faults::{self, Fault, Table, Weight};
+use super::faults::{self, Fault, Weight};
 use crate::domain::{BootFault, Duration, Time, Workload};
 
 /// What the log of the latest run says about a cause.
@@ -24,19 +24,19 @@ struct Suspect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Run {
     Open,
-    /// It ended. What is left of its processes may still write.
+    /// It ended. Leftover processes may still write.
     Ended,
 }
 
-/// A workload ends within this time of its cause.
-const OUTLIVED: Duration = Duration::seconds(60);
+/// A workload ends within this time of the cause: what it outlives was none.
+pub(super) const OUTLIVED: Duration = Duration::seconds(60);
 
-/// The onstart's record of an end.
-const ENDED: &str = "pocpit: the workload ended with status ";
+/// The onstart script's line about an end.
+pub(super) const ENDED: &str = "pocpit: the workload ended with status ";
 
-/// The first lines of an `MLNode`, and of its vLLM when a model is loaded once more. Other instances of
+/// The first lines of an `MLNode`, and of its vLLM when a model is loaded again. Other instances of
 /// vLLM follow the first one by seconds (v0.2.14 `api/models/manager.py`, `api/inference/vllm/runner.py`).
-const MLNODE_STARTS: &[&str] = &[
+pub(super) const MLNODE_STARTS: &[&str] = &[
     "ModelManager initialized with cache_dir",
     "Starting vLLM instance 0 on port",
 ];
@@ -65,7 +65,7 @@ impl Suspects {
         if starts.iter().any(|start| line.contains(start)) {
             return self.restart();
         }
-        if let Some(found) = self.suspect(now, faults::LOG, line) {
+        if let Some(found) = self.suspect(now, line) {
             self.weigh(found);
         }
     }
@@ -75,8 +75,8 @@ impl Suspects {
         *self = Suspects::new(self.workload);
     }
 
-    /// The weightiest cause of the latest run. Of those that weigh alike, the first: the others followed,
-    /// unless the workload went on for a while in between.
+    /// The weightiest cause of the latest run. Of equal weight, the first counts: the others followed from
+    /// it, unless the workload kept running for a while in between.
     pub fn cause(&self) -> Option<&BootFault> {
         self.best.as_ref().map(|best| &best.fault)
     }
@@ -84,14 +84,14 @@ impl Suspects {
     /// The cause that the API gives, unless the log knows a better one.
     pub fn cause_with_error(&self, now: Time, error: &str) -> Option<BootFault> {
         let mut both = self.clone();
-        if let Some(found) = self.suspect(now, faults::LOG, error) {
+        if let Some(found) = self.suspect(now, error) {
             both.weigh(found);
         }
         both.best.map(|best| best.fault)
     }
 
     fn weigh(&mut self, found: Suspect) {
-        // A workload that never comes to its first lines begins its next run with the cause.
+        // A workload that fails before its first lines begins its next run with the cause.
         if self.run == Run::Ended && found.weight == Weight::Cause {
             self.restart();
         }
@@ -104,32 +104,37 @@ impl Suspects {
         }
     }
 
-    fn suspect(&self, now: Time, table: Table, line: &str) -> Option<Suspect> {
-        let (known, at) = faults::locate(table, line)?;
+    fn suspect(&self, now: Time, line: &str) -> Option<Suspect> {
+        let (known, at) = faults::locate(faults::LOG, line)?;
         Some(Suspect {
             weight: known.weight,
-            fault: boot_fault(now, self.workload, known, &evidence(line, at)),
+            fault: boot_fault(now, self.workload, known, evidence(line, at)),
         })
     }
 }
 
-/// What a log line says about lost work on a node that goes on. Never a reason to end it.
+/// What a log line says about lost work on a node that keeps running. Never a reason to end it.
 pub fn work_trouble(now: Time, workload: Workload, line: &str) -> Option<BootFault> {
     let (known, at) = faults::locate(faults::WORK, line)?;
-    Some(boot_fault(now, workload, known, &evidence(line, at)))
+    Some(boot_fault(now, workload, known, evidence(line, at)))
 }
 
-fn boot_fault(now: Time, workload: Workload, known: &Fault, evidence: &str) -> BootFault {
+pub(super) fn boot_fault(
+    now: Time,
+    workload: Workload,
+    known: &Fault,
+    evidence: String,
+) -> BootFault {
     BootFault {
         name: known.name.to_owned(),
-        evidence: evidence.to_owned(),
+        evidence,
         advice: workload_advice(workload, known.advice),
         blame: known.blame,
         seen_at: now,
     }
 }
 
-/// Advice in the words of the workload's settings.
+/// Advice that names the workload's own settings.
 fn workload_advice(workload: Workload, advice: &str) -> String {
     match workload {
         Workload::MlNode => advice.to_owned(),
@@ -142,7 +147,7 @@ const MAX_EVIDENCE: usize = 200;
 /// Characters kept before the words that show the fault.
 const BEFORE: usize = 60;
 
-/// A line around the words that show the fault, which stand far behind in some.
+/// The part of a line around the words that show the fault: they may be far into it.
 fn evidence(line: &str, at: usize) -> String {
     let before = line.get(..at).map_or(0, |before| before.chars().count());
     let skipped = if before + BEFORE < MAX_EVIDENCE {

@@ -75,7 +75,7 @@ pub(super) fn weights(reply: Fields<'_>) -> Result<Weights, String> {
 pub(super) enum DownloadReply {
     UnderWay,
     Downloaded,
-    /// `HF_HUB_OFFLINE` is set: what is on the disk is all there will be.
+    /// `HF_HUB_OFFLINE` is set: nothing is downloaded.
     Ignored,
 }
 

@@ -6,7 +6,7 @@ use crate::ssh::quoted;
 
 const SCRIPT: &str = include_str!("prove_callback.sh");
 
-/// Where the callback is for whoever rents.
+/// How rentals get to the callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackWay {
     /// Through the SSH session, to this `host:port` as reached from here.
@@ -15,13 +15,13 @@ pub enum CallbackWay {
     Direct,
 }
 
-/// What a rental does with the callback's host before it calls it.
+/// What makes the callback's host lead into the tunnel on a rental.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HostStep {
     Nothing,
-    /// Takes the name for itself.
+    /// The rental maps the name to itself.
     Name,
-    /// Takes the address for itself.
+    /// The rental adds the address to its loopback.
     Address,
 }
 
@@ -35,12 +35,12 @@ impl HostStep {
     }
 }
 
-/// How one rental gets to one callback.
+/// The route from a rental to a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackRoute {
     address: CallbackAddress,
     step: HostStep,
-    /// The port forward that it needs.
+    /// The port forward that it needs, if any.
     pub forward: Option<CallbackForward>,
 }
 
@@ -69,21 +69,15 @@ impl CallbackRoute {
         }
     }
 
-    /// For the rental's shell: prepares it and asks the callback.
+    /// The command that sets up the route on the rental and calls the callback.
     pub fn command(&self) -> String {
-        let host = match self.address.host() {
-            CallbackHost::Name(host) | CallbackHost::Private(host) | CallbackHost::Public(host) => {
-                host
-            }
-            CallbackHost::Loopback => self.address.host_text(),
-        };
-        let (script, host) = (quoted(SCRIPT), quoted(host));
+        let (script, host) = (quoted(SCRIPT), quoted(self.address.host_text()));
         let (step, port) = (self.step.word(), self.address.port());
         let url = quoted(&self.address.versions_url());
         format!("sh -c {script} callback {step} {host} {port} {url}")
     }
 
-    /// What its output says.
+    /// What the command's output proves.
     pub fn proof(&self, output: &CommandOutput) -> CallbackProof {
         let text = String::from_utf8_lossy(&output.stdout);
         let (first, body) = text.split_once('\n').unwrap_or((&text, ""));
@@ -92,7 +86,7 @@ impl CallbackRoute {
         let why = match (word, rest.trim()) {
             ("http", "200") if body.trim_start().starts_with('{') => return CallbackProof::Proven,
             ("http", status) => format!(
-                "{address}/versions answered HTTP {status}: what is reached is no callback server of a Network Node (0.2.13 or later). {}",
+                "{address}/versions answered HTTP {status}: it is no callback server of a Network Node (0.2.13 or later). {}",
                 self.target_remedy()
             ),
             ("unmapped", why) => return self.unmapped(&excerpt(why)),
@@ -102,7 +96,7 @@ impl CallbackRoute {
                 self.target_remedy()
             ),
             _ => format!(
-                "the rental could not be asked whether it reaches {address}: {}",
+                "cannot check on the rental whether it reaches {address}: {}",
                 excerpt(&String::from_utf8_lossy(&output.stderr))
             ),
         };
@@ -112,7 +106,7 @@ impl CallbackRoute {
     fn unmapped(&self, why: &str) -> CallbackProof {
         CallbackProof::Failed(match self.address.host() {
             CallbackHost::Private(host) => format!(
-                "the callback's address {host} is private, and the rental may not take it for itself ({why}). {REMEDY}"
+                "the callback's address {host} is private, and the rental cannot add it to its loopback ({why}). {REMEDY}"
             ),
             _ => format!(
                 "the rental's /etc/hosts cannot be changed, so {} does not lead here: {why}",
@@ -132,10 +126,10 @@ impl CallbackRoute {
     }
 }
 
-/// What an operator can do about an address that a rental cannot use.
+/// For an address that a rental cannot use.
 const REMEDY: &str = "Set a name in DAPI_API__POC_CALLBACK_URL of the Network Node (such as http://api:9100) and restart its API service outside of a PoC";
 
-/// The address is unknown, so nothing is proven.
+/// The proof when the address could not be read.
 pub fn unread_callback(error: &CallError) -> CallbackProof {
     CallbackProof::Failed(format!(
         "{error}; check network_node.admin_api, and api.poc_callback_url in its /admin/v1/config"

@@ -14,11 +14,11 @@ use crate::http::{HttpClient, HttpReply, HttpRequest, join};
 use crate::ports::{NetworkNode, RegisterError};
 
 const NODES: &str = "/admin/v1/nodes";
-/// The whole configuration, with keys in it.
+/// The whole configuration, including secret keys.
 const CONFIG: &str = "/admin/v1/config";
 const SETUP_REPORT: &str = "/admin/v1/setup/report";
 const READ_TRIES: u32 = 3;
-/// It asks each node twice, for 5 s at most, one after the other.
+/// The report polls the nodes one after the other, each of them twice for up to 5 s.
 const REPORT_TAKES: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[derive(Debug)]
@@ -107,7 +107,7 @@ impl NetworkNode for NetworkNodeClient {
         self.set_enabled(id, "disable").await
     }
 
-    /// Takes one field of a reply that holds secrets: no message quotes it.
+    /// Reads one field of a reply that contains secrets, so no message quotes the reply.
     async fn callback_address(&self) -> Result<CallbackAddress, CallError> {
         let what = self.what("read the callback address (api.poc_callback_url)");
         let request = HttpRequest::get(what.clone(), join(&self.base, CONFIG)).tries(READ_TRIES);

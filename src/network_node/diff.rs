@@ -59,8 +59,8 @@ pub fn likeness(wanted: &NodeConfig, actual: &NodeConfig) -> Likeness {
     }
 }
 
-/// An update of a registered node, with the arguments that it is registered with: others make the Network
-/// Node load its model again (v0.2.15-post5 and later).
+/// The update of a registered node. It keeps the registered arguments of models: changed ones make the
+/// Network Node reload the model (v0.2.15-post5 and later).
 #[must_use]
 pub fn with_registered_arguments(wanted: NodeConfig, registered: &NodeConfig) -> NodeConfig {
     let models = wanted.models.into_iter().map(|(model, arguments)| {

@@ -1,4 +1,4 @@
-//! Whether a rental could work at all, and what would lessen its reward, judged before money is spent.
+//! Whether a rental could work at all, and what would reduce its reward, judged before money is spent.
 //! Pure.
 
 mod basics;
@@ -54,7 +54,7 @@ impl Judge<'_> {
             .collect()
     }
 
-    /// What the cockpit works with.
+    /// What the cockpit itself needs to operate a rental.
     fn means(&self) -> Vec<Finding> {
         use Requirement as R;
         let (target, facts) = (self.target, self.facts);
@@ -77,10 +77,13 @@ impl Judge<'_> {
         ])
     }
 
-    /// What the Network Node says of itself.
+    /// What the Network Node reports about itself.
     fn setup(&self) -> Vec<Finding> {
         match &self.facts.report {
-            Ok(report) => setup::findings(self.target, report),
+            Ok(report) => {
+                let judged = setup::judged(self.target, report);
+                self.findings(judged.map(|(requirement, judged)| (requirement, Some(judged))))
+            }
             Err(error) => {
                 let unread = unknown(
                     "unknown whether keys and permissions are in order",
@@ -92,7 +95,7 @@ impl Judge<'_> {
         }
     }
 
-    /// The chain's rules.
+    /// What the chain's rules say about the reward.
     fn rewards(&self) -> Vec<Finding> {
         use Requirement as R;
         let (target, facts) = (self.target, self.facts);

@@ -1,11 +1,11 @@
-# Makes the callback's host this machine where it cannot be reached otherwise, then asks the callback.
+# Makes the callback's host lead to this machine where needed, then calls the callback.
 # Arguments: name|address|plain, host, port, URL. Prints "http STATUS" and the beginning of the body,
 # or "failed" and why.
 kind=$1 host=$2 port=$3 url=$4
 take_name() {
   found=$(getent ahosts "$host" | while read -r ip _; do echo "$ip"; done | sort -u)
   [ "$found" = 127.0.0.1 ] && return 0
-  # Other lines for the name would be addresses beside ours. The file is a mount: it cannot be replaced.
+  # The name must have no other address. The file is a mount: it cannot be replaced, only rewritten.
   kept=$(awk -v host="$host" '
     /^[ \t]*#/ { print; next }
     { line = $1; names = 0
@@ -13,7 +13,7 @@ take_name() {
       if (names) print line }' /etc/hosts) &&
     printf '127.0.0.1 %s\n%s\n' "$host" "$kept" >/etc/hosts
 }
-# The forward listens on 127.0.0.1 only, whatever sshd is asked for (GatewayPorts): a relay leads to it.
+# sshd opens the forward on 127.0.0.1 only (GatewayPorts), so a relay leads to it.
 take_address() {
   ip addr show dev lo | grep -qF "inet $host/" || ip addr add "$host/32" dev lo || return 1
   python3 - "$host" "$port" <<'RELAY'
@@ -38,10 +38,15 @@ def copy(source, target):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
     except OSError:
-        pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 def carry(client):
     try:
         with client, socket.create_connection(("127.0.0.1", port), 10) as server:
+            server.settimeout(None)
             back = threading.Thread(target=copy, args=(client, server), daemon=True)
             back.start()
             copy(server, client)

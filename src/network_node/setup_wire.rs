@@ -56,7 +56,7 @@ fn check_id(id: &str) -> SetupCheckId {
     }
 }
 
-/// A word that is not known says nothing.
+/// An unknown word decides nothing.
 fn status(word: &str) -> CheckStatus {
     match word {
         "PASS" => CheckStatus::Pass,
@@ -65,7 +65,7 @@ fn status(word: &str) -> CheckStatus {
     }
 }
 
-/// `10000000000ngonka`, or several coins with commas.
+/// `10000000000ngonka`, or several coins separated by commas.
 fn limit(text: &str) -> Option<Ngonka> {
     let mut coins = text.split(',').map(str::trim);
     let digits = coins.find_map(|coin| coin.strip_suffix("ngonka"))?;

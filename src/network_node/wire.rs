@@ -52,7 +52,7 @@ pub(super) fn row(row: Fields<'_>) -> Option<RegisteredNode> {
     })
 }
 
-/// What a refused registration means. dapi has one status, 400, and says why in words (gonka v0.2.14
+/// What a refused registration means. dapi always answers 400, with the reason in words (gonka v0.2.14
 /// decentralized-api/internal/server/admin/node_handlers.go; v0.2.16 for the second).
 pub(super) fn register_error(error: CallError) -> Result<(), RegisterError> {
     match error.status {

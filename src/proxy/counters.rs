@@ -83,7 +83,7 @@ impl CounterFile {
 
     pub fn record_reply(&self, endpoint: &str, status: u16) {
         let mut counters = self.lock();
-        // On every request: a name is copied the first time only.
+        // Runs on every request, so the name is copied only the first time.
         let statuses = match counters.replies.get_mut(endpoint) {
             Some(statuses) => statuses,
             None => counters.replies.entry(endpoint.to_owned()).or_default(),

@@ -23,7 +23,7 @@ use crate::domain::Serving;
 /// For a caller to send its body, which holds memory meanwhile.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A seed that goes before the one in the body.
+/// Its seed takes precedence over the one in the body.
 const SEED: HeaderName = HeaderName::from_static("x-seed");
 
 /// An upstream's reply, its body still to come.
@@ -62,14 +62,15 @@ async fn try_forward(
     }
     let permit = Arc::clone(&proxy.requests).try_acquire_owned();
     let permit = permit.map_err(|_| {
-        // Not 429: only after a 5xx the network tries another node (`devshardd/engine.go`).
+        // Not 429: the network tries another node only after a 5xx (`devshardd/engine.go`).
         reply::error(
             StatusCode::SERVICE_UNAVAILABLE,
             "too many requests in flight; try again soon",
         )
     })?;
     let (head, body) = request.into_parts();
-    let body = read_body(body, proxy.config.max_body, started + BODY_TIMEOUT).await?;
+    let body = read_body(body, proxy.config.max_body, started + BODY_TIMEOUT).await;
+    let body = body.map_err(|(status, why)| reply::error(status, &why))?;
     if proxy.config.access_log == AccessLog::WithPrompts {
         tracing::info!(endpoint = endpoint.path(), body = %String::from_utf8_lossy(&body), "asked");
     }
@@ -82,7 +83,7 @@ async fn try_forward(
     Ok(stream_reply(reply, in_flight))
 }
 
-/// The seed that the caller gives beside the body, if any.
+/// The seed in the headers, if any.
 fn seed(headers: &HeaderMap) -> Result<Option<i64>, &'static str> {
     let Some(seed) = headers.get(SEED) else {
         return Ok(None);
@@ -92,15 +93,21 @@ fn seed(headers: &HeaderMap) -> Result<Option<i64>, &'static str> {
         .ok_or("the header X-Seed is not a whole number")
 }
 
-async fn read_body(body: Incoming, max: usize, deadline: Instant) -> Result<Bytes, Reply> {
+/// A request's body of at most `max` bytes. The error is for the caller.
+pub(super) async fn read_body(
+    body: Incoming,
+    max: usize,
+    deadline: Instant,
+) -> Result<Bytes, (StatusCode, String)> {
     match timeout_at(deadline, Limited::new(body, max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(bad_request(format!(
-            "the request body broke off or is longer than {max} bytes"
-        ))),
-        Err(_) => Err(reply::error(
+        Ok(Err(_)) => Err((
+            StatusCode::BAD_REQUEST,
+            format!("the request body broke off or is longer than {max} bytes"),
+        )),
+        Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
-            "the request body arrived too slowly",
+            "the request body arrived too slowly".to_owned(),
         )),
     }
 }
@@ -114,10 +121,13 @@ async fn try_upstreams(
     deadline: Instant,
 ) -> Result<(UpstreamReply, Arc<str>), Reply> {
     let counters = &worker.proxy.counters;
-    let mut last_error = unanswerable(&request.needs).unwrap_or_else(unreachable);
     let now = Instant::now();
     let mut order = upstreams::by_preference(&worker.upstreams, now);
     order.retain(|one| one.upstream.has(&request.needs));
+    if order.is_empty() {
+        return Err(unanswerable(&request.needs));
+    }
+    let mut last_error = unreachable();
     let is_healthy = |one: &&&WorkerUpstream| one.upstream.cooldown_until(now).is_none();
     let healthy = order.iter().filter(is_healthy).count();
     for (tried, WorkerUpstream { upstream, client }) in order.into_iter().enumerate() {
@@ -171,20 +181,18 @@ fn attempt_deadline(deadline: Instant, healthy_left: usize) -> Instant {
     now + deadline.saturating_duration_since(now) / shares
 }
 
-/// What to say when no upstream has what the request needs.
-fn unanswerable(needs: &BTreeSet<UpstreamFeature>) -> Option<Reply> {
-    // A validation that is answered freely makes this host vote the other invalid; 400 counts as passed
-    // (`EvaluateValidationResponse` in `internal/devshard/shared_runtime.go`).
+/// The reply when no upstream has every feature that the request needs.
+fn unanswerable(needs: &BTreeSet<UpstreamFeature>) -> Reply {
+    // A validation that does not replay the tokens makes this host vote the other invalid; 400 counts as
+    // passed (`EvaluateValidationResponse` in `internal/devshard/shared_runtime.go`).
     if needs.contains(&UpstreamFeature::EnforcedTokens) {
-        return Some(bad_request(
+        return bad_request(
             "enforced_tokens: no upstream of this node can replay tokens (inference_proxy.upstream_features)",
-        ));
+        );
     }
-    // The request is right and this node cannot answer it: another one may.
-    needs.contains(&UpstreamFeature::TokenIds).then(|| {
-        let why = "return_token_ids: no upstream of this node gives token ids (inference_proxy.upstream_features)";
-        reply::error(StatusCode::SERVICE_UNAVAILABLE, why)
-    })
+    // The request is valid: another node may be able to answer it.
+    let why = "return_token_ids: no upstream of this node gives token ids (inference_proxy.upstream_features)";
+    reply::error(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 fn bad_request(why: impl AsRef<str>) -> Reply {
@@ -204,7 +212,7 @@ fn too_slow() -> Reply {
 /// The upstream's own text is withheld: it may quote our key.
 fn status_error(status: StatusCode) -> Reply {
     match status.as_u16() {
-        // Another node may have capacity, which the network asks only after a 5xx.
+        // Another node may have capacity, but the network tries it only after a 5xx.
         429 => {
             let why = "the upstream's rate limit is reached";
             reply::error(StatusCode::SERVICE_UNAVAILABLE, why)

@@ -4,24 +4,24 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::Instant;
 
+use super::forward::read_body;
 use super::reply::{self, Reply};
 use super::route::Route;
 use super::shared::Proxy;
 use crate::domain::Serving;
 
-/// Of a body, in bytes. The real ones name a model and its arguments.
+/// Largest body in bytes. Real ones name a model and its arguments.
 const MAX_BODY: usize = 64 * 1024;
-/// For a caller to send it.
+/// For a caller to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A model of the hub, as callers name it.
+/// A model of the Hugging Face hub, as callers name it.
 #[derive(Deserialize, Serialize)]
 struct HubModel {
     hf_repo: String,
@@ -98,7 +98,7 @@ async fn start(proxy: &Proxy, request: Request<Incoming>, started: Value) -> Rep
     reply::json(StatusCode::OK, &started)
 }
 
-/// Answers for whatever model of the hub is named: what the upstream serves needs no download here.
+/// Answers for any model of the hub: the upstream's model needs no download here.
 async fn hub_reply(
     request: Request<Incoming>,
     status: StatusCode,
@@ -122,14 +122,11 @@ fn download_of(model: &HubModel) -> Value {
 
 /// The body, whatever its `Content-Type`: the Network Node sends none. The error is for the caller.
 async fn body_of<T: for<'a> Deserialize<'a>>(request: Request<Incoming>) -> Result<T, String> {
-    let body = Limited::new(request.into_body(), MAX_BODY).collect();
-    let body = timeout(BODY_TIMEOUT, body).await;
-    let body = body.map_err(|_| "the body arrived too slowly")?;
-    let body = body
-        .map_err(|_| "the body broke off or is too long")?
-        .to_bytes();
+    let deadline = Instant::now() + BODY_TIMEOUT;
+    let body = read_body(request.into_body(), MAX_BODY, deadline).await;
+    let body = body.map_err(|(_, why)| why)?;
     // Without serde's text: that may quote the body.
-    serde_json::from_slice(&body).map_err(|_| "the body is not what this path takes".to_owned())
+    serde_json::from_slice(&body).map_err(|_| "the body is not what this path expects".to_owned())
 }
 
 fn read(proxy: &Proxy, route: Route) -> Value {
@@ -137,7 +134,7 @@ fn read(proxy: &Proxy, route: Route) -> Value {
     let model = &proxy.config.model;
     let state = if up { "INFERENCE" } else { "STOPPED" };
     match route {
-        // A stopped `MLNode` says nothing of its PoC; one without a backend that could compute any says so.
+        // A stopped `MLNode` reports no PoC status; a running one without PoC backends says so.
         Route::State => json!({"state": state, "version": env!("CARGO_PKG_VERSION"),
             "poc_status": up.then_some("NO_BACKENDS"), "inference_healthy": up.then_some(true),
             "loaded_model": up.then_some(model), "poc_validation_inference": false}),

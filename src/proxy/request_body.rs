@@ -13,7 +13,7 @@ use crate::config::{FieldRules, ProxyConfig, UpstreamFeature};
 
 const MODEL: &str = "model";
 const SEED: &str = "seed";
-/// The tokens of another host, to be replayed: a validation.
+/// Another host's tokens to replay: a validation.
 pub(super) const ENFORCED_TOKENS: &str = "enforced_tokens";
 const RETURN_TOKEN_IDS: &str = "return_token_ids";
 /// More than any API has: bounds the quadratic search for duplicates.
@@ -69,7 +69,7 @@ pub(super) fn parse<'a>(
     })
 }
 
-/// By the fields that the caller sent, whatever the rules make of them.
+/// From the fields that the caller sent, before the rules change them.
 fn needs(fields: &[Field<'_>]) -> BTreeSet<UpstreamFeature> {
     let mut needs = BTreeSet::new();
     for (name, value) in fields {

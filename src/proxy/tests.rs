@@ -381,7 +381,7 @@ async fn enforced_tokens_get_400() {
     let (status, why) = refusal(&served, &validation()).await;
     assert_eq!(status, 400);
     assert!(why.contains("enforced_tokens"), "{why}");
-    // nor does one that would not hear of the tokens,
+    // nor does one from which the rules withhold the tokens,
     settings.upstream.features = UpstreamFeature::ALL.iter().copied().collect();
     settings.fields.dropped = vec!["enforced_tokens".into()];
     let served = start(settings.clone()).await;

@@ -70,9 +70,9 @@ impl UpstreamClient {
         UpstreamClient { pooled, fresh }
     }
 
-    /// Returns when the head of the reply has arrived. A server may close an idle connection just when a
-    /// request goes out on it: that says nothing of the server, so the request is sent once more, on a
-    /// connection of its own. It changes nothing there, and is answered at most once.
+    /// Returns when the head of the reply has arrived. A server may close an idle connection just as a
+    /// request goes out on it. That is no failure of the server, so the request is sent once more, on a new
+    /// connection: it changes nothing there, and is answered at most once.
     pub async fn send(
         &self,
         request: impl Fn() -> UpstreamRequest,
@@ -85,13 +85,13 @@ impl UpstreamClient {
     }
 }
 
-/// The connection was there and ended before a byte of the reply.
+/// The connection was open and ended before the first byte of the reply.
 fn is_closed_before_reply(error: &hyper_util::client::legacy::Error) -> bool {
     if error.is_connect() {
         return false;
     }
-    let causes = successors(error.source(), |error| (*error).source());
-    causes.into_iter().any(|cause| {
+    let mut causes = successors(error.source(), |error| (*error).source());
+    causes.any(|cause| {
         let closed = cause.downcast_ref::<hyper::Error>();
         let lost = cause.downcast_ref::<io::Error>().map(io::Error::kind);
         closed.is_some_and(|error| error.is_incomplete_message() || error.is_closed())
@@ -113,8 +113,9 @@ pub(super) struct Destination {
 }
 
 impl Destination {
-    /// The endpoints below `base`. An upstream that is not on this machine is reached through the proxy that the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`,
-    /// `NO_PROXY`), like every other request of pocpit.
+    /// The endpoints below `base`. An upstream that is not on this machine is reached through the proxy that
+    /// the environment names (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`), like every other request
+    /// of pocpit.
     pub fn new(base: &Url) -> io::Result<Destination> {
         let proxies = if is_loopback(base) {
             Matcher::builder().build()

@@ -105,7 +105,7 @@ impl Upstream {
         })
     }
 
-    /// Whether it has all that a request needs.
+    /// Whether it has every feature that a request needs.
     pub fn has(&self, needs: &BTreeSet<UpstreamFeature>) -> bool {
         needs.is_subset(&self.features)
     }
@@ -151,8 +151,8 @@ impl Upstream {
     }
 }
 
-/// What it has, as far as the rules let it hear of it: `enforced_tokens` that are dropped or renamed are
-/// not known there. Token ids may come unasked.
+/// Its features that the field rules leave usable: `enforced_tokens` that are dropped or renamed do not
+/// reach it. Token ids may come without being requested.
 fn reachable_features(config: &UpstreamConfig, rules: &FieldRules) -> BTreeSet<UpstreamFeature> {
     let field = request_body::ENFORCED_TOKENS;
     let is_kept =
@@ -175,7 +175,7 @@ fn headers(key: &SecretString) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    // Replies are passed on as they come, to callers who may not have asked for anything else.
+    // Replies are passed on unchanged, and the caller may accept no other encoding.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let bearer = format!("Bearer {}", key.expose_secret());
     // A key that no header can carry is wrong: the upstream's 401 will say so.

@@ -2,10 +2,10 @@
 //! prefix every path with the software version (`/v3.0.8/api/v1/state`), which the `MLNode` does not
 //! know, and sends JSON without saying so. They outlive SSH sessions.
 //!
-//! A Network Node that finds one of a node's two ports dead and the other alive stops the node and loads
-//! its model again; a node whose ports are both silent it leaves alone. And it reads no status of its
-//! commands: a refusal counts as done. So both ends have one link, a read waits for the next one for as long
-//! as its client does, and a command that cannot be delivered ends without an answer (gonka v0.2.14
+//! If one of a node's two ports is dead and the other alive, the Network Node stops the node and reloads
+//! its model; if both are silent, it leaves the node alone. It ignores the status of its commands: a
+//! refusal counts as done. So both ends share one link, a read waits for the next link as long as its
+//! client does, and a command that cannot be delivered gets no answer (gonka v0.2.14
 //! `decentralized-api/broker/node_worker_commands.go`).
 
 use std::path::Path;
@@ -31,14 +31,14 @@ use crate::domain::behind_version;
 
 /// For headers only; bodies may take any time.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// The Network Node gives up a command after 15 minutes, and a poll after 5 s: it then hangs up.
+/// The Network Node closes the connection of a command after 15 minutes, and that of a poll after 5 s.
 const READ_PATIENCE: Duration = Duration::from_mins(10);
 const SEND_PATIENCE: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// The `MLNode` closes a connection after five idle seconds, and a request that crosses the close is
 /// lost.
 const MAX_IDLE: Duration = Duration::from_secs(2);
-/// A read that breaks off this often in a row on new connections is answered by nobody over there.
+/// After this many broken new connections, a read fails: no server answers behind the link.
 const MAX_BREAKS: u32 = 2;
 
 /// The SSH forwards of both ends, as sockets: they come and go together.
@@ -56,7 +56,7 @@ impl Link {
         }
     }
 
-    /// A link with one socket is none: it would carry half the truth.
+    /// With one socket, the Network Node would find one port dead and the other alive.
     fn is_whole(&self) -> bool {
         self.api.exists() && self.inference.exists()
     }
@@ -65,7 +65,7 @@ impl Link {
 /// The link of both ends; `None` without one.
 pub(super) type Links = Arc<watch::Sender<Option<Link>>>;
 
-/// Which of the rental's ports an end is for.
+/// The rental's port that an end leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndPort {
     Api,
@@ -81,21 +81,21 @@ pub(super) struct LocalEnd {
 
 type LinkSender = SendRequest<Body>;
 
-/// The connection of a client ends without an answer.
+/// The client's connection is closed without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the tunnel does not carry this request")]
 struct HungUp;
 
-/// How long a request waits for a link, and what becomes of it without one.
+/// How long a request waits for a link, and what happens to it without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Manner {
     /// May be sent again.
     Read,
-    /// `stop` ends what runs. One that had to wait rests on a reading from before.
+    /// Ends what runs. It does not wait: by then, the poll that led to it would be outdated.
     Stop,
     /// Another call of the Network Node that changes something.
     Command,
-    /// Somebody else's, such as an inference request: it reads what it is answered.
+    /// Any other, such as an inference request: its client reads the answer.
     Other,
 }
 
@@ -178,7 +178,7 @@ impl LocalEnd {
         };
         let (response, connection) = match self.send(request, reused, manner).await {
             Ok(answered) => answered,
-            Err(failed) => return failed,
+            Err((status, detail)) => return manner.fail(status, &detail),
         };
         *idle = Some((connection, Instant::now()));
         let mut response = response.map(|body| Body::new(self.meter.count_received(body)));
@@ -186,13 +186,14 @@ impl LocalEnd {
         Ok(response)
     }
 
-    /// Sends again on a new connection what was certainly not sent, and a read in any case.
+    /// Retries what was certainly not sent, and reads in any case, on a new connection. The error is the
+    /// refusal's status and detail.
     async fn send(
         &self,
         mut request: Request<Body>,
         mut reused: Option<LinkSender>,
         manner: Manner,
-    ) -> Result<(Response<Incoming>, LinkSender), Result<Response<Body>, HungUp>> {
+    ) -> Result<(Response<Incoming>, LinkSender), (StatusCode, String)> {
         let until = Instant::now() + manner.patience();
         let mut breaks = 0;
         loop {
@@ -202,7 +203,7 @@ impl LocalEnd {
                 None => self
                     .connect(until)
                     .await
-                    .ok_or_else(|| manner.fail(StatusCode::SERVICE_UNAVAILABLE, NO_LINK))?,
+                    .ok_or_else(|| (StatusCode::SERVICE_UNAVAILABLE, NO_LINK.to_owned()))?,
             };
             let again = (manner == Manner::Read).then(|| without_body(&request));
             let begin = Instant::now();
@@ -219,8 +220,8 @@ impl LocalEnd {
                 Some(request) if breaks < MAX_BREAKS => request,
                 _ => {
                     let error = error.into_error();
-                    let detail = format!("the request was under way when it failed: {error}");
-                    return Err(manner.fail(StatusCode::BAD_GATEWAY, &detail));
+                    let detail = format!("the connection failed during the request: {error}");
+                    return Err((StatusCode::BAD_GATEWAY, detail));
                 }
             };
         }
@@ -245,7 +246,7 @@ impl LocalEnd {
                 tokio::time::sleep(RETRY_INTERVAL).await;
             }
         };
-        // A link that is there is tried once, however little patience there is.
+        // Even without patience, a present link is tried once.
         tokio::time::timeout_at(until.max(Instant::now() + RETRY_INTERVAL), connected)
             .await
             .ok()?
@@ -270,7 +271,7 @@ fn name_json(request: &mut Request<Incoming>) {
     }
 }
 
-/// Reads have none.
+/// A copy of a read, which has no body.
 fn without_body(request: &Request<Body>) -> Request<Body> {
     let mut copy = Request::new(Body::empty());
     copy.method_mut().clone_from(request.method());

@@ -128,7 +128,7 @@ impl TunnelEnd {
     }
 }
 
-/// A socket here that leads to a port of the rental.
+/// A local socket that leads to a port of the rental.
 async fn forward_socket(
     session: &Session,
     port: u16,

@@ -39,13 +39,12 @@ impl BootWork {
         bounded(self.unbounded(stage))
     }
 
-    /// Image and model are downloaded, unpacking and loading use the disk. The bandwidth is halved
-    /// because it is advertised against a nearby peer. The other stages depend on neither.
+    /// Image and model are downloaded, unpacking and loading use the disk. The other stages depend on
+    /// neither.
     fn unbounded(&self, stage: BootStage) -> f64 {
-        let mbps = delivered(self.download_mbps);
         let disk = self.disk_mb_per_s.filter(|speed| *speed > 0.0);
         let disk = disk.unwrap_or(USUAL_DISK).max(1.0);
-        let transfer = |gb: f64| gb.max(0.0) * MEGABITS_PER_GB / mbps;
+        let transfer = |gb| transfer_seconds(self.download_mbps, gb);
         let written = |gb: f64| gb.max(0.0) * MEGABYTES_PER_GB / disk;
         match stage {
             BootStage::PullingImage => transfer(self.image_gb) + written(self.image_gb * UNPACKED),
@@ -61,14 +60,15 @@ impl BootWork {
     }
 }
 
-/// How long so many gigabytes take over a line with this advertised bandwidth.
+/// How long a download takes at this advertised bandwidth.
 pub(super) fn download_time(advertised_mbps: f64, gb: f64) -> Duration {
-    bounded_seconds(gb.max(0.0) * MEGABITS_PER_GB / delivered(advertised_mbps))
+    bounded_seconds(transfer_seconds(advertised_mbps, gb))
 }
 
-/// What a line delivers, in Mbit/s.
-fn delivered(advertised_mbps: f64) -> f64 {
-    (advertised_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS)
+/// The bandwidth is halved because it is advertised against a nearby peer.
+fn transfer_seconds(advertised_mbps: f64, gb: f64) -> f64 {
+    let mbps = (advertised_mbps * USABLE_BANDWIDTH).clamp(LEAST_MBPS, MOST_MBPS);
+    gb.max(0.0) * MEGABITS_PER_GB / mbps
 }
 
 fn bounded(seconds: f64) -> f64 {

@@ -21,7 +21,7 @@ const USUAL_SPREAD: f64 = 0.42;
 const USUAL_STAGE_SPREAD: f64 = 0.6;
 /// Reliability measures uptime, not boots: this many times the missing fraction fails to boot.
 const FAILURES_PER_UNRELIABILITY: f64 = 5.0;
-/// Models are alike when one is at most this many times as large as the other.
+/// Models are comparable if the larger is at most this many times as large as the smaller.
 const ALIKE: f64 = 2.0;
 
 #[derive(Debug, Default)]
@@ -121,9 +121,9 @@ impl Predictor {
     }
 }
 
-/// Whether a boot says something about one of a model of this size. A model of quite another size
-/// spends its time elsewhere, and early versions noted 60 GB for every model. That a machine fails is
-/// true for any.
+/// Whether a boot predicts that of a model of this size. A model of a very different size spends its
+/// time in other stages, and early versions recorded 60 GB for every model. A failure of the machine
+/// counts for any size.
 fn is_alike(boot: &PastBoot, model_gb: f64) -> bool {
     let (small, large) = (boot.model_gb.min(model_gb), boot.model_gb.max(model_gb));
     boot.end != BootEnd::Ready || large <= small.max(1.0) * ALIKE

@@ -127,7 +127,7 @@ impl Ranking<'_> {
         check_duration(offer, self.query, self.needs)
     }
 
-    /// The weights are most of a boot: a line that does not bring them in time is named.
+    /// Most of a boot is the download of the weights, so the reason says how long that takes.
     fn check_boot(&self, offer: &Offer, boot: BootTime) -> Result<(), String> {
         let needs = self.needs;
         let within = needs.boot_within.unwrap_or(Duration::MAX);

@@ -16,7 +16,7 @@ pub struct ApiRequest {
     /// JSON body, or null.
     pub body: Value,
     pub bearer: Option<String>,
-    /// The header of this name.
+    /// The header `Content-Type`.
     pub content_type: Option<String>,
 }
 
@@ -30,11 +30,11 @@ pub struct ApiResponse {
 /// A request that the world wants sent; the caller sends it and reports the result.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
-    /// The Network Node calls one of its nodes, and is told of the answer by
-    /// [`World::call_ended`](super::World::call_ended).
+    /// The Network Node calls one of its nodes; [`World::call_ended`](super::World::call_ended) takes
+    /// the answer.
     Call { number: u64, request: NodeRequest },
-    /// A machine sends a `PoC` batch to the callback, and is told of the answer by
-    /// [`World::batch_sent`](super::World::batch_sent).
+    /// A machine sends a `PoC` batch to the callback; [`World::batch_sent`](super::World::batch_sent)
+    /// takes the result.
     Batch {
         instance: u64,
         number: u64,
@@ -46,7 +46,7 @@ pub enum Outgoing {
     },
 }
 
-/// A call to a node. Its body goes without a `Content-Type` (gonka v0.2.14 decentralized-api/utils/http.go).
+/// A call to a node. Its body has no `Content-Type` (gonka v0.2.14 decentralized-api/utils/http.go).
 #[derive(Debug, Clone, PartialEq)]
 pub struct NodeRequest {
     pub method: &'static str,
@@ -76,13 +76,13 @@ impl CallAnswer {
         self.status == 200
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.body[name].as_str().map(str::to_owned)
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.body[name].as_str()
     }
 
     /// The first id of `/v1/models`.
-    pub(super) fn first_model(&self) -> Option<String> {
-        self.body["data"][0]["id"].as_str().map(str::to_owned)
+    pub(super) fn first_model(&self) -> Option<&str> {
+        self.body["data"][0]["id"].as_str()
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Scenario {
     pub network_release: NetworkRelease,
     /// The callback has a public address instead of a tunnel.
     pub public_callback: bool,
-    /// `api.poc_callback_url` of the Network Node's configuration: what its `MLNode`s are told.
+    /// `api.poc_callback_url` of the Network Node's configuration, which it passes to its `MLNode`s.
     pub callback_url: String,
     /// Whether a rental may add an address to its loopback.
     pub loopback_addresses: LoopbackRule,
@@ -43,7 +43,7 @@ pub struct Scenario {
     pub offers_gone: u64,
     /// The image pull never ends.
     pub boot_hangs: bool,
-    /// The model download stalls on our first rentals, this many.
+    /// Number of our first rentals whose model download stalls.
     pub first_boots_stall: u64,
     /// Loading the model fails with this line, if not empty.
     pub boot_failure: String,
@@ -56,7 +56,7 @@ pub struct Scenario {
     pub confirmation_after: u64,
     /// Blocks after `poc_start` after which somebody challenges our host (v0.2.16); never when 0.
     pub challenge_after: u64,
-    /// What the chain's sources are like.
+    /// How old the chain is, and what is served of it.
     pub chain_access: ChainAccess,
     /// Mean confirmation `PoC`s per epoch, in the chain's parameters.
     pub expected_confirmations: u64,
@@ -66,9 +66,9 @@ pub struct Scenario {
     pub upgrade_before_poc: u64,
     /// Seconds after a container's start at which its SSH connections drop once; never when 0.
     pub ssh_drops_after: u64,
-    /// What is wrong with the host: its account, its keys, its models, what can be read of it.
+    /// Defects of the host: its account, its keys, its models, what it exposes.
     pub defects: Vec<HostDefect>,
-    /// Times that the host's work came too late before (`early share`). The next one costs the epoch.
+    /// How often the host's work already came too late (`early share`). The next time costs the epoch.
     pub early_share_misses: u64,
     #[serde(rename = "troubles")]
     pub random_faults: RandomFaults,
@@ -86,7 +86,8 @@ pub enum PocVersion {
     Second,
 }
 
-/// Whether a rental may add an address to its loopback. Unknown of real ones; a plain container may not.
+/// Whether a rental may add an address to its loopback. Not known for real rentals; a plain container
+/// may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoopbackRule {
@@ -157,8 +158,8 @@ pub enum ModelStart {
     /// A start downloads the weights and shows it in the log, waits for as long as it takes, and stays
     /// `failed` when it fails.
     Kind,
-    /// As in life: a silent download inside the load, the node's limit, and after a failure the end of
-    /// its process.
+    /// As on real nodes: a silent download inside the load, the node's limit, and after a failure the
+    /// end of its process.
     #[default]
     Real,
 }
@@ -169,7 +170,7 @@ pub enum ModelStart {
 pub enum EnvironmentRule {
     /// Every rental is set up as it should be.
     Ignored,
-    /// What is not set or not run has its consequences.
+    /// A missing variable or command has its consequences.
     #[default]
     Applied,
 }
@@ -190,7 +191,7 @@ pub enum ContentTypeRule {
 pub enum PocCalls {
     /// Any body will do, and generation ends by itself with its stage.
     Loose,
-    /// Bodies are checked, and generation ends when it is told to.
+    /// Bodies are checked, and generation runs until it is stopped.
     #[default]
     Exact,
 }
@@ -199,9 +200,9 @@ pub enum PocCalls {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum WorkloadFault {
-    /// The `MLNode` ends, once; its vLLM stays behind.
+    /// The `MLNode` ends, once; its vLLM processes keep running.
     Exits { after: f64 },
-    /// The same, and what stays behind takes a minute to end.
+    /// The same, and those processes take a minute to end.
     LeavesStubbornOrphan { after: f64 },
     /// vLLM ends, once.
     VllmCrashes { after: f64 },
@@ -213,38 +214,38 @@ pub enum WorkloadFault {
     LoadTakesTooLong,
     /// Hugging Face does not know the model.
     DownloadRefused,
-    /// A request's text that names a fault gets into the log. Nothing is wrong.
+    /// A request whose text names a fault is logged. Nothing is wrong.
     AlarmingPrompt { after: f64 },
 }
 
-/// What is wrong with a host or with what is told of it.
+/// A defect of a host, or of what is reported about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum HostDefect {
-    /// Its account is there; the chain has no participant of this address.
+    /// Its account exists, but the chain has no participant of this address.
     NotAParticipant,
-    /// It failed in the first epoch of the world, and is out of that one.
+    /// It failed in the world's first epoch and is excluded from it.
     Inactive,
-    /// Its transactions of a `PoC` are refused.
+    /// Its `PoC` transactions are refused.
     Blocked,
-    /// Governance forms epochs by a list that it is not on.
+    /// Governance uses an allowlist that it is not on.
     NotAllowListed,
     /// The warm key may not commit what was generated.
     PermissionsMissing,
     /// A permission is missing that no `PoC` needs.
     SparePermissionMissing,
     PermissionsExpiring,
-    /// Nobody pays the warm key's fees. It matters where there are fees.
+    /// The warm key has no fee allowance. It matters only where there are fees.
     FeegrantMissing,
     FeegrantLow,
     /// The cold account is empty.
     NoBalance,
     CollateralMissing,
-    /// Nothing is chosen for the model of the `PoC` set that it does not serve.
+    /// No choice is made for the model of the `PoC` set that it does not serve.
     DelegationMissing,
-    /// Its model is in the catalogue, and `PoC` does not run for it.
+    /// Its model is in the catalogue, but `PoC` does not run for it.
     ModelOutsidePoc,
-    /// Its model is in the `PoC` set, and not yet part of an epoch.
+    /// Its model is in the `PoC` set, but not yet part of an epoch.
     ModelBootstrapping,
     /// `PoC` runs for no model at all.
     NothingGoverned,
@@ -255,21 +256,21 @@ pub enum HostDefect {
     /// The Network Node's chain node is behind.
     BlockSyncBehind,
     MissedRequests,
-    /// The reward of the last epoch waits.
+    /// The reward of the last epoch is unclaimed.
     RewardUnclaimed,
-    /// The setup report could not ask the chain.
+    /// The setup report could not query the chain.
     ReportUnavailable,
-    /// The chain's REST API is off, as in the host's compose by default.
+    /// The chain's REST API is off, as in the default compose file.
     RestNotServed,
 }
 
-/// What the chain's sources have and serve.
+/// How old the chain is, and what is served of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChainAccess {
-    /// Blocks that the RPC has: a pruned or state-synced node lacks older ones. All when 0.
+    /// Latest blocks that the RPC has: a pruned or state-synced node lacks older ones. All when 0.
     pub blocks_kept: u64,
-    /// What the Network Node's proxy serves of the chain.
+    /// Whether the Network Node's proxy serves the chain.
     pub proxy: ChainProxy,
     pub age: ChainAge,
 }
@@ -290,7 +291,7 @@ pub enum ChainProxy {
 pub enum ChainAge {
     #[default]
     Grown,
-    /// The world's first epoch is the chain's epoch 0, before which there is nothing.
+    /// The world's first epoch is the chain's epoch 0.
     Newborn,
 }
 
@@ -324,7 +325,7 @@ pub struct RandomFaults {
     pub first_start_failures: f64,
     /// Per rental: the load takes longer than the node waits.
     pub endless_loads: f64,
-    /// Per rental: a request's text in the log names a fault.
+    /// Per rental: a request whose text names a fault is logged.
     pub alarming_prompts: f64,
     /// Per destroy request: acknowledged without effect.
     pub deaf_destroys: f64,

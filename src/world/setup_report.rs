@@ -1,6 +1,7 @@
 //! The Network Node's report on its own setup. Source: gonka v0.2.14
 //! `decentralized-api/internal/server/admin/setup_report.go`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::network_node::Node;
@@ -31,7 +32,8 @@ const MESSAGES: [&str; 20] = [
     "/inference.bls.MsgSubmitGroupKeyValidationSignature",
 ];
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 enum Status {
     Pass,
     Fail,
@@ -39,21 +41,13 @@ enum Status {
 }
 
 impl Status {
-    fn word(self) -> &'static str {
-        match self {
-            Status::Pass => "PASS",
-            Status::Fail => "FAIL",
-            Status::Unavailable => "UNAVAILABLE",
-        }
-    }
-
     fn failing_if(fails: bool) -> Status {
         if fails { Status::Fail } else { Status::Pass }
     }
 }
 
 fn check(id: &str, status: Status, message: &str, details: &Value) -> Value {
-    let mut check = json!({"id": id, "status": status.word(), "message": message});
+    let mut check = json!({"id": id, "status": status, "message": message});
     if !details.is_null() {
         check["details"] = details.clone();
     }
@@ -83,7 +77,7 @@ impl World {
             _ => Status::Fail,
         };
         json!({"experimental": true, "generated_at": self.now.to_rfc3339(), "cached_until": self.now.to_rfc3339(),
-            "overall_status": overall.word(), "summary": {"total_checks": checks.len(), "passed_checks": with("PASS"),
+            "overall_status": overall, "summary": {"total_checks": checks.len(), "passed_checks": with("PASS"),
             "failed_checks": failed, "unavailable_checks": unavailable, "issues": [], "recommendations": []}, "checks": checks})
     }
 

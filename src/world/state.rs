@@ -51,9 +51,9 @@ pub struct World {
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
     pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
-    /// Of them, those within the first third of the generation.
+    /// Batches per epoch in the first third of generation.
     pub(super) early_batches: BTreeMap<u64, u64>,
-    /// Times that the share of those was too small.
+    /// How often their share was too small.
     pub(super) early_share_misses: u64,
     /// Batches of this epoch's confirmation `PoC`.
     pub(super) confirming: BTreeMap<String, u64>,

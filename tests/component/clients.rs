@@ -3,15 +3,12 @@
 use std::time::Duration as RealDuration;
 
 use futures_util::StreamExt;
-use pocpit::chain::client::ChainClient;
-use pocpit::cli;
-use pocpit::config::{Config, Exposure};
+use pocpit::config::Exposure;
 use pocpit::domain::{
     ActualStatus, Blocks, CallErrorKind, CallbackHost, EpochIndex, Height, InferencePort,
     InstanceId, NodeConfig, NodeId, Offer, OfferId, Participant, RentOrder, Requirement,
     ServiceState, SourceReport, StartupState, Time, UsdPerHour, Workload,
 };
-use pocpit::engine::preflight::run_preflight;
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
@@ -19,54 +16,14 @@ use pocpit::ports::{Chain, Market, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
 use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{
-    ChainAccess, ChainAge, EnvironmentRule, Fault, FaultKind, MODEL, Scenario, ServedWorld,
-    WORKER_PRIVATE_KEY, WorldOptions, serve,
+    ChainAccess, ChainAge, EnvironmentRule, Fault, FaultKind, MODEL, Scenario, WORKER_PRIVATE_KEY,
 };
 
-struct Scene {
-    world: ServedWorld,
-    config: Config,
-    _scratch: tempfile::TempDir,
-}
+use crate::scene::Scene;
 
 impl Scene {
-    async fn new(speed: f64, scenario: Scenario) -> Scene {
-        let scratch = tempfile::Builder::new()
-            .prefix("pocpit-")
-            .tempdir()
-            .unwrap();
-        // Rate limits have their own tests.
-        let scenario = Scenario {
-            rate_limits: false,
-            ..scenario
-        };
-        let world = serve(WorldOptions {
-            seed: 1,
-            scenario,
-            speed,
-            ports: None,
-        })
-        .await
-        .unwrap();
-        let text = cli::configuration(&world, scratch.path()).await.unwrap();
-        let config = cli::parse_configuration(&text).unwrap();
-        Scene {
-            world,
-            config,
-            _scratch: scratch,
-        }
-    }
-
-    fn chain(&self) -> ChainClient {
-        ChainClient::new(HttpClient::new(), &self.config.chain)
-    }
-
     fn market(&self) -> VastClient {
         VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off)
-    }
-
-    fn network_node(&self) -> NetworkNodeClient {
-        NetworkNodeClient::new(HttpClient::new(), &self.config.network_node)
     }
 
     async fn offers(&self) -> Vec<Offer> {
@@ -542,28 +499,20 @@ async fn callback_address_is_read_alone() {
 
 #[tokio::test]
 async fn preflight_needs_no_rpc() {
-    let scene = Scene::new(1.0, Scenario::default()).await;
-    let mut config = scene.config.clone();
-    config.chain.rpc.clear();
-    let chain = ChainClient::new(HttpClient::new(), &config.chain);
-    let nodes = scene.network_node();
-    let now = chrono::Utc::now();
-    let clear = run_preflight(&chain, &nodes, now, &config, &[])
-        .await
-        .preflight;
+    let mut scene = Scene::new(1.0, Scenario::default()).await;
+    scene.config.chain.rpc.clear();
+    let clear = scene.preflight().await;
     assert!(clear.is_clear(), "{clear}");
     // Given another node at our future address, then it blocks.
-    let Exposure::Tunnel { api_listen, .. } = &config.network_node.exposure else {
+    let Exposure::Tunnel { api_listen, .. } = &scene.config.network_node.exposure else {
         panic!("the simulated world is reached by a tunnel");
     };
     let there = NodeConfig {
         poc_port: api_listen.port(),
         ..node("colleague-2")
     };
-    nodes.register(&there).await.unwrap();
-    let blocked = run_preflight(&chain, &nodes, now, &config, &[])
-        .await
-        .preflight;
+    scene.network_node().register(&there).await.unwrap();
+    let blocked = scene.preflight().await;
     let obstacles: Vec<Requirement> = blocked
         .obstacles()
         .map(|finding| finding.requirement)
@@ -592,7 +541,7 @@ async fn unapproved_model_is_rejected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mlnode_boots_through_the_tunnel() {
-    // Given a rental whose container runs, though its order names neither the image's environment nor
+    // Given a rental whose container runs, though its order sets neither the image's environment nor
     // its entrypoint,
     let scenario = Scenario {
         environment: EnvironmentRule::Ignored,
@@ -636,7 +585,6 @@ async fn mlnode_boots_through_the_tunnel() {
         (status.state == ServiceState::Inference && healthy).then_some(status)
     })
     .await;
-    assert_eq!(ready.state, ServiceState::Inference, "{ready:?}");
     assert_eq!(ready.startup, StartupState::Completed, "{ready:?}");
     session.close().await;
     market.destroy(id).await.unwrap();

@@ -12,3 +12,4 @@ mod fuzz_targets;
 mod http_errors;
 mod readme;
 mod reward_rules;
+mod scene;

@@ -1,62 +1,22 @@
 //! The preflight against a simulated world in which one thing is wrong with the host, over real HTTP.
 
-use pocpit::chain::client::ChainClient;
-use pocpit::cli;
-use pocpit::config::Config;
-use pocpit::domain::{
-    Finding, Participant, Preflight, ReleasePolicy, Requirement, UnknownRules, Verdict,
-};
-use pocpit::engine::preflight::run_preflight;
-use pocpit::http::HttpClient;
-use pocpit::network_node::NetworkNodeClient;
+use pocpit::domain::{Finding, Participant, ReleasePolicy, Requirement, UnknownRules, Verdict};
 use pocpit::ports::Chain as _;
-use pocpit::world::{HostDefect, NetworkRelease, Scenario, ServedWorld, WorldOptions, serve};
+use pocpit::world::{HostDefect, NetworkRelease, Scenario};
+use strum::VariantArray as _;
 
-struct Scene {
-    world: ServedWorld,
-    config: Config,
-    _scratch: tempfile::TempDir,
-}
+use crate::scene::Scene;
 
-impl Scene {
-    async fn of(release: NetworkRelease, defects: &[HostDefect]) -> Scene {
-        let scratch = tempfile::Builder::new()
-            .prefix("pocpit-")
-            .tempdir()
-            .unwrap();
-        let scenario = Scenario {
-            defects: defects.to_vec(),
-            network_release: release,
-            ..Scenario::default()
-        };
-        let options = WorldOptions {
-            seed: 1,
-            scenario,
-            speed: 1.0,
-            ports: None,
-        };
-        let world = serve(options).await.unwrap();
-        let text = cli::configuration(&world, scratch.path()).await.unwrap();
-        let mut config = cli::parse_configuration(&text).unwrap();
-        // Its risk has tests of its own.
-        config.poc.release = ReleasePolicy::WholeEpoch;
-        Scene {
-            world,
-            config,
-            _scratch: scratch,
-        }
-    }
-
-    fn chain(&self) -> ChainClient {
-        ChainClient::new(HttpClient::new(), &self.config.chain)
-    }
-
-    async fn preflight(&self) -> Preflight {
-        let nodes = NetworkNodeClient::new(HttpClient::new(), &self.config.network_node);
-        let now = self.world.clock().now();
-        let run = run_preflight(&self.chain(), &nodes, now, &self.config, &[]).await;
-        run.preflight
-    }
+async fn host(release: NetworkRelease, defects: &[HostDefect]) -> Scene {
+    let scenario = Scenario {
+        defects: defects.to_vec(),
+        network_release: release,
+        ..Scenario::default()
+    };
+    let mut scene = Scene::new(1.0, scenario).await;
+    // Its risk has tests of its own.
+    scene.config.poc.release = ReleasePolicy::WholeEpoch;
+    scene
 }
 
 #[derive(Debug, PartialEq)]
@@ -80,7 +40,7 @@ async fn each_defect_has_its_finding() {
     use HostDefect as D;
     use Requirement as R;
     use Word::{Unknown, Unmet, Warning};
-    for (defect, requirement, verdict) in [
+    let cases = [
         (D::NotAParticipant, R::Participant, Unmet),
         (D::Inactive, R::ParticipantStatus, Warning),
         (D::Blocked, R::Access, Unmet),
@@ -104,8 +64,11 @@ async fn each_defect_has_its_finding() {
         (D::RewardUnclaimed, R::RewardClaim, Warning),
         (D::ReportUnavailable, R::Permissions, Unknown),
         (D::RestNotServed, R::PocModel, Unknown),
-    ] {
-        let scene = Scene::of(NetworkRelease::V0_2_16, &[defect]).await;
+    ];
+    let defects: Vec<D> = cases.iter().map(|(defect, ..)| *defect).collect();
+    assert_eq!(defects, D::VARIANTS);
+    for (defect, requirement, verdict) in cases {
+        let scene = host(NetworkRelease::V0_2_16, &[defect]).await;
         let preflight = scene.preflight().await;
         let found = preflight.findings.iter();
         let found: Vec<&Finding> = found.filter(|one| one.verdict != Verdict::Met).collect();
@@ -118,13 +81,9 @@ async fn each_defect_has_its_finding() {
 }
 
 #[tokio::test]
-async fn healthy_host_has_no_finding_in_any_release() {
-    for release in [
-        NetworkRelease::V0_2_14,
-        NetworkRelease::V0_2_15,
-        NetworkRelease::V0_2_16,
-    ] {
-        let scene = Scene::of(release, &[]).await;
+async fn healthy_host_has_no_finding() {
+    for release in NetworkRelease::VARIANTS {
+        let scene = host(*release, &[]).await;
         let preflight = scene.preflight().await;
         let troubles = preflight.findings.iter().filter_map(Finding::trouble);
         assert_eq!(troubles.collect::<Vec<_>>(), [], "{release}");
@@ -133,13 +92,13 @@ async fn healthy_host_has_no_finding_in_any_release() {
 
 #[tokio::test]
 async fn account_is_no_participant() {
-    let scene = Scene::of(NetworkRelease::V0_2_14, &[HostDefect::NotAParticipant]).await;
+    let scene = host(NetworkRelease::V0_2_14, &[HostDefect::NotAParticipant]).await;
     // Given an address that has an account on the chain and no participant record,
     let account = Participant("gonka1wallet".into());
     let chain = scene.chain();
     assert_eq!(chain.is_participant(&account).await, Ok(false));
-    // then that is said of ours too, with the REST API and without it.
-    let mut without = Scene::of(NetworkRelease::V0_2_14, &[HostDefect::NotAParticipant]).await;
+    // then ours is unmet too, with the REST API and without it.
+    let mut without = host(NetworkRelease::V0_2_14, &[HostDefect::NotAParticipant]).await;
     without.config.chain.rest.clear();
     for scene in [scene, without] {
         let preflight = scene.preflight().await;
@@ -151,7 +110,7 @@ async fn account_is_no_participant() {
 
 #[tokio::test]
 async fn missing_rest_blocks_until_it_is_allowed() {
-    let mut scene = Scene::of(NetworkRelease::V0_2_14, &[]).await;
+    let mut scene = host(NetworkRelease::V0_2_14, &[]).await;
     scene.config.chain.rest.clear();
     let preflight = scene.preflight().await;
     let obstacles = preflight.obstacles().map(|one| one.requirement);

@@ -1,6 +1,6 @@
 //! The script that proves the callback from a rental, run under every POSIX shell of this machine, in
-//! mounts and a network of its own: it changes `/etc/hosts` and the loopback's addresses.
-//! A machine that allows no namespaces skips it.
+//! namespaces of its own: it changes `/etc/hosts` and the loopback's addresses, and leaves a relay
+//! running. Skipped where namespaces are not allowed.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -10,20 +10,19 @@ use pocpit::network_node::{CallbackRoute, CallbackWay};
 use pocpit::ports::CommandOutput;
 use tempfile::TempDir;
 
+use crate::shells::{applet, available};
+
 const HOSTS: &str = "127.0.0.1 localhost\n10.9.9.9 gw.example.net other\n";
 
 /// Serves `/versions` on the loopback of a rental, and runs a command there.
 const RENTAL: &str = r#"
 ip link set lo up && mount --bind "$1/hosts" /etc/hosts || exit 97
 (cd "$1/www" && exec python3 -m http.server 9100 --bind 127.0.0.1) >/dev/null 2>&1 &
-server=$!
 for _ in $(seq 100); do
   python3 -c 'import socket; socket.create_connection(("127.0.0.1", 9100))' 2>/dev/null && break
   sleep 0.1
 done
 sh -c "$2"
-pkill -f "python3 - 10[.]0[.]0[.]5" || true
-kill $server
 "#;
 
 fn in_namespaces(script: &str, arguments: &[&str]) -> Output {
@@ -32,6 +31,8 @@ fn in_namespaces(script: &str, arguments: &[&str]) -> Output {
         "--map-root-user",
         "--mount",
         "--net",
+        "--pid",
+        "--fork",
         "sh",
         "-c",
         script,
@@ -46,7 +47,7 @@ fn has_namespaces() -> bool {
         && in_namespaces(mount, &[]).status.success()
 }
 
-/// What the rental says of this address, and its `/etc/hosts` afterwards.
+/// What the script on the rental finds at this address, and the rental's `/etc/hosts` afterwards.
 fn proof(shell: &str, url: &str) -> (CallbackProof, String) {
     let root = TempDir::new().unwrap();
     fs::create_dir(root.path().join("www")).unwrap();
@@ -57,7 +58,8 @@ fn proof(shell: &str, url: &str) -> (CallbackProof, String) {
     };
     let route = CallbackRoute::of(CallbackAddress::parse(url).unwrap(), &way);
     let command = route.command();
-    let command = command.replacen("sh -c", &format!("{shell} -c"), 1);
+    let applet = applet(shell).unwrap_or_default();
+    let command = command.replacen("sh -c", &format!("{shell} {applet} -c"), 1);
     let output = in_namespaces(RENTAL, &[root.path().to_str().unwrap(), &command]);
     let output = CommandOutput {
         status: output.status.code(),
@@ -68,23 +70,13 @@ fn proof(shell: &str, url: &str) -> (CallbackProof, String) {
     (route.proof(&output), hosts)
 }
 
-fn shells() -> impl Iterator<Item = &'static str> {
-    let all = ["sh", "dash", "bash", "busybox sh"];
-    all.into_iter().filter(|shell| {
-        let works = Command::new("sh")
-            .args(["-c", &format!("{shell} -c true")])
-            .output();
-        works.is_ok_and(|output| output.status.success())
-    })
-}
-
 #[test]
 fn rental_takes_the_callback_for_itself() {
     if !has_namespaces() {
         return eprintln!("skipped: this machine allows no namespaces");
     }
-    for shell in shells() {
-        // A name that leads elsewhere, and one that nobody knows.
+    for shell in available() {
+        // A name that leads elsewhere, and an unknown one.
         for (host, kept) in [
             ("gw.example.net", "10.9.9.9 other"),
             ("api", "10.9.9.9 gw.example.net other"),
@@ -108,7 +100,7 @@ fn unreachable_callback_is_not_proven() {
     if !has_namespaces() {
         return eprintln!("skipped: this machine allows no namespaces");
     }
-    for shell in shells() {
+    for shell in available() {
         for (url, cause) in [
             ("http://api:9101", "does not reach"),
             ("http://api:9100/elsewhere", "HTTP 404"),

@@ -13,6 +13,7 @@ mod front;
 mod market;
 mod onstart;
 mod openai;
+mod shells;
 mod sim;
 mod sprint;
 mod ssh;

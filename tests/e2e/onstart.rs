@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::shells::{applet, available};
+
 const SCRIPT: &str = include_str!("../../assets/onstart.sh");
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB pocpit";
 const FAR: &str = "99999999999";
@@ -49,9 +51,8 @@ impl Rental {
 
     /// Starts the container: runs the script to its end in an empty environment.
     fn start(&mut self, env: &[(&str, &str)]) {
-        let applet = self.shell.ends_with("busybox").then_some("sh");
         let mut child = Command::new(self.shell)
-            .args(applet)
+            .args(applet(self.shell))
             .arg(self.path("onstart.sh"))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
@@ -68,7 +69,7 @@ impl Rental {
         assert!(child.wait().unwrap().success(), "{} failed", self.shell);
     }
 
-    /// The watchdog's process is there.
+    /// The watchdog runs.
     fn is_watched(&self) -> bool {
         let id = self.read("var/lib/pocpit/watchdog.pid");
         Path::new("/proc").join(id.trim()).exists()
@@ -142,22 +143,7 @@ fn read_request(reader: &mut impl BufRead) -> String {
 
 /// Runs a test under each available shell.
 fn under_each_shell(test: impl Fn(&'static str)) {
-    let mut tried = 0;
-    for shell in ["dash", "bash", "sh", "busybox"] {
-        let args: &[&str] = if shell == "busybox" {
-            &["sh", "-c", ":"]
-        } else {
-            &["-c", ":"]
-        };
-        let found = Command::new(shell).args(args).status();
-        if found.is_err() {
-            eprintln!("{shell} is not here: skipped");
-            continue;
-        }
-        test(shell);
-        tried += 1;
-    }
-    assert!(tried > 0, "there is no shell to try the script with");
+    available().into_iter().for_each(test);
 }
 
 fn mode(path: &Path) -> u32 {
@@ -257,12 +243,12 @@ fn ended_workload_restarts_and_is_recorded() {
         rental.wait_for_log("state=running restarts=2 status=137 at=");
 
         let log = rental.read("var/log/pocpit/mlnode.log");
-        let told = log.lines().filter(|line| !line.contains("Killed"));
-        let told: Vec<&str> = told
+        let lines = log.lines().filter(|line| !line.contains("Killed"));
+        let lines: Vec<&str> = lines
             .map(|line| line.split(" at=").next().unwrap())
             .collect();
         assert_eq!(
-            told,
+            lines,
             [
                 "run 1",
                 "state=running restarts=0",
@@ -288,14 +274,12 @@ fn ended_workload_restarts_and_is_recorded() {
 #[test]
 fn pause_doubles_up_to_a_minute() {
     let mut rental = Rental::new("sh");
-    // Without waiting: `sleep` says how long it was to be, and `mlnode.pid` ends the loop.
-    let bin = rental.path("bin");
-    fs::create_dir(&bin).unwrap();
-    write_program(
-        &bin.join("sleep"),
+    // `sleep` writes down how long it was to take; only the sixth takes any time.
+    let path = path_with(
+        &rental,
+        "sleep",
         "case $1 in 0.05) exec /bin/sleep $1 ;; esac; echo sleep $1 >>$POCPIT_ROOT/sleeps; [ $(wc -l <$POCPIT_ROOT/sleeps) -lt 6 ] || exec /bin/sleep 600",
     );
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     rental.start(&[
         ("POCPIT_LEASE_UNTIL", FAR),
         ("POCPIT_COMMAND", "echo run"),
@@ -314,8 +298,19 @@ fn write_program(path: &Path, lines: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Makes a program that looks like vLLM's server: with a worker in the same session. What it starts is
-/// seen in the container's `/proc`.
+/// The `PATH` of a container in which this program comes first.
+fn path_with(rental: &Rental, program: &str, lines: &str) -> String {
+    let bin = rental.path("bin");
+    fs::create_dir_all(&bin).unwrap();
+    write_program(&bin.join(program), lines);
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
+}
+
+/// A `sleep` that takes a twentieth of a second where the script waits for a second or two.
+const SHORT_SLEEP: &str = "case $1 in 1 | 2) exec /bin/sleep 0.05 ;; esac; exec /bin/sleep $1";
+
+/// Makes a program that looks like vLLM's server, with a worker in the same session. Both are in the
+/// container's `/proc`.
 fn a_vllm(rental: &Rental, before: &str) -> String {
     fs::create_dir_all(rental.path("proc")).unwrap();
     let program = rental.path("vllm");
@@ -329,12 +324,17 @@ fn a_vllm(rental: &Rental, before: &str) -> String {
     )
 }
 
-/// The first run leaves vLLM behind; the second tells which of its processes are still there.
+/// The first run leaves vLLM behind; the second logs which of its processes are still alive.
 fn run_with_orphan(rental: &mut Rental, vllm: &str) {
     let command = format!(
         "cd $POCPIT_ROOT; if [ ! -e vllm.ids ]; then {vllm} & until [ -s vllm.ids ]; do sleep 0.02; done; exit 1; fi; for p in $(cat vllm.ids); do case $(cat /proc/$p/stat 2>/dev/null) in '' | *') Z '*) ;; *) echo alive $p ;; esac; done; echo again; sleep 600"
     );
-    rental.start(&[("POCPIT_LEASE_UNTIL", FAR), ("POCPIT_COMMAND", &command)]);
+    let path = path_with(rental, "sleep", SHORT_SLEEP);
+    rental.start(&[
+        ("POCPIT_LEASE_UNTIL", FAR),
+        ("POCPIT_COMMAND", &command),
+        ("PATH", &path),
+    ]);
     rental.wait_for_log("again\n");
 }
 
@@ -367,14 +367,13 @@ fn stubborn_vllm_is_killed() {
 fn restart_waits_for_free_gpus() {
     under_each_shell(|shell| {
         let mut rental = Rental::new(shell);
-        let bin = rental.path("bin");
-        fs::create_dir(&bin).unwrap();
+        path_with(&rental, "sleep", SHORT_SLEEP);
         // Freed at the second look.
-        write_program(
-            &bin.join("nvidia-smi"),
+        let path = path_with(
+            &rental,
+            "nvidia-smi",
             "echo look >>$POCPIT_ROOT/looks; [ $(wc -l <$POCPIT_ROOT/looks) -gt 1 ] || { echo 71234; echo 12; exit; }; echo 4; echo 12",
         );
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let command = "cat $POCPIT_ROOT/looks; echo up; sleep 600";
         rental.start(&[
             ("POCPIT_LEASE_UNTIL", FAR),
@@ -396,7 +395,7 @@ fn image_environment_reaches_the_workload() {
         rental.start(&[
             ("POCPIT_LEASE_UNTIL", FAR),
             ("POCPIT_COMMAND", command),
-            // What the order says wins; this one is dangerous wherever it comes from.
+            // The order's value wins; INFERENCE_PORT is dropped wherever it comes from.
             ("MLNODE_VLLM_MODULE", "ordered"),
             ("INFERENCE_PORT", "5051"),
         ]);

@@ -168,14 +168,14 @@ pub fn deny_for(seconds: f64) -> Denied {
     })
 }
 
-/// How a sprint went whose nodes are as in life.
+/// How a sprint on realistic nodes went.
 #[derive(Debug)]
 pub struct Lived {
     pub outcome: Outcome,
     pub rentals: usize,
 }
 
-/// A sprint on nodes as in life, with this fault of each workload.
+/// A sprint on realistic nodes, with this fault in each workload.
 pub fn live_through(release: MlNodeRelease, fault: Option<WorkloadFault>) -> Lived {
     let scenario = Scenario {
         credit: 1e9,

@@ -138,7 +138,7 @@ pub struct Campaign {
     summary: Summary,
 }
 
-/// Dollars that count for the weights of a race's loser, which may end before it has them.
+/// Dollars that are counted for weights that a race's loser may not download to the end.
 pub const UNUSED_WEIGHTS: f64 = 0.8;
 const MANY_LIVES: u32 = 400;
 /// Of a sprint, from its first life on.
@@ -423,8 +423,8 @@ impl Campaign {
                 "${spent:.2} was spent and only ${counted:.2} counted: {report:?}, while there were {recent:?}"
             ));
         }
-        // Until a rental is proven gone it counts: two listings half a minute apart, of each. And the
-        // weights count from the start, though the loser of a race may end before it has them.
+        // A rental counts until it is proven gone: two listings half a minute apart, of each. The
+        // weights count from the start, even if the loser of a race does not download all of them.
         let proofs = if report.race.is_some() {
             UNUSED_WEIGHTS
         } else {
@@ -480,13 +480,11 @@ pub fn scenario(plan: Plan) -> Scenario {
 
 /// The seed decides which releases the world plays: six seeds in a row have every pair of them.
 pub fn with_releases(seed: u64, scenario: Scenario) -> Scenario {
-    fn pick<T: Copy>(all: &[T], number: u64) -> T {
-        let count = u64::try_from(all.len()).unwrap();
-        all[usize::try_from(number % count).unwrap()]
-    }
+    let (mlnodes, networks) = (MlNodeRelease::VARIANTS, NetworkRelease::VARIANTS);
+    let seed = usize::try_from(seed).unwrap();
     Scenario {
-        mlnode_release: pick(MlNodeRelease::VARIANTS, seed),
-        network_release: pick(NetworkRelease::VARIANTS, seed),
+        mlnode_release: mlnodes[seed % mlnodes.len()],
+        network_release: networks[seed % networks.len()],
         ..scenario
     }
 }

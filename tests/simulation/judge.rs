@@ -1,11 +1,12 @@
 //! What must hold, by the world's own word and never by the journal's.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pocpit::domain::{Duration, OutcomeKind, SprintReport, Time, Usd};
 use pocpit::engine::Snapshot;
 use pocpit::journal::Ledger;
-use pocpit::world::{PROXY_NODE, TrueRental};
+use pocpit::world::{PROXY_NODE, TrueRental, World};
 
 use crate::played::Stage;
 
@@ -13,6 +14,11 @@ use crate::played::Stage;
 const LOOKS_ROUND: Duration = Duration::minutes(10);
 const AFTER_LEASE: Duration = Duration::minutes(10);
 const WITHOUT_RENTAL: Duration = Duration::minutes(15);
+/// A removal waits from this long before a `PoC`, a minute being the block time's uncertainty,
+const NO_REMOVAL_BEFORE_POC: Duration = Duration::minutes(6);
+/// until its validation is over, this many blocks after its start: it could stop the `PoC` of the host's
+/// other nodes.
+const VALIDATED: u64 = 185;
 const FOUND_OUT: Duration = Duration::minutes(5);
 /// A program that is started again has found everything by then, if the world lets it.
 pub const CONVERGED: Duration = Duration::seconds(60);
@@ -69,6 +75,15 @@ pub enum Others {
     AnInstance,
 }
 
+/// When no registration may be removed: around the last `PoC` and the next.
+fn removals_wait(world: &World) -> [Range<Time>; 2] {
+    [world.epoch(), world.epoch() + 1].map(|epoch| {
+        let start = World::poc_start(epoch);
+        let from = world.block_time(start) - NO_REMOVAL_BEFORE_POC;
+        from..world.block_time(start + VALIDATED)
+    })
+}
+
 fn is_ours(rental: &TrueRental) -> bool {
     rental.label.starts_with("pocpit/demo/")
 }
@@ -77,7 +92,7 @@ impl Judge {
     /// What must hold at every moment of a life that began at `born`.
     pub fn look(&self, born: Time) {
         let now = self.stage.time();
-        let (live, recent, nodes, spent) = {
+        let (live, recent, nodes, spent, removals_wait) = {
             let world = self.stage.world();
             let recent: Vec<TrueRental> = world.recent_rentals().collect();
             let live: Vec<TrueRental> = recent
@@ -86,7 +101,8 @@ impl Judge {
                 .cloned()
                 .collect();
             let spent = world.spend_under("pocpit/").dollars();
-            (live, recent, world.registered(), spent)
+            let removals_wait = removals_wait(&world);
+            (live, recent, world.registered(), spent, removals_wait)
         };
         let ours: Vec<&TrueRental> = live.iter().filter(|rental| is_ours(rental)).collect();
         if ours.len() > self.at_once {
@@ -115,7 +131,12 @@ impl Judge {
             let Some(rental) = rental.and_then(|id: u64| recent.iter().find(|r| r.id == id)) else {
                 continue;
             };
-            let alone = rental.ended.map(|ended| now - ended.max(born));
+            let alone = rental.ended.map(|ended| {
+                let since = ended.max(born);
+                let mut waits = removals_wait.iter();
+                let wait = waits.find(|wait| wait.contains(&since));
+                now - wait.map_or(since, |wait| wait.end)
+            });
             if alone.is_some_and(|alone| alone > WITHOUT_RENTAL) {
                 self.violation(&format!(
                     "{node} is registered without its rental: {rental:?}"

@@ -261,7 +261,7 @@ fn hedge_overtakes_a_stalled_machine() {
     assert_eq!((made.peak, race.first), (2, InstanceId(first.id)));
     // Both are counted, and the loser was released long before the winner.
     let (counted, spent) = (made.report.cost_usd, (first.cost + second.cost).dollars());
-    // The loser's weights count in full, although it did not download all of them.
+    // The loser's weights count in full, although it downloaded only some of them.
     let over = counted - spent;
     assert!(
         over > -0.02 * spent && over < 0.02 * spent + epoch::UNUSED_WEIGHTS,
@@ -357,7 +357,7 @@ fn machine_failure_is_replaced_within_a_minute() {
     }
 }
 
-/// Nodes as in life: a silent download, INFERENCE in the load, a limit, ends and restarts.
+/// Realistic nodes: silent downloads, INFERENCE during the load, a time limit, exits and restarts.
 #[test]
 fn workload_that_ends_costs_no_epoch() {
     let (old, new) = (MlNodeRelease::V3_0_14, MlNodeRelease::V3_0_16);

@@ -36,7 +36,7 @@ pub(super) fn clock(now: Time, sources: &[SourceReport]) -> Checked {
 pub(super) fn source(report: &SourceReport) -> Checked {
     let head = report.head.as_ref().map_err(|error| {
         let remedy = match error.kind {
-            CallErrorKind::NotServed => "name port 26657 in chain.rpc, or leave it empty",
+            CallErrorKind::NotServed => "use port 26657 in chain.rpc, or leave it empty",
             _ => "check its address in chain.public_api or chain.rpc, and that it runs",
         };
         unknown(error, remedy)

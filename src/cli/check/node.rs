@@ -49,20 +49,20 @@ pub(super) async fn sprint_needs(
     probes
 }
 
-/// What governance makes of the node's own arguments.
+/// How governance changes the node's own arguments.
 pub(super) fn arguments_of(merged: &Merged) -> Checked {
     if !merged.dropped.is_empty() {
         return Err(unmet(
             format!(
-                "the Network Node leaves out of mlnode.args: {}",
+                "the Network Node ignores these items of mlnode.args: {}",
                 merged.dropped.join(" ")
             ),
-            "correct mlnode.args: names in full with two dashes, each value as an item of its own",
+            "correct mlnode.args: full names with two dashes, each value as a separate item",
         ));
     }
     let overridden: Vec<String> = merged.overridden.iter().map(ToString::to_string).collect();
     if overridden.is_empty() {
-        return Ok("governance changes none of mlnode.args".to_owned());
+        return Ok("governance overrides none of mlnode.args".to_owned());
     }
     Ok(format!("governance overrides {}", overridden.join(", ")))
 }

@@ -164,7 +164,7 @@ impl Probe {
     }
 }
 
-/// A failed check outweighs an unknown one; what only warns is no failure.
+/// A failed check outweighs an unknown one; warnings are no failures.
 pub(super) fn exit_of(probes: &[Probe]) -> Exit {
     let is_unmet = |probe: &Probe| matches!(probe.verdict, Verdict::Unmet { .. });
     if probes.iter().any(is_unmet) {
@@ -198,8 +198,8 @@ fn summary(probes: &[Probe]) -> String {
     let troubled = probes.iter().filter(|probe| probe.verdict != Verdict::Met);
     let warnings = match troubled.count() - failed {
         0 => String::new(),
-        1 => " 1 of them warns of something.".to_owned(),
-        count => format!(" {count} of them warn of something."),
+        1 => " 1 warning.".to_owned(),
+        count => format!(" {count} warnings."),
     };
     match failed {
         0 => format!("All {} checks passed.{warnings}", probes.len()),

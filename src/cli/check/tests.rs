@@ -187,7 +187,7 @@ fn of_a_preflight() -> Vec<(Requirement, Checked)> {
         approved_models: Ok(Vec::new()),
         is_participant: Ok(false),
         callback: Some(Err(error(CallErrorKind::NotSent))),
-        // Nothing that it should say is in it.
+        // It lacks every check that it should contain.
         report: Ok(SetupReport::default()),
         rules: RewardRules {
             models: Ok(vec![PocModel {

@@ -45,23 +45,23 @@ pub(in crate::cli) struct PlanReport {
     pub could_stop: Vec<Obstacle>,
     /// How often and how strictly the chain confirms.
     pub confirmation: Confirmation,
-    /// Whether somebody can challenge our host, which a released rental cannot answer.
+    /// Whether the network has the `PoC` Challenge, which a released rental cannot answer.
     pub challenges: ChallengeRule,
     /// What each release policy costs and risks, the one in force first.
     pub policies: Vec<Policy>,
-    /// The arguments that the model is started with; null when governance's are unknown.
+    /// Arguments that vLLM starts with; null if governance's are unknown.
     pub arguments: Option<Arguments>,
 }
 
-/// Arguments of vLLM, as the Network Node merges them: a model that is started otherwise proves nothing
-/// or is loaded again.
+/// Arguments of vLLM, as the Network Node merges them. A model started with others proves nothing or is
+/// loaded again.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Arguments {
-    /// Governance's, then the node's own.
+    /// Governance's arguments, then the node's own.
     pub merged: Vec<String>,
-    /// Those of `mlnode.args` that governance gives another value.
+    /// Arguments in `mlnode.args` whose value governance overrides.
     pub overridden: Vec<Overridden>,
-    /// Items of `mlnode.args` that belong to no argument and are left out.
+    /// Items of `mlnode.args` that belong to no argument and are ignored.
     pub dropped: Vec<String>,
 }
 
@@ -171,10 +171,10 @@ pub(in crate::cli) enum Certainty {
 pub(in crate::cli) struct Confirmation {
     /// Confirmation `PoC`s per epoch, on average.
     pub expected_per_epoch: f64,
-    /// A participant loses the reward when min(1, shown / expected / 0.909) is below this; nobody does
-    /// at 0.
+    /// A participant loses the reward if min(1, shown / expected / 0.909) is below this; at 0 it never
+    /// does.
     pub alpha_threshold: f64,
-    /// The part of what is expected below which the reward is lost; null when nobody can lose it.
+    /// Fraction of the expected weight below which the reward is lost; null if it cannot be lost.
     pub fails_below: Option<f64>,
     /// Where these values come from.
     pub known_by: KnownBy,

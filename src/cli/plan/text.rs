@@ -87,7 +87,7 @@ fn arguments(arguments: &Arguments) -> Vec<String> {
     if !arguments.dropped.is_empty() {
         let dropped = arguments.dropped.join(" ");
         lines.push(format!(
-            "Left out of mlnode.args, because the Network Node does: {dropped}."
+            "The Network Node ignores these items of mlnode.args: {dropped}."
         ));
     }
     lines
@@ -116,25 +116,25 @@ fn risk(plan: &PlanReport) -> Vec<String> {
     };
     let rule = match confirmation.fails_below {
         Some(share) => format!(
-            "A participant that shows less than {:.0} % of what is expected of all its nodes loses the epoch's reward",
+            "A participant whose nodes together show less than {:.0} % of their expected weight loses the epoch's reward",
             100.0 * share
         ),
-        None => "Nobody fails one: the chain sets no threshold".to_owned(),
+        None => "No participant can fail one: the chain sets no threshold".to_owned(),
     };
     let mut words = vec![format!(
-        "Confirmation PoC: {} in an epoch on average, {by}. {rule}.",
+        "Confirmation PoC: {} per epoch on average, {by}. {rule}.",
         confirmation.expected_per_epoch,
     )];
     words.push(
         match plan.challenges {
             ChallengeRule::InForce => {
-                "PoC Challenge: the network is at v0.2.16 or later. From one block to the next somebody may challenge a host: until shortly before the next PoC each of its nodes with weight must generate. No warning comes before it and a boot takes too long to answer: after a release it costs the epoch's reward and part of the collateral, and its odds are not known."
+                "PoC Challenge: the network runs v0.2.16 or later. A host can be challenged at any block, without warning: each of its nodes with weight must then generate until shortly before the next PoC. A boot takes too long to answer, so a challenge after release costs the epoch's reward and part of the collateral. Its odds are unknown."
             }
             ChallengeRule::NotYet => {
-                "PoC Challenge: none before v0.2.16, which the network does not run yet."
+                "PoC Challenge: none yet; the network runs a version before v0.2.16."
             }
             ChallengeRule::Unknown => {
-                "PoC Challenge: from v0.2.16 a host may be challenged without a warning, and a released rental cannot answer. Set chain.rest to see whether the network runs it."
+                "PoC Challenge: from v0.2.16 on, a host can be challenged without warning, and a released rental cannot answer. Set chain.rest to see whether the network runs that version."
             }
         }
         .to_owned(),

@@ -88,9 +88,9 @@ pub enum Condition {
     DestroyOverdue(InstanceId),
     /// A rental costs more than was agreed.
     PriceIncrease(InstanceId),
-    /// The workload cannot work, or has ended and is started again.
+    /// The workload cannot work, or has ended and is restarted.
     BootFault(InstanceId),
-    /// A part of the workload does not work.
+    /// Part of the workload does not work.
     WorkloadPartial(InstanceId),
     #[serde(alias = "no_link")]
     LinkDown(InstanceId),
@@ -128,7 +128,7 @@ pub enum Condition {
     Confirmation(EpochIndex, u64),
     /// A `PoC` Challenge in this epoch.
     Challenge(EpochIndex),
-    /// The chain's reply does not tell the epoch's parameters.
+    /// The chain's reply lacks the epoch's parameters.
     ParametersUntold,
     /// A requirement of renting that is not met.
     #[serde(alias = "obstacle")]

@@ -39,7 +39,7 @@ impl Engine {
                 "the plan adapts by itself; check that lead and budget still fit",
             ));
         }
-        alerts.extend(self.untold_alert(now, onsets));
+        alerts.extend(self.parameters_alert(now, onsets));
         alerts.extend(self.challenge_alert(now, onsets));
         alerts.extend(self.confirmation_alert(now, onsets));
         alerts.extend(self.upgrade_alert(now, onsets));
@@ -89,7 +89,7 @@ impl Engine {
         ))
     }
 
-    fn untold_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+    fn parameters_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let (_, view) = self.observed.view.as_ref()?;
         if view.params_origin == ParamsOrigin::Told {
             return None;
@@ -99,22 +99,22 @@ impl Engine {
             now,
             AlertLevel::Notice,
             format!(
-                "the chain's reply does not tell the epoch's parameters: they are {}",
+                "the chain's reply lacks the epoch's parameters: they are {}",
                 view.params_origin
             ),
             "update pocpit: the Network Node may speak a newer version; check release times with `pocpit plan`",
         ))
     }
 
-    /// By every node of the Network Node, also when no sprint holds one.
+    /// Covers every node of the Network Node, even if no sprint holds one.
     fn challenge_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         let (read_at, view) = self.observed.view.as_ref()?;
         let (listed_at, nodes) = self.observed.nodes.as_ref()?;
-        let seen = |node: &&RegisteredNode| {
+        let is_challenged = |node: &&RegisteredNode| {
             let listed = Some((*listed_at, node.duty()));
             matches!(sighting(*read_at, view, listed), Sighting::Open(_))
         };
-        let challenged = nodes.iter().filter(seen);
+        let challenged = nodes.iter().filter(is_challenged);
         let challenged: Vec<&str> = challenged.map(|node| node.config.id.0.as_str()).collect();
         let held = self.sprint.challenge();
         if challenged.is_empty() && held.is_none() {

@@ -132,8 +132,7 @@ impl Engine {
         let alerts = monitors.flat_map(|monitor| {
             let boot = &monitor.boot;
             let condition = Condition::BootFault(monitor.instance);
-            let trouble = boot.fault().cloned().or_else(|| boot.setback(now));
-            let trouble = trouble.map(|trouble| {
+            let trouble = monitor.trouble(now).map(|trouble| {
                 Alert::new(
                     condition.clone(),
                     AlertLevel::Warning,
@@ -148,7 +147,7 @@ impl Engine {
                     now,
                     AlertLevel::Warning,
                     warning,
-                    "read the rental's log: what is missing proves nothing and serves nothing",
+                    "read the rental's log: the missing part proves nothing and serves nothing",
                 )
             });
             [trouble, warning].into_iter().flatten()

@@ -153,9 +153,9 @@ impl Engine {
     }
 }
 
-/// The model with the arguments that the Network Node will merge. It leaves a healthy node as it is, so
-/// a start with others would prove a model that others judge by other rules: without the catalogue
-/// nothing is started. vLLM alone is nobody's node and keeps its own.
+/// The model with the arguments that the Network Node would start it with. It does not restart a healthy
+/// node, so a model with other arguments would stay, and be judged by rules that it does not follow.
+/// Without the catalogue nothing is started. vLLM alone is no node and keeps its own arguments.
 async fn model_to_start(
     chain: &dyn Chain,
     workload: Workload,

@@ -72,14 +72,14 @@ pub async fn run_chain_preflight(chain: &dyn Chain, now: Time, config: &Config) 
 
 /// The RPC says whether it has caught up. Without one, that the public API answers is all there is.
 async fn check_synced(chain: &dyn Chain, config: &Config) -> Result<(), CallError> {
-    if config.chain.rpc.is_empty() {
-        return chain.epoch().await.map(|_| ());
+    if !config.chain.rpc.is_empty() {
+        match chain.stored_blocks().await {
+            // The public API alone must do, as without an RPC.
+            Err(error) if error.kind == CallErrorKind::NotServed => {}
+            stored => return stored.map(|_| ()),
+        }
     }
-    match chain.stored_blocks().await {
-        // The public API alone must do, as without an RPC.
-        Err(error) if error.kind == CallErrorKind::NotServed => chain.epoch().await.map(|_| ()),
-        stored => stored.map(|_| ()),
-    }
+    chain.epoch().await.map(|_| ())
 }
 
 fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {

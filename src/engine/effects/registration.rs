@@ -20,9 +20,8 @@ impl Engine {
             tracing::warn!("registration waits for the tunnel");
             return;
         };
-        let listed = self.listed_config(&wanted.id).cloned();
-        let wanted = match listed {
-            Some(listed) => with_registered_arguments(wanted, &listed),
+        let wanted = match self.listed_config(&wanted.id) {
+            Some(listed) => with_registered_arguments(wanted, listed),
             None => wanted,
         };
         if !self.record_intent(&Record::RegisterIntended { node, instance }) {

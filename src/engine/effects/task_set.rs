@@ -22,7 +22,7 @@ impl TaskSet {
         self.tasks.spawn(task);
     }
 
-    /// Held from before a task starts until its call that changes the outside world has ended.
+    /// To be taken before a task is spawned, and dropped after its call that changes the outside world.
     pub(crate) fn change(&self) -> TaskTrackerToken {
         self.changes.token()
     }

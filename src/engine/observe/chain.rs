@@ -2,9 +2,9 @@
 
 use crate::domain::{BlockHeader, EpochView, Governance, SourceReport, Time};
 use crate::engine::observe::freshness::Feed;
+use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Headers;
 use crate::engine::observe::pollers::PollSchedule;
-use crate::engine::observe::untold::Untold;
 use crate::engine::state::Engine;
 use crate::flow::Event;
 use crate::ports::SourceSelection;
@@ -58,7 +58,7 @@ impl Engine {
         self.observed.freshness.mark(Feed::Governance, now);
         let upgrade = governance.as_ref().and_then(|known| known.upgrade.clone());
         self.observed.governance = governance;
-        self.observed.governance_untold = Untold::default();
+        self.observed.governance_failure = LoggedFailure::default();
         self.dispatch(now, Event::UpgradePlanned(upgrade));
     }
 

@@ -4,8 +4,8 @@ use crate::domain::{
     CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
     Weight,
 };
+use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Observation;
-use crate::engine::observe::untold::Untold;
 use crate::engine::state::{BeforeConfirmation, Engine, PendingConfirmation};
 use crate::flow::EffectKey;
 use crate::journal::Record;
@@ -111,17 +111,17 @@ impl Engine {
         let read = match read {
             Ok(read) => read,
             Err(error) => {
-                if self.observed.confirmation_untold.is_news(&error) {
+                if self.observed.confirmation_failure.is_new(&error) {
                     tracing::warn!("the confirmation weight is unknown: {error}");
                 }
                 return;
             }
         };
-        self.observed.confirmation_untold = Untold::default();
+        self.observed.confirmation_failure = LoggedFailure::default();
         let Some(pending) = &mut self.observed.confirmation else {
             return;
         };
-        // A read that began before the end may tell either state.
+        // A read that began before the end may show either state.
         let began_after = pending.over.zip(pending.last_read);
         match began_after.map(|(over, began)| began >= over) {
             None => {

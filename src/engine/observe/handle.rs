@@ -14,7 +14,7 @@ impl Engine {
             Observation::Headers(headers) => self.on_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.on_governance(now, governance),
             Observation::Governance(Err(error)) => {
-                if self.observed.governance_untold.is_news(&error) {
+                if self.observed.governance_failure.is_new(&error) {
                     tracing::warn!(
                         "planned upgrades and the odds of a confirmation are unknown: {error}"
                     );

@@ -10,8 +10,8 @@ use crate::chain::clock::{STRETCH, STRETCHES};
 use crate::domain::{Blocks, CallError, CallErrorKind, Duration, Height, Time};
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
+use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::{Headers, Observation};
-use crate::engine::observe::untold::Untold;
 use crate::engine::supervise::restart_on_panic;
 use crate::ports::SourceSelection;
 
@@ -150,11 +150,11 @@ impl Poller {
     async fn measure_block_time(self) {
         let mut missing: Vec<Height> = Vec::new();
         let mut measured = None;
-        let mut told = Untold::default();
+        let mut failure = LoggedFailure::default();
         loop {
             let pause = match headers(&self.ports, measured, &mut missing).await {
                 Ok(headers) => {
-                    told = Untold::default();
+                    failure = LoggedFailure::default();
                     measured = headers.newest.map(|header| header.height).or(measured);
                     if !self.report(Observation::Headers(headers)).await {
                         return;
@@ -166,7 +166,7 @@ impl Poller {
                     }
                 }
                 Err(error) => {
-                    if told.is_news(&error) {
+                    if failure.is_new(&error) {
                         tracing::warn!("block time is measured by sightings alone: {error}");
                     }
                     match error.kind {

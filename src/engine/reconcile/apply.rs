@@ -30,7 +30,7 @@ impl Engine {
                 self.record(&Record::RentVoided { label, reason });
             }
             CleanupAction::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
-            // It would hold up the PoC of the host's other nodes.
+            // Now it could cost the host's other nodes their PoC.
             CleanupAction::Unregister(_) if self.sprint.removal_waits(now) => {}
             CleanupAction::Unregister(node) => {
                 tracing::warn!(

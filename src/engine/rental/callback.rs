@@ -1,4 +1,4 @@
-//! Keeps the way from a rental to the `PoC` callback open, and proves it from the rental.
+//! Keeps the path from a rental to the `PoC` callback open, and tests it from the rental.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ const RETRY: Duration = Duration::seconds(15);
 
 /// The callback of one session.
 pub(crate) struct CallbackKeeper<'a> {
-    pub(crate) ports: Arc<Ports>,
-    pub(crate) session: &'a dyn RemoteSession,
-    pub(crate) way: CallbackWay,
-    /// Read once: another address takes a restart of the Network Node's API service.
+    ports: Arc<Ports>,
+    session: &'a dyn RemoteSession,
+    way: CallbackWay,
+    /// Read once: it changes only with a restart of the Network Node's API service.
     address: Option<CallbackAddress>,
     forwarded: Option<CallbackForward>,
 }

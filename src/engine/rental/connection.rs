@@ -31,7 +31,7 @@ const SILENT_MLNODE_INTERVAL: Duration = Duration::seconds(5);
 const MLNODE_INTERVAL: Duration = Duration::seconds(10);
 /// A start that failed can be read for six seconds.
 const LOADING_MLNODE_INTERVAL: Duration = Duration::seconds(4);
-/// An end is told within 15 seconds.
+/// A run's end must be known within 15 seconds.
 const RUNS_INTERVAL: Duration = Duration::seconds(10);
 const LINK_CHECK_INTERVAL: Duration = Duration::seconds(5);
 const TAIL_RETRY: Duration = Duration::seconds(1);
@@ -160,8 +160,8 @@ impl LinkTask {
         let stop = self.stop.clone();
         let ended = stop.run_until_cancelled(self.serve(session.as_ref())).await;
         if ended.is_none() {
-            // The Network Node's running calls end at once, and with both ends: its removal of the node
-            // waits for them.
+            // Ends the Network Node's running calls at once, on both sides: its removal of the node waits
+            // for them.
             self.ports.remote.close_tunnel(self.instance).await;
         }
         session.close().await;
@@ -189,13 +189,7 @@ impl LinkTask {
         let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
         let checking = self.monitor_link(session);
         let moving = tunnel_moved(self.tunnel.clone());
-        let proving = prove_callback(
-            self.callback
-                .clone()
-                .map(|way| CallbackKeeper::new(self.ports.clone(), session, way)),
-            (self.ports.clone(), self.instance),
-            self.reports.clone(),
-        );
+        let proving = self.prove_callback(session);
         tokio::pin!(polling, reading, leasing, checking, moving, proving);
         loop {
             tokio::select! {
@@ -292,6 +286,29 @@ impl LinkTask {
         }
     }
 
+    /// Tests again and again whether the callback is reached; ends only with the engine.
+    fn prove_callback<'a>(
+        &self,
+        session: &'a dyn RemoteSession,
+    ) -> impl Future<Output = ()> + use<'a> {
+        let (ports, reports) = (self.ports.clone(), self.reports.clone());
+        let (instance, way) = (self.instance, self.callback.clone());
+        async move {
+            let Some(way) = way else {
+                return std::future::pending().await;
+            };
+            let mut keeper = CallbackKeeper::new(ports.clone(), session, way);
+            loop {
+                let (proof, pause) = keeper.prove().await;
+                let observation = Observation::Link(instance, LinkEvent::Callback(proof));
+                if reports.send(observation).await.is_err() {
+                    return;
+                }
+                ports.clock.sleep(pause).await;
+            }
+        }
+    }
+
     async fn report(&self, change: LinkEvent) {
         let _ = self
             .reports
@@ -312,25 +329,6 @@ fn endpoints(instance: Option<&Instance>) -> Vec<SshEndpoint> {
     match instance {
         Some(instance) if instance.actual == ActualStatus::Running => instance.ssh.clone(),
         _ => Vec::new(),
-    }
-}
-
-/// Proves again and again that the callback is reached; ends only with the engine.
-async fn prove_callback(
-    keeper: Option<CallbackKeeper<'_>>,
-    (ports, instance): (Arc<Ports>, InstanceId),
-    reports: mpsc::Sender<Observation>,
-) {
-    let Some(mut keeper) = keeper else {
-        return std::future::pending().await;
-    };
-    loop {
-        let (proof, pause) = keeper.prove().await;
-        let observation = Observation::Link(instance, LinkEvent::Callback(proof));
-        if reports.send(observation).await.is_err() {
-            return;
-        }
-        ports.clock.sleep(pause).await;
     }
 }
 

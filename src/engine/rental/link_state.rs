@@ -22,8 +22,9 @@ pub(crate) struct LinkState {
     pub(crate) rate: TunnelRate,
     /// When it was lost after it had been stable; it may have flapped since.
     pub(crate) lost_at: Option<Time>,
-    /// Whether proofs would arrive, and since when they would not.
+    /// Whether proofs would arrive.
     pub(crate) callback: CallbackProof,
+    /// Since when they would not.
     callback_failed: Option<Time>,
     /// The first wrong host key: when, and the error.
     pub(crate) strange_host: Option<(Time, String)>,
@@ -52,7 +53,7 @@ impl LinkState {
         self.ends = None;
         self.proven = false;
         self.rate = TunnelRate::default();
-        // Whatever it was, it holds no longer.
+        // The last result holds no longer.
         self.callback = CallbackProof::NotTried;
         self.last_error = Some(error.to_string());
     }
@@ -70,7 +71,7 @@ impl LinkState {
         self.callback = proof;
     }
 
-    /// A first attempt can meet a Network Node that is busy.
+    /// Not at the first failure: the Network Node may just be busy.
     fn callback_alert(&self, now: Time, instance: InstanceId) -> Option<Alert> {
         let CallbackProof::Failed(why) = &self.callback else {
             return None;
@@ -83,7 +84,7 @@ impl LinkState {
             AlertLevel::Critical,
             since,
             format!("the proofs of rental {instance} would not arrive: {why}"),
-            "mend it before the PoC: a node whose proofs do not arrive gets no weight. The rental is asked again every 15 seconds",
+            "fix it before the PoC: a node whose proofs do not arrive gets no weight. It is tested again every 15 seconds",
         ))
     }
 

@@ -34,7 +34,7 @@ pub(crate) struct RentalMonitor {
     pub(crate) row: Option<Instance>,
     pub(crate) link: LinkState,
     pub(crate) mlnode: Option<MlNodeStatus>,
-    /// Name of the last trouble that is in the program's own log.
+    /// Name of the trouble that was logged last.
     logged_trouble: Option<String>,
 }
 
@@ -133,13 +133,15 @@ impl RentalMonitor {
         self.boot.observe_record(now, record);
     }
 
-    /// Writes to the program's own log what broke, once.
+    /// What keeps its model from being served, for good or for now.
+    pub(crate) fn trouble(&self, now: Time) -> Option<BootFault> {
+        let fault = self.boot.fault().cloned();
+        fault.or_else(|| self.boot.setback(now))
+    }
+
+    /// Logs each new trouble once, and its end.
     pub(crate) fn log_trouble(&mut self, now: Time) {
-        let trouble = self
-            .boot
-            .fault()
-            .cloned()
-            .or_else(|| self.boot.setback(now));
+        let trouble = self.trouble(now);
         let name = trouble.as_ref().map(|trouble| trouble.name.clone());
         if self.logged_trouble == name {
             return;
@@ -156,13 +158,15 @@ impl RentalMonitor {
 
     pub(crate) fn reading(&self, now: Time) -> BootReading {
         let boot = &self.boot;
+        let left = boot.expected_left(now);
         let status = self.mlnode.as_ref().filter(|_| boot.answers());
         BootReading {
             api_up: status.is_some(),
             ready: boot.is_ready(),
             at_work: status.is_some_and(MlNodeStatus::is_at_work),
             model: boot.model(),
-            least_left: Some(boot.expected_left(now).p10),
+            least_left: Some(left.p10),
+            likely_left: Some(left.p50),
             pace: if boot.is_behind(now) {
                 BootProgress::Behind
             } else {

@@ -114,7 +114,7 @@ pub struct BootSnapshot {
     /// Which run of the workload this is, from 1; 0 before it is watched.
     #[serde(default)]
     pub run: u32,
-    /// What keeps the model from being served now, although that may heal.
+    /// What keeps the model from being served for now; it may recover.
     #[serde(default)]
     pub setback: Option<BootFault>,
 }

@@ -6,7 +6,6 @@ use crate::domain::{
     Aim, BootTimes, EpochIndex, GateKind, Lead, Outcome, Preflight, ReleasePolicy, SprintReport,
     Step, StepSpan, Time, TimeBand,
 };
-
 use crate::mlnode::arguments::Overridden;
 
 /// The sprint's part of a snapshot.
@@ -24,7 +23,7 @@ pub struct SprintSnapshot {
     pub gate: Option<GateSnapshot>,
     /// Whether a rental could do its work, once found out.
     pub preflight: Option<Preflight>,
-    /// The node's own arguments that governance gives another value, as far as is known.
+    /// Arguments of the configuration that governance overrides, as far as is known.
     #[serde(default)]
     pub overridden: Vec<Overridden>,
     /// When it means to rent, once known.
@@ -61,6 +60,6 @@ pub struct PastSprintRow {
     pub report: SprintReport,
     /// Its boots that were watched from beginning to end.
     pub boots: Vec<BootTimes>,
-    /// What confirmation `PoC`s left of the confirmation weight, 0 to 1; absent when it is not known.
+    /// What confirmation `PoC`s left of the confirmation weight, 0 to 1; absent if unknown.
     pub confirmation_ratio: Option<f64>,
 }

@@ -8,7 +8,7 @@ const MEMORY_SLACK_PERCENT: u64 = 90;
 /// Versions are floats: 12.8 may come as 12.800000001.
 const CUDA_SLACK: f64 = 0.001;
 
-/// How the machine is less than was ordered: what, and the evidence. A GPU that fell off the bus, or a
+/// How the machine falls short of the order: a name, and the evidence. A GPU that fell off the bus, or a
 /// driver older than advertised, shows only here. What could not be read is no evidence.
 pub(super) fn shortcoming(
     ordered: &OrderedMachine,
@@ -42,7 +42,7 @@ fn old_driver(ordered: &OrderedMachine, driver: &GpuDriver) -> Option<String> {
         .then(|| format!("driver {version} supports CUDA {supported}, {ordered} was ordered"))
 }
 
-/// How many instances of vLLM the GPUs are for: one takes `TP × PP` of them
+/// How many instances of vLLM fit on the GPUs: one takes `TP × PP` of them
 /// (gonka v0.2.13 `api/inference/vllm/runner.py`). Unknown when an argument cannot be read.
 pub(super) fn instances(gpus: u32, args: &[String]) -> Option<u32> {
     let parallel = |names: &[&str]| -> Option<u32> {

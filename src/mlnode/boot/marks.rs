@@ -5,22 +5,22 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use crate::domain::{BootStage, Workload};
-use crate::mlnode::faults;
+use crate::mlnode::{faults, suspects};
 
-/// What a line tells.
+/// What a line means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     Stage(BootStage),
-    /// vLLM starts. What is not on the disk it downloads now, without a word.
+    /// vLLM starts. It now downloads what is not on the disk, without logging it.
     Launch,
     /// The node is at its `PoC`.
     Work,
 }
 
-/// Texts of every workload. Their sources, where not named at others: vLLM's
+/// Texts of every workload. Sources: vLLM's
 /// `model_executor/model_loader/weight_utils.py` ("… checkpoint shards", "… using Fastsafetensor loader",
 /// "… using Runai Model Streamer", "Multi-thread loading shards", "Time spent downloading weights"),
-/// `v1/worker/gpu_model_runner.py`, and `v1/worker/gpu/model_runner.py` of its V2 runner, which begins with
+/// `v1/worker/gpu_model_runner.py`, and `v1/worker/gpu/model_runner.py` of its V2 runner, which starts with
 /// "Loading model from scratch".
 const MARKS: &[(&str, Mark)] = &[
     ("Uvicorn running on", Mark::Stage(BootStage::Api)),
@@ -91,23 +91,23 @@ const VLLM_MARKS: &[(&str, Mark)] = &[
     ("non-default args:", Mark::Stage(BootStage::Api)),
 ];
 
-/// Other texts that may say something about the cause of a failure.
-const CAUSES: &[&str] = &[
-    "pocpit: the workload ended",
-    "ModelManager initialized with",
+/// Signs of lost work.
+const LOST_WORK: &[&str] = &[
     "attempts, dropping",
     "giving up",
     "PoC timed out",
     "PoC generation crashed",
 ];
 
-/// Whether a line has any text that matters, here or for causes. One search for all: hardly a line in a
-/// thousand has one, and the exact matching that follows is slow.
+/// Whether a line has any text that matters, to the stage or to causes. One search for all: hardly a line
+/// in a thousand has one, and the exact matching that follows is slow.
 pub(super) fn matters(line: &str) -> bool {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         let marks = [MARKS, MLNODE_MARKS, VLLM_MARKS].concat();
         let marks = marks.iter().map(|(mark, _)| *mark);
-        let others = faults::SIGNS.iter().chain(CAUSES).copied();
+        let others = faults::SIGNS.iter().chain(LOST_WORK);
+        let others = others.chain(suspects::MLNODE_STARTS).copied();
+        let others = others.chain([suspects::ENDED]);
         AhoCorasick::builder()
             // This kind allows a vectorized search.
             .match_kind(MatchKind::LeftmostFirst)
@@ -117,7 +117,7 @@ pub(super) fn matters(line: &str) -> bool {
     WORDS.as_ref().is_none_or(|words| words.is_match(line))
 }
 
-/// What a line tells about the stage.
+/// What a line means for the stage.
 pub(super) fn mark(workload: Workload, line: &str) -> Option<Mark> {
     let own = match workload {
         Workload::MlNode => MLNODE_MARKS,

@@ -5,6 +5,7 @@ use crate::domain::{
     BootStage, Duration, InferencePort, MlNodeStatus, ModelState, ServiceState, StartupState, Time,
     Weights, Workload,
 };
+use crate::mlnode::suspects::OUTLIVED;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readiness {
@@ -26,12 +27,10 @@ enum Serves {
     Unknown,
 }
 
-/// An inference port that is silent beside an API that answers.
+/// How long the inference port may be silent while the API answers.
 const PORT_MAY_BE_SILENT: Duration = Duration::seconds(30);
 /// After a failed start the node goes silent within 41 seconds, and then ends.
 const FAILED_START_ENDS_WITHIN: Duration = Duration::seconds(60);
-/// A cause that a model survived this long is none.
-const CAUSE_IS_OUTLIVED: Duration = Duration::seconds(60);
 
 impl BootTracker {
     pub(super) fn judge_readiness(&mut self, now: Time, status: &MlNodeStatus) {
@@ -47,7 +46,7 @@ impl BootTracker {
         if !doubtful {
             self.lose_model();
             if self.stage == BootStage::Ready {
-                // The Network Node may load it anew.
+                // The Network Node may load it again.
                 let stopped = status.state == ServiceState::Stopped;
                 let back = if stopped {
                     BootStage::Api
@@ -61,7 +60,7 @@ impl BootTracker {
         }
     }
 
-    pub(super) fn become_ready(&mut self, now: Time) {
+    fn become_ready(&mut self, now: Time) {
         let first = self.stage != BootStage::Ready;
         self.files = Files::OnDisk;
         self.readiness = Readiness::Ready;
@@ -69,7 +68,7 @@ impl BootTracker {
         self.setback = None;
         self.failures.clear();
         let cause = self.suspects.cause();
-        if cause.is_some_and(|cause| now - cause.seen_at >= CAUSE_IS_OUTLIVED) {
+        if cause.is_some_and(|cause| now - cause.seen_at >= OUTLIVED) {
             self.suspects.restart();
         }
         self.reach(now, BootStage::Ready);
@@ -113,7 +112,7 @@ impl BootTracker {
         }
     }
 
-    pub(super) fn has_just_failed(&self, now: Time) -> bool {
+    fn has_just_failed(&self, now: Time) -> bool {
         let last = self.setback.as_ref().or(self.fault.as_ref());
         last.is_some_and(|last| now - last.seen_at < FAILED_START_ENDS_WITHIN)
     }
@@ -124,7 +123,7 @@ impl BootTracker {
         let wanted = hardware::instances(gpus, &self.order.model.args)?;
         (healthy < wanted).then(|| {
             format!(
-                "{healthy} of {wanted} instances of vLLM answer: the node does a part of its work"
+                "{healthy} of {wanted} instances of vLLM answer: the node does only part of its work"
             )
         })
     }
@@ -139,9 +138,9 @@ impl BootTracker {
 
     /// The Network Node polls an `MLNode` itself and a `PoC` continues without us, but vLLM serves only
     /// through our tunnel.
-    pub(super) fn doubt_vllm(&mut self) {
-        if self.order.workload == Workload::Vllm && self.readiness == Readiness::Ready {
-            self.readiness = Readiness::Lost;
+    pub(super) fn lose_vllm(&mut self) {
+        if self.order.workload == Workload::Vllm {
+            self.lose_model();
         }
     }
 }

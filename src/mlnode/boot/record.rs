@@ -2,8 +2,8 @@
 
 use crate::domain::{RunRecord, RunState, Time};
 
-/// Parses `state=running|ended restarts=K status=N at=UNIXSECONDS`. Absent when it is anything else, as
-/// on rentals with an older script.
+/// Parses `state=running|ended restarts=K status=N at=UNIXSECONDS`. `None` for anything else, as on
+/// rentals with an older script.
 pub fn parse(text: &str) -> Option<RunRecord> {
     let field = |name: &str| {
         let mut fields = text.split_whitespace();
@@ -22,11 +22,11 @@ pub fn parse(text: &str) -> Option<RunRecord> {
     })
 }
 
-/// What an exit status says: shells give 128 + N for signal N.
+/// What an exit status means: shells give 128 + N for signal N.
 pub(super) fn describe(status: Option<i32>) -> String {
     match status {
         None => "its exit status is unknown".to_owned(),
-        Some(137) => "exit 137: it was killed, perhaps for want of memory".to_owned(),
+        Some(137) => "exit 137: it was killed, perhaps out of memory".to_owned(),
         Some(status @ 129..=192) => format!("exit {status}: signal {}", status - 128),
         Some(status) => format!("exit {status}"),
     }

@@ -3,13 +3,13 @@
 
 use crate::domain::{MlNodeStatus, RunRecord, RunState, ServiceState, StartupState};
 
-/// Runs so far, the one under way included.
+/// Runs so far, the current one included.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Runs {
     number: u32,
     phase: Phase,
     record: Option<RunRecord>,
-    /// Runs that showed by the API before the record had them.
+    /// Runs that the API showed before the record did.
     unrecorded: u32,
     startup: StartupState,
     state: ServiceState,
@@ -59,12 +59,12 @@ impl Runs {
         self.number
     }
 
-    /// The last run ended, and no other has begun.
+    /// The last run has ended, and no other has begun.
     pub(super) fn is_over(&self) -> bool {
         self.phase == Phase::Ended
     }
 
-    /// Without a record nobody restarts the workload, as far as is known.
+    /// Without a record nothing is known to restart the workload.
     pub(super) fn has_record(&self) -> bool {
         self.record.is_some()
     }
@@ -83,7 +83,7 @@ impl Runs {
         }
         match record.state {
             RunState::Ended => {
-                // A short run between the two was not seen.
+                // A short run between the two was missed.
                 if before.state == RunState::Ended && self.phase == Phase::Ended {
                     self.begin(&mut changes);
                 }
@@ -97,7 +97,6 @@ impl Runs {
                     self.begin(&mut changes);
                 }
                 self.number = self.number.max(record.restarts.saturating_add(1));
-                self.unrecorded = 0;
             }
         }
         changes
@@ -107,7 +106,7 @@ impl Runs {
         let mut changes = Vec::new();
         let (startup, state) = (self.startup.clone(), self.state);
         self.state = status.state;
-        // A call that failed says nothing; an image that has never answered it is old.
+        // A failed call says nothing; an image that has never answered it is old.
         let now = match &status.startup {
             StartupState::Unknown => startup.clone(),
             known => known.clone(),
@@ -123,7 +122,7 @@ impl Runs {
             StartupState::Unknown => stopped && now == StartupState::Unknown,
             _ => false,
         };
-        // What was under way before the silence is forgotten: it is another process.
+        // The node has forgotten what it did before the silence: it is another process.
         let forgotten = match (&startup, &now) {
             (StartupState::Starting | StartupState::Completed, StartupState::NotStarted) => true,
             (StartupState::Unknown, StartupState::Unknown) => {

@@ -1,25 +1,25 @@
 //! What ends a run of the workload, and what ends the rental. Pure.
 //!
-//! The end of a run is known by its exit status and by its API; the log only names the cause. A fault ends
-//! the rental, a setback may heal by another start.
+//! The exit status and the API show that a run ended; the log only names the cause. A fault ends the
+//! rental; a setback may be cured by another start.
 
 use super::readiness::Readiness;
 use super::runs::{Ending, RunChange};
 use super::{Api, BootTracker, Files, record};
 use crate::domain::{Blame, BootFault, BootStage, Duration, Instance, Time, excerpt};
 
-/// Two polls without an answer are told.
-const SILENCE_IS_TOLD: Duration = Duration::seconds(8);
+/// A silence of two polls is reported.
+const REPORTED_SILENCE: Duration = Duration::seconds(8);
 /// At the start and the end of a download the API compares all files in its only thread.
-const SILENCE_OF_A_DOWNLOAD: Duration = Duration::seconds(90);
-/// Before it has ever answered, and without a record of its runs, a line that names a cause counts when
-/// nothing comes after it for this long.
+const DOWNLOAD_SILENCE: Duration = Duration::seconds(90);
+/// Before the first answer, and without a record of runs, a line that names a cause counts when nothing
+/// follows it for this long.
 const LAST_WORDS: Duration = Duration::seconds(30);
-/// The same failure this often would come again.
+/// A failure that came this often will come again.
 const SAME_FAILURES: usize = 3;
-/// Whatever they were.
+/// So many failures of any kind are enough.
 const FAILURES: usize = 6;
-/// Shells say that a command is no program, or was not found.
+/// A shell's statuses for a command that is not executable or not found.
 const NOT_RUN: [i32; 2] = [126, 127];
 
 impl BootTracker {
@@ -28,7 +28,7 @@ impl BootTracker {
         let cause = cause.unwrap_or_else(|| BootFault {
             name: "the model's download failed".to_owned(),
             evidence: excerpt(why),
-            advice: "it is ordered again; read the boot log".to_owned(),
+            advice: "the download is retried; see the boot log".to_owned(),
             blame: Blame::Nobody,
             seen_at: now,
         });
@@ -38,7 +38,10 @@ impl BootTracker {
     pub(super) fn on_run(&mut self, now: Time, change: RunChange) {
         match change {
             RunChange::Ended(ending) => {
-                let cause = self.cause_of(now, &ending);
+                let cause = BootFault {
+                    seen_at: now,
+                    ..self.explain(now, &ending)
+                };
                 self.detail = format!("{}: {}", cause.name, cause.evidence);
                 self.lose_model();
                 self.record_failure(cause);
@@ -47,7 +50,7 @@ impl BootTracker {
         }
     }
 
-    pub(super) fn begin_run(&mut self, now: Time) {
+    fn begin_run(&mut self, now: Time) {
         self.suspects.restart();
         if self.files != Files::OnDisk {
             self.files = Files::Unknown;
@@ -58,13 +61,6 @@ impl BootTracker {
         }
         if let Some(setback) = &self.setback {
             self.detail = format!("restarted after: {}: {}", setback.name, setback.evidence);
-        }
-    }
-
-    pub(super) fn cause_of(&self, now: Time, ending: &Ending) -> BootFault {
-        BootFault {
-            seen_at: now,
-            ..self.explain(now, ending)
         }
     }
 
@@ -113,8 +109,8 @@ impl BootTracker {
         }
     }
 
-    /// What would fail again ends the boot; anything else may heal by another start.
-    pub(super) fn record_failure(&mut self, cause: BootFault) {
+    /// What would fail again ends the boot; another start may cure anything else.
+    fn record_failure(&mut self, cause: BootFault) {
         self.failures.push(cause.name.clone());
         let same = self.failures.iter().filter(|name| **name == cause.name);
         let same = same.count();
@@ -127,7 +123,7 @@ impl BootTracker {
         }
         self.fail(BootFault {
             evidence: format!("{} times: {}", self.failures.len(), cause.evidence),
-            // Another machine may do better, and this one is not to be chosen again.
+            // Another machine may do better, and this one must not be chosen again.
             blame: match cause.blame {
                 Blame::Nobody => Blame::Host,
                 blame => blame,
@@ -136,7 +132,7 @@ impl BootTracker {
         });
     }
 
-    /// Older scripts write no record: without one nobody runs the workload again.
+    /// Older scripts write no record, and do not restart the workload.
     pub(super) fn weigh_last_words(&mut self, now: Time) {
         if self.runs.has_record() {
             return;
@@ -171,14 +167,14 @@ impl BootTracker {
         matches!(self.api, Api::Silent { since } if now - since < LAST_WORDS)
     }
 
-    /// Since when it has been silent, if that is worth telling.
+    /// Since when it has been silent, if long enough to report.
     pub(super) fn silence(&self, now: Time) -> Option<Time> {
         let Api::Silent { since } = self.api else {
             return None;
         };
         let usual = match self.files {
-            Files::Downloading(_) => SILENCE_OF_A_DOWNLOAD,
-            _ => SILENCE_IS_TOLD,
+            Files::Downloading(_) => DOWNLOAD_SILENCE,
+            _ => REPORTED_SILENCE,
         };
         (now - since >= usual).then_some(since)
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::Blame;
 
-/// A known fault, by the texts that show it.
+/// A known fault, recognised by its texts.
 pub(in crate::mlnode) struct Fault {
     /// Lower case; any of them shows the fault, whatever the case of the line.
     pub(super) texts: &'static [&'static str],
@@ -17,16 +17,18 @@ pub(in crate::mlnode) struct Fault {
 /// What a line says about why a workload ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::mlnode) enum Weight {
-    /// Only that it ended: the cause stands above, if it was said at all.
+    /// Only that it ended: the cause is further up, if it was logged at all.
     End,
-    /// What other causes bring about too: one of those that are known says more.
+    /// What various causes bring about: a known cause says more.
     Consequence,
     Cause,
 }
 
-const HOST_ADVICE: &str = "retrying on another machine";
+pub(super) const ANOTHER_MACHINE: &str = "retrying on another machine";
+pub(super) const NEWER_DRIVER: &str =
+    "retrying on another machine; a higher vast.min_cuda excludes such hosts";
 
-/// Our image, key, model or arguments.
+/// Caused by our image, key, model or arguments.
 pub(super) const fn ours(
     name: &'static str,
     advice: &'static str,
@@ -42,15 +44,15 @@ pub(super) const fn ours(
     }
 }
 
-/// The machine.
+/// Caused by the machine.
 pub(super) const fn host(name: &'static str, texts: &'static [&'static str]) -> Fault {
     Fault {
         blame: Blame::Host,
-        ..ours(name, HOST_ADVICE, texts)
+        ..ours(name, ANOTHER_MACHINE, texts)
     }
 }
 
-/// It may be the machine or we; a wrong blame is worse than none.
+/// Caused by the machine or by us: a wrong blame is worse than none.
 pub(super) const fn nobody(
     name: &'static str,
     advice: &'static str,

@@ -10,10 +10,8 @@
 //!
 //! [`Blame::Ours`](crate::domain::Blame) ends a sprint, so it is for what fails alike everywhere.
 
-use super::fault::{Fault, host, nobody, ours};
+use super::fault::{ANOTHER_MACHINE, Fault, NEWER_DRIVER, host, nobody, ours};
 
-const NEWER_DRIVER: &str =
-    "retrying on another machine; a higher vast.min_cuda excludes such hosts";
 const READ_ABOVE: &str = "read the log above this line";
 const MORE_MEMORY: &str = "rent more GPU memory or change mlnode.args";
 const CHECK_ARGUMENTS: &str = "check mlnode.args against the image's vLLM version";
@@ -33,8 +31,8 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     )
     .with_advice(NEWER_DRIVER),
-    // 803: the image has an older libcuda (`cuda/compat`) in its path than the host's driver. Which of
-    // them is wrong the line does not say (llm-d/llm-d#706).
+    // 803: the image has an older libcuda (`cuda/compat`) in its path than the host's driver. The line
+    // does not say which of them is wrong (llm-d/llm-d#706).
     nobody(
         "image and host have different drivers",
         "retrying on another machine; if it happens on many, the image's LD_LIBRARY_PATH has cuda/compat in it",
@@ -42,7 +40,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     host(
         "the host's GPU fabric is down",
-        // 802, "CUDA error: …" and "CUDA driver error: …": fabric manager does not run.
+        // 802, "CUDA error: …" and "CUDA driver error: …": the fabric manager does not run.
         &["system not yet initialized"],
     ),
     host(
@@ -86,10 +84,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "another process holds the GPUs",
         &["cuda-capable device(s) is/are busy or unavailable"],
     ),
-    // On a fresh machine another tenant's, after a restart what is left of our own vLLM.
+    // On a fresh machine another tenant's, after a restart a leftover of our own vLLM.
     nobody(
         "another process uses the GPUs' memory",
-        "another tenant's or what is left of an earlier start; retrying",
+        "another tenant's, or a leftover of an earlier start; retrying",
         &["is less than desired gpu memory utilization"],
     ),
     host(
@@ -102,7 +100,7 @@ pub(super) const FAULTS: &[Fault] = &[
         "choose another GPU in vast.gpu_names, or another model",
         &["is not supported for the current gpu"],
     ),
-    // NCCL and torch's data loaders share memory there; how much, the host decides.
+    // NCCL and torch's data loaders use it; the host decides its size.
     host(
         "GPUs cannot communicate: shared memory is too small",
         &[
@@ -232,7 +230,7 @@ pub(super) const FAULTS: &[Fault] = &[
             "is not a valid git identifier",
         ],
     ),
-    // Signed addresses of the hub's stores expire, and their networks are blocked here and there.
+    // Signed addresses of the hub's stores expire, and some networks block them.
     nobody(
         "the download was refused",
         "retrying",
@@ -261,7 +259,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     nobody(
         "the machine cannot reach the hub",
-        "retrying on another machine",
+        ANOTHER_MACHINE,
         &[
             "couldn't connect to 'https://huggingface.co'",
             "failed to resolve 'huggingface.co'",
@@ -269,7 +267,7 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     nobody(
         "the machine cannot resolve names",
-        "retrying on another machine",
+        ANOTHER_MACHINE,
         &["temporary failure in name resolution"],
     ),
     nobody(
@@ -323,10 +321,10 @@ pub(super) const FAULTS: &[Fault] = &[
         "start the image through /app/entrypoint.sh",
         &["libcuda.so cannot found", "cannot find -lcuda"],
     ),
-    // Ours from an earlier start, or a service of the market's own image.
+    // Our own of an earlier start, or a service of the market's image.
     nobody(
         "a port is taken",
-        "what is left of an earlier start, or another service on the machine; retrying",
+        "a leftover of an earlier start, or another service on the machine; retrying",
         &["address already in use"],
     ),
     // What has many causes.
@@ -354,7 +352,7 @@ pub(super) const FAULTS: &[Fault] = &[
     .consequence(),
     nobody(
         "a GPU driver error",
-        "read what dmesg says of it, if the host lets you",
+        "read dmesg, if the host allows it",
         &["nvrm: xid ("],
     )
     .consequence(),
@@ -367,7 +365,7 @@ pub(super) const FAULTS: &[Fault] = &[
         ],
     )
     .consequence(),
-    // The others of a group say so when one of them ends.
+    // The others of a group report it when one of them ends.
     nobody(
         "a vLLM process ended",
         READ_ABOVE,
@@ -380,7 +378,7 @@ pub(super) const FAULTS: &[Fault] = &[
     host("GPUs cannot communicate", &["nccl error"]).consequence(),
     nobody(
         "the machine cannot reach the hub",
-        "retrying on another machine",
+        ANOTHER_MACHINE,
         &[
             "we cannot find the requested files in the local cache",
             "we cannot find the appropriate",

@@ -1,6 +1,6 @@
 //! What the market's status messages of a rental mean.
 
-use super::fault::{Fault, host, ours};
+use super::fault::{Fault, NEWER_DRIVER, host, ours};
 
 /// Texts in the market's status message that mean our image or its login is wrong.
 pub(super) const IMAGE: &[Fault] = &[
@@ -32,7 +32,7 @@ pub(super) const HOST: &[Fault] = &[
         "the host's driver is too old for the image",
         &["unsatisfied condition: cuda"],
     )
-    .with_advice("retrying on another machine; a higher vast.min_cuda excludes such hosts"),
+    .with_advice(NEWER_DRIVER),
     host("the registry rate-limits the host", &["toomanyrequests"]),
     host(
         "the host cannot pass its GPUs to containers",

@@ -1,7 +1,7 @@
-//! What makes a log line worth a closer look.
+//! Which log lines are worth the exact search.
 
-/// A part of each text of the log's faults in the case that programs use: a prefilter that is many times faster than a
-/// case-insensitive search, and that hardly any line of a healthy start passes.
+/// A part of each text of the log's faults in the case that programs use: a prefilter that is many times
+/// faster than a case-insensitive search, and that hardly any line of a healthy start passes.
 pub(in crate::mlnode) const SIGNS: &[&str] = &[
     "rror",
     "ead-only file",

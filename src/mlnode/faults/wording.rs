@@ -1,8 +1,8 @@
-//! Which part of a log line a program says itself, and as an error. Pure.
+//! Which part of a log line is the program's own text, and an error. Pure.
 //!
-//! A prompt, a request or an address that somebody sent may hold any words, and a warning is no end.
+//! A prompt, a request or an address from outside may contain any words, and a warning ends nothing.
 
-/// What follows is somebody else's text: a prompt, a message, a request's line. vLLM logs requests in
+/// What follows is text from outside: a prompt, a message, a request's line. vLLM logs requests in
 /// `vllm/entrypoints/logger.py` ("Received request …: prompt: …", "Generated response …"), rejected
 /// ones as pydantic's errors (`input_value=`), and Uvicorn each request's line
 /// (`uvicorn/protocols/http`: `"POST /v1/chat/completions HTTP/1.1" 200 OK`).
@@ -31,13 +31,13 @@ const ECHOES: &[&str] = &[
     "\"options /",
 ];
 
-/// The program goes on: `huggingface_hub` "Retrying in 2s [Retry 1/5]." (`utils/_http.py`), `MLNode`
+/// The program keeps running: `huggingface_hub` "Retrying in 2s [Retry 1/5]." (`utils/_http.py`), `MLNode`
 /// "Download stalled for …, will retry" (`api/models/manager.py`), vLLM "…, retrying 1 of 2"
 /// (`transformers_utils/repo_utils.py`), Python "Exception ignored in: …".
 const RECOVERIES: &[&str] = &[
     "retrying",
     "will retry",
-    // vLLM's `transformers_utils/repo_utils.py`: what it raises in the end is another line.
+    // vLLM's `transformers_utils/repo_utils.py`: the error that it finally raises is another line.
     "error retrieving file list",
     "[retry ",
     "next backoff",
@@ -49,16 +49,16 @@ const RECOVERIES: &[&str] = &[
 /// Levels below an error. NCCL has no error: its "NCCL WARN" is the worst it says, and is none of these.
 const HARMLESS: &[&str] = &["trace", "debug", "info", "warning", "warn"];
 
-/// How far into a line its level stands, behind process, time and module.
+/// How far into a line its level may be, after process, time and module.
 const HEAD: usize = 160;
 
-/// The part of a line, in lower case, that its program says itself as an error.
+/// The program's own part of a line, in lower case, if it is an error.
 pub(super) fn own_error(line: &str) -> Option<String> {
     let said = own_words(line)?;
     (!is_harmless(&said)).then_some(said)
 }
 
-/// The part of a line, in lower case, that its program says itself, unless it goes on.
+/// The program's own part of a line, in lower case, unless it says that the program keeps running.
 pub(super) fn own_words(line: &str) -> Option<String> {
     let mut said = line.to_ascii_lowercase();
     if RECOVERIES.iter().any(|word| said.contains(word)) {
@@ -86,7 +86,7 @@ fn head(line: &str) -> &str {
     &line[..end.unwrap_or(0)]
 }
 
-/// vLLM and Uvicorn begin with it, behind processes and times: `(EngineCore_DP0 pid=441) INFO 11-24
+/// vLLM and Uvicorn begin with it, after processes and times: `(EngineCore_DP0 pid=441) INFO 11-24
 /// 11:54:11 [core.py:843] …`, `INFO:     Started server process [1]`, `[2026-11-24T11:54:11Z] INFO: …`.
 fn level(head: &str) -> &str {
     let mut rest = head.trim_start();

@@ -1,10 +1,10 @@
 //! What log lines of the PoC plugin mean (gonka-poc `poc/callbacks.py`, `poc/routes.py`). None of them
-//! ends anything: work is lost, and the node goes on.
+//! ends anything: work is lost, and the node keeps running.
 
 use super::fault::{Fault, nobody, ours};
 
 pub(super) const FAULTS: &[Fault] = &[
-    // After ten attempts over about 2.5 minutes; until then "next backoff" says that it goes on.
+    // After ten attempts over about 2.5 minutes; until then "next backoff" says that it retries.
     ours(
         "proofs do not get through to the Network Node",
         "check the tunnel and the callback's address (api.poc_callback_url)",
@@ -18,12 +18,12 @@ pub(super) const FAULTS: &[Fault] = &[
     .besides(&["callback"]),
     nobody(
         "the PoC computes nothing",
-        "vLLM is busy with something else; it is tried again by itself",
+        "vLLM is busy with something else; it retries by itself",
         &["poc timed out (#"],
     ),
     nobody(
         "the PoC computes nothing",
-        "the model or the machine; the Network Node starts it again in the same PoC",
+        "the model or the machine is at fault; the Network Node restarts it in the same PoC",
         &["poc generation crashed"],
     ),
 ];

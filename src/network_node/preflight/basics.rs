@@ -1,4 +1,4 @@
-//! What a sprint needs to be operated at all: admin API, chain, callback, a free address.
+//! What the cockpit needs to operate a sprint: admin API, chain, callback, a free address.
 
 use std::collections::BTreeSet;
 

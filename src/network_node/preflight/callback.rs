@@ -1,5 +1,5 @@
-//! Where proofs are sent. The address is the operator's, and one that a rental cannot use makes the whole
-//! `PoC` worth nothing.
+//! Where proofs are sent. The operator sets the address; with one that a rental cannot use, the whole
+//! `PoC` is worth nothing.
 
 use super::judged::{Judged, met, unknown, unmet, warning};
 use crate::domain::{CallbackAddress, CallbackHost, Reading};
@@ -8,13 +8,13 @@ const SET_A_NAME: &str =
     "set DAPI_API__POC_CALLBACK_URL of the Network Node to a name, such as http://api:9100";
 const SET_A_PUBLIC_ONE: &str = "set DAPI_API__POC_CALLBACK_URL of the Network Node to an address that the internet reaches, or use network_node.exposure = \"tunnel\"";
 
-/// A tunnel makes a name lead here; without one, the address must be reachable by itself.
+/// With a tunnel, a name leads here; without one, a rental must reach the address directly.
 pub(super) fn address(address: &Reading<CallbackAddress>, tunnel: Option<&str>) -> Judged {
     let address = match address {
         Ok(address) => address,
         Err(error) => {
             return unknown(
-                "unknown where the Network Node has proofs sent",
+                "unknown where proofs are to be sent",
                 error,
                 "check network_node.admin_api and DAPI_API__POC_CALLBACK_URL of the Network Node",
             );
@@ -33,11 +33,13 @@ pub(super) fn address(address: &Reading<CallbackAddress>, tunnel: Option<&str>) 
             SET_A_PUBLIC_ONE,
         ),
         (None, CallbackHost::Name(host)) if !host.contains('.') => unmet(
-            format!("proofs are sent to {address}: without a tunnel a rental knows no {host}"),
+            format!(
+                "proofs are sent to {address}: without a tunnel a rental cannot resolve {host}"
+            ),
             SET_A_PUBLIC_ONE,
         ),
         (None, CallbackHost::Loopback) => warning(
-            format!("proofs are sent to {address}, which for a rental is itself"),
+            format!("proofs are sent to {address}, which on a rental is the rental itself"),
             SET_A_PUBLIC_ONE,
         ),
         (None, CallbackHost::Name(_) | CallbackHost::Public(_)) => met(address.to_string()),

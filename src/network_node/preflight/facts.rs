@@ -1,8 +1,8 @@
-//! What a preflight rests on: what was read, and what will be registered.
+//! The inputs of a preflight: what was read, and what will be registered.
 
 use crate::domain::{
-    CallError, CallbackAddress, Duration, GovernanceModel, NodeConfig, NodeId, Participant,
-    Reading, RegisteredNode, ReleasePolicy, RewardRules, SetupReport, UnknownRules,
+    CallbackAddress, Duration, GovernanceModel, NodeConfig, NodeId, Participant, Reading,
+    RegisteredNode, ReleasePolicy, RewardRules, SetupReport, UnknownRules,
 };
 
 /// What was read, with the error of each failed read.
@@ -10,12 +10,12 @@ use crate::domain::{
 pub struct PreflightFacts {
     pub nodes: Reading<Vec<RegisteredNode>>,
     pub approved_models: Reading<Vec<GovernanceModel>>,
-    /// By the public API.
+    /// According to the public API.
     pub is_participant: Reading<bool>,
     /// Whether the chain node is in sync.
     pub chain: Reading<()>,
     /// Whether the callback answers; absent when it is not reached from here.
-    pub callback: Option<Result<(), CallError>>,
+    pub callback: Option<Reading<()>>,
     /// Where the Network Node has nodes send their proofs.
     pub callback_address: Reading<CallbackAddress>,
     pub rules: RewardRules,
@@ -29,12 +29,12 @@ pub struct PreflightTarget {
     pub model: String,
     /// The inference proxy, which is registered too.
     pub proxy: Option<ProxyTarget>,
-    /// Where the tunnel leads a rental's proofs; absent when a rental sends them by itself.
+    /// Where the tunnel delivers a rental's proofs; absent when rentals send them directly.
     pub callback: Option<String>,
     /// The future node, as far as it is known before a rental. Its id will end in the instance id,
     /// which is unique: the configuration requires a prefix that does not end in a digit.
     pub address: Option<NodeConfig>,
-    /// What ids of our nodes begin with.
+    /// Prefix of our nodes' ids.
     pub node_prefix: String,
     /// Our registrations that will be removed before the next rental.
     pub leaving: Vec<NodeId>,

@@ -2,14 +2,14 @@
 
 use super::facts::{PreflightFacts, PreflightTarget};
 use super::judged::{Judged, READ_REST, READ_RULES, met, unknown, unmet, unsure, warning};
-use crate::domain::{AccessRule, Participant, ParticipantStatus, Reading, RewardRules};
+use crate::domain::{AccessRule, Participant, ParticipantStatus, RewardRules};
 
 pub(super) fn participant(target: &PreflightTarget, facts: &PreflightFacts) -> Judged {
     let ours = &target.participant;
-    let by_rest = facts.rules.participant.as_ref().ok();
-    let is_one = by_rest
-        .map(Option::is_some)
-        .map_or(facts.is_participant.clone(), Reading::Ok);
+    let is_one = match &facts.rules.participant {
+        Ok(record) => Ok(record.is_some()),
+        Err(_) => facts.is_participant.clone(),
+    };
     match is_one {
         Ok(true) => met(""),
         Ok(false) => unmet(
@@ -58,7 +58,7 @@ pub(super) fn access(ours: &Participant, rules: &RewardRules) -> Judged {
         Ok(AccessRule::Listed) => met("on the list of allowed participants"),
         Ok(AccessRule::Blocked) => unmet(
             format!("governance blocks {ours}: its proofs are refused"),
-            "ask governance why it stands in blocked_participant_addresses",
+            "ask governance why it is in blocked_participant_addresses",
         ),
         Ok(AccessRule::NotListed) => unmet(
             format!("governance forms epochs by a list, and {ours} is not on it"),

@@ -1,4 +1,4 @@
-//! A verdict with what was seen.
+//! A verdict, with what was read.
 
 use crate::domain::{CallError, Finding, Requirement, UnknownEffect, UnknownRules, Verdict};
 
@@ -56,12 +56,12 @@ pub(super) fn unmet(cause: impl Into<String>, remedy: impl Into<String>) -> Judg
     verdict.into()
 }
 
-/// `cause` says what is unknown. Nothing is rented: the answer could forbid it.
+/// `cause` says what is unknown. It blocks, because the answer could forbid the rental.
 pub(super) fn unknown(cause: &str, error: &CallError, remedy: &str) -> Judged {
     unread(format!("{cause}: {error}"), remedy, UnknownEffect::Blocks)
 }
 
-/// The same where no answer would forbid it.
+/// The same where no answer would forbid the rental, so it does not block.
 pub(super) fn unsure(cause: &str, error: &CallError, remedy: &str) -> Judged {
     unread(format!("{cause}: {error}"), remedy, UnknownEffect::Shown)
 }
@@ -75,7 +75,10 @@ pub(super) fn unread(cause: String, remedy: &str, effect: UnknownEffect) -> Judg
     verdict.into()
 }
 
-/// Where the chain's rules come from, when they block.
+/// Remedy when the Network Node's report does not decide something, which blocks.
+pub(super) const READ_REPORT: &str =
+    "check the Network Node's log, or set poc.unknown_rules = \"allow\" to rent without knowing";
+/// Remedy when the chain's rules cannot be read, which blocks.
 pub(super) const READ_RULES: &str = "set chain.rest to the REST API of a chain node (port 1317; /chain-api/ of the host's proxy is off by default), or poc.unknown_rules = \"allow\" to rent without knowing";
-/// The same when they do not.
+/// The same where it does not block.
 pub(super) const READ_REST: &str = "set chain.rest to the REST API of a chain node (port 1317)";

@@ -11,7 +11,7 @@ pub(super) fn approved(target: &PreflightTarget, facts: &PreflightFacts) -> Judg
         Ok(approved) => unmet(
             format!(
                 "governance does not approve the model {model}; approved: {}",
-                listed(&names(approved))
+                listed(approved.iter().map(|one| one.id.as_str()))
             ),
             "set mlnode.model to an approved model: the Network Node drops any other",
         ),
@@ -30,7 +30,7 @@ pub(super) fn approved_for_proxy(model: &str, approved: &Reading<Vec<GovernanceM
         Ok(approved) => warning(
             format!(
                 "governance does not approve the inference proxy's model {model}: the Network Node refuses to register it; approved: {}",
-                listed(&names(approved))
+                listed(approved.iter().map(|one| one.id.as_str()))
             ),
             "set inference_proxy.model to an approved model",
         ),
@@ -42,7 +42,7 @@ pub(super) fn approved_for_proxy(model: &str, approved: &Reading<Vec<GovernanceM
     }
 }
 
-/// The catalogue is not enough: only these models generate.
+/// Approval is not enough: `PoC` runs only for the models of its own parameters.
 pub(super) fn in_poc(model: &str, rules: &RewardRules) -> Judged {
     let models = match &rules.models {
         Ok(models) => models,
@@ -57,14 +57,13 @@ pub(super) fn in_poc(model: &str, rules: &RewardRules) -> Judged {
             "wait until governance names models in poc_params.models",
         );
     }
-    let in_set: Vec<String> = models.iter().map(|model| model.id.clone()).collect();
-    if in_set.iter().any(|name| name == model) {
+    if models.iter().any(|one| one.id == model) {
         return met(format!("PoC runs for {model}"));
     }
     unmet(
         format!(
             "PoC does not run for {model}: its weight would be 0; PoC runs for: {}",
-            listed(&in_set)
+            listed(models.iter().map(|one| one.id.as_str()))
         ),
         "set mlnode.model to one of those",
     )
@@ -81,7 +80,7 @@ pub(super) fn active(model: &str, rules: &RewardRules) -> Option<Judged> {
         Ok(group) => warning(
             format!(
                 "{model} is not part of the running epoch yet: until it is, its weight can be 0; part of it: {}",
-                listed(&group.models)
+                listed(group.models.iter().map(String::as_str))
             ),
             "choose one of those, or wait until enough hosts serve it",
         ),
@@ -93,12 +92,9 @@ pub(super) fn active(model: &str, rules: &RewardRules) -> Option<Judged> {
     })
 }
 
-fn names(models: &[GovernanceModel]) -> Vec<String> {
-    models.iter().map(|model| model.id.clone()).collect()
-}
-
-fn listed(names: &[String]) -> String {
-    match names {
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match names.as_slice() {
         [] => "none".to_owned(),
         names => names.join(", "),
     }

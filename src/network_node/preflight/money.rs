@@ -1,8 +1,10 @@
-//! What the work costs on the chain, and what lessens its reward: fees, collateral, delegation, claims.
-//! The remedies' commands are those of the host documentation (gonka-docs).
+//! What the work costs on the chain, and what reduces its reward: fees, collateral, delegation, claims.
+//! The commands in remedies are from the host documentation (gonka-docs).
 
 use super::facts::{PreflightFacts, PreflightTarget};
-use super::judged::{Judged, READ_REST, READ_RULES, met, unknown, unmet, unread, unsure, warning};
+use super::judged::{
+    Judged, READ_REPORT, READ_REST, READ_RULES, met, unknown, unmet, unread, unsure, warning,
+};
 use crate::domain::{
     Blocks, CheckStatus, CollateralRule, Duration, EpochIndex, Ngonka, Reading, RewardRules,
     SetupCheckId, SetupReport, Time, UnknownEffect, Weight,
@@ -11,11 +13,11 @@ use crate::domain::{
 /// A tenth of what is usually granted (`DefaultMLOpsFeeAllowance`, 10 GNK).
 const LOW_FEE_LIMIT: Ngonka = Ngonka::GNK;
 const ENDING_SOON: Duration = Duration::days(7);
-/// The Network Node claims up to so many blocks after it can.
+/// The Network Node claims within this many blocks after it may.
 const CLAIM_TAKES: Blocks = Blocks(500);
 const GRANT: &str = "create a grant for fees with `inferenced tx inference grant-ml-ops-permissions` and the cold key, and keep GNK on the cold account";
 
-/// Commits of the work are charged wherever there is a price: unpaid, the work does not count.
+/// Where gas has a price, the transactions that commit the work need fees: unpaid work does not count.
 pub(super) fn fees(at: Time, facts: &PreflightFacts) -> Judged {
     let price = &facts.rules.gas_price;
     if price.as_ref().is_ok_and(|price| *price <= 0.0) {
@@ -29,23 +31,23 @@ pub(super) fn fees(at: Time, facts: &PreflightFacts) -> Judged {
     match (grant.map(|grant| grant.status), price) {
         (Some(CheckStatus::Pass), _) => paid(at, report, &facts.rules),
         (Some(CheckStatus::Fail), Ok(_)) => unmet(
-            "transactions cost fees and nobody pays those of the warm key: the work would not be committed, weight 0",
+            "transactions cost fees and the warm key has no grant for them: the work would not be committed, weight 0",
             GRANT,
         ),
         (Some(CheckStatus::Fail), Err(error)) => unknown(
-            "nobody pays fees for the warm key, and whether there are any is unknown",
+            "the warm key has no grant for fees, and whether transactions cost any is unknown",
             error,
             READ_RULES,
         ),
         (Some(CheckStatus::Unavailable) | None, _) => unread(
             "transactions may cost fees, and whether they are paid is unknown: the Network Node could not tell".into(),
-            "check the Network Node's log, or set poc.unknown_rules = \"allow\" to rent without knowing",
+            READ_REPORT,
             UnknownEffect::Blocks,
         ),
     }
 }
 
-/// The grant is there: whether anything is behind it, and for how long.
+/// There is a grant: whether the account behind it has money, how much is left of it, and how long it lasts.
 fn paid(at: Time, report: &SetupReport, rules: &RewardRules) -> Judged {
     if rules.balance == Ok(Ngonka::ZERO) && rules.gas_price.is_ok() {
         return unmet(
@@ -55,9 +57,7 @@ fn paid(at: Time, report: &SetupReport, rules: &RewardRules) -> Judged {
     }
     if let Some(limit) = report.fee_limit.filter(|limit| *limit < LOW_FEE_LIMIT) {
         return warning(
-            format!(
-                "only {limit} are left of the grant for fees: when they are used up, no work counts"
-            ),
+            format!("the grant for fees has only {limit} left: once it is used up, no work counts"),
             GRANT,
         );
     }
@@ -71,7 +71,7 @@ fn paid(at: Time, report: &SetupReport, rules: &RewardRules) -> Judged {
     }
 }
 
-/// What is missing costs its part of the weight.
+/// Missing collateral costs a proportional part of the weight.
 pub(super) fn collateral(rules: &RewardRules) -> Judged {
     let cause = "unknown whether there is enough collateral";
     let read = (|| {
@@ -113,7 +113,7 @@ fn for_weight(rule: CollateralRule, weight: Weight, present: Ngonka) -> Judged {
     )
 }
 
-/// Before the first weight: what each thousand would need.
+/// Before the first weight: what each 1000 would need.
 fn for_any_weight(rule: CollateralRule, present: Ngonka) -> Judged {
     let thousand = needed(rule, Weight(1_000));
     if present == Ngonka::ZERO {
@@ -147,7 +147,7 @@ fn ratio(part: Ngonka, whole: Ngonka) -> f64 {
     part.0 as f64 / (whole.0 as f64).max(1.0)
 }
 
-/// Each `PoC` model that the host neither serves nor chose something for.
+/// `PoC` models that the host neither serves nor made a choice for.
 pub(super) fn delegation(target: &PreflightTarget, facts: &PreflightFacts) -> Judged {
     let rules = &facts.rules;
     let read = (|| {
@@ -198,7 +198,7 @@ fn served<'a>(target: &'a PreflightTarget, facts: &'a PreflightFacts) -> Vec<&'a
     others.chain([target.model.as_str()]).collect()
 }
 
-/// A running Network Node claims by itself, so a reward that waits is a sign that it does not.
+/// A running Network Node claims rewards itself, so an unclaimed one is a sign that it does not.
 pub(super) fn claim(rules: &RewardRules) -> Judged {
     let cause = "unknown whether the last reward was claimed";
     let read: Reading<_> = (|| Ok((rules.unclaimed.clone()?, rules.epoch.clone()?)))();
@@ -215,7 +215,7 @@ pub(super) fn claim(rules: &RewardRules) -> Judged {
     let (amount, of) = (reward.amount, reward.epoch);
     warning(
         format!(
-            "the reward of epoch {of}, {amount}, is not claimed yet: it can be only until the next PoC"
+            "the reward of epoch {of}, {amount}, is not claimed yet: it is lost at the next PoC"
         ),
         format!(
             "check that the Network Node runs, or make it claim: POST /admin/v1/claim-reward/recover with {{\"force_claim\":true,\"epoch_index\":{of}}}"

@@ -1,11 +1,9 @@
-//! The Network Node's report on its own setup, by id: its overall status is FAIL for every host that has
-//! no weight, as before each `PoC` of a just-in-time host.
+//! The Network Node's report on its own setup, judged check by check: its overall status is FAIL for
+//! every host without weight, such as a just-in-time host before each `PoC`.
 
 use super::facts::PreflightTarget;
-use super::judged::{Judged, met, unmet, unread, warning};
-use crate::domain::{
-    CheckStatus, Finding, NodeId, Requirement, SetupCheckId, SetupReport, UnknownEffect,
-};
+use super::judged::{Judged, READ_REPORT, met, unmet, unread, warning};
+use crate::domain::{CheckStatus, NodeId, Requirement, SetupCheckId, SetupReport, UnknownEffect};
 
 /// Without these no work is proven, weighed or paid.
 const NEEDED: [&str; 6] = [
@@ -16,12 +14,11 @@ const NEEDED: [&str; 6] = [
     "/inference.inference.MsgSubmitHardwareDiff",
     "/inference.inference.MsgClaimRewards",
 ];
-const ASK_AGAIN: &str = "check the Network Node's log, or set poc.unknown_rules = \"allow\" to rent without knowing; it is asked again";
 
-/// One finding for each subject of the report.
-pub(super) fn findings(target: &PreflightTarget, report: &SetupReport) -> Vec<Finding> {
+/// Every requirement that the report is about.
+pub(super) fn judged(target: &PreflightTarget, report: &SetupReport) -> [(Requirement, Judged); 8] {
     use Requirement as R;
-    let judged = [
+    [
         (R::ColdKey, cold_key(target, report)),
         (R::WarmKey, warm_key(report)),
         (
@@ -30,7 +27,7 @@ pub(super) fn findings(target: &PreflightTarget, report: &SetupReport) -> Vec<Fi
                 report,
                 &SetupCheckId::ConsensusKeyMatch,
                 "the consensus key of the chain node is not the registered one",
-                "register the chain node's own consensus key, or mend its priv_validator_key",
+                "register the chain node's own consensus key, or repair its priv_validator_key",
             ),
         ),
         (
@@ -48,7 +45,7 @@ pub(super) fn findings(target: &PreflightTarget, report: &SetupReport) -> Vec<Fi
             noted(
                 report,
                 &SetupCheckId::ColdKeyNotInKeyring,
-                "the cold key is on the Network Node's machine: whoever takes that takes the money",
+                "the cold key is on the Network Node's machine: anyone who gets into the machine can take the money",
                 "make a warm key for the Network Node and keep the cold key elsewhere",
             ),
         ),
@@ -62,12 +59,7 @@ pub(super) fn findings(target: &PreflightTarget, report: &SetupReport) -> Vec<Fi
             ),
         ),
         (R::LeftoverNodes, leftovers(target, report)),
-    ];
-    let rules = target.unknown_rules;
-    let judged = judged.into_iter();
-    judged
-        .map(|(requirement, judged)| judged.finding(requirement, rules))
-        .collect()
+    ]
 }
 
 fn cold_key(target: &PreflightTarget, report: &SetupReport) -> Judged {
@@ -86,11 +78,11 @@ fn cold_key(target: &PreflightTarget, report: &SetupReport) -> Judged {
     )
 }
 
-/// Without the key, the report says nothing of its address.
+/// Without the key, the report has no check of its address.
 fn warm_key(report: &SetupReport) -> Judged {
     let (cause, remedy) = (
         "the Network Node cannot sign with its warm key",
-        "mend the keyring of the Network Node (KEY_NAME, its password)",
+        "repair the keyring of the Network Node (KEY_NAME, its password)",
     );
     let key = &SetupCheckId::WarmKeyInKeyring;
     let is_missing = report
@@ -153,7 +145,7 @@ fn short(full: &str) -> &str {
     full.rsplit('.').next().unwrap_or(full)
 }
 
-/// Nodes that answer no more and that nobody will remove otherwise.
+/// Our nodes that no longer answer and that no sprint is about to remove.
 fn leftovers(target: &PreflightTarget, report: &SetupReport) -> Judged {
     let is_ours = |node: &NodeId| {
         let prefix = &target.node_prefix;
@@ -171,32 +163,32 @@ fn leftovers(target: &PreflightTarget, report: &SetupReport) -> Judged {
     }
     warning(
         format!(
-            "{} of ours is still registered and does not answer",
+            "still registered by us, but not answering: {}",
             dead.join(", ")
         ),
-        "use `pocpit gc`, if no sprint is under way",
+        "use `pocpit gc`, if no sprint is running",
     )
 }
 
-/// FAIL refuses, anything but PASS is unknown.
+/// FAIL blocks; anything but PASS is unknown, which blocks too.
 fn required(report: &SetupReport, id: &SetupCheckId, cause: &str, remedy: &str) -> Judged {
     match report.check(id).map(|check| (check.status, &check.message)) {
         Some((CheckStatus::Pass, _)) => met(""),
         Some((CheckStatus::Fail, said)) => unmet(format!("{cause} ({said})"), remedy),
         Some((CheckStatus::Unavailable, said)) => unread(
             format!("unknown whether {cause}: the Network Node could not tell ({said})"),
-            ASK_AGAIN,
+            READ_REPORT,
             UnknownEffect::Blocks,
         ),
         None => unread(
             format!("unknown whether {cause}: the setup report does not say it"),
-            ASK_AGAIN,
+            READ_REPORT,
             UnknownEffect::Blocks,
         ),
     }
 }
 
-/// FAIL warns.
+/// FAIL is a warning; anything but PASS is unknown, which does not block.
 fn noted(report: &SetupReport, id: &SetupCheckId, cause: &str, remedy: &str) -> Judged {
     match report.check(id).map(|check| check.status) {
         Some(CheckStatus::Pass) => met(""),

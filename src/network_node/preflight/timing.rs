@@ -8,12 +8,12 @@ use crate::domain::{ConfirmationRule, Duration, ReleasePolicy, RewardRules};
 /// The Network Node polls a new node at once, one after the other.
 const POLL_TAKES: Duration = Duration::minutes(1);
 
-/// Validators look at a third of the generation. Who generates evenly may begin 12 blocks late; a node
-/// that is registered and polled before the start begins with it.
+/// Validators check how much was done in the first third of the generation. A node with an even rate may
+/// begin 12 blocks late; one that is registered and polled before the start begins in time.
 pub(super) fn early_share(target: &PreflightTarget) -> Judged {
     let margin = target.registration_margin;
-    let minutes = margin.num_seconds() / 60;
     if margin >= POLL_TAKES {
+        let minutes = margin.num_minutes();
         return met(format!("registered at least {minutes} min before PoC"));
     }
     warning(
@@ -37,7 +37,7 @@ pub(super) fn preserved(rules: &RewardRules) -> Judged {
     }
 }
 
-/// Whoever is gone by then loses the epoch's reward and a part of the collateral.
+/// A host whose node is gone by then loses the epoch's reward and a part of the collateral.
 pub(super) fn confirmation(release: ReleasePolicy, rules: &RewardRules) -> Judged {
     let ConfirmationRule { expected, slash } = match &rules.confirmation {
         Ok(rule) => *rule,

@@ -108,8 +108,8 @@ fn gate_text(gate: &GateSnapshot, canvas: &Canvas<'_>) -> Text {
     )
 }
 
-/// Which requirements are unmet; alerts have the remedies. Warnings are named only: `pocpit check` tells
-/// what they cost.
+/// Which requirements are unmet; alerts have the remedies. Warnings are only named; `pocpit check` explains
+/// them.
 fn preflight_text(preflight: &Preflight, theme: Theme) -> Text {
     let names = |findings: Vec<&Finding>| {
         let names = findings.iter().map(|it| it.requirement.to_string());

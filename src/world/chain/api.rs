@@ -1,6 +1,7 @@
 //! The chain's public API and RPC.
 
 use crate::domain::Time;
+use crate::world::chain::rest::{OTHER_HOST, OTHER_WEIGHT, not_implemented};
 use crate::world::chain::schedule::{
     CUTOFF, EPOCH_LENGTH, EXCHANGE, FIRST_POC_START, GENERATION, GENERATION_WIND_DOWN,
     NEW_VALIDATORS_DELAY, SAFETY_WINDOW, VALIDATION_DELAY, VALIDATION_START, epoch_at,
@@ -11,8 +12,8 @@ use crate::world::scenario::{ChainAge, ChainProxy, NetworkRelease};
 use crate::world::state::{MODEL, PARTICIPANT, World};
 use serde_json::{Value, json};
 
-/// The only model of the catalogue, as the upgrade to v0.2.13 wrote it. Sizes of GPUs and parallelism
-/// are a node's own business (gonka v0.2.13 inference-chain/app/upgrades/v0_2_13/upgrades.go).
+/// The only model of the catalogue, as the upgrade to v0.2.13 wrote it. It says nothing about GPUs or
+/// parallelism: those are up to the node (gonka v0.2.13 inference-chain/app/upgrades/v0_2_13/upgrades.go).
 fn governance_model() -> Value {
     json!({
         "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "id": MODEL, "units_of_compute_per_token": "10000",
@@ -24,7 +25,7 @@ fn governance_model() -> Value {
     })
 }
 
-/// The arguments that governance has decided for it.
+/// Governance's arguments for that model.
 pub(in crate::world) fn governance_args() -> Vec<String> {
     let model = governance_model();
     let args = model["model_args"].as_array().into_iter().flatten();
@@ -46,7 +47,7 @@ impl World {
         let path = request.path.strip_prefix("/api").unwrap_or(&request.path);
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => ApiResponse::ok(&self.epoch_reply()),
-            "/v1/epochs/current/participants" if self.told_epoch(self.epoch()) == 0 => {
+            "/v1/epochs/current/participants" if self.public_epoch(self.epoch()) == 0 => {
                 ApiResponse::error(400, "Epoch enumeration starts with 1")
             }
             "/v1/epochs/current/participants" => ApiResponse::ok(&self.participants_reply()),
@@ -56,7 +57,7 @@ impl World {
         }
     }
 
-    /// What the official compose file turns off (gonka v0.2.14 deploy/join/docker-compose.yml,
+    /// Routes that the official compose file turns off (gonka v0.2.14 deploy/join/docker-compose.yml,
     /// `DISABLE_CHAIN_*`).
     fn through_the_proxy(&self, request: &ApiRequest, below: &str) -> ApiResponse {
         if self.scenario.chain_access.proxy == ChainProxy::Closed {
@@ -69,12 +70,7 @@ impl World {
         if request.path.starts_with("/chain-rpc") {
             return self.rpc(&inner);
         }
-        self.chain_rest_api(below).unwrap_or_else(|| {
-            ApiResponse::new(
-                501,
-                &json!({"code": 12, "message": "Not Implemented", "details": []}),
-            )
-        })
+        self.chain_rest_api(below).unwrap_or_else(not_implemented)
     }
 
     /// `GET /v1/versions`; v0.2.15 lacks the nodes (gonka v0.2.14
@@ -109,7 +105,7 @@ impl World {
                 return ApiResponse::error(404, "not found");
             };
             // Go's own JSON of the record: the status is a number.
-            record["status"] = json!(if self.status() == "ACTIVE" { 1 } else { 2 });
+            record["status"] = json!(if self.is_excluded(self.epoch()) { 2 } else { 1 });
             return ApiResponse::ok(&json!({ "participant": record }));
         }
         if path.starts_with("/v1/epochs/") {
@@ -119,15 +115,16 @@ impl World {
         ApiResponse::error(404, "Not Found")
     }
 
-    /// How heights and epochs are counted: a newborn chain begins where this world does.
-    fn told(&self, height: u64) -> u64 {
+    /// A height as the chain counts it: a newborn chain begins where this world does.
+    fn public_height(&self, height: u64) -> u64 {
         match self.scenario.chain_access.age {
             ChainAge::Grown => height,
             ChainAge::Newborn => height.saturating_sub(FIRST_POC_START - 1),
         }
     }
 
-    pub(in crate::world) fn told_epoch(&self, epoch: u64) -> u64 {
+    /// An epoch as the chain counts it.
+    pub(in crate::world) fn public_epoch(&self, epoch: u64) -> u64 {
         match self.scenario.chain_access.age {
             ChainAge::Grown => epoch,
             ChainAge::Newborn => epoch.saturating_sub(World::FIRST_EPOCH),
@@ -140,12 +137,10 @@ impl World {
         let offset = height - World::poc_start(epoch);
         // The current epoch's parameters; the next epoch's may differ.
         let validation = self.validation(epoch);
-        let (validation_end, wind_down) = (
-            VALIDATION_START + validation,
-            validation_wind_down(validation),
-        );
+        let validation_end = VALIDATION_START + validation;
+        let wind_down = validation_wind_down(validation);
         let phase = match offset {
-            _ if self.told_epoch(epoch) == 0 => "Inference",
+            _ if self.public_epoch(epoch) == 0 => "Inference",
             0..GENERATION_WIND_DOWN => "PoCGenerate",
             GENERATION_WIND_DOWN..VALIDATION_START => "PoCGenerateWindDown",
             offset if offset < wind_down => "PoCValidate",
@@ -156,8 +151,8 @@ impl World {
         let current = stages(epoch);
         let event = self.confirmation_event(epoch, offset);
         let mut response = json!({
-            "block_height": self.told(height),
-            "latest_epoch": {"index": self.told_epoch(epoch), "poc_start_block_height": current["poc_start"]},
+            "block_height": self.public_height(height),
+            "latest_epoch": {"index": self.public_epoch(epoch), "poc_start_block_height": current["poc_start"]},
             "phase": phase,
             "epoch_stages": current,
             "next_epoch_stages": stages(epoch + 1),
@@ -177,16 +172,22 @@ impl World {
     /// Epoch 0 has no `PoC`: nothing but the start of the first one.
     fn stages(&self, epoch: u64, validation: u64) -> Value {
         let (start, next) = (World::poc_start(epoch), World::poc_start(epoch + 1));
-        let index = self.told_epoch(epoch);
+        let index = self.public_epoch(epoch);
         let is_first = index == 0;
-        let at = |height: u64| if is_first { 0 } else { self.told(height) };
+        let at = |height: u64| {
+            if is_first {
+                0
+            } else {
+                self.public_height(height)
+            }
+        };
         let validation_start = start + VALIDATION_START;
         let validation_end = validation_start + validation;
         let set_new_validators = validation_end + NEW_VALIDATORS_DELAY;
         json!({"epoch_index": index, "poc_start": at(start), "poc_generation_wind_down": at(start + GENERATION_WIND_DOWN), "poc_generation_end": at(start + GENERATION),
             "poc_validation_start": at(validation_start), "poc_validation_wind_down": at(start + validation_wind_down(validation)), "poc_validation_end": at(validation_end),
             "set_new_validators": at(set_new_validators), "claim_money": at(set_new_validators + 1), "inference_validation_cutoff": at(next - CUTOFF),
-            "next_poc_start": self.told(next), "poc_exchange_window": {"start": at(start + 1), "end": at(start + GENERATION + EXCHANGE)},
+            "next_poc_start": self.public_height(next), "poc_exchange_window": {"start": at(start + 1), "end": at(start + GENERATION + EXCHANGE)},
             "poc_validation_exchange_window": {"start": at(validation_start + 1), "end": at(validation_end)}})
     }
 
@@ -196,13 +197,13 @@ impl World {
         let total: u64 = self.active.values().sum();
         let mut participants = vec![
             json!({"index": PARTICIPANT, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]}),
-            json!({"index": "gonka1someoneelse", "weight": 48_213, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": 48_213}]}]}),
+            json!({"index": OTHER_HOST, "weight": OTHER_WEIGHT, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": OTHER_WEIGHT}]}]}),
         ];
         if self.inactive.contains(&self.active_epoch) {
             participants.remove(0);
         }
-        let mut reply = json!({"active_participants": {"epoch_id": self.told_epoch(self.active_epoch),
-            "poc_start_block_height": self.told(World::poc_start(self.active_epoch)), "participants": participants}});
+        let mut reply = json!({"active_participants": {"epoch_id": self.public_epoch(self.active_epoch),
+            "poc_start_block_height": self.public_height(World::poc_start(self.active_epoch)), "participants": participants}});
         if self.scenario.network_release == NetworkRelease::V0_2_15 {
             shapes::stringify(&mut reply);
         }
@@ -211,7 +212,7 @@ impl World {
 
     /// Handles a request to the node's RPC.
     pub fn rpc(&self, request: &ApiRequest) -> ApiResponse {
-        let latest = self.told(self.height());
+        let latest = self.public_height(self.height());
         let kept = self.scenario.chain_access.blocks_kept;
         let earliest = match kept {
             0 => 1,
@@ -239,7 +240,7 @@ impl World {
     }
 
     pub(in crate::world) fn header(&self, height: u64) -> Value {
-        json!({"chain_id": "gonka-mainnet", "height": self.told(height).to_string(),
+        json!({"chain_id": "gonka-mainnet", "height": self.public_height(height).to_string(),
             "time": rfc3339(self.block_time(height))})
     }
 }
@@ -249,7 +250,7 @@ fn validation_wind_down(validation: u64) -> u64 {
     VALIDATION_START + validation * 4 / 5
 }
 
-/// Why the RPC does not give a block (`CometBFT`'s words).
+/// Why the RPC refuses a block, in `CometBFT`'s words.
 fn refusal(height: u64, earliest: u64, latest: u64) -> Option<String> {
     match height {
         0 => Some("height must be greater than 0, but got 0".to_owned()),

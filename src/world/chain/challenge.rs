@@ -1,6 +1,6 @@
-//! The `PoC` Challenge (v0.2.16): somebody names one host, and from the next block on every node that
-//! contributes to its confirmation weight must generate until shortly before the next `PoC`. No warning
-//! comes before it (gonka 136041c proposals/governance-artifacts/update-v0.2.16/README.md).
+//! The `PoC` Challenge (v0.2.16): somebody challenges one host, and from the next block on every node that
+//! contributes to its confirmation weight must generate until shortly before the next `PoC`. There is no
+//! warning (gonka 136041c proposals/governance-artifacts/update-v0.2.16/README.md).
 
 use crate::domain::Time;
 
@@ -12,12 +12,12 @@ use crate::world::scenario::NetworkRelease;
 use crate::world::state::{WEIGHT_PER_BATCH, World};
 use crate::world::truth::Confirmation;
 
-/// Only while so many blocks remain can one be opened.
+/// A challenge can be opened only while at least so many blocks remain.
 const LEAST_LEFT: u64 = 300;
 /// A shorter segment is not punished.
 const SHORTEST_SEGMENT: u64 = 300;
 
-/// What lies between confirmations, which cut a challenge.
+/// A part of a challenge: confirmations interrupt it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::world) struct Segment {
     /// The first height at which nodes must generate.
@@ -26,7 +26,7 @@ pub(in crate::world) struct Segment {
 }
 
 impl World {
-    /// The height after which this epoch's challenge lasts, if there is one: in Inference, outside a
+    /// The height at which this epoch's challenge is opened, if there is one: in Inference, outside a
     /// confirmation.
     fn challenge_opening(&self, epoch: u64) -> Option<u64> {
         if self.scenario.network_release < NetworkRelease::V0_2_16 {
@@ -37,9 +37,8 @@ impl World {
             after => after,
         };
         let wanted = World::poc_start(epoch) + after.max(self.new_validators(epoch));
-        let events = self.events(epoch).into_iter();
-        let mut shown = events.filter(|event| (event.trigger..event.gone).contains(&wanted));
-        let opening = shown.next().map_or(wanted, |event| event.gone);
+        let event = self.event_at(epoch, wanted);
+        let opening = event.map_or(wanted, |event| event.gone);
         (opening + LEAST_LEFT <= challenge_end(epoch)).then_some(opening)
     }
 

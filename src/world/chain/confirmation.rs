@@ -102,9 +102,13 @@ impl World {
 
     /// The confirmation that is shown now.
     pub(in crate::world) fn event(&self) -> Option<Event> {
-        let events = self.events(self.epoch()).into_iter();
-        let shown = |event: &Event| (event.trigger..event.gone).contains(&self.height());
-        events.rev().find(shown)
+        self.event_at(self.epoch(), self.height())
+    }
+
+    /// The confirmation of an epoch that is shown at a height.
+    pub(super) fn event_at(&self, epoch: u64, height: u64) -> Option<Event> {
+        let mut events = self.events(epoch).into_iter();
+        events.find(|event| (event.trigger..event.gone).contains(&height))
     }
 
     /// Phase of the current confirmation; `Inference` when there is none. `Exchange` here includes the
@@ -132,9 +136,7 @@ impl World {
     /// exchange and the delay.
     pub(in crate::world) fn confirmation_event(&self, epoch: u64, offset: u64) -> Option<Value> {
         let height = World::poc_start(epoch) + offset;
-        let events = self.events(epoch).into_iter();
-        let mut shown = events.filter(|event| (event.trigger..event.gone).contains(&height));
-        let event = shown.next()?;
+        let event = self.event_at(epoch, height)?;
         let phase = match height {
             height if height < event.generation => 1,
             height if height < event.validation => 2,

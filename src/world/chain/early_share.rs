@@ -1,4 +1,5 @@
-//! The early share: whoever has too little of its work by a third of the generation is voted against.
+//! The early share: a host with too little of its work done in the first third of generation is voted
+//! against.
 //! Source: gonka v0.2.14 `decentralized-api/poc/earlyshare`, `early_guard.go`; on by default.
 
 use crate::world::chain::schedule::GENERATION;
@@ -14,7 +15,7 @@ impl World {
         since <= GENERATION / 3
     }
 
-    /// Counts a miss, if the epoch's work came late. Whether it costs the epoch: the first is free.
+    /// Counts a miss if the epoch's work came late. True if it costs the epoch: the first miss is free.
     pub(in crate::world) fn counts_early_share(&mut self, epoch: u64) -> bool {
         let work = self.batches.get(&epoch);
         let all: u64 = work.map_or(0, |nodes| nodes.values().sum());

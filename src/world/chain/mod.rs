@@ -5,6 +5,7 @@ mod challenge;
 mod confirmation;
 mod early_share;
 mod rest;
+mod round;
 pub(super) mod schedule;
 mod shapes;
 
@@ -12,3 +13,4 @@ mod shapes;
 mod tests;
 
 pub(super) use api::governance_args;
+pub(super) use round::{Round, RoundKind};

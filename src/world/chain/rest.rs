@@ -1,4 +1,4 @@
-//! The chain's REST API (port 1317): what governance decided, and what the chain knows of a host. Sources:
+//! The chain's REST API (port 1317): governance's decisions, and the chain's records of a host. Sources:
 //! gonka v0.2.14 `inference-chain/proto/inference/inference/{params,query}.proto`. 64-bit integers are
 //! strings, decimals have a value and an exponent.
 
@@ -11,7 +11,7 @@ use crate::world::scenario::{HostDefect, NetworkRelease};
 use crate::world::state::{MODEL, PARTICIPANT, World};
 
 /// Another model of the `PoC` set, which our host does not serve.
-pub const OTHER_MODEL: &str = "deepseek-ai/DeepSeek-V4-Flash-0731";
+const OTHER_MODEL: &str = "deepseek-ai/DeepSeek-V4-Flash-0731";
 pub(super) const OTHER_HOST: &str = "gonka1someoneelse";
 pub(super) const OTHER_WEIGHT: u64 = 48_213;
 /// In ngonka: enough for any weight of these worlds.
@@ -49,8 +49,8 @@ impl World {
     }
 
     fn other_module(&self, path: &str) -> Option<ApiResponse> {
-        let participant = |prefix: &str| path.strip_prefix(prefix);
-        if let Some(name) = participant("cosmos/upgrade/v1beta1/applied_plan/v") {
+        let below = |prefix: &str| path.strip_prefix(prefix);
+        if let Some(name) = below("cosmos/upgrade/v1beta1/applied_plan/v") {
             let applied = name <= self.scenario.network_release.to_string().as_str();
             let height = if applied { "5500000" } else { "0" };
             return Some(ApiResponse::ok(&json!({ "height": height })));
@@ -58,7 +58,7 @@ impl World {
         if path == "cosmos/upgrade/v1beta1/current_plan" {
             return Some(self.planned_upgrade());
         }
-        if participant("cosmos/bank/v1beta1/balances/").is_some() {
+        if below("cosmos/bank/v1beta1/balances/").is_some() {
             let balance = if self.has(HostDefect::NoBalance) {
                 json!([])
             } else {
@@ -68,7 +68,7 @@ impl World {
                 &json!({"balances": balance, "pagination": {"next_key": null, "total": "1"}}),
             ));
         }
-        let address = participant("productscience/inference/collateral/collateral/")?;
+        let address = below("productscience/inference/collateral/collateral/")?;
         let amount = self.collateral_of(address);
         Some(amount.map_or_else(
             || not_found(&format!("collateral not found for participant {address}")),
@@ -93,7 +93,7 @@ impl World {
             "current_epoch_group_data" => {
                 ApiResponse::ok(&json!({"epoch_group_data": self.epoch_group()}))
             }
-            "epoch_group_data" if argument.parse() == Ok(self.told_epoch(self.active_epoch)) => {
+            "epoch_group_data" if argument.parse() == Ok(self.public_epoch(self.active_epoch)) => {
                 ApiResponse::ok(&json!({"epoch_group_data": self.epoch_group()}))
             }
             "epoch_group_data" => not_found("epoch group data not found"),
@@ -128,17 +128,11 @@ impl World {
 
     fn params(&self) -> Value {
         let decimal = |value: &str, exponent: i32| json!({"value": value, "exponent": exponent});
-        let fees = match (self.scenario.network_release, self.has_fees()) {
-            (NetworkRelease::V0_2_16, true) => {
-                json!({"enabled_fee_groups": ["epoch", "cosmos"], "groups": [
+        let fees = if self.has_fees() {
+            json!({"enabled_fee_groups": ["epoch", "cosmos"], "groups": [
                 {"name": "epoch", "min_gas_price": "1"}, {"name": "cosmos", "min_gas_price": "1"}]})
-            }
-            (NetworkRelease::V0_2_16, false) => json!({"enabled_fee_groups": [], "groups": [
-                {"name": "epoch", "min_gas_price": "1"}, {"name": "cosmos", "min_gas_price": "1"}]}),
-            (_, is_on) => {
-                let price = if is_on { "1" } else { "0" };
-                json!({"min_gas_price_ngonka": price, "base_validation_gas": "0", "gas_per_poc_count": "0"})
-            }
+        } else {
+            json!({"min_gas_price_ngonka": "0", "base_validation_gas": "0", "gas_per_poc_count": "0"})
         };
         let blocked = if self.has(HostDefect::Blocked) {
             json!([PARTICIPANT])
@@ -162,8 +156,8 @@ impl World {
             "maintenance_params": {"maintenance_enabled": false}})
     }
 
-    /// Transactions cost something since v0.2.16.
-    pub(in crate::world) fn has_fees(&self) -> bool {
+    /// Transactions have fees since v0.2.16.
+    fn has_fees(&self) -> bool {
         self.scenario.network_release >= NetworkRelease::V0_2_16
     }
 
@@ -189,15 +183,16 @@ impl World {
     fn participant(&self, address: &str) -> ApiResponse {
         match self.participant_record(address) {
             Some(mut record) => {
-                record["status"] = json!(self.status());
+                let is_out = self.is_excluded(self.epoch());
+                record["status"] = json!(if is_out { "INACTIVE" } else { "ACTIVE" });
                 ApiResponse::ok(&json!({ "participant": record }))
             }
             None => not_found("not found"),
         }
     }
 
-    /// The host's record, as the chain keeps it; without its status, whose form differs.
-    pub(in crate::world) fn participant_record(&self, address: &str) -> Option<Value> {
+    /// The chain's record of a host, without its status, which has several forms.
+    pub(super) fn participant_record(&self, address: &str) -> Option<Value> {
         let is_one = address == OTHER_HOST
             || address == PARTICIPANT && !self.has(HostDefect::NotAParticipant);
         is_one.then(|| {
@@ -206,14 +201,10 @@ impl World {
         })
     }
 
-    /// A host that failed is back at the next epoch.
-    pub(in crate::world) fn status(&self) -> &'static str {
-        let failed = self.has(HostDefect::Inactive) && self.epoch() == World::FIRST_EPOCH;
-        if failed || self.inactive.contains(&self.epoch()) {
-            "INACTIVE"
-        } else {
-            "ACTIVE"
-        }
+    /// Whether our host failed in this epoch. It is back in the next one.
+    pub(super) fn is_excluded(&self, epoch: u64) -> bool {
+        let failed = self.has(HostDefect::Inactive) && epoch == World::FIRST_EPOCH;
+        failed || self.inactive.contains(&epoch)
     }
 
     fn epoch_group(&self) -> Value {
@@ -226,7 +217,7 @@ impl World {
                 "confirmation_weight": confirmed.to_string(), "voting_power": weight.to_string()})
         };
         let mut members = vec![member(OTHER_HOST, OTHER_WEIGHT, scaled(OTHER_WEIGHT))];
-        // Who failed is no member any more.
+        // A host that failed is no longer a member.
         if !self.inactive.contains(&epoch) {
             members.insert(0, member(PARTICIPANT, total, confirmed));
         }
@@ -241,14 +232,13 @@ impl World {
     }
 
     fn excluded(&self, epoch: &str) -> Value {
-        // 0 is the running epoch.
-        let asked: u64 = epoch.parse().unwrap_or(0);
-        let asked = if asked == 0 { self.epoch() } else { asked };
-        let failed = self.has(HostDefect::Inactive) && asked == World::FIRST_EPOCH;
-        if !failed && !self.inactive.contains(&asked) {
+        // 0 is the current epoch.
+        let given = epoch.parse::<u64>().ok().filter(|epoch| *epoch > 0);
+        let epoch = given.unwrap_or_else(|| self.epoch());
+        if !self.is_excluded(epoch) {
             return json!([]);
         }
-        let epoch = asked.to_string();
+        let epoch = epoch.to_string();
         json!([{"address": PARTICIPANT, "epoch_index": epoch, "reason": "failed confirmation PoC", "exclusion_block_height": "5521900"}])
     }
 
@@ -262,15 +252,11 @@ impl World {
         json!({"delegations": delegations, "refusals": [], "intents": []})
     }
 
-    /// Commits of a `PoC`: there as soon as there is work.
+    /// Commits of a `PoC`: present as soon as there is work.
     fn commits(&self, poc_start: &str) -> Value {
-        let epochs = self.batches.keys();
-        let asked = |epoch: &&u64| poc_start.parse() == Ok(World::poc_start(**epoch));
-        let batches = epochs
-            .rev()
-            .find(asked)
-            .and_then(|epoch| self.batches.get(epoch));
-        let count: u64 = batches.map_or(0, |nodes| nodes.values().sum());
+        let mut epochs = self.batches.iter();
+        let wanted = epochs.find(|(epoch, _)| poc_start.parse() == Ok(World::poc_start(**epoch)));
+        let count: u64 = wanted.map_or(0, |(_, nodes)| nodes.values().sum());
         if count == 0 || self.commits_fail() {
             return json!({"commits": []});
         }
@@ -302,7 +288,7 @@ impl World {
         self.commits_fail() || unweighted.into_iter().any(|defect| self.has(defect))
     }
 
-    /// What the collateral leaves of a host's weight (`AdjustWeightsByCollateral`).
+    /// The share of its weight that a host's collateral covers (`AdjustWeightsByCollateral`).
     pub(in crate::world) fn weight_share(&self, epoch: u64, potential: u64) -> f64 {
         if epoch <= GRACE_PERIOD_END || potential == 0 {
             return 1.0;
@@ -318,7 +304,7 @@ fn not_found(message: &str) -> ApiResponse {
     ApiResponse::new(404, &json!({"code": 5, "message": message, "details": []}))
 }
 
-fn not_implemented() -> ApiResponse {
+pub(super) fn not_implemented() -> ApiResponse {
     let body = json!({"code": 12, "message": "Not Implemented", "details": []});
     ApiResponse::new(501, &body)
 }

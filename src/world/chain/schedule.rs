@@ -11,7 +11,7 @@ pub(in crate::world) const EPOCH_LENGTH: u64 = 15_391;
 pub(super) const FIRST_POC_START: u64 = 5_521_333;
 pub(in crate::world) const GENERATION: u64 = 60;
 /// Eight tenths of generation.
-pub(super) const GENERATION_WIND_DOWN: u64 = GENERATION * 4 / 5;
+pub(in crate::world) const GENERATION_WIND_DOWN: u64 = GENERATION * 4 / 5;
 /// After generation, batches count for so many blocks more.
 pub(super) const EXCHANGE: u64 = 5;
 /// From the end of generation to validation.
@@ -109,17 +109,7 @@ impl World {
         }
     }
 
-    /// What hosts do now: in the regular `PoC`, a confirmation or a challenge.
-    pub(in crate::world) fn round(&self) -> PocPhase {
-        match (self.phase(), self.confirmation_phase()) {
-            (PocPhase::Inference, PocPhase::Inference) if self.challenge().is_some() => {
-                PocPhase::Generate
-            }
-            (PocPhase::Inference, phase) | (phase, _) => phase,
-        }
-    }
-
-    /// The height that identifies the round: what batches carry as their block height.
+    /// The height that identifies the round, and that its batches carry.
     pub(in crate::world) fn round_height(&self) -> u64 {
         let start = World::poc_start(self.epoch());
         if self.phase() != PocPhase::Inference {

@@ -17,7 +17,7 @@ const PHASES: [&str; 5] = [
     "CONFIRMATION_POC_COMPLETED",
 ];
 
-/// Leaves zeros out of the parameters and of the event, and an absent event altogether.
+/// Omits zeros from the parameters and the event, and an absent event altogether.
 pub(super) fn omit_zeros(reply: &mut Value) {
     for name in [PARAMS, EVENT] {
         if let Some(fields) = reply[name].as_object_mut() {

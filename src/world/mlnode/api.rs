@@ -12,10 +12,10 @@ use crate::world::scenario::{ContentTypeRule, MlNodeRelease, ModelStart, PocVers
 use crate::world::state::World;
 
 pub(in crate::world) const API_PORT: u16 = 8080;
-/// Only while an instance is healthy.
+/// Open only while an instance is healthy.
 pub(in crate::world) const INFERENCE_PORT: u16 = 5000;
 
-/// What `GET /api/v1/state` says.
+/// What `GET /api/v1/state` reports.
 struct StateReport {
     state: &'static str,
     poc: Option<&'static str>,
@@ -53,15 +53,15 @@ impl World {
     }
 
     fn hardware(&self, id: u64) -> Option<Hardware> {
-        let offer = &self.live_instance(id)?.offer;
+        let instance = self.live_instance(id)?;
+        let offer = &instance.offer;
         let name = offer["gpu_name"].as_str().unwrap_or("GPU");
-        let gpus = self.live_instance(id)?.gpus();
         let cuda = match self.scenario.driver_cuda.as_str() {
             "" => offer["cuda_max_good"].to_string(),
             other => other.to_owned(),
         };
         Some(Hardware {
-            gpus: gpus.saturating_sub(self.scenario.missing_gpus),
+            gpus: instance.gpus().saturating_sub(self.scenario.missing_gpus),
             memory_mb: offer["gpu_ram"].as_u64().unwrap_or(0),
             name: format!("NVIDIA {name}"),
             driver: offer["driver_version"].clone(),
@@ -185,8 +185,7 @@ impl SimMlNode {
         let memory = hardware.memory_mb;
         let in_use = self.orphans != Orphans::None || self.report().state == "INFERENCE";
         let used = if in_use { memory * 9 / 10 } else { 500 };
-        let generating = self.serving().is_some_and(|s| s.generation.is_some());
-        let utilization = if generating { 99 } else { 0 };
+        let utilization = if self.generates() { 99 } else { 0 };
         let device = |index: u64| {
             json!({"index": index, "name": hardware.name, "total_memory_mb": memory,
                 "free_memory_mb": memory.saturating_sub(used), "used_memory_mb": used,
@@ -258,7 +257,7 @@ impl SimMlNode {
         accepted: impl FnOnce() -> ApiResponse,
     ) -> ApiResponse {
         let Some(model) = body["model"].as_str() else {
-            return unprocessable("missing", &json!(["body", "model"]), "Field required");
+            return missing(&json!(["body", "model"]));
         };
         let refused = |detail: &str| ApiResponse::new(409, &json!({"detail": detail}));
         match self.service().map(|service| &service.inference) {
@@ -281,17 +280,10 @@ impl SimMlNode {
 
     /// Through the proxy to vLLM.
     fn proxied(&mut self, now: Time, request: &ApiRequest) -> ApiResponse {
-        if self.serving().is_none() {
+        let Some(serving) = self.serving() else {
             let instances = self.loading().map(|load| load.instances);
             lines::no_backend(&mut self.log, now, instances);
             return ApiResponse::text(503, "No vLLM backend available");
-        }
-        self.vllm_answer(request)
-    }
-
-    fn vllm_answer(&self, request: &ApiRequest) -> ApiResponse {
-        let Some(serving) = self.serving() else {
-            return ApiResponse::text(502, "vLLM connection failed");
         };
         let model = serving.model.as_str();
         match (request.method.as_str(), request.path.as_str()) {
@@ -326,4 +318,9 @@ impl SimMlNode {
 pub(super) fn unprocessable(kind: &str, place: &Value, text: &str) -> ApiResponse {
     let detail = json!([{"type": kind, "loc": place, "msg": text}]);
     ApiResponse::new(422, &json!({"detail": detail}))
+}
+
+/// The refusal of a body without this field.
+pub(super) fn missing(place: &Value) -> ApiResponse {
+    unprocessable("missing", place, "Field required")
 }

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
+use super::api::missing;
 use super::lines::MODELS;
 use super::node::{
-    Download, DownloadEnd, DownloadState, ModelLoad, NodeSpec, Process, Revision, STALLS_AT,
-    Service, SimMlNode,
+    Download, DownloadEnd, DownloadState, IMAGE_GB, ModelLoad, NodeSpec, Process, Revision,
+    STALLS_AT, Service, SimMlNode,
 };
 use super::settings::{HubAccess, HubFolder};
 use crate::world::clock::{as_seconds, seconds};
@@ -15,20 +16,18 @@ use crate::world::exchange::ApiResponse;
 use crate::world::numbers::number;
 use crate::world::scenario::{EnvironmentRule, WorkloadFault};
 
-/// More are refused.
+/// Most concurrent downloads.
 const AT_ONCE: usize = 3;
 /// Retries after a stall, and the pauses before them together.
 const ATTEMPTS: f64 = 4.0;
 const PAUSES: f64 = 14.0;
-/// The image on the rented disk, in GB.
-const IMAGE_GB: f64 = 15.0;
-/// Hugging Face refuses or confirms a model.
-const ASKED: f64 = 3.0;
+/// Seconds until Hugging Face refuses or confirms a model.
+const LOOKUP: f64 = 3.0;
 
-/// What a revision's files are like.
+/// The state of a revision's files.
 enum DownloadStatus<'a> {
     NotFound,
-    UnderWay(&'a Download),
+    Running(&'a Download),
     Partial(Option<&'a str>),
     Downloaded,
 }
@@ -51,8 +50,8 @@ impl Revision {
 }
 
 impl Download {
-    fn is_under_way(&self) -> bool {
-        matches!(self.state, DownloadState::UnderWay { .. })
+    fn is_running(&self) -> bool {
+        matches!(self.state, DownloadState::Running { .. })
     }
 
     fn gb(&self, now: Time, spec: &NodeSpec, size: f64) -> f64 {
@@ -68,7 +67,7 @@ impl Download {
 impl Service {
     pub(super) fn next_download_end(&self) -> Option<Time> {
         let ends = self.downloads.values().filter_map(|task| match task.state {
-            DownloadState::UnderWay { ends_at, .. } => Some(ends_at),
+            DownloadState::Running { ends_at, .. } => Some(ends_at),
             DownloadState::Over(_) => None,
         });
         ends.min()
@@ -79,7 +78,7 @@ impl SimMlNode {
     /// `POST /api/v1/models/download`.
     pub(super) fn order_download(&mut self, now: Time, body: &Value) -> ApiResponse {
         let Some(revision) = Revision::of(body) else {
-            return missing("hf_repo");
+            return missing(&json!(["body", "hf_repo"]));
         };
         let reply = |status: &str| {
             let task = format!("{}:{}", revision.repo, revision.tag());
@@ -98,7 +97,7 @@ impl SimMlNode {
             return ApiResponse::new(503, &json!({"detail": "Service Unavailable"}));
         };
         let known = service.downloads.get(&revision);
-        if known.is_some_and(Download::is_under_way) {
+        if known.is_some_and(Download::is_running) {
             let detail = format!(
                 "Model {}:{} is already downloading",
                 revision.repo,
@@ -106,11 +105,8 @@ impl SimMlNode {
             );
             return ApiResponse::new(409, &json!({"detail": detail}));
         }
-        let under_way = service
-            .downloads
-            .values()
-            .filter(|task| task.is_under_way());
-        if under_way.count() >= AT_ONCE {
+        let running = service.downloads.values().filter(|task| task.is_running());
+        if running.count() >= AT_ONCE {
             let detail = "Maximum concurrent downloads (3) reached";
             return ApiResponse::new(429, &json!({"detail": detail}));
         }
@@ -122,20 +118,15 @@ impl SimMlNode {
         let (repo, tag) = (&revision.repo, revision.tag());
         let base_gb = self.current_gb(now, HubFolder::Node, repo);
         let (ends_at, end) = self.download_end(now, repo, base_gb, size);
-        let mut say = |after: f64, level: &str, text: String| {
-            self.log.node(now + seconds(after), MODELS, level, &text);
+        let mut say = |after: f64, text: &str| {
+            self.log.node(now + seconds(after), MODELS, "INFO", text);
         };
         say(
             0.0,
-            "INFO",
-            format!("Starting download for {repo} (commit: {tag})"),
+            &format!("Starting download for {repo} (commit: {tag})"),
         );
-        say(
-            0.2,
-            "INFO",
-            "Download subprocess started with PID 402".into(),
-        );
-        say(0.2, "INFO", format!("Starting stall monitor for {repo}"));
+        say(0.2, "Download subprocess started with PID 402");
+        say(0.2, &format!("Starting stall monitor for {repo}"));
         if self.spec.load_outcome == ModelLoad::Stalls && end != DownloadEnd::Whole {
             let stall = self.spec.settings.stall_timeout;
             for attempt in 1..4_u64 {
@@ -145,14 +136,14 @@ impl SimMlNode {
             }
         }
         if end == DownloadEnd::Whole {
-            let at = ends_at - seconds(ASKED);
+            let at = ends_at - seconds(LOOKUP);
             let text = format!("Download completed for {repo}, verifying...");
             self.log.node(at, MODELS, "INFO", &text);
         }
         if let Some(service) = self.service_mut() {
-            // It compares the list of files with Hugging Face in its only thread.
-            service.busy_until = Some(now + seconds(ASKED));
-            let state = DownloadState::UnderWay { ends_at, end };
+            // The node's only thread compares the list of files with Hugging Face's.
+            service.busy_until = Some(now + seconds(LOOKUP));
+            let state = DownloadState::Running { ends_at, end };
             let task = Download {
                 started: now,
                 base_gb,
@@ -166,7 +157,7 @@ impl SimMlNode {
         let spec = &self.spec;
         let partial = |after: f64, why: String| (now + seconds(after), DownloadEnd::Partial(why));
         if spec.fault == Some(WorkloadFault::DownloadRefused) {
-            return partial(ASKED, format!("Repository not found: {repo}"));
+            return partial(LOOKUP, format!("Repository not found: {repo}"));
         }
         let room = (spec.disk_gb - IMAGE_GB - self.cache.total_gb()).max(0.0);
         if room < size - base {
@@ -177,18 +168,18 @@ impl SimMlNode {
             let after = ATTEMPTS * spec.settings.stall_timeout + PAUSES;
             return partial(after, "Download stalled after 3 retries".to_owned());
         }
-        let after = (size - base) / spec.bandwidth + 2.0 * ASKED;
+        let after = (size - base) / spec.bandwidth + 2.0 * LOOKUP;
         (now + seconds(after), DownloadEnd::Whole)
     }
 
-    /// Ends the downloads that are due; false when none is.
+    /// Ends the downloads that are due; false if there are none.
     pub(super) fn end_downloads(&mut self, at: Time) -> bool {
         let Some(service) = self.service_mut() else {
             return false;
         };
         let mut ended = Vec::new();
         for (revision, task) in &mut service.downloads {
-            if let DownloadState::UnderWay { ends_at, end } = &task.state
+            if let DownloadState::Running { ends_at, end } = &task.state
                 && *ends_at <= at
             {
                 let end = end.clone();
@@ -221,21 +212,21 @@ impl SimMlNode {
         }
     }
 
-    /// Its tasks are forgotten; finished files stay.
+    /// Drops the download tasks; finished files stay.
     pub(super) fn abandon_downloads(&mut self, at: Time) {
         let Some(service) = self.service_mut() else {
             return;
         };
         let tasks = std::mem::take(&mut service.downloads);
-        let under_way = tasks.into_iter().filter(|(_, task)| task.is_under_way());
-        for (revision, task) in under_way {
+        let running = tasks.into_iter().filter(|(_, task)| task.is_running());
+        for (revision, task) in running {
             let size = self.spec.size_of(&revision.repo);
             let gb = task.gb(at, &self.spec, size);
             self.cache.keep(HubFolder::Node, &revision.repo, gb, size);
         }
     }
 
-    /// What of a repository is in a folder now, in GB.
+    /// How much of a repository is in a folder now, in GB.
     fn current_gb(&self, now: Time, folder: HubFolder, repo: &str) -> f64 {
         let kept = self.cache.gb_of(folder, repo);
         if folder != HubFolder::Node {
@@ -243,7 +234,7 @@ impl SimMlNode {
         }
         let size = self.spec.size_of(repo);
         let tasks = self.service().into_iter().flat_map(|s| &s.downloads);
-        let running = tasks.filter(|(key, task)| key.repo == repo && task.is_under_way());
+        let running = tasks.filter(|(key, task)| key.repo == repo && task.is_running());
         let running = running.map(|(_, task)| task.gb(now, &self.spec, size));
         running.fold(kept, f64::max)
     }
@@ -252,7 +243,7 @@ impl SimMlNode {
         let size = self.spec.size_of(&revision.repo);
         let task = self.service().and_then(|s| s.downloads.get(revision));
         match task.map(|task| (task, &task.state)) {
-            Some((task, DownloadState::UnderWay { .. })) => DownloadStatus::UnderWay(task),
+            Some((task, DownloadState::Running { .. })) => DownloadStatus::Running(task),
             Some((_, DownloadState::Over(DownloadEnd::Partial(why)))) => {
                 DownloadStatus::Partial(Some(why))
             }
@@ -269,11 +260,11 @@ impl SimMlNode {
     /// `POST /api/v1/models/status`, with the body of the download.
     pub(super) fn model_status(&self, now: Time, body: &Value) -> ApiResponse {
         let Some(revision) = Revision::of(body) else {
-            return missing("hf_repo");
+            return missing(&json!(["body", "hf_repo"]));
         };
         let (status, progress, error) = match self.download_status(&revision) {
             DownloadStatus::NotFound => ("NOT_FOUND", Value::Null, None),
-            DownloadStatus::UnderWay(task) => {
+            DownloadStatus::Running(task) => {
                 let elapsed = as_seconds(now - task.started);
                 let start = as_seconds(task.started - Time::UNIX_EPOCH);
                 let progress = json!({"start_time": start, "elapsed_seconds": elapsed});
@@ -303,16 +294,16 @@ impl SimMlNode {
         ApiResponse::ok(&json!({"models": models}))
     }
 
-    /// What is in the folder of the `MLNode` now, in GB.
+    /// The size of everything in the caches now, in GB, with running downloads.
     fn cache_gb(&self, now: Time) -> f64 {
-        let mut under_way = 0.0;
+        let mut partial = 0.0;
         let tasks = self.service().into_iter().flat_map(|s| &s.downloads);
-        for (revision, task) in tasks.filter(|(_, task)| task.is_under_way()) {
+        for (revision, task) in tasks.filter(|(_, task)| task.is_running()) {
             let size = self.spec.size_of(&revision.repo);
             let kept = self.cache.gb_of(HubFolder::Node, &revision.repo);
-            under_way += (task.gb(now, &self.spec, size) - kept).max(0.0);
+            partial += (task.gb(now, &self.spec, size) - kept).max(0.0);
         }
-        self.cache.total_gb() + under_way
+        self.cache.total_gb() + partial
     }
 
     /// All that was downloaded so far, in GB.
@@ -331,9 +322,4 @@ impl SimMlNode {
         });
         self.cache_gb(now) + fetched
     }
-}
-
-fn missing(field: &str) -> ApiResponse {
-    let detail = json!([{"type": "missing", "loc": ["body", field], "msg": "Field required"}]);
-    ApiResponse::new(422, &json!({"detail": detail}))
 }

@@ -16,21 +16,21 @@ use crate::world::clock::{as_seconds, seconds};
 use crate::world::numbers::uniform;
 use crate::world::scenario::{MlNodeRelease, ModelStart, WorkloadFault};
 
-/// From a failure to the watcher's third look.
+/// Seconds from a failure to the watcher's third check.
 const WATCHED: f64 = 6.0;
-/// How long the stop after it blocks.
+/// Seconds that the stop after it blocks.
 const BLOCKED: f64 = 35.0;
-/// First and longest pause of the start script's loop.
+/// First and longest pause of the start script's loop, in seconds.
 const PAUSE: f64 = 5.0;
 const LONGEST_PAUSE: f64 = 60.0;
-/// A run of so many seconds was a good one.
+/// After a run of so many seconds the pause is short again.
 const GOOD_RUN: f64 = 600.0;
-/// Until a workload that runs out of descriptors does.
+/// Seconds until a workload with too few descriptors runs out of them.
 const FILES_LAST: f64 = 900.0;
 
-/// `os._exit(1)` of the watcher.
+/// Exit status after the watcher's `os._exit(1)`.
 const WATCHER_STATUS: u32 = 1;
-/// Of a process that was killed.
+/// Exit status of a killed process.
 const KILLED_STATUS: u32 = 137;
 
 impl SimMlNode {
@@ -77,7 +77,7 @@ impl SimMlNode {
         }
     }
 
-    /// Nothing changes by itself.
+    /// Whether nothing changes by itself.
     pub(in crate::world) fn is_idle(&self) -> bool {
         self.next_event().is_none() && self.serving().is_none()
     }
@@ -116,7 +116,7 @@ impl SimMlNode {
         }
     }
 
-    fn end_startup(&mut self, at: Time, outcome: StartOutcome) {
+    pub(super) fn end_startup(&mut self, at: Time, outcome: StartOutcome) {
         let startup = self.service_mut().and_then(|s| s.startup.as_mut());
         if let Some(startup) = startup {
             startup.until = Some(at);
@@ -140,12 +140,12 @@ impl SimMlNode {
             }
             LoadEnd::Exits { why } => {
                 let text = "vLLM process exited prematurely: None";
-                let told = match self.spec.start {
+                let error = match self.spec.start {
                     ModelStart::Kind => why,
                     ModelStart::Real => text.to_owned(),
                 };
                 lines::failed(&mut self.log, at, text);
-                self.end_startup(at, StartOutcome::Failed(told));
+                self.end_startup(at, StartOutcome::Failed(error));
                 self.break_down(at, Remains::Nothing);
             }
             LoadEnd::TimesOut => {
@@ -263,7 +263,7 @@ impl SimMlNode {
         };
     }
 
-    /// What the start script does after an end; when it starts the workload again.
+    /// Writes what the start script does after an end. Returns when it starts the workload again.
     fn end_orphans(&mut self, at: Time, status: u32) -> Time {
         let ran = as_seconds(at - self.run.began_at);
         if ran >= GOOD_RUN {

@@ -23,6 +23,8 @@ const WORKER: &str = "Worker_TP0 pid=1188";
 pub(super) const PRELUDE: f64 = 24.0;
 /// Seconds from the loaded weights to the server.
 pub(super) const GRAPHS: f64 = 60.0;
+/// GB of a file of weights.
+const SHARD_GB: f64 = 1.84;
 /// Seconds until the node's proxy sees that an instance is healthy.
 pub(super) const SEEN: f64 = 2.0;
 
@@ -111,13 +113,14 @@ pub(super) fn introducing(log: &mut Log, at: Time, model: &str, version: &str, a
     log.vllm(begins, WORKER, "INFO", "gpu_model_runner.py:3562", &text);
 }
 
-/// The progress of a load from disk.
-pub(super) fn shards(log: &mut Log, at: Time, load: f64, count: u64) {
+/// The progress of a load from disk; `load` in seconds, `size` in GB.
+pub(super) fn shards(log: &mut Log, at: Time, load: f64, size: f64) {
+    let count = whole(size / SHARD_GB).max(8);
     let span = load * 8.0 / 9.0;
     let mut shown = 0;
     for shard in 0..=count {
         let percent = shard * 100 / count;
-        // The real bar moves with each shard; this is as much as anybody reads.
+        // The real bar moves with each shard; this is enough.
         if shard > 0 && percent < shown + 4 && shard < count {
             continue;
         }
@@ -240,7 +243,7 @@ pub(super) fn no_backend(log: &mut Log, at: Time, ports: Option<Instances>) {
     log.node(at, PROXY, "WARNING", &text);
 }
 
-/// A start that failed, with what the runner says of it.
+/// A failed start, with the runner's reason.
 pub(super) fn failed(log: &mut Log, at: Time, why: &str) {
     log.node(
         at,
@@ -251,7 +254,7 @@ pub(super) fn failed(log: &mut Log, at: Time, why: &str) {
     log.node(at, COMMON, "ERROR", &format!("Async startup failed: {why}"));
 }
 
-/// The watcher counts an unhealthy manager, and stops it at the third time.
+/// The watcher counts failed checks of the manager, and stops it at the third.
 pub(super) fn unhealthy(log: &mut Log, at: Time) {
     for count in 1..=3_u64 {
         let text = format!("Manager InferenceManager is unhealthy (count: {count}/3)");

@@ -10,17 +10,15 @@ use super::node::{
 };
 use super::settings::{Entry, HubAccess, HubFolder};
 use crate::world::clock::{as_seconds, seconds};
-use crate::world::numbers::{number, uniform, whole};
+use crate::world::numbers::{number, uniform};
 use crate::world::scenario::{EnvironmentRule, MlNodeRelease, ModelStart, WorkloadFault};
 
 /// Seconds that a start waits for vLLM (`WAIT_FOR_SERVER_TIMEOUT` in `api/inference/vllm/runner.py`).
 const USUAL_LIMIT: f64 = 1_200.0;
-/// What newer images set in `VLLM_RUNNER_TIMEOUT`.
+/// The value of `VLLM_RUNNER_TIMEOUT` in newer images.
 const IMAGE_LIMIT: f64 = 3_600.0;
-/// GB of a file of weights.
-const SHARD_GB: f64 = 1.84;
 
-/// What a start runs into.
+/// A start's failure.
 struct Failure {
     at: Time,
     why: String,
@@ -203,7 +201,7 @@ impl SimMlNode {
         }
     }
 
-    /// What this start will run into, if anything.
+    /// This start's failure, if it fails.
     fn failure(&self, course: &Course, model: &str) -> Option<Failure> {
         let spec = &self.spec;
         let soon = course.process_at + seconds(PRELUDE + 6.0);
@@ -273,8 +271,7 @@ impl SimMlNode {
             return;
         }
         let size = spec.size_of(model);
-        let shards = whole(size / SHARD_GB).max(8);
-        lines::shards(log, course.weights_at, spec.load, shards);
+        lines::shards(log, course.weights_at, spec.load, size);
         let gib = size / 1.073_741_824 / number(instances.tensor_parallel);
         let captures = if arguments
             .iter()
@@ -288,7 +285,7 @@ impl SimMlNode {
         lines::listening(log, course.loaded_at + seconds(GRAPHS), instances);
     }
 
-    /// What a download inside a load has got, in GB.
+    /// How much a download inside a load has fetched, in GB.
     pub(super) fn fetched_gb(&self, load: &Load, now: Time) -> f64 {
         load.fetch.map_or(0.0, |fetch| {
             let passed = as_seconds(now - fetch.from).max(0.0);
@@ -296,7 +293,7 @@ impl SimMlNode {
         })
     }
 
-    /// The load ends: what it has downloaded stays.
+    /// At the end of a load: the weights that it downloaded stay.
     pub(super) fn keep_fetched(&mut self, load: &Load, now: Time) {
         if load.fetch.is_some() {
             let gb = self.fetched_gb(load, now);
@@ -318,10 +315,7 @@ impl SimMlNode {
                 return;
             }
             Inference::Loading(load) => {
-                if let Some(startup) = &mut service.startup {
-                    startup.outcome = StartOutcome::Cancelled;
-                    startup.until = Some(now);
-                }
+                self.end_startup(now, StartOutcome::Cancelled);
                 self.keep_fetched(&load, now);
             }
             Inference::Serving(_) => {}

@@ -1,4 +1,4 @@
-//! The workload's log: lines with their time, also of what is still to come.
+//! The workload's log: lines with their times, future ones included.
 
 use crate::domain::Time;
 

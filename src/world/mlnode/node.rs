@@ -15,12 +15,14 @@ use crate::world::scenario::{
 
 /// Longer than any test runs, in seconds.
 pub(super) const NEVER: f64 = 1e8;
-/// What a download has got when it stalls.
+/// Share of a download at which it stalls.
 pub(super) const STALLS_AT: f64 = 0.4;
+/// The image on the rented disk, in GB.
+pub(in crate::world) const IMAGE_GB: f64 = 15.0;
 /// Size of any model for [`ModelStart::Kind`], in GB.
 const KIND_GB: f64 = 230.0;
 
-/// How a rental's workload will go.
+/// How a rental's workload will behave.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::world) struct NodeSpec {
     pub seed: u64,
@@ -153,14 +155,14 @@ pub(super) struct Revision {
 #[derive(Debug, Clone)]
 pub(super) struct Download {
     pub started: Time,
-    /// What was there before, in GB.
+    /// Present before the download, in GB.
     pub base_gb: f64,
     pub state: DownloadState,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum DownloadState {
-    UnderWay { ends_at: Time, end: DownloadEnd },
+    Running { ends_at: Time, end: DownloadEnd },
     Over(DownloadEnd),
 }
 
@@ -185,7 +187,7 @@ pub(super) enum StartOutcome {
     Cancelled,
 }
 
-/// What the inference manager has.
+/// State of the inference manager.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Inference {
     #[default]
@@ -195,7 +197,7 @@ pub(super) enum Inference {
     Broken(Broken),
 }
 
-/// A model under way into the GPUs.
+/// A model that is being loaded into the GPUs.
 #[derive(Debug, Clone)]
 pub(super) struct Load {
     pub model: String,
@@ -210,7 +212,7 @@ pub(super) struct Load {
 pub(super) struct Fetch {
     pub from: Time,
     pub base_gb: f64,
-    /// What it has at most.
+    /// Where it ends, in GB.
     pub up_to_gb: f64,
 }
 
@@ -229,7 +231,7 @@ pub(super) enum LoadEnd {
 pub(super) struct Serving {
     pub model: String,
     pub instances: Instances,
-    /// The spec's fault, when it is still to come.
+    /// When the spec's fault happens, if it has not yet.
     pub doom: Option<Time>,
     pub generation: Option<Generation>,
     pub validations: Vec<Validation>,
@@ -300,6 +302,10 @@ impl SimMlNode {
             Inference::Serving(serving) => Some(serving),
             _ => None,
         }
+    }
+
+    pub(super) fn generates(&self) -> bool {
+        self.serving().is_some_and(|s| s.generation.is_some())
     }
 
     /// Whether its API accepts connections.

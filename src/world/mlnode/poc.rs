@@ -1,4 +1,4 @@
-//! The `PoC` of an `MLNode`'s vLLM: what it generates, and how it delivers that to its callback
+//! The `PoC` of an `MLNode`'s vLLM: what it generates, and how it delivers it to its callback
 //! (`poc/routes.py` and `poc/callbacks.py` of the `PoC` plugin). Pure.
 
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ const VALIDATED_PER_SECOND: f64 = 20.0;
 /// Bytes of a vector: 12 half-precision numbers.
 const VECTOR_BYTES: u64 = 24;
 
-/// What was ordered with `init/generate`.
+/// A generation ordered with `init/generate`.
 #[derive(Debug, Clone)]
 pub(super) struct Generation {
     order: Value,
@@ -41,7 +41,7 @@ pub(super) struct Generation {
     sent: u64,
     next: Time,
     in_flight: BTreeMap<u64, Parcel>,
-    /// When they go out again. Until then, nothing else does.
+    /// When a refused callback goes out again. Until then, nothing else does.
     retries: BTreeMap<u64, Time>,
     parcels: u64,
 }
@@ -150,7 +150,7 @@ impl Generation {
         say(log, now, "INFO", "routes.py:187", &line);
     }
 
-    /// What goes out now.
+    /// The callback that is due now.
     pub(super) fn due(&mut self, now: Time, log: &mut Log) -> Option<Callback> {
         while self.next <= now {
             self.made += self.per_interval;
@@ -199,7 +199,7 @@ impl Generation {
         }
     }
 
-    /// A callback was taken, or it is to be sent again.
+    /// Takes the result of a callback: a refused one is sent again.
     pub(super) fn delivered(&mut self, now: Time, number: u64, how: Delivery, log: &mut Log) {
         let Some(parcel) = self.in_flight.get_mut(&number) else {
             return;

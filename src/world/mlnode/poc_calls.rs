@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::api::unprocessable;
+use super::api::{missing, unprocessable};
 use super::node::{Instances, SimMlNode};
 use super::poc::{Callback, Delivery, Generation, Validation};
 use crate::world::exchange::{ApiRequest, ApiResponse, Outgoing};
@@ -15,7 +15,7 @@ use crate::world::state::World;
 
 /// The module whose server has the routes of the `PoC` (3.0.16 and newer).
 const POC_MODULE: &str = "gonka_poc";
-/// Fields of `init/generate` and their types (`PoCInitGenerateRequest`).
+/// Fields of `init/generate` and `generate`, with their types (`PoCInitGenerateRequest`).
 const INIT_FIELDS: [(&str, FieldKind); 5] = [
     ("block_hash", FieldKind::Text),
     ("block_height", FieldKind::Number),
@@ -44,7 +44,7 @@ impl SimMlNode {
         }
     }
 
-    /// Newer images have the `PoC` in a module that has to be named.
+    /// In newer images the `PoC` is in a module that must be named.
     fn has_poc_routes(&self) -> bool {
         let spec = &self.spec;
         let module = spec.settings.vllm_module.as_deref().unwrap_or_default();
@@ -76,13 +76,11 @@ impl SimMlNode {
     }
 
     fn generate(&mut self, now: Time, body: &Value) -> ApiResponse {
-        if self.spec.poc_calls == PocCalls::Exact
-            && let Err(refusal) = check(body, &INIT_FIELDS)
-        {
+        let exact = self.spec.poc_calls == PocCalls::Exact;
+        if exact && let Err(refusal) = check(body) {
             return refusal;
         }
-        let has_routes = self.has_poc_routes();
-        let (gpus, exact) = (self.spec.gpus, self.spec.poc_calls == PocCalls::Exact);
+        let (has_routes, gpus) = (self.has_poc_routes(), self.spec.gpus);
         let SimMlNode { process, log, .. } = self;
         let Some(serving) = process.serving_mut() else {
             return ApiResponse::new(503, &json!({"detail": "No vLLM backends available"}));
@@ -113,7 +111,7 @@ impl SimMlNode {
         )
     }
 
-    /// Ends generation; what is not delivered is lost.
+    /// Ends generation; undelivered work is lost.
     fn stop_poc(&mut self, now: Time) -> ApiResponse {
         let SimMlNode { process, log, .. } = self;
         let Some(serving) = process.serving_mut() else {
@@ -129,7 +127,7 @@ impl SimMlNode {
 
     /// Queues the validation of another host's artifacts.
     fn validate(&mut self, now: Time, body: &Value) -> ApiResponse {
-        if let Err(refusal) = check(body, &INIT_FIELDS) {
+        if let Err(refusal) = check(body) {
             return refusal;
         }
         let Some(nonces) = numbers(&body["nonces"]) else {
@@ -170,7 +168,7 @@ impl SimMlNode {
         )
     }
 
-    /// What goes to the callback now.
+    /// Callbacks that are due now.
     fn callbacks(&mut self, now: Time) -> Vec<Callback> {
         let SimMlNode { process, log, .. } = self;
         let Some(serving) = process.serving_mut() else {
@@ -202,9 +200,9 @@ fn numbers(list: &Value) -> Option<Vec<u64>> {
 }
 
 /// Pydantic's checks of a body.
-fn check(body: &Value, fields: &[(&str, FieldKind)]) -> Result<(), ApiResponse> {
-    for (name, kind) in fields {
-        let value = &body[*name];
+fn check(body: &Value) -> Result<(), ApiResponse> {
+    for (name, kind) in INIT_FIELDS {
+        let value = &body[name];
         let place = json!(["body", name]);
         let (fits, what) = match kind {
             FieldKind::Text => (value.is_string(), "Input should be a valid string"),
@@ -214,7 +212,7 @@ fn check(body: &Value, fields: &[(&str, FieldKind)]) -> Result<(), ApiResponse> 
             ),
         };
         if value.is_null() {
-            return Err(unprocessable("missing", &place, "Field required"));
+            return Err(missing(&place));
         }
         if !fits {
             return Err(unprocessable("int_parsing", &place, what));
@@ -224,7 +222,7 @@ fn check(body: &Value, fields: &[(&str, FieldKind)]) -> Result<(), ApiResponse> 
     for name in ["model", "seq_len"] {
         if parameters[name].is_null() {
             let place = json!(["body", "params", name]);
-            return Err(unprocessable("missing", &place, "Field required"));
+            return Err(missing(&place));
         }
     }
     let keys = parameters.as_object().into_iter().flatten();
@@ -239,7 +237,7 @@ fn check(body: &Value, fields: &[(&str, FieldKind)]) -> Result<(), ApiResponse> 
 }
 
 impl World {
-    /// Sends what machines have for their callbacks. With [`PocCalls::Loose`] generation ends by itself.
+    /// Sends the callbacks of all machines. With [`PocCalls::Loose`] generation ends by itself.
     pub(in crate::world) fn send_batches(&mut self) {
         let now = self.now;
         let over = self.round() != PocPhase::Generate || now >= self.generation_end();
@@ -259,7 +257,7 @@ impl World {
         self.outgoing.append(&mut outgoing);
     }
 
-    /// How sending a batch ended: the status of the callback, or why there is none.
+    /// Takes the result of sending a batch: the callback's status, or why there is none.
     pub fn batch_sent(&mut self, machine: u64, number: u64, outcome: &Result<u16, String>) {
         let now = self.now;
         let how = match outcome {
@@ -279,13 +277,7 @@ impl World {
     }
 }
 
-impl SimMlNode {
-    fn generates(&self) -> bool {
-        self.serving().is_some_and(|s| s.generation.is_some())
-    }
-}
-
-/// To a callback; `api` is the machine itself (`127.0.0.1 api`).
+/// The request to a callback; `api` is the machine itself (`127.0.0.1 api`).
 fn sending(instance: u64, call: Callback) -> Outgoing {
     let parsed = url::Url::parse(&call.url).ok();
     let host = parsed.as_ref().and_then(url::Url::host_str);

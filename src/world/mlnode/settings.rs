@@ -1,11 +1,11 @@
-//! What an order's environment, command and start script tell the workload. Pure.
+//! The workload's settings, from an order's environment, command and start script. Pure.
 //!
 //! Whether the variables of an image reach a rental's start script is not known (guide, section 7), so
 //! only what the order itself sets counts.
 
 use serde_json::Value;
 
-/// Where Hugging Face's files are looked for.
+/// Where Hugging Face's files are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum HubFolder {
     /// `$HF_HOME/hub`, or `/root/.cache/hub`: that of the `MLNode`'s `models/*`.
@@ -25,12 +25,12 @@ pub(super) enum Entry {
 /// What becomes of the workload when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Supervision {
-    /// The start script ends what is left of vLLM, and starts it again.
+    /// The start script ends leftover vLLM processes and starts it again.
     Loop,
     Nobody,
 }
 
-/// Who may download from Hugging Face.
+/// Whether the workload may download from Hugging Face.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HubAccess {
     Online,
@@ -55,7 +55,7 @@ pub(in crate::world) struct Settings {
     pub(super) supervision: Supervision,
 }
 
-/// The record that a start script with a loop keeps.
+/// The record that a start script with a loop writes.
 pub(in crate::world) const RECORD: &str = "/var/lib/pocpit/mlnode.status";
 
 impl Settings {

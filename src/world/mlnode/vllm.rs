@@ -6,7 +6,6 @@ use crate::domain::Time;
 
 use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::numbers::whole;
 
 use super::lines::{self, Captures, GRAPHS};
 use super::log::Writer;
@@ -118,7 +117,7 @@ fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {
     log.vllm(at, ENGINE, "INFO", "core.py:93", &engine);
 }
 
-/// The download is silent between its start and end. When the server listens.
+/// Writes the load, whose download is silent. Returns when the server listens.
 fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) -> Time {
     let never = at + seconds(NEVER);
     let model = &server.model;
@@ -134,7 +133,7 @@ fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) -> Time {
     let loaded = at + seconds(download);
     let line = format!("Time spent downloading weights for {model}: {download:.6} seconds");
     log.vllm(loaded, WORKER, "INFO", "weight_utils.py:440", &line);
-    lines::shards(log, loaded, load, whole(size / 1.84).max(8));
+    lines::shards(log, loaded, load, size);
     let graphs = loaded + seconds(load);
     if let ModelLoad::Fails(why) = outcome {
         lines::ended(log, graphs, &why);

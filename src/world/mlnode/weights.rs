@@ -1,4 +1,4 @@
-//! Sizes of models, and what of them is on a machine's disk.
+//! Sizes of models, and how much of them is on a machine's disk.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ const SIZES: [(&str, f64); 3] = [
     ("zai-org/GLM-5.3-Flash", 329.0),
     ("deepseek-ai/DeepSeek-V4-Flash-0731", 160.0),
 ];
-/// Of a model that is not listed.
+/// Size of a model that is not listed.
 const USUAL_GB: f64 = 60.0;
-/// Finished files survive the end of a download.
+/// Size of a file. Whole files survive the end of a download.
 const FILE_GB: f64 = 5.0;
 
 /// In GB.
@@ -36,7 +36,7 @@ impl WeightCache {
         self.gb_of(folder, repo) >= size
     }
 
-    /// Records a download that ended with this much of the repository there.
+    /// Records how much of the repository a download left.
     pub(super) fn keep(&mut self, folder: HubFolder, repo: &str, gb: f64, size: f64) {
         let kept = if gb >= size {
             size
@@ -51,7 +51,7 @@ impl WeightCache {
         self.0.values().sum()
     }
 
-    /// Repositories in a folder that are there as a whole.
+    /// Complete repositories in a folder.
     pub(super) fn whole(&self, folder: HubFolder) -> impl Iterator<Item = &str> {
         let in_folder = self.0.iter().filter(move |((at, _), _)| *at == folder);
         in_folder

@@ -1,10 +1,10 @@
-//! The callback server (port 9100), which nodes send their proofs to (gonka v0.2.14
+//! The callback server (port 9100), to which nodes send their proofs (gonka v0.2.14
 //! decentralized-api/internal/server/mlnode).
 
 use serde_json::{Value, json};
 
-use super::dapi::{Round, RoundKind};
 use crate::world::chain::schedule::VALIDATION_START;
+use crate::world::chain::{Round, RoundKind};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::model::PocPhase;
 use crate::world::state::World;

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::world::exchange::ApiResponse;
 use crate::world::state::{PARTICIPANT, World};
 
-/// Whoever shows or logs this has read more than it needed.
+/// A secret of the configuration: it must never be shown or logged.
 pub const WORKER_PRIVATE_KEY: &str = "simulated-worker-private-key";
 
 impl World {
-    /// Unsanitized, as dapi gives it (gonka v0.2.14 decentralized-api/internal/server/admin/server.go
+    /// With its secrets, as dapi returns it (gonka v0.2.14 decentralized-api/internal/server/admin/server.go
     /// `getConfig`, apiconfig/config.go).
     pub(super) fn whole_config(&self) -> ApiResponse {
         let nodes: Vec<&Value> = self.nodes.values().map(|node| &node.config).collect();

@@ -1,13 +1,14 @@
-//! What dapi intends with its nodes, and how it gets them there: polls, commands, and the timers of both.
+//! What dapi wants of its nodes, and how it gets them there: polls, commands, and their timers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::errands::{Errand, Finished, Next};
+use super::errands::{COMMAND_TIMEOUT, Errand, Finished, Next};
 use super::node::{Command, Node, PocWork, Standing, Status, is_unmanaged};
 use crate::domain::Time;
-use crate::world::chain::schedule::{GENERATION, VALIDATION_START};
+use crate::world::chain::schedule::{GENERATION_WIND_DOWN, VALIDATION_START};
+use crate::world::chain::{Round, RoundKind};
 use crate::world::clock::seconds;
 use crate::world::exchange::{CallAnswer, Outgoing};
 use crate::world::model::PocPhase;
@@ -18,49 +19,27 @@ const POLL_EVERY: f64 = 60.0;
 const RECONCILE_EVERY: f64 = 30.0;
 /// In phase Inference the intent is renewed with every fifth block.
 const INFERENCE_BLOCKS: u64 = 5;
-/// From here on only the timer reconciles: ⌊0.8 × stage⌋.
-const WIND_DOWN: u64 = 48;
-/// The client's time-out of every command.
-const COMMAND_TIMEOUT: f64 = 900.0;
 
-/// dapi's own state, beside its nodes.
+/// dapi's own state, apart from its nodes.
 #[derive(Debug, Clone, Default)]
 pub(in crate::world) struct Dapi {
     pub(super) registrations: u64,
     calls: BTreeMap<u64, Call>,
     last_call: u64,
-    /// What the single command loop waits with.
+    /// The node whose removal blocks the single command loop.
     pub(super) removing: Option<String>,
-    /// Removed after a wait; whoever waited is still to be told.
+    /// Nodes removed after a wait, whose removal was not answered yet.
     pub(super) removed: BTreeSet<String>,
     reconciled_at: Option<(Time, u64)>,
     /// How often each node was stopped to load its model again.
     pub(in crate::world) reloads: BTreeMap<String, u64>,
 }
 
-/// A call under way.
+/// A call that was not answered yet.
 #[derive(Debug, Clone)]
 struct Call {
     node: String,
     errand: Errand,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RoundKind {
-    Regular,
-    Confirmation,
-    Challenge,
-}
-
-/// The `PoC` that is on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Round {
-    pub kind: RoundKind,
-    /// Tells it from every other: the height in its bodies.
-    pub height: u64,
-    /// Blocks since its generation began.
-    pub offset: u64,
-    pub phase: PocPhase,
 }
 
 impl Dapi {
@@ -68,44 +47,13 @@ impl Dapi {
         self.removing.is_none()
     }
 
-    /// Whoever asks for the same removal again may have its answer.
+    /// A repeated removal gets its answer even while another one blocks the loop.
     pub(super) fn is_loop_free_for(&self, id: &str) -> bool {
         self.is_loop_free() || self.removed.contains(id)
     }
 }
 
 impl World {
-    /// The regular `PoC`, the confirmation or the challenge that is on.
-    pub(super) fn poc_round(&self) -> Option<Round> {
-        let regular = self.phase();
-        if regular != PocPhase::Inference {
-            let height = World::poc_start(self.epoch());
-            return Some(Round {
-                kind: RoundKind::Regular,
-                height,
-                offset: self.height().saturating_sub(height),
-                phase: regular,
-            });
-        }
-        let phase = self.confirmation_phase();
-        if phase != PocPhase::Inference {
-            let event = self.event()?;
-            return Some(Round {
-                kind: RoundKind::Confirmation,
-                height: event.trigger,
-                offset: self.height().saturating_sub(event.generation),
-                phase,
-            });
-        }
-        let segment = self.challenge()?;
-        Some(Round {
-            kind: RoundKind::Challenge,
-            height: segment.start,
-            offset: self.height().saturating_sub(segment.start),
-            phase: PocPhase::Generate,
-        })
-    }
-
     /// The decisive rule: an enabled node takes part in the `PoC`s of later epochs, and in its own epoch
     /// only in phase Inference (`ShouldBeOperational`).
     fn is_operational(&self, node: &Node) -> bool {
@@ -115,6 +63,13 @@ impl World {
         } else {
             node.admin_epoch >= epoch
         }
+    }
+
+    /// Ids of the nodes that the world polls and for which this holds.
+    fn managed_nodes(&self, holds: impl Fn(&Node) -> bool) -> Vec<String> {
+        let nodes = self.nodes.iter();
+        let managed = nodes.filter(|(id, node)| !is_unmanaged(id) && holds(node));
+        managed.map(|(id, _)| id.clone()).collect()
     }
 
     /// One step of everything that dapi does by itself.
@@ -182,11 +137,17 @@ impl World {
         }
     }
 
-    /// A command whose target is no longer wanted is cancelled, with its call.
+    /// Cancels a command whose target is no longer wanted, with its call.
     fn cancel_outdated(&mut self, id: &str) {
         let Some(node) = self.nodes.get_mut(id) else {
             return;
         };
+        if node.intended == Standing::VALIDATING
+            && matches!(node.current.status, Status::Poc | Status::Inference)
+        {
+            // dapi changes only its own record: it makes no call.
+            node.current = Standing::VALIDATING;
+        }
         if node
             .command
             .is_some_and(|command| command.target() != node.intended)
@@ -194,13 +155,6 @@ impl World {
             node.command = None;
             node.loading_since = None;
             self.drop_calls(id, Errand::is_of_a_command);
-        }
-        if let Some(node) = self.nodes.get_mut(id)
-            && node.intended == Standing::VALIDATING
-            && matches!(node.current.status, Status::Poc | Status::Inference)
-        {
-            // No call: only dapi's own mind changes.
-            node.current = Standing::VALIDATING;
         }
     }
 
@@ -211,14 +165,7 @@ impl World {
 
     fn poll_nodes(&mut self) {
         let now = self.now;
-        let due = |id: &str, node: &Node| !is_unmanaged(id) && node.next_poll <= now;
-        let due: Vec<String> = self
-            .nodes
-            .iter()
-            .filter(|(id, node)| due(id, node))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
+        for id in self.managed_nodes(|node| node.next_poll <= now) {
             if let Some(node) = self.nodes.get_mut(&id) {
                 node.next_poll = now + seconds(POLL_EVERY);
             }
@@ -232,19 +179,13 @@ impl World {
             return;
         }
         self.dapi.reconciled_at = Some((self.now, self.height));
-        let differing: Vec<(String, Standing)> = self
-            .nodes
-            .iter()
-            .filter(|(id, node)| {
-                !is_unmanaged(id)
-                    && node.command.is_none()
-                    && node.intended != node.current
-                    && node.intended != Standing::default()
-            })
-            .map(|(id, node)| (id.clone(), node.intended))
-            .collect();
-        for (id, intended) in differing {
-            self.order(&id, intended);
+        let differing = self.managed_nodes(|node| {
+            node.command.is_none()
+                && node.intended != node.current
+                && node.intended != Standing::default()
+        });
+        for id in differing {
+            self.order(&id);
         }
     }
 
@@ -254,8 +195,9 @@ impl World {
         };
         let by_block = match self.poc_round() {
             Some(round) => {
+                // In the wind-down only the timer reconciles.
                 round.phase == PocPhase::Generate
-                    && round.offset < WIND_DOWN
+                    && round.offset < GENERATION_WIND_DOWN
                     && self.height > height
             }
             None => self.height >= height + INFERENCE_BLOCKS,
@@ -263,20 +205,22 @@ impl World {
         by_block || self.now - at >= seconds(RECONCILE_EVERY)
     }
 
-    fn order(&mut self, id: &str, intended: Standing) {
-        let (command, errand) = match intended.poc {
+    /// Starts the command that brings a node to what is intended.
+    fn order(&mut self, id: &str) {
+        let Some(node) = self.nodes.get_mut(id) else {
+            return;
+        };
+        let (command, errand) = match node.intended.poc {
             PocWork::Idle => (Command::InferenceUp, Errand::UpState),
             PocWork::Generating => (Command::StartPoc, Errand::StartPocStatus),
-            // Only a change of mind, which `cancel_outdated` makes.
+            // No command: `cancel_outdated` changes the status.
             PocWork::Validating => return self.cancel_outdated(id),
         };
-        if let Some(node) = self.nodes.get_mut(id) {
-            node.command = Some(command);
-        }
+        node.command = Some(command);
         self.run_errand(id, errand);
     }
 
-    /// Changed arguments of a registered node: stop and load again, healthy or not.
+    /// After a change of arguments: stops the node and loads its model again, healthy or not.
     pub(super) fn redeploy(&mut self, id: &str) {
         let Some(node) = self.nodes.get_mut(id) else {
             return;
@@ -290,8 +234,8 @@ impl World {
         self.run_errand(id, Errand::UpStop);
     }
 
-    /// At the start of validation each node that works stops generating and gets somebody else's proofs
-    /// to check.
+    /// At the start of validation each working node stops generating and gets proofs of another host to
+    /// check.
     fn validate_others(&mut self) {
         let Some(round) = self.poc_round() else {
             return;
@@ -299,18 +243,12 @@ impl World {
         if round.offset < VALIDATION_START || round.phase != PocPhase::Validate {
             return;
         }
-        let due: Vec<String> = self
-            .nodes
-            .iter()
-            .filter(|(id, node)| {
-                !is_unmanaged(id)
-                    && node.validated != Some(round.height)
-                    && matches!(node.current.status, Status::Poc | Status::Inference)
-                    && self.is_operational(node)
-                    && !self.is_preserved(id, round.height)
-            })
-            .map(|(id, _)| id.clone())
-            .collect();
+        let due = self.managed_nodes(|node| {
+            node.validated != Some(round.height)
+                && matches!(node.current.status, Status::Poc | Status::Inference)
+                && self.is_operational(node)
+                && !self.is_preserved(node.id(), round.height)
+        });
         for id in due {
             if let Some(node) = self.nodes.get_mut(&id) {
                 node.validated = Some(round.height);
@@ -337,17 +275,16 @@ impl World {
         self.outgoing.push(Outgoing::Call { number, request });
     }
 
-    /// Tells dapi what became of one of its calls.
+    /// Reports the result of one of dapi's calls.
     pub fn call_ended(&mut self, number: u64, answer: &Result<CallAnswer, String>) {
         // A call that was cancelled has no effect on dapi.
         let Some(Call { node: id, errand }) = self.dapi.calls.remove(&number) else {
             return;
         };
-        let Some(node) = self.nodes.get(&id) else {
-            return;
-        };
-        // The connection of a call that blocks breaks with every other.
-        if let (Errand::PollState, Err(why), Some(_)) = (errand, answer, node.loading_since) {
+        let node = self.nodes.get(&id);
+        let is_loading = node.is_some_and(|node| node.loading_since.is_some());
+        // When a poll's connection fails, so has that of the blocking `inference/up`.
+        if is_loading && let (Errand::PollState, Err(why)) = (errand, answer) {
             self.finish_command(&id, Finished::Failed(why.clone()));
         }
         let Some(node) = self.nodes.get(&id) else {
@@ -361,7 +298,7 @@ impl World {
         }
     }
 
-    /// A poll sets the status, and never the reason of a failure.
+    /// A poll sets the status, but never the reason of a failure.
     fn polled(&mut self, id: &str, status: Status) {
         let now = self.now;
         let Some(node) = self.nodes.get_mut(id) else {
@@ -387,7 +324,7 @@ impl World {
             return;
         }
         node.loading_since = None;
-        // Without one its intent changed meanwhile: a stale result.
+        // Without a command the intent has changed meanwhile: the result is stale.
         let Some(command) = node.command.take() else {
             return;
         };
@@ -408,8 +345,8 @@ impl World {
         self.finish_removal();
     }
 
-    /// The chain, or the operator's other hosts, as dapi reads them.
-    pub(super) fn node_count(&self) -> u64 {
+    /// One more than the highest node number.
+    fn node_count(&self) -> u64 {
         self.dapi.registrations + 1
     }
 
@@ -439,7 +376,7 @@ impl World {
         body
     }
 
-    /// The model's id is escaped twice: one layer is for whatever stands before dapi.
+    /// The model's id is escaped twice: a proxy in front of dapi removes one layer.
     fn batches_url(&self, model: &str) -> String {
         let model = model.replace('%', "%2525").replace('/', "%252F");
         let callback = self.callback_url.trim_end_matches('/');
@@ -447,17 +384,14 @@ impl World {
     }
 }
 
-pub(super) const PUBLIC_KEY: &str =
-    "02ab0f3c5d7e9a1b2c4d6e8f0a1b3c5d7e9f1a2b4c6d8e0f2a3b5c7d9e1f3a4b5c";
+const PUBLIC_KEY: &str = "02ab0f3c5d7e9a1b2c4d6e8f0a1b3c5d7e9f1a2b4c6d8e0f2a3b5c7d9e1f3a4b5c";
 const OTHER_PUBLIC_KEY: &str = "03cd1e2f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d1e";
 const SEQ_LEN: u64 = 1024;
 /// Twelve half-precision zeros.
 const ARTIFACT: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Of the block at this height, in the manner of CometBFT.
-pub(super) fn block_hash(height: u64) -> String {
+/// Hash of the block at this height, in `CometBFT`'s form.
+fn block_hash(height: u64) -> String {
     let mixed = height.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     format!("{mixed:016X}").repeat(4)
 }
-
-const _: () = assert!(WIND_DOWN < GENERATION && GENERATION < VALIDATION_START);

@@ -9,9 +9,10 @@ use crate::world::exchange::{CallAnswer, NodeRequest};
 use crate::world::state::World;
 
 const POLL_TIMEOUT: f64 = 5.0;
-const COMMAND_TIMEOUT: f64 = 900.0;
+/// The client's time-out of every command.
+pub(super) const COMMAND_TIMEOUT: f64 = 900.0;
 
-/// One call, named by what it is a part of.
+/// A call, named after the poll or command that it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Errand {
     PollState,
@@ -35,7 +36,7 @@ pub(super) enum Errand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Finished {
     Done,
-    /// `inference/up` was accepted, and its answer comes when the model is there.
+    /// `inference/up` was accepted; dapi's own answer comes when the model is loaded.
     Loading,
     Failed(String),
 }
@@ -84,17 +85,17 @@ impl Errand {
         }
     }
 
-    /// What dapi makes of the answer.
+    /// What dapi does after the answer.
     pub(super) fn next(self, node: &Node, answer: &Result<CallAnswer, String>) -> Next {
         let body = |name: &str| answer.as_ref().ok().and_then(|answer| answer.text(name));
-        let generates = matches!(body("status").as_deref(), Some("GENERATING" | "VALIDATING"));
+        let generates = matches!(body("status"), Some("GENERATING" | "VALIDATING"));
         let is_ok = answer.as_ref().is_ok_and(CallAnswer::is_ok);
         let has_other_model = || {
             let loaded = answer.as_ref().ok().and_then(CallAnswer::first_model);
-            loaded.is_some_and(|loaded| Some(loaded.as_str()) != node.model())
+            loaded.is_some_and(|loaded| Some(loaded) != node.model())
         };
         match self {
-            Errand::PollState => match body("state").as_deref() {
+            Errand::PollState => match body("state") {
                 None => Next::Polled(Status::Failed),
                 Some("INFERENCE") => Next::Errand(Errand::PollPocStatus),
                 Some("POW") => Next::Polled(Status::Poc),
@@ -107,15 +108,13 @@ impl Errand {
             Errand::PollHealth => Next::Polled(Status::Failed),
             Errand::PollModels if has_other_model() => Next::Polled(Status::Failed),
             Errand::PollModels => Next::Polled(Status::Inference),
-            Errand::UpState if body("state").as_deref() == Some("INFERENCE") => {
-                Next::Errand(Errand::UpHealth)
-            }
+            Errand::UpState if body("state") == Some("INFERENCE") => Next::Errand(Errand::UpHealth),
             Errand::UpHealth if is_ok => Next::Errand(Errand::UpModels),
             Errand::UpModels if !has_other_model() => Next::Errand(Errand::UpPocStatus),
             Errand::UpState | Errand::UpHealth | Errand::UpModels => Next::Errand(Errand::UpStop),
             Errand::UpPocStatus if generates => Next::Errand(Errand::UpPocStop),
             Errand::UpPocStatus | Errand::UpPocStop => Next::Ended(Finished::Done),
-            // The status of the next two is not read.
+            // dapi does not check the HTTP status of the next two.
             Errand::UpStop => match answer {
                 Ok(_) => Next::Errand(Errand::UpStart),
                 Err(why) => Next::Ended(Finished::Failed(why.clone())),
@@ -125,7 +124,7 @@ impl Errand {
                 Ok(_) => Next::Ended(Finished::Done),
                 Err(why) => Next::Ended(Finished::Failed(why.clone())),
             },
-            Errand::StartPocStatus if body("status").as_deref() == Some("GENERATING") => {
+            Errand::StartPocStatus if body("status") == Some("GENERATING") => {
                 Next::Ended(Finished::Done)
             }
             Errand::StartPocStatus => Next::Errand(Errand::StartPocInit),
@@ -157,12 +156,11 @@ impl World {
             Errand::UpPocStop | Errand::ValidateStop => Some(json!({})),
             _ => None,
         };
-        let is_poll = errand.is_of_a_poll();
         NodeRequest {
             method,
             url: format!("{base}{path}"),
             body,
-            timeout: if is_poll {
+            timeout: if errand.is_of_a_poll() {
                 POLL_TIMEOUT
             } else {
                 COMMAND_TIMEOUT

@@ -25,7 +25,7 @@ pub use reach::CallbackReach;
 #[derive(Debug, Clone, PartialEq)]
 pub enum AdminReply {
     Answer(ApiResponse),
-    /// dapi has begun with it: the same request later gets its answer.
+    /// Not answered yet: the same request gets its answer later.
     Waiting,
 }
 
@@ -35,7 +35,7 @@ impl World {
         let path = request.path.trim_end_matches('/');
         let parts: Vec<&str> = path.trim_start_matches("/admin/v1/").split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
-            // The list comes out of the command loop, too.
+            // The list goes through the command loop, too.
             ("GET", ["nodes"]) if !self.dapi.is_loop_free() => AdminReply::Waiting,
             ("GET", ["nodes"]) => {
                 let rows = self.nodes.values().map(|node| self.node_row(node));

@@ -1,12 +1,14 @@
-//! A registered node as dapi keeps it.
+//! A registered node in dapi's records.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::Time;
 use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
 
 /// What a node is, or is meant to be (gonka v0.2.14 inference-chain, `HardwareNodeStatus`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub(in crate::world) enum Status {
     #[default]
     Unknown,
@@ -16,19 +18,8 @@ pub(in crate::world) enum Status {
     Failed,
 }
 
-impl Status {
-    fn word(self) -> &'static str {
-        match self {
-            Status::Unknown => "UNKNOWN",
-            Status::Inference => "INFERENCE",
-            Status::Poc => "POC",
-            Status::Stopped => "STOPPED",
-            Status::Failed => "FAILED",
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub(in crate::world) enum PocWork {
     #[default]
     Idle,
@@ -36,17 +27,7 @@ pub(in crate::world) enum PocWork {
     Validating,
 }
 
-impl PocWork {
-    fn word(self) -> &'static str {
-        match self {
-            PocWork::Idle => "IDLE",
-            PocWork::Generating => "GENERATING",
-            PocWork::Validating => "VALIDATING",
-        }
-    }
-}
-
-/// A status and the work of a `PoC`, which dapi compares as a pair.
+/// A status with the `PoC` work; dapi compares the pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::world) struct Standing {
     pub status: Status,
@@ -71,7 +52,7 @@ impl Standing {
 #[derive(Debug, Clone)]
 pub(in crate::world) struct Node {
     pub config: Value,
-    /// Counts up from 1, a registration each; a `PoC` knows the node by it.
+    /// One more with each registration, from 1; identifies the node in a `PoC`.
     pub number: u64,
     pub enabled: bool,
     pub admin_epoch: u64,
@@ -81,11 +62,11 @@ pub(in crate::world) struct Node {
     pub failure: String,
     pub status_at: Time,
     pub next_poll: Time,
-    /// The command that its worker runs: nothing else is sent to the node meanwhile.
+    /// The command that its worker runs; no other command starts meanwhile.
     pub command: Option<Command>,
-    /// Since when `inference/up` has been under way.
+    /// When the running `inference/up` was accepted.
     pub loading_since: Option<Time>,
-    /// The `PoC` for which it was told to validate.
+    /// Height of the round that it was last ordered to validate.
     pub validated: Option<u64>,
 }
 
@@ -150,7 +131,8 @@ impl Node {
     }
 }
 
-/// Nodes that the world does not poll, and that are always well: the inference proxy and the colleague's.
+/// Nodes that the world does not poll and that are always healthy: the inference proxy and the
+/// colleague's.
 pub(in crate::world) fn is_unmanaged(id: &str) -> bool {
     id == PROXY_NODE || id == COLLEAGUE
 }
@@ -164,16 +146,15 @@ impl World {
         let is_preserved = self.is_preserved(id, self.round_height());
         let preserved = is_preserved.then(|| json!({MODEL: true}));
         let preserved = preserved.unwrap_or_else(|| json!({}));
-        let mut state = json!({"intended_status": node.intended.status.word(), "current_status": node.current.status.word(),
-            "poc_intended_status": node.intended.poc.word(), "poc_current_status": node.current.poc.word(),
+        let mut state = json!({"intended_status": node.intended.status, "current_status": node.current.status,
+            "poc_intended_status": node.intended.poc, "poc_current_status": node.current.poc,
             "lock_count": 0, "failure_reason": node.failure, "status_timestamp": node.status_at.to_rfc3339(),
-            "admin_state": {"enabled": node.enabled, "epoch": self.told_epoch(node.admin_epoch)},
+            "admin_state": {"enabled": node.enabled, "epoch": self.public_epoch(node.admin_epoch)},
             "ml_node_version": self.scenario.node_version.trim_start_matches('v'), "poc_validation_inference": false,
             "epoch_models": {}, "epoch_ml_nodes": weights.unwrap_or_else(|| json!({})), "preserved_models": preserved});
         if let Some(command) = node.command {
             let target = command.target();
-            state["reconcile_info"] =
-                json!({"status": target.status.word(), "poc_status": target.poc.word()});
+            state["reconcile_info"] = json!({"status": target.status, "poc_status": target.poc});
         }
         json!({"node": node.config, "state": state})
     }

@@ -1,5 +1,5 @@
-//! How a machine gets to the callback's host: by a name or an address that it took for itself, or by
-//! itself.
+//! How a machine reaches the callback's host: at itself, by a name or an address that was mapped to it,
+//! or outside.
 
 use std::net::IpAddr;
 
@@ -17,13 +17,13 @@ pub enum CallbackReach {
     Itself,
     /// Out, to the host's own address.
     Outside,
-    /// Unknown name, or a private network elsewhere.
+    /// An unknown name, or an address of a private network.
     Nowhere,
 }
 
 impl World {
-    /// Takes the callback's host for the machine itself, by `name` or by `address`; else what its shell
-    /// says.
+    /// Maps the callback's host to the machine itself, by `name` or by `address`; the error is the
+    /// shell's message.
     pub fn take_callback_host(&mut self, id: u64, step: &str, host: &str) -> Result<(), String> {
         let file = match step {
             "name" => HOSTS,
@@ -42,7 +42,7 @@ impl World {
 
     fn holds(&self, id: u64, file: &str, host: &str) -> bool {
         let text = self.read_file(id, file, 0, 1 << 16).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text).into_owned();
+        let text = String::from_utf8_lossy(&text);
         text.lines()
             .any(|line| line.split_whitespace().nth(1) == Some(host))
     }
@@ -50,7 +50,7 @@ impl World {
     pub fn callback_reach(&self, id: u64, host: &str) -> CallbackReach {
         let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
         let is_own = match ip {
-            // The onstart script takes this name.
+            // The onstart script maps this name.
             Err(_) => host == "api" || self.holds(id, HOSTS, host),
             Ok(IpAddr::V4(ip)) if ip.is_private() => self.holds(id, ADDRESSES, host),
             // In a world on one machine the public address is on its loopback.

@@ -8,7 +8,7 @@ use crate::world::exchange::ApiResponse;
 use crate::world::scenario::NetworkRelease;
 use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
 
-/// Why dapi does not take a node. The two ways in tell it in different words.
+/// Why dapi rejects a node; creation and update word it differently.
 struct Rejection(String);
 
 impl World {
@@ -98,7 +98,7 @@ impl World {
         if let Err(Rejection(why)) = checked {
             return ApiResponse::error(500, &format!("failed to update node: {why}"));
         }
-        // v0.2.15-post5 and later remember what they deployed.
+        // v0.2.15-post5 and later compare with what they deployed.
         let redeploys = self.scenario.network_release >= NetworkRelease::V0_2_15;
         let now = self.now;
         let mut changed = false;
@@ -159,34 +159,31 @@ impl World {
         ApiResponse::ok(&json!({"message": format!("node {word} successfully"), "node_id": id}))
     }
 
-    /// Up to v0.2.15 a removal waits for the node's running command, and everything else in dapi's command
-    /// loop with it; v0.2.16 cancels the command.
+    /// Up to v0.2.15 a removal waits for the node's running command and blocks dapi's command loop
+    /// meanwhile; v0.2.16 cancels the command.
     pub(super) fn delete(&mut self, id: &str) -> AdminReply {
         let answer = |existed: bool| AdminReply::Answer(ApiResponse::ok(&json!(existed)));
         if self.dapi.removed.remove(id) {
             return answer(true);
         }
-        let is_busy = self
-            .nodes
-            .get(id)
-            .is_some_and(|node| node.command.is_some());
-        if is_busy && self.scenario.network_release < NetworkRelease::V0_2_16 {
+        if self.runs_command(id) && self.scenario.network_release < NetworkRelease::V0_2_16 {
             self.dapi.removing = Some(id.to_owned());
             return AdminReply::Waiting;
         }
         answer(self.nodes.remove(id).is_some())
     }
 
-    /// The removal that the command loop waits with, once the node's worker is done.
+    fn runs_command(&self, id: &str) -> bool {
+        let node = self.nodes.get(id);
+        node.is_some_and(|node| node.command.is_some())
+    }
+
+    /// Completes the removal that blocks the command loop, once the node's worker is done.
     pub(super) fn finish_removal(&mut self) {
         let Some(id) = self.dapi.removing.clone() else {
             return;
         };
-        if self
-            .nodes
-            .get(&id)
-            .is_some_and(|node| node.command.is_some())
-        {
+        if self.runs_command(&id) {
             return;
         }
         self.dapi.removing = None;

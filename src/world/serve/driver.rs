@@ -8,7 +8,6 @@ use std::time::Duration;
 use axum::body::Body;
 use hyper::Request;
 use serde_json::Value;
-
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -137,7 +136,7 @@ async fn call_node(
     Ok(CallAnswer::new(status, &body))
 }
 
-/// From inside a machine. The status of the answer.
+/// Sends a batch from inside a machine. Returns the status of the answer.
 async fn send_batch(
     machine: Option<&RentedMachine>,
     host: &str,

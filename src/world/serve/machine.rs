@@ -16,7 +16,7 @@ use crate::world::serve::http::serve_stream;
 use crate::world::serve::shared::{Shared, SimService};
 use crate::world::ssh_host::{CallbackRequest, Dialer, Machine};
 
-/// Real time: links take it.
+/// In real time.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(in crate::world) struct RentedMachine {
@@ -25,7 +25,7 @@ pub(in crate::world) struct RentedMachine {
     pub forwards: Arc<Mutex<BTreeMap<u16, Dialer>>>,
 }
 
-/// What a request from a machine got: status and body.
+/// Status and body of an answer.
 type Answered = (u16, String);
 
 impl RentedMachine {

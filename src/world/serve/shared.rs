@@ -28,18 +28,18 @@ pub(in crate::world) enum SimService {
     Admin,
     Callback,
     Upstream,
-    /// A rental, and a port inside.
+    /// A port inside a rental.
     Machine(u64, u16),
     /// A machine's container port, mapped to the outside.
     Mapped(u64, u16),
 }
 
-/// What becomes of a request.
+/// The result of a request.
 enum Served {
     Answer(ApiResponse),
     /// Nothing listens there.
     Nobody,
-    /// Whoever asks again gets the answer.
+    /// Not answered yet: ask again.
     Later,
 }
 
@@ -58,7 +58,6 @@ pub(in crate::world) struct Shared {
 }
 
 impl Shared {
-    /// Shares a world that begins now.
     pub fn new(world: World, seed: u64, scenario: Scenario, clock: WorldClock) -> Shared {
         Shared {
             world: Mutex::new(world),
@@ -76,7 +75,7 @@ impl Shared {
         world
     }
 
-    /// Waits for an answer as long as the world does.
+    /// Waits until the world answers.
     pub async fn answer(&self, service: SimService, request: &ApiRequest) -> Option<ApiResponse> {
         loop {
             match self.answer_now(service, request) {

@@ -39,7 +39,7 @@ pub trait Machine: Send + Sync + 'static {
     fn dial(&self, port: u16) -> Option<DuplexStream>;
     /// Called when a remote forward opens (`Some`) or closes (`None`).
     fn offer_forward(&self, port: u16, dialer: Option<Dialer>);
-    /// Takes the callback's host and asks it; gives what the shell prints.
+    /// Maps the callback's host and sends it a request; returns the script's output.
     fn prove_callback(&self, _request: CallbackRequest) -> BoxFuture<'static, String> {
         Box::pin(std::future::ready("failed connection refused".to_owned()))
     }

@@ -12,7 +12,7 @@ pub(super) enum ShellScript {
     Steps(Vec<ShellCommand>),
 }
 
-/// How to take the callback's host, and what to ask it.
+/// How to map the callback's host, and which address to request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackRequest {
     /// `name`, `address` or `plain`.

@@ -1,11 +1,10 @@
 //! What rentals cost, and their leases.
 
 use crate::world::clock::seconds;
+use crate::world::mlnode::node::IMAGE_GB;
 use crate::world::model::SimInstance;
 use crate::world::state::World;
 use crate::world::truth::TrueRental;
-
-const IMAGE_GB: f64 = 15.0;
 
 impl World {
     pub(in crate::world) fn credit(&self) -> f64 {

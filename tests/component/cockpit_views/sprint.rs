@@ -67,7 +67,7 @@ fn preflight(findings: Vec<(Requirement, Verdict)>) -> Preflight {
 }
 
 #[test]
-fn preflight_warnings_are_named_beside_what_is_met() {
+fn preflight_warnings_are_named() {
     let mut snapshot = waiting();
     let warning = Verdict::Warning {
         cause: "there is no collateral".into(),

@@ -83,6 +83,17 @@ fn race(winner: Option<InstanceId>) -> Race {
 }
 
 #[test]
+fn likely_late_boot_is_hedged() {
+    // Given a first boot that is on track beside others, but whose bytes need longer than is left,
+    let mut world = stalled(plan()).with(|faults| faults.stalls_show_in_bytes = true);
+    // when it is forecast to be late, then it is hedged and the epoch is saved.
+    world.until(|world| world.rents() == 2);
+    world.run_to_the_end();
+    assert_confirmed(&world);
+    assert_eq!(world.sprint.race(), Some(race(Some(SECOND))));
+}
+
+#[test]
 fn hedge_saves_epoch_of_stalled_boot() {
     // Given a first machine whose boot stalls, when hedging is off,
     let mut world = stalled(world::plan());

@@ -47,7 +47,8 @@ fn after_confirmation_releases_when_it_ends() {
 
 #[test]
 fn absent_confirmation_releases_after_last_trigger() {
-    let last_trigger = 15_391 - 890;
+    // The confirmation, the validators' change and the safety window must fit in before the next PoC.
+    let last_trigger = 15_391 - (80 + 190) - 120 - 500;
     assert_near(
         destroyed_at(ReleasePolicy::AfterConfirmation, &[]),
         last_trigger + 5,
@@ -79,8 +80,8 @@ fn running_confirmation_is_completed_before_release() {
 }
 
 /// A world in which a challenge lasts, with a rental that is held by this policy.
-fn challenged(mode: Mode, release: ReleasePolicy, challenge: (u64, u64)) -> World {
-    World::new(holding(release), mode, 95).with(|faults| faults.challenge = Some(challenge))
+fn challenged(release: ReleasePolicy, challenge: (u64, u64)) -> World {
+    World::new(holding(release), Mode::Auto, 95).with(|faults| faults.challenge = Some(challenge))
 }
 
 #[test]
@@ -90,7 +91,7 @@ fn challenged_node_is_never_released() {
         ReleasePolicy::BlocksAfterStart(2_000),
         ReleasePolicy::MinutesAfterStart(110),
     ] {
-        let mut world = challenged(Mode::Auto, release, (1_000, 14_891));
+        let mut world = challenged(release, (1_000, 14_891));
         world.sprint.replan(Plan {
             lease: Duration::hours(30),
             ..holding(release)
@@ -106,7 +107,7 @@ fn challenged_node_is_never_released() {
 #[test]
 fn challenge_holds_no_longer_than_it_lasts() {
     let release = ReleasePolicy::BlocksAfterStart(2_000);
-    let mut world = challenged(Mode::Auto, release, (1_900, 2_300));
+    let mut world = challenged(release, (1_900, 2_300));
     world.until_note("PoC Challenge is open");
     world.until(|world| world.destroys() > 0);
     let height = world.height().0 - POC_START;
@@ -120,7 +121,7 @@ fn challenge_holds_no_longer_than_it_lasts() {
 fn challenge_ends_with_the_lease() {
     // The lease is what was reserved: half an hour beyond the planned release.
     let release = ReleasePolicy::BlocksAfterStart(2_000);
-    let mut world = challenged(Mode::Auto, release, (1_900, 14_891));
+    let mut world = challenged(release, (1_900, 14_891));
     world.until(|world| world.destroys() > 0);
     let height = world.height().0 - POC_START;
     assert!((2_300..2_400).contains(&height), "{height}");

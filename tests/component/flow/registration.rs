@@ -9,21 +9,17 @@ use pocpit::flow::{BootReading, Effect, Event};
 use super::world::World;
 use super::{assert_nothing_is_left, cause};
 
-fn registrations(world: &World) -> usize {
-    world.count(|effect| matches!(effect, Effect::Register { .. }))
-}
-
 #[test]
 fn registered_arguments_are_never_changed() {
     let mut world = World::auto(60);
     // Given a Network Node that keeps its own arguments and hardware,
     world.likeness = Likeness::Altered(vec!["models".into(), "hardware".into()]);
-    // then the node is not updated, and that is told.
+    // then the node is not updated, and a note says so.
     world.until_step(Step::Proving);
-    assert_eq!(registrations(&world), 1);
+    assert_eq!(world.registrations(), 1);
     assert!(world.notes("keeps its own models, hardware"));
     world.run_to_the_end();
-    assert_eq!(registrations(&world), 1);
+    assert_eq!(world.registrations(), 1);
     assert_nothing_is_left(&world);
 }
 
@@ -32,7 +28,7 @@ fn loading_node_is_not_registered() {
     let mut world = World::auto(60);
     world.callback = CallbackProof::NotTried;
     world.until_step(Step::Registering);
-    // Given a node whose model stopped to answer before it was registered,
+    // Given a node whose model stopped answering before it was registered,
     let (instance, reading) = world.boot_of_first();
     let loading = BootReading {
         ready: false,
@@ -44,11 +40,11 @@ fn loading_node_is_not_registered() {
         reading: loading,
     });
     // then it is not: the first poll would stop it.
-    assert_eq!(registrations(&world), 0);
+    assert_eq!(world.registrations(), 0);
     assert!(world.notes("the model does not answer"));
     world.callback = CallbackProof::Proven;
     world.until_step(Step::Proving);
-    assert_eq!(registrations(&world), 1);
+    assert_eq!(world.registrations(), 1);
 }
 
 #[test]
@@ -59,12 +55,12 @@ fn unproven_callback_is_not_registered() {
     world.until_step(Step::Registering);
     let until = world.now + Duration::minutes(2);
     world.until(|world| world.now >= until);
-    assert_eq!(registrations(&world), 0);
+    assert_eq!(world.registrations(), 0);
     assert!(world.notes(why));
     // Once it is proven, the node is registered.
     world.callback = CallbackProof::Proven;
     world.until_step(Step::Proving);
-    assert_eq!(registrations(&world), 1);
+    assert_eq!(world.registrations(), 1);
 }
 
 #[test]
@@ -72,7 +68,7 @@ fn never_proven_callback_is_the_cause() {
     let mut world = World::auto(60);
     world.callback = CallbackProof::Failed("connection refused".into());
     world.run_to_the_end();
-    assert_eq!(registrations(&world), 0);
+    assert_eq!(world.registrations(), 0);
     assert_eq!(cause(&world).name, "callback_unproven");
     assert_nothing_is_left(&world);
 }
@@ -124,7 +120,7 @@ fn delete_waits_while_poc_is_near() {
 fn dropped_model_is_registered_until_kept() {
     let mut world = World::auto(60);
     world.likeness = Likeness::Wrong(vec!["models".into()]);
-    world.until(|world| registrations(world) >= 3);
+    world.until(|world| world.registrations() >= 3);
     assert_eq!(world.sprint.step(), Step::Registering);
     world.likeness = Likeness::AsWanted;
     world.until_step(Step::Proving);
@@ -145,7 +141,7 @@ fn lost_node_is_registered_again() {
     world.registered = None;
     world.until(|world| world.registered.is_some());
     assert_eq!(world.sprint.step(), Step::Proving);
-    assert_eq!(registrations(&world), 2);
+    assert_eq!(world.registrations(), 2);
     world.run_to_the_end();
     assert_nothing_is_left(&world);
 }

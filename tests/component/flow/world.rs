@@ -37,6 +37,8 @@ pub struct Faults {
     pub broken_boots: BTreeMap<u32, BootFault>,
     /// Rentals by number whose boot stops midway: after eleven minutes they are behind.
     pub stalled_boots: BTreeSet<u32>,
+    /// The bytes of a download tell that it stalls, before it is late beside others.
+    pub stalls_show_in_bytes: bool,
     /// Rentals by number that cost more than was agreed.
     pub dearer_rentals: BTreeSet<u32>,
     /// Destroys that fail before one works.
@@ -78,18 +80,18 @@ pub struct Faults {
     pub exit: Option<Exit>,
 }
 
-/// How a workload ends, and what comes after it.
+/// How a workload ends, and how long it takes to serve again.
 #[derive(Debug, Clone)]
 pub struct Exit {
-    /// So long after renting.
+    /// Time from renting.
     pub after: Duration,
     /// Why, as far as is known.
     pub why: BootFault,
-    /// From the next start of the model to its being served.
+    /// Time from the next start of the model until it is served.
     pub load: Duration,
 }
 
-/// A workload that ended is run again, and its API answers.
+/// From the end of a workload until its API answers again.
 const RUN_AGAIN: Duration = Duration::minutes(1);
 
 impl Faults {
@@ -438,6 +440,10 @@ impl World {
         self.count(|effect| matches!(effect, Effect::Destroy { .. }))
     }
 
+    pub fn registrations(&self) -> usize {
+        self.count(|effect| matches!(effect, Effect::Register { .. }))
+    }
+
     fn nodes(&self) -> Event {
         let node = self.registered.clone().map(|id| NodeReading {
             id,
@@ -514,6 +520,14 @@ impl World {
         }
         let stalls = self.faults.stalled_boots.contains(&number(instance));
         let is_behind = stalls && age > Duration::minutes(11);
+        // By its bytes, a download that stalls needs ever longer.
+        let likely_left = self.faults.stalls_show_in_bytes.then(|| {
+            if stalls {
+                age * 2
+            } else {
+                Duration::minutes(25) - age
+            }
+        });
         if stalls {
             age = age.min(Duration::minutes(10));
         }
@@ -522,7 +536,8 @@ impl World {
             ready: age > Duration::minutes(22),
             at_work: false,
             least_left: Some((Duration::minutes(22) - age).max(Duration::zero())),
-            pace: if is_behind {
+            likely_left,
+            pace: if is_behind && likely_left.is_none() {
                 BootProgress::Behind
             } else {
                 BootProgress::OnTrack

@@ -42,23 +42,23 @@ impl Scene {
         }
     }
 
-    /// Runs `check` with these variables in its environment, twice.
     fn check(&self, environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
-        let run = |last: &[&str]| {
-            let first = ["--config", self.sim.config.as_str(), "check"];
-            let arguments = [&first, last].concat();
-            ran(self
-                .home
-                .command(&arguments)
-                .envs(environment.iter().copied()))
-        };
-        let json = run(&["--json"]);
-        let probes = serde_json::from_str(&json.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}{}", json.stdout, json.stderr));
-        let words = run(&[]);
-        assert_eq!(words.code, json.code, "{}", words.stdout);
-        (words, probes)
+        check_with(&self.home, &self.sim.config, environment)
     }
+}
+
+/// Runs `check` with these variables in its environment, twice: with `--json` and without.
+fn check_with(home: &Home, config: &str, environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
+    let run = |last: &[&str]| {
+        let arguments = [&["--config", config, "check"], last].concat();
+        ran(home.command(&arguments).envs(environment.iter().copied()))
+    };
+    let json = run(&["--json"]);
+    let probes = serde_json::from_str(&json.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", json.stdout, json.stderr));
+    let words = run(&[]);
+    assert_eq!(words.code, json.code, "{}", words.stdout);
+    (words, probes)
 }
 
 /// Runs `check` on a served world, with these variables in its environment.
@@ -68,15 +68,15 @@ fn check(environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
 
 /// The checks that failed: name, verdict, cause, remedy.
 fn troubles(probes: &[Value]) -> Vec<[&str; 4]> {
-    with_verdicts(probes, |verdict| !matches!(verdict, "met" | "warning"))
+    with_verdict(probes, |verdict| !matches!(verdict, "met" | "warning"))
 }
 
 /// Those that warn.
 fn warnings(probes: &[Value]) -> Vec<[&str; 4]> {
-    with_verdicts(probes, |verdict| verdict == "warning")
+    with_verdict(probes, |verdict| verdict == "warning")
 }
 
-fn with_verdicts(probes: &[Value], wanted: impl Fn(&str) -> bool) -> Vec<[&str; 4]> {
+fn with_verdict(probes: &[Value], wanted: impl Fn(&str) -> bool) -> Vec<[&str; 4]> {
     let chosen = probes
         .iter()
         .filter(|probe| wanted(probe["verdict"].as_str().unwrap()));
@@ -130,8 +130,8 @@ fn check_of_healthy_world_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_tells_each_defect_with_its_level() {
-    // Given a host whose model is outside PoC, with fees that nobody pays, and without collateral,
+async fn check_reports_each_defect_with_its_level() {
+    // Given a host whose model is outside PoC, without a payer of its fees, and without collateral,
     let scenario = Scenario {
         network_release: NetworkRelease::V0_2_16,
         defects: vec![
@@ -152,19 +152,10 @@ async fn check_tells_each_defect_with_its_level() {
     let file = home.path("config.toml");
     let text = cli::configuration(&world, home.0.path()).await;
     std::fs::write(&file, text.unwrap()).unwrap();
-    let run = |last: &[&str]| {
-        let arguments = [&["--config", file.to_str().unwrap(), "check"], last].concat();
-        ran(&mut home.command(&arguments))
-    };
-    // when it is checked, then each is told with its level.
-    let (json, words) = tokio::task::block_in_place(|| (run(&["--json"]), run(&[])));
-    assert_eq!(
-        (json.code, words.code),
-        (Some(1), Some(1)),
-        "{}",
-        words.stdout
-    );
-    let probes: Vec<Value> = serde_json::from_str(&json.stdout).unwrap();
+    // when it is checked, then each is reported with its level.
+    let (words, probes) =
+        tokio::task::block_in_place(|| check_with(&home, file.to_str().unwrap(), &[]));
+    assert_eq!(words.code, Some(1), "{}", words.stdout);
     for (what, expected) in [
         ("PoC model", "unmet"),
         ("fees", "unmet"),

@@ -209,9 +209,8 @@ fn abort(model: &Model) -> Vec<Line<'static>> {
         Line::raw("destroyed. The reward of this epoch is given up."),
     ];
     lines.extend([rental].into_iter().chain(hedge).map(Line::raw));
-    let alerts = model.snapshot.alerts.iter();
-    let mut challenged = alerts.filter(|alert| matches!(alert.condition, Condition::Challenge(_)));
-    if challenged.next().is_some() {
+    let mut alerts = model.snapshot.alerts.iter();
+    if alerts.any(|alert| matches!(alert.condition, Condition::Challenge(_))) {
         lines.push(Line::raw(
             "A PoC Challenge is open: part of the collateral is lost too.",
         ));
