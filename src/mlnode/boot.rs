@@ -11,9 +11,9 @@ pub mod record;
 mod runs;
 mod verdict;
 
-use super::faults;
+use super::faults::{self, Weight};
 use super::pull::ImagePull;
-use super::suspects::{self, Suspects};
+use super::suspects::{self, LogLine, Suspects};
 use crate::domain::{
     ActualStatus, Blame, BootFault, BootStage, DownloadLeft, Duration, Instance, MlNodeStatus,
     ModelState, OrderedMachine, RunRecord, StageTimes, StartupState, Time, TimeLeft, Weights,
@@ -43,6 +43,8 @@ pub struct BootTracker {
     setback: Option<BootFault>,
     /// Failures since the model was last served, by name.
     failures: Vec<String>,
+    /// How much is known about the last failure, while the log may say more.
+    last_failure: Option<Weight>,
     /// What is wrong although the model is served.
     warning: Option<String>,
     /// The last loss of work in the log of a node that keeps running.
@@ -110,6 +112,7 @@ impl BootTracker {
             fault: None,
             setback: None,
             failures: Vec::new(),
+            last_failure: None,
             warning: None,
             lost_work: None,
             denied_since: None,
@@ -198,7 +201,10 @@ impl BootTracker {
         if !marks::matters(line) {
             return;
         }
-        self.suspects.observe(now, line);
+        match self.suspects.observe(now, line) {
+            LogLine::RunBoundary => self.last_failure = None,
+            LogLine::Other => self.revise_failure(),
+        }
         if let Some(lost) = suspects::work_trouble(now, self.order.workload, line) {
             self.lost_work = Some(lost);
         }

@@ -12,12 +12,15 @@ pub struct Suspects {
     workload: Workload,
     run: Run,
     best: Option<Suspect>,
+    /// The best since the run's end: of leftover processes, or of the next run.
+    since_end: Option<Suspect>,
 }
 
+/// A cause, and how much is known about it.
 #[derive(Debug, Clone, PartialEq)]
-struct Suspect {
-    weight: Weight,
-    fault: BootFault,
+pub(super) struct Suspect {
+    pub(super) weight: Weight,
+    pub(super) fault: BootFault,
 }
 
 /// Whether a run of the workload still writes the log.
@@ -28,8 +31,18 @@ enum Run {
     Ended,
 }
 
+/// What a line of the log was for the run that wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LogLine {
+    /// The run ended, or another began.
+    RunBoundary,
+    Other,
+}
+
 /// A workload ends within this time of the cause: what it outlives was none.
 pub(super) const OUTLIVED: Duration = Duration::seconds(60);
+/// The record and the API show a new run this much later than the log, at most.
+const RECORD_LAG: Duration = Duration::seconds(15);
 
 /// The onstart script's line about an end.
 pub(super) const ENDED: &str = "pocpit: the workload ended with status ";
@@ -49,25 +62,29 @@ impl Suspects {
             workload,
             run: Run::Open,
             best: None,
+            since_end: None,
         }
     }
 
     /// Takes the next line of the log.
-    pub fn observe(&mut self, now: Time, line: &str) {
+    pub(super) fn observe(&mut self, now: Time, line: &str) -> LogLine {
         if line.contains(ENDED) {
             self.run = Run::Ended;
-            return;
+            self.since_end = None;
+            return LogLine::RunBoundary;
         }
         let starts = match self.workload {
             Workload::MlNode => MLNODE_STARTS,
             Workload::Vllm => VLLM_STARTS,
         };
         if starts.iter().any(|start| line.contains(start)) {
-            return self.restart();
+            self.restart();
+            return LogLine::RunBoundary;
         }
         if let Some(found) = self.suspect(now, line) {
             self.weigh(found);
         }
+        LogLine::Other
     }
 
     /// Forgets the earlier run: the workload started again.
@@ -75,19 +92,36 @@ impl Suspects {
         *self = Suspects::new(self.workload);
     }
 
+    /// Another run shows, but not by the log, which may have said why that one ended too, or may yet say
+    /// why the earlier one did.
+    pub(super) fn begin_run(&mut self, now: Time) {
+        match self.run {
+            Run::Open => {
+                let since = now - RECORD_LAG;
+                self.best.take_if(|best| best.fault.seen_at < since);
+            }
+            Run::Ended => self.best = self.since_end.take(),
+        }
+        self.run = Run::Open;
+    }
+
     /// The weightiest cause of the latest run. Of equal weight, the first counts: the others followed from
     /// it, unless the workload kept running for a while in between.
     pub fn cause(&self) -> Option<&BootFault> {
-        self.best.as_ref().map(|best| &best.fault)
+        self.best().map(|best| &best.fault)
+    }
+
+    pub(super) fn best(&self) -> Option<&Suspect> {
+        self.best.as_ref()
     }
 
     /// The cause that the API gives, unless the log knows a better one.
-    pub fn cause_with_error(&self, now: Time, error: &str) -> Option<BootFault> {
+    pub(super) fn best_with_error(&self, now: Time, error: &str) -> Option<Suspect> {
         let mut both = self.clone();
         if let Some(found) = self.suspect(now, error) {
             both.weigh(found);
         }
-        both.best.map(|best| best.fault)
+        both.best
     }
 
     fn weigh(&mut self, found: Suspect) {
@@ -95,11 +129,10 @@ impl Suspects {
         if self.run == Run::Ended && found.weight == Weight::Cause {
             self.restart();
         }
-        let is_better = |known: &Suspect| {
-            let outlived = found.fault.seen_at - known.fault.seen_at >= OUTLIVED;
-            known.weight < found.weight || known.weight == found.weight && outlived
-        };
-        if self.best.as_ref().is_none_or(is_better) {
+        if self.run == Run::Ended && is_better(&found, self.since_end.as_ref()) {
+            self.since_end = Some(found.clone());
+        }
+        if is_better(&found, self.best.as_ref()) {
             self.best = Some(found);
         }
     }
@@ -111,6 +144,13 @@ impl Suspects {
             fault: boot_fault(now, self.workload, known, evidence(line, at)),
         })
     }
+}
+
+fn is_better(found: &Suspect, known: Option<&Suspect>) -> bool {
+    known.is_none_or(|known| {
+        let outlived = found.fault.seen_at - known.fault.seen_at >= OUTLIVED;
+        known.weight < found.weight || known.weight == found.weight && outlived
+    })
 }
 
 /// What a log line says about lost work on a node that keeps running. Never a reason to end it.

@@ -67,6 +67,7 @@ impl BootTracker {
         self.model = ModelState::Up;
         self.setback = None;
         self.failures.clear();
+        self.last_failure = None;
         let cause = self.suspects.cause();
         if cause.is_some_and(|cause| now - cause.seen_at >= OUTLIVED) {
             self.suspects.restart();

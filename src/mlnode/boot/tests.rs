@@ -565,6 +565,47 @@ fn failed_start_is_explained_by_log() {
 }
 
 #[test]
+fn late_log_line_still_names_the_cause() {
+    const PREMATURE: &str = "vLLM process exited prematurely: None";
+    const EXITED: &str = "pocpit: the workload ended with status 1";
+    // Given a log that is always a little later than the API,
+    let mut boot = tracker();
+    boot.observe_status(at(100), &loading());
+    for (run, began) in [(1, 100), (2, 200), (3, 300)] {
+        assert_eq!(boot.fault(), None, "run {run}");
+        // when the API shows the failure first,
+        boot.observe_status(at(began), &loading());
+        boot.observe_status(at(began + 50), &failed(PREMATURE));
+        let name = |boot: &BootTracker| boot.setback(at(began + 50)).map(|found| found.name);
+        assert_eq!(name(&boot).as_deref(), Some("vLLM did not start"));
+        // then the log's cause takes its place, once, and after the run's end no line does.
+        for line in [PREMATURE, NCCL, NCCL, EXITED, OUT_OF_MEMORY] {
+            boot.observe_line(at(began + 55), line);
+        }
+        assert_eq!(name(&boot).as_deref(), Some("GPUs cannot communicate"));
+    }
+    let fault = boot.fault().unwrap();
+    assert!(fault.evidence.starts_with("3 times: "), "{fault:?}");
+    assert_eq!(fault.blame, Blame::Host);
+}
+
+#[test]
+fn short_run_keeps_the_cause_that_came_before_its_record() {
+    let mut boot = tracker();
+    boot.observe_record(at(10), record(RunState::Running, 0, None));
+    boot.observe_record(at(20), record(RunState::Ended, 0, Some(1)));
+    // Given a second run that fails within seconds,
+    boot.observe_line(at(21), "pocpit: the workload ended with status 1");
+    boot.observe_line(at(27), NCCL);
+    // when the record shows it later than the log,
+    boot.observe_record(at(30), record(RunState::Running, 1, Some(1)));
+    boot.observe_record(at(40), record(RunState::Ended, 1, Some(1)));
+    // then its cause is known.
+    let found = boot.setback(at(40)).unwrap();
+    assert_eq!(found.name, "GPUs cannot communicate");
+}
+
+#[test]
 fn exited_workload_begins_a_new_run() {
     let mut boot = tracker();
     boot.observe_link(at(20), true);

@@ -7,6 +7,8 @@ use super::readiness::Readiness;
 use super::runs::{Ending, RunChange};
 use super::{Api, BootTracker, Files, record};
 use crate::domain::{Blame, BootFault, BootStage, Duration, Instance, Time, excerpt};
+use crate::mlnode::faults::Weight;
+use crate::mlnode::suspects::Suspect;
 
 /// A silence of two polls is reported.
 const REPORTED_SILENCE: Duration = Duration::seconds(8);
@@ -24,34 +26,34 @@ const NOT_RUN: [i32; 2] = [126, 127];
 
 impl BootTracker {
     pub(super) fn on_failed_download(&mut self, now: Time, why: &str) {
-        let cause = self.suspects.cause_with_error(now, why);
-        let cause = cause.unwrap_or_else(|| BootFault {
-            name: "the model's download failed".to_owned(),
-            evidence: excerpt(why),
-            advice: "the download is retried; see the boot log".to_owned(),
-            blame: Blame::Nobody,
-            seen_at: now,
+        let known = self.suspects.best_with_error(now, why);
+        let failure = known.unwrap_or_else(|| Suspect {
+            weight: Weight::End,
+            fault: BootFault {
+                name: "the model's download failed".to_owned(),
+                evidence: excerpt(why),
+                advice: "the download is retried; see the boot log".to_owned(),
+                blame: Blame::Nobody,
+                seen_at: now,
+            },
         });
-        self.record_failure(cause);
+        self.record_failure(failure);
     }
 
     pub(super) fn on_run(&mut self, now: Time, change: RunChange) {
         match change {
             RunChange::Ended(ending) => {
-                let cause = BootFault {
-                    seen_at: now,
-                    ..self.explain(now, &ending)
-                };
-                self.detail = format!("{}: {}", cause.name, cause.evidence);
+                let mut failure = self.explain(now, &ending);
+                failure.fault.seen_at = now;
                 self.lose_model();
-                self.record_failure(cause);
+                self.record_failure(failure);
             }
             RunChange::Began => self.begin_run(now),
         }
     }
 
     fn begin_run(&mut self, now: Time) {
-        self.suspects.restart();
+        self.suspects.begin_run(now);
         if self.files != Files::OnDisk {
             self.files = Files::Unknown;
         }
@@ -64,20 +66,24 @@ impl BootTracker {
         }
     }
 
-    fn explain(&self, now: Time, ending: &Ending) -> BootFault {
-        let unknown = |name: &str, evidence: String, advice: &str, blame| BootFault {
-            name: name.to_owned(),
-            evidence,
-            advice: advice.to_owned(),
-            blame,
-            seen_at: now,
+    fn explain(&self, now: Time, ending: &Ending) -> Suspect {
+        let unknown = |weight, name: &str, evidence: String, advice: &str, blame| Suspect {
+            weight,
+            fault: BootFault {
+                name: name.to_owned(),
+                evidence,
+                advice: advice.to_owned(),
+                blame,
+                seen_at: now,
+            },
         };
         match ending {
             Ending::FailedStart(why) => {
-                let known = self.suspects.cause_with_error(now, why);
+                let known = self.suspects.best_with_error(now, why);
                 known.unwrap_or_else(|| {
                     let evidence = format!("vLLM failed to start: {why}");
                     unknown(
+                        Weight::End,
                         "vLLM did not start",
                         evidence,
                         "see the boot log",
@@ -87,18 +93,21 @@ impl BootTracker {
             }
             Ending::Exit(status) => {
                 let exit = record::describe(*status);
-                match self.suspects.cause() {
-                    Some(cause) => BootFault {
-                        evidence: format!("{} ({exit})", cause.evidence),
-                        ..cause.clone()
-                    },
+                match self.suspects.best() {
+                    Some(known) => {
+                        let mut known = known.clone();
+                        known.fault.evidence = format!("{} ({exit})", known.fault.evidence);
+                        known
+                    }
                     None if status.is_some_and(|status| NOT_RUN.contains(&status)) => unknown(
+                        Weight::Cause,
                         "the workload's command cannot be run",
                         exit,
                         "check mlnode.command and vast.image",
                         Blame::Ours,
                     ),
                     None => unknown(
+                        Weight::End,
                         "the workload ended",
                         exit,
                         "see the boot log",
@@ -109,16 +118,35 @@ impl BootTracker {
         }
     }
 
-    /// What would fail again ends the boot; another start may cure anything else.
-    fn record_failure(&mut self, cause: BootFault) {
+    /// The log comes by another way than the API, and may name a cause after the failure is known.
+    pub(super) fn revise_failure(&mut self) {
+        let (Some(weight), Some(found)) = (self.last_failure, self.suspects.best()) else {
+            return;
+        };
+        if found.weight > weight {
+            let found = found.clone();
+            self.failures.pop();
+            self.record_failure(found);
+        }
+    }
+
+    fn record_failure(&mut self, failure: Suspect) {
+        self.last_failure = Some(failure.weight);
+        let cause = failure.fault;
+        self.detail = format!("{}: {}", cause.name, cause.evidence);
         self.failures.push(cause.name.clone());
+        self.judge_failure(cause);
+    }
+
+    /// What would fail again ends the boot; another start may cure anything else.
+    fn judge_failure(&mut self, cause: BootFault) {
         let same = self.failures.iter().filter(|name| **name == cause.name);
         let same = same.count();
+        self.setback = Some(cause.clone());
         if cause.blame == Blame::Ours && self.readiness == Readiness::Never {
             return self.fail(cause);
         }
         if same < SAME_FAILURES && self.failures.len() < FAILURES {
-            self.setback = Some(cause);
             return;
         }
         self.fail(BootFault {

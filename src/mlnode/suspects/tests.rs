@@ -111,8 +111,8 @@ fn error_of_the_api_adds_a_cause() {
     let end = "vLLM process exited prematurely: None";
     let name = |suspects: &Suspects, error| {
         suspects
-            .cause_with_error(now(), error)
-            .map(|cause| cause.name)
+            .best_with_error(now(), error)
+            .map(|best| best.fault.name)
     };
     assert_eq!(
         name(&after(&[OUT_OF_MEMORY]), end).as_deref(),

@@ -251,7 +251,7 @@ for_both_peers! {
         // then the request in flight fails,
         let reply = under_way.await.unwrap().unwrap();
         assert_eq!(reply.status(), 502);
-        assert!(reply.text().await.unwrap().contains("under way"));
+        assert!(reply.text().await.unwrap().contains("the connection failed during the request"));
         // and one that comes now waits for the next session at the same address.
         let waiting = get("waiting");
         session.close().await;
