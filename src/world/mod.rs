@@ -12,6 +12,7 @@ mod mlnode;
 mod model;
 mod network_node;
 mod numbers;
+mod oddity;
 mod random_faults;
 mod scenario;
 mod serve;
@@ -27,6 +28,7 @@ mod vast;
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 pub use network_node::{AdminReply, CallbackReach, WORKER_PRIVATE_KEY};
+pub use oddity::MarketOddity;
 pub use scenario::{
     ChainAccess, ChainAge, ChainProxy, ContentTypeRule, EnvironmentRule, Fault, FaultKind,
     HostDefect, MlNodeRelease, ModelStart, NetworkRelease, PocCalls, PocVersion, RandomFaults,

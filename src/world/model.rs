@@ -1,11 +1,13 @@
 //! The parts of the world's state: rentals and what runs on them, nodes, copies of logs.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::domain::Time;
 use serde_json::Value;
 
 use super::mlnode::node::SimMlNode;
+use super::vast::Bill;
 
 /// Phase since the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,9 +25,18 @@ pub(super) struct SimInstance {
     pub label: String,
     pub rented_at: Time,
     pub visible_at: Time,
+    /// What its owner asked for last.
+    pub intended: IntendedStatus,
+    /// What the container is or was started for, and since when.
+    pub boot: Boot,
+    pub boot_began: Time,
+    /// When the container runs, unless it is stopped.
     pub running_at: Time,
+    /// When somebody else has its GPUs: from a stop on, the host lets them again.
+    pub relet: Option<Range<Time>>,
     pub destroyed_at: Option<Time>,
     pub cost: f64,
+    pub bill: Bill,
     pub billed_gb: f64,
     pub offer: Value,
     pub order: Value,
@@ -38,17 +49,35 @@ pub(super) struct SimInstance {
     pub mapped: BTreeMap<u16, u16>,
     pub files: BTreeMap<String, Vec<u8>>,
     pub mlnode: SimMlNode,
+    pub increase: PriceIncrease,
 }
 
 impl SimInstance {
     pub fn is_running(&self, now: Time) -> bool {
-        self.destroyed_at.is_none() && now >= self.running_at
+        self.destroyed_at.is_none()
+            && self.intended == IntendedStatus::Running
+            && now >= self.running_at
+    }
+
+    /// Somebody else has its GPUs.
+    pub fn waits_for_gpu(&self, now: Time) -> bool {
+        self.relet
+            .as_ref()
+            .is_some_and(|relet| relet.contains(&now))
+    }
+
+    /// Whether its machine is not for rent.
+    pub fn holds_gpu(&self, now: Time) -> bool {
+        self.destroyed_at.is_none()
+            && (self.intended == IntendedStatus::Running || self.waits_for_gpu(now))
     }
 
     /// Nothing but its cost changes any more.
     pub fn is_at_rest(&self, now: Time) -> bool {
         let idle = self.lease().is_none() && self.mlnode.is_idle();
-        self.destroyed_at.is_some() || (idle && self.is_running(now))
+        self.destroyed_at.is_some()
+            || self.intended == IntendedStatus::Stopped
+            || (idle && self.is_running(now))
     }
 
     pub fn gpus(&self) -> u64 {
@@ -59,9 +88,20 @@ impl SimInstance {
         self.order["disk"].as_f64().unwrap_or(10.0)
     }
 
+    /// What it costs now, in dollars per hour.
+    pub fn rate(&self, now: Time) -> f64 {
+        let gpu = self.gpu_per_hour() + self.fee_per_hour();
+        self.storage_per_hour() + if self.is_running(now) { gpu } else { 0.0 }
+    }
+
     /// In dollars, while it runs.
     pub fn gpu_per_hour(&self) -> f64 {
         self.offer["dph_base"].as_f64().unwrap_or(0.0)
+    }
+
+    /// In dollars, while it runs: the market's own charge, a share of the GPU's price.
+    pub fn fee_per_hour(&self) -> f64 {
+        self.gpu_per_hour() * self.offer["platform_fee"].as_f64().unwrap_or(0.0)
     }
 
     /// In dollars, until it is destroyed.
@@ -84,6 +124,44 @@ impl SimInstance {
             .and_then(|t| t.trim().parse().ok());
         file.max(env)
     }
+}
+
+/// What the owner wants of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IntendedStatus {
+    Running,
+    Stopped,
+}
+
+impl IntendedStatus {
+    pub fn word(self) -> &'static str {
+        match self {
+            IntendedStatus::Running => "running",
+            IntendedStatus::Stopped => "stopped",
+        }
+    }
+}
+
+/// Why a container is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Boot {
+    /// It never was: the contract is born stopped.
+    Never,
+    /// Pulls the image and creates the container.
+    First,
+    /// Starts it after a stop.
+    Start,
+    Reboot,
+    /// Pulls the image anew and creates the container anew.
+    Recycle,
+}
+
+/// A host's wish for a higher price, which holds from the end of the contract if it is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PriceIncrease {
+    None,
+    Accepted,
+    Rejected,
 }
 
 /// What goes wrong with one rental.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::oddity::MarketOddity;
+
 /// A scenario. The default has no faults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -41,6 +43,9 @@ pub struct Scenario {
     pub loopback_addresses: LoopbackRule,
     /// Number of first rent requests that find their offer gone.
     pub offers_gone: u64,
+    /// Number of our first rentals that are born stopped: the reply says `success: false` with their id.
+    pub born_stopped: u64,
+    pub market_oddities: Vec<MarketOddity>,
     /// The image pull never ends.
     pub boot_hangs: bool,
     /// Number of our first rentals whose model download stalls.
@@ -366,6 +371,8 @@ pub struct Fault {
 pub enum FaultKind {
     /// Responds with this instead; no effect.
     Status { status: u16, body: String },
+    /// Responds with a gateway's HTML page instead; no effect.
+    GatewayPage { status: u16 },
     /// The connection closes; no effect.
     DropBefore,
     /// Takes effect, but the connection closes without a response.
@@ -399,6 +406,8 @@ impl Default for Scenario {
             callback_url: "http://api:9100".into(),
             loopback_addresses: LoopbackRule::default(),
             offers_gone: 0,
+            born_stopped: 0,
+            market_oddities: Vec::new(),
             boot_hangs: false,
             first_boots_stall: 0,
             boot_failure: String::new(),

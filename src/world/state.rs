@@ -11,6 +11,7 @@ use super::network_node::{Dapi, Node};
 use super::numbers::{number, whole};
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
+use super::vast::{AccountKey, Bill, Template};
 
 /// The only approved model.
 pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
@@ -41,8 +42,10 @@ pub struct World {
     pub(super) instances: BTreeMap<u64, SimInstance>,
     /// Rentals that ended more than a day ago.
     pub(super) past: Vec<TrueRental>,
+    pub(super) past_bills: Vec<Bill>,
     pub(super) archived_cost: f64,
-    pub(super) account_keys: Vec<String>,
+    pub(super) templates: Vec<Template>,
+    pub(super) account_keys: Vec<AccountKey>,
     pub(super) last_calls: BTreeMap<String, Time>,
     pub(super) rent_calls: u64,
     pub(super) destroy_calls: u64,
@@ -123,11 +126,13 @@ impl World {
         if !quiet {
             return self.now + seconds(SLICE);
         }
+        let credit_ends = self.credit_ends_at();
         let poc_start = self.block_time(World::poc_start(self.epoch() + 1));
         let soon = self.now + seconds(QUIET_SLICE);
         let confirmation = self.next_confirmation().unwrap_or(soon);
         let challenge = self.next_challenge().unwrap_or(soon);
         soon.min(poc_start)
+            .min(credit_ends.unwrap_or(soon))
             .min(confirmation)
             .min(challenge)
             .max(self.now + seconds(SLICE))
@@ -135,6 +140,7 @@ impl World {
 
     fn step(&mut self, elapsed: f64) {
         self.bill(elapsed);
+        self.stop_without_credit();
         self.expire_leases();
         self.reclaim_machines();
         self.archive_old_instances();

@@ -33,14 +33,18 @@ const WATCHER_STATUS: u32 = 1;
 /// Exit status of a killed process.
 const KILLED_STATUS: u32 = 137;
 
-impl SimMlNode {
-    /// An `MLNode` that a start script starts with the container.
-    pub(in crate::world) fn started(spec: NodeSpec, running_at: Time) -> SimMlNode {
-        let mut node = SimMlNode::absent(spec, running_at);
-        node.import(running_at);
-        node
+impl Run {
+    fn new(began_at: Time) -> Run {
+        Run {
+            began_at,
+            restarts: 0,
+            last_status: None,
+            pause: PAUSE,
+        }
     }
+}
 
+impl SimMlNode {
     /// No workload at all.
     pub(in crate::world) fn absent(spec: NodeSpec, running_at: Time) -> SimMlNode {
         SimMlNode {
@@ -51,19 +55,27 @@ impl SimMlNode {
             },
             log: Log::default(),
             cache: WeightCache::default(),
-            run: Run {
-                began_at: running_at,
-                restarts: 0,
-                last_status: None,
-                pause: PAUSE,
-            },
+            run: Run::new(running_at),
             orphans: Orphans::None,
             starts: 0,
             fault_is_over: false,
         }
     }
 
-    fn import(&mut self, at: Time) {
+    /// The end of the container: processes are gone, log and weights stay on its disk.
+    pub(in crate::world) fn halt(&mut self, now: Time) {
+        self.log.end(now);
+        self.process = Process::Ended {
+            since: now,
+            again_at: None,
+        };
+        self.orphans = Orphans::None;
+        self.run = Run::new(now);
+    }
+
+    /// The start script starts an `MLNode`.
+    pub(in crate::world) fn import(&mut self, at: Time) {
+        self.run.began_at = at;
         let (seed, id) = (self.spec.seed, self.spec.id);
         let api_at = at + seconds(20.0 + 20.0 * uniform(seed, 20, id));
         lines::importing(&mut self.log, at, api_at);

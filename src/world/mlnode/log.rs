@@ -37,6 +37,11 @@ impl Log {
         self.0.insert(after, entry);
     }
 
+    /// Nothing is written any more.
+    pub(super) fn end(&mut self, now: Time) {
+        self.0.retain(|entry| entry.at <= now);
+    }
+
     pub(super) fn onstart(&mut self, at: Time, text: &str) {
         self.raw(at, Writer::Onstart, &format!("{text}\n"));
     }

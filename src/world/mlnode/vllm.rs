@@ -90,6 +90,7 @@ pub(in crate::world) fn run(mut node: SimMlNode, running_at: Time, command: &str
             return node;
         }
     };
+    node.run.began_at = running_at;
     introduce(&mut node, running_at, &server);
     let loads_at = running_at + seconds(PRELUDE);
     let api_at = load(&mut node, loads_at, &server);

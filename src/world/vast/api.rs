@@ -1,10 +1,13 @@
-//! Routes and rate limits of the market's API.
+//! Routes of the market's API. Where the vendor's published files say little, replies are as its
+//! generated specification has them (github vast-ai/docs, branch `auto/openapi-preview-pr-5363`).
 
-use crate::world::clock::as_seconds;
+use serde_json::json;
+
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::state::{API_KEY, World};
-use crate::world::vast::rent::key_of;
-use serde_json::{Value, json};
+use crate::world::model::PriceIncrease;
+use crate::world::state::World;
+use crate::world::vast::access::{id, json_parameter};
+use crate::world::vast::offers::gpu_names;
 
 impl World {
     /// Handles a request to the market.
@@ -12,74 +15,91 @@ impl World {
         if let Some(copy) = request.path.strip_prefix("/instance_logs/") {
             return self.uploaded_log(copy, request);
         }
-        if request.bearer.as_deref() != Some(API_KEY) {
-            return ApiResponse::refusal(401, "auth_error", "Invalid user key");
-        }
         let path = request.path.trim_end_matches('/');
         let parts: Vec<&str> = path.trim_start_matches("/api/").split('/').collect();
-        if let Some(response) = self.rate_limited(&request.method, &parts) {
-            return response;
+        if let Some(refusal) = self.unheard(request, &parts) {
+            return refusal;
         }
-        let id = |text: &str| text.parse::<u64>().unwrap_or(0);
-        match (request.method.as_str(), parts.as_slice()) {
-            ("POST", ["v0", "bundles"]) => self.search(&request.body),
-            ("PUT", ["v0", "asks", ask_id]) => self.rent(id(ask_id), &request.body),
-            ("GET", ["v1", "instances"]) => self.list(request),
-            ("GET", ["v0", "instances", one]) => self.one(id(one)),
-            ("DELETE", ["v0", "instances", one]) => self.destroy(id(one)),
-            ("PUT", ["v0", "instances", one]) => self.change(id(one), &request.body),
-            (method, ["v0", "instances", one, "ssh"]) => {
-                self.instance_keys(method, id(one), &request.body)
-            }
-            ("PUT", ["v0", "instances", "request_logs", one]) => {
-                self.request_log(id(one), &request.body)
-            }
-            (method, ["v0", "ssh"]) => self.keys(method, &request.body),
-            ("GET", ["v0", "users", "current"]) => ApiResponse::ok(
-                &json!({"id": 123_456, "username": "operator", "balance": 0.0, "credit": self.credit(), "can_pay": true, "api_key": API_KEY}),
-            ),
-            _ => ApiResponse::refusal(404, "not_found", "no such route"),
-        }
+        let routed = match parts.as_slice() {
+            [_, "instances", rest @ ..] => self.instance_route(request, rest),
+            [_, "ssh" | "template", ..] => self.possession_route(request, &parts),
+            _ => self.market_route(request, &parts),
+        };
+        routed.unwrap_or_else(|| ApiResponse::refusal(404, "not_found", "no such route"))
     }
 
-    fn rate_limited(&mut self, method: &str, parts: &[&str]) -> Option<ApiResponse> {
-        let (name, interval) = match (method, parts) {
-            ("POST", ["v0", "bundles"]) => ("search", 6.0),
-            ("PUT", ["v0", "asks", _]) => ("rent", 4.5),
-            ("GET", ["v0", "instances", _]) => ("one", 2.0),
-            ("GET", ["v1", "instances"]) => ("list", 1.0),
-            ("PUT", ["v0", "instances", _]) => ("change", 1.0),
-            ("DELETE", ["v0", "instances", _]) => ("delete", 3.0),
+    /// Searching, renting, and money.
+    fn market_route(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+        let body = &request.body;
+        Some(match (request.method.as_str(), parts) {
+            ("POST", ["v0", "bundles"]) => self.search(body),
+            ("GET", ["v0", "bundles"]) => self.search(&json_parameter(request, "q")),
+            ("PUT", ["v0", "search", "asks"]) => self.search_asks(body),
+            ("GET", ["v0", "gpu_names", "unique"]) => gpu_names(),
+            ("PUT", ["v0", "asks", ask_id]) => self.rent(id(ask_id), body),
+            ("POST", ["v0", "asks", "bulk"]) => self.rent_many(body),
+            ("PUT", ["v0", "launch_instance"]) => self.launch_instance(body),
+            ("GET", ["v0", "users", "current"]) => self.account(),
+            ("GET", ["v0", "charges"]) => self.charges(request),
+            ("GET", ["v1", "invoices"]) => self.invoices(request),
+            ("GET", ["v0", "invoices"]) => self.old_invoices(),
+            ("GET", ["v0", "users", "me", "invoices"]) => self.own_invoices(),
+            ("GET", ["v0", "users", "cloud_integrations"] | ["v0", "audit_logs"]) => {
+                ApiResponse::ok(&json!([]))
+            }
+            ("GET", ["v0", "users", "me", "ipaddrs"]) => ApiResponse::ok(&json!({"results": []})),
             _ => return None,
-        };
-        let last = self.last_calls.insert(name.into(), self.now);
-        let early = last.is_some_and(|last| as_seconds(self.now - last) < interval);
-        if !early || !self.scenario.rate_limits {
-            return None;
-        }
-        let text = format!("API requests too frequent endpoint threshold={interval:.1}");
-        Some(match name {
-            "delete" => ApiResponse::refusal(429, "rate_limit_exceeded", &text),
-            "search" => ApiResponse::new(429, &json!({"detail": text})),
-            _ => ApiResponse::text(
-                429,
-                &text.replace("endpoint", ": endpoint").replace(" :", ":"),
-            ),
         })
     }
 
-    fn keys(&mut self, method: &str, body: &Value) -> ApiResponse {
-        if method == "GET" {
-            let row = |(id, key)| json!({"id": id, "user_id": 123_456, "public_key": key, "deleted_at": null});
-            let keys: Vec<Value> = (1..).zip(&self.account_keys).map(row).collect();
-            return ApiResponse::ok(&Value::from(keys));
-        }
-        let Some(key) = body["ssh_key"].as_str() else {
-            return ApiResponse::refusal(400, "no_ssh_key", "no ssh_key");
-        };
-        self.account_keys.push(key_of(key));
-        ApiResponse::ok(
-            &json!({"success": true, "key": {"id": self.account_keys.len(), "public_key": key}}),
-        )
+    /// Keys and templates of the account.
+    fn possession_route(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+        let body = &request.body;
+        Some(match (request.method.as_str(), parts) {
+            ("GET", ["v0", "ssh"]) => self.keys(),
+            ("POST", ["v0", "ssh"]) => self.create_key(body),
+            ("PUT", ["v0", "ssh", key]) => self.update_key(id(key), body),
+            ("DELETE", ["v0", "ssh", key]) => self.delete_key(id(key)),
+            ("GET", ["v0", "template"]) => self.find_templates(request),
+            ("POST", ["v0", "template"]) => self.create_template(body),
+            ("PUT", ["v0" | "v1", "template"]) => self.update_template(body),
+            ("DELETE", ["v0", "template"]) => self.delete_template(body),
+            _ => return None,
+        })
+    }
+
+    fn instance_route(&mut self, request: &ApiRequest, rest: &[&str]) -> Option<ApiResponse> {
+        let body = &request.body;
+        let is_v1 = request.path.starts_with("/api/v1/");
+        Some(match (request.method.as_str(), rest) {
+            ("GET", []) if is_v1 => self.list(request),
+            // Of the newer version only the list is there.
+            _ if is_v1 => return None,
+            ("GET", []) => self.list_all_at_once(),
+            ("PUT", []) => self.change_many(body),
+            ("DELETE", []) => self.destroy_many(body),
+            ("GET", ["filters"]) => self.instance_filters(),
+            ("GET", ["pending-price-increases"]) => self.pending_increases(),
+            ("PUT", ["accept-price-increase"]) => {
+                self.answer_increase(PriceIncrease::Accepted, body)
+            }
+            ("PUT", ["reject-price-increase"]) => {
+                self.answer_increase(PriceIncrease::Rejected, body)
+            }
+            ("GET", ["balance", one]) => self.deposit(id(one)),
+            ("PUT", ["request_logs", one]) => self.request_log(id(one), body),
+            ("PUT", ["command", one]) => self.execute(id(one), body),
+            ("PUT", ["reboot", one]) => self.reboot(id(one)),
+            ("PUT", ["recycle", one]) => self.recycle(id(one)),
+            ("PUT", ["bid_price", one]) => self.change_bid(id(one), body),
+            ("PUT", ["update_template", one]) => self.update_order(id(one), body),
+            ("GET", [one]) => self.one(id(one)),
+            ("PUT", [one]) => self.change(id(one), body),
+            ("DELETE", [one]) => self.destroy(id(one)),
+            ("GET", [one, "ssh"]) => self.instance_keys(id(one)),
+            ("POST", [one, "ssh"]) => self.attach_key(id(one), body),
+            ("DELETE", [one, "ssh", key]) => self.detach_key(id(one), id(key)),
+            _ => return None,
+        })
     }
 }

@@ -1,10 +1,59 @@
-//! What rentals cost, and their leases.
+//! What rentals cost, the account's credit, and leases.
 
+use std::collections::BTreeMap;
+
+use crate::domain::Time;
 use crate::world::clock::seconds;
 use crate::world::mlnode::node::IMAGE_GB;
 use crate::world::model::SimInstance;
 use crate::world::state::World;
 use crate::world::truth::TrueRental;
+
+pub(super) const DAY: i64 = 86_400;
+
+/// What a rental cost on one day, in dollars, and for what.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::world) struct DayCharge {
+    pub gpu: f64,
+    pub gpu_hours: f64,
+    pub storage: f64,
+    pub storage_hours: f64,
+    pub download: f64,
+    pub download_gb: f64,
+}
+
+impl DayCharge {
+    pub fn total(&self) -> f64 {
+        self.gpu + self.storage + self.download
+    }
+
+    pub fn add(&mut self, other: &DayCharge) {
+        self.gpu += other.gpu;
+        self.gpu_hours += other.gpu_hours;
+        self.storage += other.storage;
+        self.storage_hours += other.storage_hours;
+        self.download += other.download;
+        self.download_gb += other.download_gb;
+    }
+}
+
+/// A rental's charges per day, by the unix time of the day's start.
+#[derive(Debug, Clone)]
+pub(in crate::world) struct Bill {
+    pub id: u64,
+    pub label: String,
+    pub days: BTreeMap<i64, DayCharge>,
+}
+
+impl Bill {
+    pub fn new(id: u64, label: &str) -> Bill {
+        Bill {
+            id,
+            label: label.to_owned(),
+            days: BTreeMap::new(),
+        }
+    }
+}
 
 impl World {
     pub(in crate::world) fn credit(&self) -> f64 {
@@ -16,24 +65,19 @@ impl World {
     pub(in crate::world) fn bill(&mut self, elapsed: f64) {
         let now = self.now;
         let hours = elapsed / 3600.0;
+        let today = now.timestamp() - now.timestamp().rem_euclid(DAY);
         for instance in self.live_mut() {
-            let gpu = if instance.is_running(now) {
-                instance.gpu_per_hour()
-            } else {
-                0.0
-            };
-            instance.cost += (instance.storage_per_hour() + gpu) * hours;
-            // The image is complete when the container runs; the model follows.
-            let image = if now >= instance.running_at {
-                IMAGE_GB
-            } else {
-                0.0
-            };
-            let pulled = image + instance.mlnode.downloaded_gb(now);
-            let per_gb = instance.offer["inet_down_cost"].as_f64().unwrap_or(0.0);
-            instance.cost += (pulled - instance.billed_gb).max(0.0) * per_gb;
-            instance.billed_gb = instance.billed_gb.max(pulled);
+            let charge = charge_for(instance, hours, now);
+            instance.cost += charge.total();
+            instance.bill.days.entry(today).or_default().add(&charge);
         }
+    }
+
+    /// When the credit will be used up at today's rate, if it will.
+    pub(in crate::world) fn credit_ends_at(&self) -> Option<Time> {
+        let rate: f64 = self.live().map(|i| i.rate(self.now)).sum();
+        let credit = self.credit();
+        (rate > 0.0 && credit > 0.0).then(|| self.now + seconds(3_600.0 * (credit / rate).min(1e4)))
     }
 
     /// Archives rentals that ended more than a day ago; the API no longer lists them.
@@ -43,6 +87,7 @@ impl World {
         for (_, instance) in self.instances.extract_if(.., is_old) {
             self.archived_cost += instance.cost;
             self.past.push(TrueRental::of(&instance));
+            self.past_bills.push(instance.bill);
         }
     }
 
@@ -56,4 +101,24 @@ impl World {
             }
         }
     }
+}
+
+fn charge_for(instance: &mut SimInstance, hours: f64, now: Time) -> DayCharge {
+    let mut charge = DayCharge {
+        storage: instance.storage_per_hour() * hours,
+        storage_hours: hours,
+        ..DayCharge::default()
+    };
+    if !instance.is_running(now) {
+        return charge;
+    }
+    charge.gpu = (instance.gpu_per_hour() + instance.fee_per_hour()) * hours;
+    charge.gpu_hours = hours;
+    // The image is complete when the container runs; the model follows.
+    let pulled = IMAGE_GB + instance.mlnode.downloaded_gb(now);
+    let per_gb = instance.offer["inet_down_cost"].as_f64().unwrap_or(0.0);
+    charge.download_gb = (pulled - instance.billed_gb).max(0.0);
+    charge.download = charge.download_gb * per_gb;
+    instance.billed_gb = instance.billed_gb.max(pulled);
+    charge
 }

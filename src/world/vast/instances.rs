@@ -1,189 +1,274 @@
-//! Instances: list, read, change, destroy.
+//! Reading instances: the paged list, a single one, and what they can be filtered by.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::world::clock::as_seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::model::{HostFault, SimInstance};
-use crate::world::numbers::whole;
+use crate::world::model::SimInstance;
+use crate::world::oddity::MarketOddity;
 use crate::world::state::World;
-use crate::world::vast::rent::key_of;
+use crate::world::vast::access::json_parameter;
+use crate::world::vast::filter::{self, Direction};
+use crate::world::vast::row::InstanceRow;
+
+/// The most rows of a page, and how many there are without a limit or with one of 0.
+const PAGE: usize = 25;
+const SMALL_PAGE: usize = 5;
+
+/// Columns that a listing can be filtered and ordered by: those of the contract itself. Others are
+/// computed, and refused (`show_instances.yaml`).
+const STORED: [&str; 16] = [
+    "id",
+    "label",
+    "actual_status",
+    "intended_status",
+    "cur_state",
+    "next_state",
+    "gpu_name",
+    "verification",
+    "machine_id",
+    "host_id",
+    "image_uuid",
+    "template_id",
+    "template_hash_id",
+    "start_date",
+    "end_date",
+    "geolocation",
+];
 
 /// The reply to a listing of instances.
 #[derive(Serialize)]
-struct InstanceListing<'a> {
+struct InstanceListing<R> {
     success: bool,
     instances_found: usize,
     total_instances: usize,
     label_counts: BTreeMap<String, usize>,
     next_token: Option<String>,
-    instances: Vec<InstanceRow<'a>>,
+    instances: Vec<R>,
 }
 
 /// The reply about one instance: the row is under the plural name.
 #[derive(Serialize)]
-struct SingleInstance<'a> {
-    instances: Option<InstanceRow<'a>>,
+struct SingleInstance<R> {
+    instances: R,
 }
 
-/// An instance in the API: the fields of its offer, overridden by its own.
-struct InstanceRow<'a> {
-    offer: &'a Value,
-    own_fields: Value,
+/// What a listing asks for.
+struct ListQuery {
+    filters: Value,
+    order: Vec<(String, Direction)>,
+    limit: usize,
+    after: usize,
+    columns: Value,
 }
 
-impl Serialize for InstanceRow<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let offer = self.offer.as_object().into_iter().flatten();
-        let offer = offer.filter(|(name, _)| self.own_fields.get(name.as_str()).is_none());
-        let own = self.own_fields.as_object().into_iter().flatten();
-        serializer.collect_map(offer.chain(own))
-    }
-}
-
-const BROKEN_HOST: &str = "Error response from daemon: failed to create task for container: OCI runtime create failed: unresolvable CDI devices /gpu=8: unknown Error: failed to start containers: C.ID";
-
-impl World {
-    fn visible(&self, id: u64) -> Option<&SimInstance> {
-        self.live_instance(id).filter(|i| i.visible_at <= self.now)
-    }
-
-    pub(super) fn list(&self, request: &ApiRequest) -> ApiResponse {
-        let query = |name: &str| -> Value {
-            let text = request.query.get(name);
-            text.and_then(|text| serde_json::from_str(text).ok())
-                .unwrap_or_default()
+impl ListQuery {
+    fn of(request: &ApiRequest) -> Result<ListQuery, ApiResponse> {
+        let filters = json_parameter(request, "select_filters");
+        let order = json_parameter(request, "order_by");
+        let order = order.as_array().into_iter().flatten();
+        let order: Vec<(String, Direction)> = order
+            .filter_map(|key| Some((key["col"].as_str()?.to_owned(), Direction::of(&key["dir"]))))
+            .collect();
+        let named = filters.as_object().into_iter().flatten();
+        let named = named.map(|(name, _)| name.as_str());
+        let named = named.chain(order.iter().map(|(name, _)| name.as_str()));
+        if let Some(other) = named.into_iter().find(|name| !STORED.contains(name)) {
+            let text = format!("Error in query parameters: {other} is not a valid search key");
+            let body = json!({"success": false, "error": "invalid_request", "msg": text});
+            return Err(ApiResponse::new(400, &body));
+        }
+        let limit = match json_parameter(request, "limit").as_i64() {
+            Some(..=0) => SMALL_PAGE,
+            Some(limit) => usize::try_from(limit).unwrap_or(PAGE).min(PAGE),
+            None => PAGE,
         };
-        let filters = query("select_filters");
-        let wanted = filters["label"]["eq"].as_str();
-        let limit = match query("limit").as_i64() {
-            Some(..=0) => 5,
-            Some(limit) => usize::try_from(limit).unwrap_or(25).min(25),
-            None => 25,
-        };
-        let after: u64 = match request.query.get("after_token").map(|t| t.parse()) {
-            Some(Err(_)) => {
-                let body = json!({"error": "invalid_token", "msg": "invalid token"});
-                return ApiResponse::new(400, &body);
+        let after = match request.query.get("after_token").map(|token| place(token)) {
+            Some(None) => {
+                let body = json!({"success": false, "error": "invalid_token", "msg": "Invalid after_token"});
+                return Err(ApiResponse::new(400, &body));
             }
-            Some(Ok(after)) => after,
+            Some(Some(after)) => after,
             None => 0,
         };
-        let visible = self.instances.keys().filter_map(|id| self.visible(*id));
-        let all: Vec<&SimInstance> = visible
-            .filter(|i| wanted.is_none_or(|wanted| wanted == i.label))
-            .collect();
-        let rest = all.iter().filter(|i| i.id > after);
-        let page: Vec<&SimInstance> = rest.take(limit).copied().collect();
-        let end = all.last().map(|i| i.id);
-        let last = page.last().map(|i| i.id);
-        ApiResponse::written(&InstanceListing {
-            success: true,
-            instances_found: all.len(),
-            total_instances: all.len(),
-            label_counts: BTreeMap::new(),
-            next_token: last.filter(|_| last < end).map(|last| last.to_string()),
-            instances: page.into_iter().map(|i| self.row(i)).collect(),
+        Ok(ListQuery {
+            filters,
+            order,
+            limit,
+            after,
+            columns: json_parameter(request, "select_cols"),
         })
     }
 
-    pub(super) fn one(&self, id: u64) -> ApiResponse {
-        let instances = self.visible(id).map(|i| self.row(i));
-        ApiResponse::written(&SingleInstance { instances })
+    /// Which of so many rows.
+    fn page(&self, total: usize) -> Range<usize> {
+        let start = self.after.min(total);
+        start..total.min(start + self.limit)
     }
 
-    fn row<'a>(&self, i: &'a SimInstance) -> InstanceRow<'a> {
-        let age = as_seconds(self.now - i.rented_at);
-        let running = i.is_running(self.now);
-        let (actual, message) = match age {
-            _ if running => (
-                json!("running"),
-                format!(
-                    "success, running {}",
-                    i.order["image"].as_str().unwrap_or("?")
-                ),
-            ),
-            5.0.. if i.fault == Some(HostFault::BrokenHost) => (
-                json!("created"),
-                BROKEN_HOST.replace("ID", &i.id.to_string()),
-            ),
-            0.0..5.0 => (Value::Null, String::new()),
-            5.0..10.0 => (json!("created"), String::new()),
-            _ if !self.scenario.pull_failure.is_empty() => {
-                (json!("loading"), self.scenario.pull_failure.clone())
-            }
-            _ => (
-                json!("loading"),
-                format!(
-                    "{:06x}f1a2: {}",
-                    whole(age / 9.0) * 7919,
-                    if whole(age / 9.0).is_multiple_of(3) {
-                        "Downloading"
-                    } else {
-                        "Pull complete"
-                    }
-                ),
-            ),
-        };
-        let port = |p: u16| json!([{"HostIp": "0.0.0.0", "HostPort": p.to_string()}, {"HostIp": "::", "HostPort": p.to_string()}]);
-        let ports = i.ssh_port.filter(|_| running).map(|p| {
-            let mapped = i.mapped.iter();
-            let mapped = mapped.map(|(inside, outside)| (format!("{inside}/tcp"), port(*outside)));
-            Value::Object(mapped.chain([("22/tcp".to_owned(), port(p))]).collect())
-        });
-        let own_fields = json!({"id": i.id, "label": i.label, "actual_status": actual, "intended_status": "running", "cur_state": "running", "next_state": "running",
-            "status_msg": message, "start_date": i.rented_at.timestamp(), "end_date": i.rented_at.timestamp() + 2_592_000, "duration": 2_592_000.0 - age,
-            "image_uuid": i.order["image"], "image_runtype": i.order["runtype"], "onstart": i.order["onstart"], "ssh_host": "127.0.0.1\n", "ssh_port": i.ssh_port,
-            "public_ipaddr": "127.0.0.1\n", "ports": ports, "disk_space": i.disk(), "gpu_totalram": i.offer["gpu_total_ram"], "direct_port_start": -1, "volume_info": []});
-        InstanceRow {
-            offer: &i.offer,
-            own_fields,
-        }
-    }
-
-    pub(super) fn destroy(&mut self, id: u64) -> ApiResponse {
-        let now = self.now;
-        let ignored = self.ignores_destroy(id);
-        let Some(instance) = self.live_instance_mut(id) else {
-            return no_such_instance(id);
-        };
-        if !ignored {
-            instance.destroyed_at = Some(now);
-        }
-        ApiResponse::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
-    }
-
-    pub(super) fn change(&mut self, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self.live_instance_mut(id) else {
-            return no_such_instance(id);
-        };
-        if let Some(label) = body["label"].as_str() {
-            instance.label = label.into();
-        }
-        ApiResponse::ok(&json!({"success": true}))
-    }
-
-    pub(super) fn instance_keys(&mut self, method: &str, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self.live_instance_mut(id) else {
-            return no_such_instance(id);
-        };
-        if method == "GET" {
-            let keys = instance.keys.iter().map(|key| json!({"public_key": key}));
-            let keys = keys.collect::<Value>().to_string();
-            return ApiResponse::ok(&json!({"success": true, "ssh_keys": keys}));
-        }
-        let Some(key) = body["ssh_key"].as_str() else {
-            return ApiResponse::refusal(400, "no_ssh_key", "no ssh_key");
-        };
-        instance.keys.push(key_of(key));
-        ApiResponse::ok(&json!({"success": true, "msg": "SSH key attached successfully"}))
+    /// Nothing but by id, all columns: what most clients ask, millions of times in a simulation.
+    fn is_plain(&self) -> bool {
+        let by_id = [("id".to_owned(), Direction::Ascending)];
+        (self.order.is_empty() || self.order == by_id) && self.columns.is_null()
     }
 }
 
-fn no_such_instance(id: u64) -> ApiResponse {
+/// A page's token is the number of rows before it, in disguise.
+fn token(place: usize) -> String {
+    format!("eyJ{place:x}")
+}
+
+fn place(token: &str) -> Option<usize> {
+    usize::from_str_radix(token.strip_prefix("eyJ")?, 16).ok()
+}
+
+impl World {
+    pub(super) fn visible(&self, id: u64) -> Option<&SimInstance> {
+        self.live_instance(id).filter(|i| i.visible_at <= self.now)
+    }
+
+    fn all_visible(&self) -> impl Iterator<Item = &SimInstance> {
+        self.instances.keys().filter_map(|id| self.visible(*id))
+    }
+
+    pub(super) fn list(&self, request: &ApiRequest) -> ApiResponse {
+        let query = match ListQuery::of(request) {
+            Ok(query) => query,
+            Err(refusal) => return refusal,
+        };
+        let is_wanted = |i: &&SimInstance| {
+            query
+                .filters
+                .as_object()
+                .is_none_or(serde_json::Map::is_empty)
+                || filter::matches_exactly(&self.stored(i), &query.filters)
+        };
+        let found: Vec<&SimInstance> = self.all_visible().filter(is_wanted).collect();
+        let mut label_counts = BTreeMap::new();
+        for instance in &found {
+            *label_counts.entry(instance.label.clone()).or_insert(0) += 1;
+        }
+        if query.is_plain() && !self.is_odd(MarketOddity::OddRows) {
+            let page = query.page(found.len());
+            let rows = found[page.clone()].iter().map(|i| self.row(i));
+            return self.spoken(&listing(rows.collect(), &page, found.len(), label_counts));
+        }
+        let mut rows: Vec<Value> = found.iter().map(|i| self.row(i).whole()).collect();
+        if self.is_odd(MarketOddity::OddRows) {
+            rows.extend(odd_rows());
+        }
+        filter::sort(&mut rows, &query.order);
+        let (total, page) = (rows.len(), query.page(rows.len()));
+        let rows = rows.drain(page.clone());
+        let rows: Vec<Value> = rows
+            .map(|row| filter::select(row, &query.columns))
+            .collect();
+        self.spoken(&listing(rows, &page, total, label_counts))
+    }
+
+    /// The list without pages, which the market retires account by account.
+    pub(super) fn list_all_at_once(&self) -> ApiResponse {
+        let rows: Vec<InstanceRow<'_>> = if self.is_odd(MarketOddity::V0ListServed) {
+            self.all_visible().map(|i| self.row(i)).collect()
+        } else if self.is_odd(MarketOddity::V0ListEmpty) {
+            Vec::new()
+        } else {
+            return deprecated("GET /api/v1/instances/");
+        };
+        self.spoken(&SingleInstance { instances: rows })
+    }
+
+    pub(super) fn one(&self, id: u64) -> ApiResponse {
+        if self.is_odd(MarketOddity::SingleReadRetired) {
+            return deprecated("GET /api/v1/instances/");
+        }
+        let row = self.visible(id).map(|i| self.row(i));
+        let Some(row) = row else {
+            let gone = if self.is_odd(MarketOddity::GoneIsEmptyObject) {
+                json!({})
+            } else if self.is_odd(MarketOddity::GoneIsEmptyList)
+                || self.is_odd(MarketOddity::SingleReadIsList)
+            {
+                json!([])
+            } else {
+                Value::Null
+            };
+            return ApiResponse::ok(&json!({"instances": gone}));
+        };
+        if self.is_odd(MarketOddity::SingleReadIsList) {
+            return self.spoken(&SingleInstance { instances: [row] });
+        }
+        self.spoken(&SingleInstance { instances: row })
+    }
+
+    /// What instances can be filtered by, each combination once.
+    pub(super) fn instance_filters(&self) -> ApiResponse {
+        let combinations = self.all_visible().map(|i| {
+            let stored = self.stored(i);
+            ["actual_status", "verification", "gpu_name"].map(|name| stored[name].clone())
+        });
+        let mut seen: Vec<[Value; 3]> = Vec::new();
+        for combination in combinations {
+            if !seen.contains(&combination) {
+                seen.push(combination);
+            }
+        }
+        let filters = seen.into_iter().map(|[status, verification, gpu]| {
+            json!({"actual_status": status, "verification": verification, "gpu_name": gpu})
+        });
+        ApiResponse::ok(&json!({"success": true, "filters": filters.collect::<Value>()}))
+    }
+
+    fn spoken(&self, body: &impl Serialize) -> ApiResponse {
+        let response = ApiResponse::written(body);
+        if self.is_odd(MarketOddity::NotANumber) {
+            return with_bare_numbers(response);
+        }
+        response
+    }
+}
+
+fn listing<R>(
+    instances: Vec<R>,
+    page: &Range<usize>,
+    total: usize,
+    label_counts: BTreeMap<String, usize>,
+) -> InstanceListing<R> {
+    InstanceListing {
+        success: true,
+        instances_found: instances.len(),
+        total_instances: total,
+        label_counts,
+        next_token: (page.end < total).then(|| token(page.end)),
+        instances,
+    }
+}
+
+/// JSON of a Python service: `NaN` and `Infinity` without quotes.
+pub(super) fn with_bare_numbers(mut response: ApiResponse) -> ApiResponse {
+    response.body = response.body.replace("\"@NaN\"", "NaN");
+    response.body = response.body.replace("\"@Infinity\"", "Infinity");
+    response
+}
+
+/// Rows that no client expects: without an id, and with an id as text.
+fn odd_rows() -> [Value; 2] {
+    [
+        json!({"label": "no id", "actual_status": "running", "dph_total": 1.0}),
+        json!({"id": "31400001", "label": 7, "actual_status": 3, "num_gpus": "two", "ports": "none",
+            "dph_total": "1.0", "start_date": null, "extra_env": null}),
+    ]
+}
+
+fn deprecated(instead: &str) -> ApiResponse {
+    let text = format!("This endpoint is deprecated. Use {instead} instead.");
+    ApiResponse::refusal(410, "deprecated_endpoint", &text)
+}
+
+pub(super) fn no_such_instance(id: u64) -> ApiResponse {
     ApiResponse::refusal(
         404,
         "no_such_instance",

@@ -13,17 +13,71 @@ use crate::world::state::World;
 const UPLOAD_DELAY: f64 = 3.0;
 /// How long an upload stays available, in seconds.
 const UPLOAD_RETENTION: f64 = 600.0;
+/// Lines of a log, unless the request says otherwise.
+const ALL_LINES: usize = 1_000;
+/// Characters of a command (`execute.yaml`).
+const COMMAND_LIMIT: usize = 512;
+/// Where a container's disk is on its host.
+const WRITEABLE: &str = "/var/lib/docker/overlay2/merged";
 
 impl World {
-    pub(in crate::world) fn request_log(&mut self, id: u64, body: &Value) -> ApiResponse {
+    pub(super) fn request_log(&mut self, id: u64, body: &Value) -> ApiResponse {
         let Some(instance) = self.live_instance(id) else {
             return ApiResponse::refusal(404, "invalid_id", "Invalid instance id.");
         };
         // A number of lines, as text.
-        let Some(tail) = body["tail"].as_str().and_then(|tail| tail.parse().ok()) else {
-            return ApiResponse::refusal(400, "invalid_args", "tail must be a string");
+        let tail = match &body["tail"] {
+            Value::Null => ALL_LINES,
+            tail => match tail.as_str().and_then(|tail| tail.parse().ok()) {
+                Some(tail) => tail,
+                None => {
+                    return ApiResponse::refusal(400, "invalid_args", "tail must be a string");
+                }
+            },
         };
-        let text = last_lines(&container_log(instance, self.now), tail);
+        let log = if body["daemon_logs"] == "true" {
+            daemon_log(instance)
+        } else {
+            container_log(instance, self.now)
+        };
+        let wanted = body["filter"].as_str().unwrap_or_default();
+        let lines = log
+            .split_inclusive('\n')
+            .filter(|line| line.contains(wanted));
+        let url = self.upload(last_lines(&lines.collect::<String>(), tail));
+        ApiResponse::ok(
+            &json!({"success": true, "result_url": url, "msg": "Log is being uploaded"}),
+        )
+    }
+
+    /// A few commands, on the disk of a stopped container.
+    pub(super) fn execute(&mut self, id: u64, body: &Value) -> ApiResponse {
+        let refused = |text: &str| ApiResponse::refusal(400, "invalid_args", text);
+        let Some(instance) = self.live_instance(id) else {
+            return ApiResponse::refusal(404, "not_found", "Instance not found.");
+        };
+        let command = body["command"].as_str().unwrap_or_default();
+        match command.split_whitespace().next() {
+            None => return refused("Missing command."),
+            Some("ls" | "rm" | "du") if command.len() <= COMMAND_LIMIT => {}
+            Some(_) => return refused("Invalid command given."),
+        }
+        if instance.is_running(self.now) {
+            return refused(
+                "Execute command only avail on stopped instances. Use ssh to run commands on running instances.",
+            );
+        }
+        let paths: Vec<&str> = instance.files.keys().map(String::as_str).collect();
+        let output = format!("{WRITEABLE}/root\n{}\n", paths.join("\n"));
+        let url = self.upload(output);
+        let text = "Command is executing, wait a few seconds and then view the result_url";
+        ApiResponse::ok(
+            &json!({"success": true, "writeable_path": WRITEABLE, "result_url": url, "msg": text}),
+        )
+    }
+
+    /// Begins an upload, and returns its address.
+    fn upload(&mut self, text: String) -> String {
         let oldest = self.now - seconds(UPLOAD_RETENTION);
         self.log_copies.retain(|copy| copy.available_at > oldest);
         let number = self.log_copies.last().map_or(1, |copy| copy.number + 1);
@@ -32,10 +86,7 @@ impl World {
             available_at: self.now + seconds(UPLOAD_DELAY),
             text,
         });
-        let url = format!("{}/instance_logs/{number}.log", self.uploads_url);
-        ApiResponse::ok(
-            &json!({"success": true, "result_url": url, "msg": "Log is being uploaded"}),
-        )
+        format!("{}/instance_logs/{number}.log", self.uploads_url)
     }
 
     /// The upload storage, which does not accept the market's keys.
@@ -65,6 +116,12 @@ fn container_log(instance: &SimInstance, now: Time) -> String {
     ];
     let lines = lines.into_iter().filter(|(at, _)| *at <= age);
     lines.map(|(_, line)| line).collect()
+}
+
+/// What the host's daemon says of the container.
+fn daemon_log(instance: &SimInstance) -> String {
+    let image = instance.order["image"].as_str().unwrap_or("?");
+    format!("pulling {image}\ncreating C.{}\n", instance.id)
 }
 
 fn last_lines(text: &str, count: usize) -> String {

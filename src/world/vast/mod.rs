@@ -1,8 +1,21 @@
 //! The GPU market: its API, offers, rentals and money.
 
+mod access;
 mod api;
 mod billing;
+mod filter;
 mod instances;
+mod keys;
 mod log_copies;
 mod offers;
+mod orders;
+mod price_increases;
 mod rent;
+mod row;
+mod statements;
+mod states;
+mod templates;
+
+pub(in crate::world) use billing::Bill;
+pub(in crate::world) use keys::AccountKey;
+pub(in crate::world) use templates::Template;

@@ -1,10 +1,23 @@
 //! Offers: what is for rent, and the search for it.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
 use crate::world::clock::as_seconds;
 use crate::world::exchange::ApiResponse;
 use crate::world::numbers::{number, uniform, whole};
+use crate::world::oddity::MarketOddity;
 use crate::world::state::World;
-use serde_json::{Value, json};
+use crate::world::vast::filter::{self, Direction};
+use crate::world::vast::instances::with_bare_numbers;
+
+/// A machine's asks have a thousand ids.
+const FIRST_ASK: u64 = 20_000_000;
+/// The most offers of a search, whatever its limit.
+const SHOWN: u64 = 64;
+/// In GB, that a search's prices include unless it says otherwise.
+const STORAGE: f64 = 8.0;
 
 const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
     ("H100 SXM", 4, 81_559, 2.0, 900),
@@ -23,7 +36,7 @@ impl World {
         let key = machine * 1000 + generation;
         let taken = self
             .live()
-            .any(|i| i.offer["machine_id"] == json!(40_000 + machine));
+            .any(|i| i.holds_gpu(self.now) && i.offer["machine_id"] == json!(40_000 + machine));
         if taken || (machine > 4 && uniform(self.seed, 3, key) < 0.15) {
             return None;
         }
@@ -31,7 +44,7 @@ impl World {
             *CLASSES.get(usize::try_from(machine).unwrap_or(0) % CLASSES.len())?;
         let base = round4(price * number(gpus) * (0.95 + 0.5 * uniform(self.seed, 4, key)));
         // Unique per machine at any time.
-        let id = 20_000_000 + machine * 1000 + generation % 1000;
+        let id = FIRST_ASK + machine * 1000 + generation % 1000;
         let mut offer = json!({"id": id, "ask_contract_id": id, "bundle_id": 900_000 + machine, "machine_id": 40_000 + machine, "host_id": 50_000 + machine / 3,
             "num_gpus": gpus, "gpu_name": name, "gpu_arch": "nvidia", "gpu_ram": ram, "gpu_total_ram": ram * gpus, "gpu_frac": 0.5, "compute_cap": cap,
             "cuda_max_good": 13.0, "driver_version": "580.126.09", "cpu_name": "AMD EPYC 9354", "cpu_cores": 128, "cpu_cores_effective": 64.0, "cpu_ram": 1_031_000});
@@ -39,10 +52,19 @@ impl World {
             &mut offer,
             json!({"disk_space": 900.0 + 100.0 * number(machine % 20), "disk_bw": 3100.5, "inet_up": 1800.0, "inet_down": round4(2_000.0 + 6_000.0 * uniform(self.seed, 5, machine)),
             "inet_up_cost": 0.004, "inet_down_cost": 0.002, "direct_port_count": 124, "static_ip": true, "geolocation": "Washington, US", "dph_base": base,
-            "storage_cost": round4(0.1 + 0.1 * uniform(self.seed, 6, machine)), "is_bid": false, "reliability": round4(0.97 + 0.03 * uniform(self.seed, 8, machine)),
+            "storage_cost": round4(0.1 + 0.1 * uniform(self.seed, 6, machine)), "min_bid": round4(0.6 * base), "is_bid": false, "platform_fee": null, "reliability": round4(0.97 + 0.03 * uniform(self.seed, 8, machine)),
             "reliability2": round4(0.97 + 0.03 * uniform(self.seed, 8, machine)), "verification": "verified", "hosting_type": 1, "rentable": true, "rented": false,
             "external": null, "duration": 2_160_000.0, "end_date": self.now.timestamp() + 2_160_000, "dlperf": 98.3, "score": 345.6, "public_ipaddr": "127.0.0.1", "vms_enabled": false}),
         );
+        if self.is_odd(MarketOddity::UnrentableOffers) && machine % 3 == 1 {
+            offer["rentable"] = json!(false);
+        }
+        if self.is_odd(MarketOddity::BidOffers) && machine % 3 == 2 {
+            as_bid(&mut offer);
+        }
+        if self.is_odd(MarketOddity::PlatformFee) {
+            offer["platform_fee"] = json!(0.04);
+        }
         Some(offer)
     }
 
@@ -50,24 +72,92 @@ impl World {
         (0..self.scenario.machines).filter_map(|machine| self.offer(machine))
     }
 
-    pub(super) fn search(&self, body: &Value) -> ApiResponse {
-        let gb = body["allocated_storage"].as_f64().unwrap_or(5.0);
+    /// Whether an ask of this id was ever there.
+    pub(super) fn could_be_an_ask(&self, id: u64) -> bool {
+        let machine = id.checked_sub(FIRST_ASK).map(|id| id / 1_000);
+        machine.is_some_and(|machine| machine < self.scenario.machines)
+    }
+
+    /// The offers that a query finds, in its order, at most as many as the market shows.
+    pub(super) fn found_offers(&self, query: &Value) -> Vec<Value> {
+        let gb = query["allocated_storage"].as_f64().unwrap_or(STORAGE);
+        let is_bid = query["type"] == "bid";
         let mut offers: Vec<Value> = self.offers().collect();
         for offer in &mut offers {
+            if is_bid {
+                as_bid(offer);
+            }
             price(offer, gb);
         }
-        offers.retain(|offer| matches_filter(offer, body));
-        if let Some(field) = body["order"][0][0].as_str() {
-            let value = |offer: &Value| offer[field].as_f64().unwrap_or(0.0);
-            offers.sort_by(|a, b| value(a).total_cmp(&value(b)));
-            if body["order"][0][1] == "desc" {
-                offers.reverse();
+        let mut query = query.clone();
+        if self.is_odd(MarketOddity::UnrentableOffers) {
+            query["rentable"] = Value::Null;
+        }
+        offers.retain(|offer| filter::matches(offer, &query));
+        let order = query["order"].as_array().into_iter().flatten();
+        let order =
+            order.filter_map(|key| Some((key[0].as_str()?.to_owned(), Direction::of(&key[1]))));
+        let mut order: Vec<(String, Direction)> = order.collect();
+        if order.is_empty() {
+            order.push(("score".into(), Direction::Descending));
+        }
+        filter::sort(&mut offers, &order);
+        let limit = query["limit"].as_u64().unwrap_or(SHOWN).min(SHOWN);
+        offers.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        offers
+    }
+
+    pub(super) fn search(&self, query: &Value) -> ApiResponse {
+        self.shown(self.found_offers(query))
+    }
+
+    /// The newer search: the query is a part of the body, and columns can be chosen.
+    pub(super) fn search_asks(&self, body: &Value) -> ApiResponse {
+        if !body["q"].is_object() {
+            let text = "Invalid query: must be dict of conditions";
+            return ApiResponse::refusal(400, "invalid_request", text);
+        }
+        let offers = self.found_offers(&body["q"]).into_iter();
+        let columns = &body["select_cols"];
+        self.shown(offers.map(|offer| filter::select(offer, columns)).collect())
+    }
+
+    fn shown(&self, mut offers: Vec<Value>) -> ApiResponse {
+        let strange = self.is_odd(MarketOddity::NotANumber);
+        if strange {
+            for offer in offers.iter_mut().step_by(3) {
+                offer["dlperf_per_dphtotal"] = json!("@NaN");
+                offer["score"] = json!("@Infinity");
             }
         }
-        let limit = body["limit"].as_u64().unwrap_or(64).min(64);
-        offers.truncate(usize::try_from(limit).unwrap_or(64));
-        ApiResponse::ok(&json!({"offers": offers}))
+        if self.is_odd(MarketOddity::OddRows) {
+            offers.insert(
+                0,
+                json!({"machine_id": 39_999, "gpu_name": null, "dph_total": "free"}),
+            );
+            offers.push(
+                json!({"id": "20999999", "num_gpus": "four", "gpu_name": 4090, "dph_base": null,
+                "dph_total": null, "duration": "-", "reliability": null, "geolocation": 7}),
+            );
+        }
+        let response = ApiResponse::ok(&json!({"success": true, "offers": offers}));
+        if strange {
+            return with_bare_numbers(response);
+        }
+        response
     }
+}
+
+/// Names of the kinds of GPUs, each once; the vendor's command checks its arguments with it.
+pub(super) fn gpu_names() -> ApiResponse {
+    let names: BTreeSet<&str> = CLASSES.iter().map(|class| class.0).collect();
+    ApiResponse::ok(&json!({"success": true, "gpu_names": names}))
+}
+
+/// An interruptible offer costs the least bid that wins.
+fn as_bid(offer: &mut Value) {
+    offer["is_bid"] = json!(true);
+    offer["dph_base"] = offer["min_bid"].clone();
 }
 
 /// `dph_total = dph_base + storage_cost × GB / 720`.
@@ -75,48 +165,22 @@ pub(super) fn price(offer: &mut Value, gb: f64) {
     let disk = offer["storage_cost"].as_f64().unwrap_or(0.0) * gb / 720.0;
     let base = offer["dph_base"].as_f64().unwrap_or(0.0);
     offer["storage_total_cost"] = json!(disk);
-    offer["dph_total"] = json!(base + disk);
-    offer["search"] = json!({"gpuCostPerHour": base, "diskHour": disk, "totalHour": base + disk});
-}
-
-fn matches_filter(offer: &Value, body: &Value) -> bool {
-    let mut filters = body.as_object().into_iter().flatten();
-    filters.all(|(field, ops)| {
-        let mut ops = ops.as_object().into_iter().flatten();
-        match &offer[field] {
-            Value::Null => true,
-            have => ops.all(|(op, want)| compare(have, op, want)),
-        }
-    })
-}
-
-fn compare(have: &Value, op: &str, want: &Value) -> bool {
-    if let Value::Array(list) = want {
-        let found = list.iter().any(|w| same(have, w));
-        return if op == "notin" { !found } else { found };
+    let gpu = base * (1.0 + offer["platform_fee"].as_f64().unwrap_or(0.0));
+    let total = gpu + disk;
+    offer["dph_total"] = json!(total);
+    offer["discounted_dph_total"] = json!(total);
+    let part = |gpu: f64| {
+        json!({"gpuCostPerHour": gpu, "diskHour": disk, "totalHour": gpu + disk, "discountTotalHour": 0,
+            "discountedTotalPerHour": gpu + disk})
+    };
+    offer["search"] = part(gpu);
+    offer["instance"] = part(0.0);
+    for (name, measure) in [
+        ("dlperf_per_dphtotal", "dlperf"),
+        ("flops_per_dphtotal", "total_flops"),
+    ] {
+        offer[name] = offer[measure].as_f64().map(|value| value / total).into();
     }
-    match (op, as_number(have), as_number(want)) {
-        ("gt", Some(a), Some(b)) => a > b,
-        ("gte", Some(a), Some(b)) => a >= b,
-        ("lt", Some(a), Some(b)) => a < b,
-        ("lte", Some(a), Some(b)) => a <= b,
-        ("neq", ..) => !same(have, want),
-        _ => same(have, want),
-    }
-}
-
-fn same(have: &Value, want: &Value) -> bool {
-    if let (Some(a), Some(b)) = (as_number(have), as_number(want)) {
-        return (a - b).abs() < 1e-9;
-    }
-    match (have.as_str(), want.as_str()) {
-        (Some(a), Some(b)) => a == b || a.ends_with(&format!(", {b}")),
-        _ => have == want,
-    }
-}
-
-fn as_number(value: &Value) -> Option<f64> {
-    value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
 pub(super) fn round4(x: f64) -> f64 {

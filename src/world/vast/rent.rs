@@ -2,49 +2,119 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use crate::domain::Time;
 use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
 use crate::world::mlnode::node::{ModelLoad, NodeSpec, SimMlNode};
 use crate::world::mlnode::settings::Settings;
 use crate::world::mlnode::vllm;
-use crate::world::model::{HostFault, SimInstance};
+use crate::world::model::{Boot, HostFault, IntendedStatus, PriceIncrease, SimInstance};
 use crate::world::numbers::{number_of, uniform};
 use crate::world::scenario::ModelStart;
 use crate::world::state::World;
+use crate::world::vast::billing::Bill;
+use crate::world::vast::keys::key_of;
 use crate::world::vast::offers::{price, round4};
-use serde_json::{Value, json};
+use crate::world::vast::orders::{DEFAULT_DISK, bad_order};
 
 const HOST_FAULT: &str =
     "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device";
 
+/// A contract that is about to begin.
+struct Contract {
+    id: u64,
+    offer: Value,
+    /// The order as it counts: with what its template adds.
+    order: Value,
+    fault: Option<HostFault>,
+    intended: IntendedStatus,
+}
+
 impl World {
     pub(super) fn rent(&mut self, ask_id: u64, body: &Value) -> ApiResponse {
         self.rent_calls += 1;
+        if !self.could_be_an_ask(ask_id) {
+            let text = format!("No ask by id {ask_id} is available.");
+            return about_ask(404, "no_such_ask", &text, ask_id);
+        }
         let offer = self.offers().find(|offer| offer["id"] == json!(ask_id));
-        let Some(mut offer) = offer.filter(|_| self.rent_calls > self.scenario.offers_gone) else {
+        let offer = offer.filter(|_| self.rent_calls > self.scenario.offers_gone);
+        let Some(mut offer) = offer.filter(|offer| offer["rentable"] == true) else {
             let text = format!(
                 "error 410/3907: no_such_ask Instance type {ask_id} is no longer available."
             );
-            let body =
-                json!({"success": false, "error": "no_such_ask", "msg": text, "ask_id": ask_id});
-            return ApiResponse::new(410, &body);
+            return about_ask(410, "no_such_ask", &text, ask_id);
         };
-        if let Some(problem) = bad_order(body) {
-            let text = format!("error 400/3467: Invalid args: {problem}");
-            return ApiResponse::refusal(400, "invalid_args", &text);
+        let order = match self.completed(body) {
+            Ok(order) => order,
+            Err(problem) => return refused_order(&problem, ask_id),
+        };
+        if let Some(problem) = bad_order(&order, &offer) {
+            return refused_order(&problem, ask_id);
         }
-        price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
+        price(&mut offer, disk_of(&order));
         if self.credit() < offer["dph_total"].as_f64().unwrap_or(0.0) {
             let text = "Your account lacks credit";
             return ApiResponse::refusal(400, "insufficient_credit", text);
         }
+        let contract = self.contract_for(offer, order);
+        let reply = json!({"success": contract.intended == IntendedStatus::Running, "new_contract": contract.id,
+            "instance_api_key": format!("instance-key-{}", contract.id)});
+        self.begin(contract);
+        ApiResponse::ok(&reply)
+    }
+
+    /// Several offers under one order.
+    pub(super) fn rent_many(&mut self, body: &Value) -> ApiResponse {
+        let ids = body["ids"].as_array().into_iter().flatten();
+        let ids: Vec<u64> = ids.filter_map(Value::as_u64).collect();
+        if ids.is_empty() {
+            return ApiResponse::new(
+                400,
+                &json!({"success": false, "msg": "no ask ids provided"}),
+            );
+        }
+        let mut results = Vec::new();
+        for ask_id in ids {
+            let reply = self.rent(ask_id, body);
+            let mut result: Value = serde_json::from_str(&reply.body).unwrap_or_default();
+            result["ask_id"] = json!(ask_id);
+            results.push(result);
+        }
+        let created = results
+            .iter()
+            .filter(|result| !result["new_contract"].is_null());
+        let created: Vec<Value> = created
+            .map(|result| result["new_contract"].clone())
+            .collect();
+        let failed = results
+            .iter()
+            .filter(|result| result["new_contract"].is_null());
+        let failed: Vec<Value> = failed.map(|result| result["ask_id"].clone()).collect();
+        ApiResponse::ok(
+            &json!({"success": !created.is_empty(), "results": results, "created": created,
+            "failed": failed, "elapsed": 0.1}),
+        )
+    }
+
+    /// Rents the first offer that a search finds.
+    pub(super) fn launch_instance(&mut self, body: &Value) -> ApiResponse {
+        let found = self.found_offers(&body["q"]);
+        let Some(ask_id) = found.first().and_then(|offer| offer["id"].as_u64()) else {
+            let body = json!({"success": false, "error": "offer_not_found", "message": "No offer found matching the query"});
+            return ApiResponse::ok(&body);
+        };
+        self.rent(ask_id, body)
+    }
+
+    fn contract_for(&self, mut offer: Value, order: Value) -> Contract {
         let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
-        let label = body["label"].as_str().unwrap_or_default();
         // Faults only affect our own rentals.
-        let is_ours = label.starts_with("pocpit/");
-        let stalls = is_ours && self.own_rental_count() < self.scenario.first_boots_stall;
-        let fault = if stalls {
+        let is_ours = is_ours(&order);
+        let earlier = self.own_rental_count();
+        let fault = if is_ours && earlier < self.scenario.first_boots_stall {
             Some(HostFault::StalledDownload)
         } else {
             self.random_fault_of(id).filter(|_| is_ours)
@@ -52,8 +122,39 @@ impl World {
         if fault == Some(HostFault::Dearer) {
             let base = offer["dph_base"].as_f64().unwrap_or(0.0);
             offer["dph_base"] = json!(round4(1.2 * base));
-            price(&mut offer, body["disk"].as_f64().unwrap_or(10.0));
+            price(&mut offer, disk_of(&order));
         }
+        let born_stopped = is_ours && earlier < self.scenario.born_stopped;
+        // A bid below the least that wins does not start.
+        let least = offer["min_bid"].as_f64().unwrap_or(0.0);
+        let loses = order["price"].as_f64().is_some_and(|price| price < least);
+        if let Some(price) = order["price"].as_f64() {
+            offer["is_bid"] = json!(true);
+            offer["dph_base"] = json!(price);
+        }
+        let intended = if born_stopped || loses || order["target_state"] == "stopped" {
+            IntendedStatus::Stopped
+        } else {
+            IntendedStatus::Running
+        };
+        Contract {
+            id,
+            offer,
+            order,
+            fault,
+            intended,
+        }
+    }
+
+    fn begin(&mut self, contract: Contract) {
+        let Contract {
+            id,
+            offer,
+            order,
+            fault,
+            intended,
+        } = contract;
+        let now = self.now;
         let never = matches!(fault, Some(HostFault::EndlessPull | HostFault::BrokenHost));
         let never = never || self.scenario.boot_hangs || !self.scenario.pull_failure.is_empty();
         let pull = if never {
@@ -61,58 +162,56 @@ impl World {
         } else {
             120.0 + 360.0 * uniform(self.seed, 10, id)
         };
-        let running_at = self.now + seconds(10.0 + pull);
-        let mut keys = self.account_keys.clone();
-        keys.extend(body["env"]["POCPIT_SSH_KEY"].as_str().map(key_of));
+        let running_at = now + seconds(10.0 + pull);
+        let label = order["label"].as_str().unwrap_or_default();
+        let mut keys: Vec<String> = self
+            .account_keys
+            .iter()
+            .map(|key| key.key.clone())
+            .collect();
+        keys.extend(order["env"]["POCPIT_SSH_KEY"].as_str().map(key_of));
+        let spec = self.node_spec(id, &order, &offer, fault);
+        let node = SimMlNode::absent(spec, running_at);
+        let (boot, mlnode) = match intended {
+            IntendedStatus::Running => (Boot::First, launch(node, running_at, &order)),
+            IntendedStatus::Stopped => (Boot::Never, node),
+        };
+        let key_after = 30.0 + 60.0 * uniform(self.seed, 12, id) + self.key_delay(id);
         let instance = SimInstance {
             id,
             label: label.into(),
-            rented_at: self.now,
-            visible_at: self.now + seconds(5.0 * uniform(self.seed, 11, id)),
+            rented_at: now,
+            visible_at: now + seconds(5.0 * uniform(self.seed, 11, id)),
+            intended,
+            boot,
+            boot_began: now,
             running_at,
+            relet: None,
             destroyed_at: None,
             cost: 0.0,
+            bill: Bill::new(id, label),
             billed_gb: 0.0,
-            mlnode: self.workload(id, running_at, body, &offer, fault),
+            mlnode,
             offer,
-            order: body.clone(),
             keys,
-            key_at: running_at
-                + seconds(30.0 + 60.0 * uniform(self.seed, 12, id) + self.key_delay(id)),
+            key_at: running_at + seconds(key_after),
             fault,
-            reclaim_at: self.reclaim_at(id).filter(|_| is_ours),
+            reclaim_at: self.reclaim_at(id).filter(|_| is_ours(&order)),
+            order,
             ssh_port: None,
             mapped: BTreeMap::new(),
             files: BTreeMap::new(),
+            increase: PriceIncrease::None,
         };
         self.instances.insert(id, instance);
         self.peak_live = self.peak_live.max(self.live().count());
-        ApiResponse::ok(
-            &json!({"success": true, "new_contract": id, "instance_api_key": format!("instance-key-{id}")}),
-        )
     }
 
-    /// The workload that the order's image and command start. The image's own command never runs, and
-    /// ours only through the start script.
-    fn workload(
-        &self,
-        id: u64,
-        running_at: Time,
-        body: &Value,
-        offer: &Value,
-        fault: Option<HostFault>,
-    ) -> SimMlNode {
-        let spec = self.node_spec(id, body, offer, fault);
-        let has_onstart = body["onstart"].as_str().is_some_and(|o| !o.is_empty());
-        if !has_onstart {
-            return SimMlNode::absent(spec, running_at);
-        }
-        let image = body["image"].as_str().unwrap_or_default();
-        if !image.starts_with(vllm::IMAGE) {
-            return SimMlNode::started(spec, running_at);
-        }
-        let command = body["env"]["POCPIT_COMMAND"].as_str().unwrap_or_default();
-        vllm::run(SimMlNode::absent(spec, running_at), running_at, command)
+    /// The workload of a container that was created anew, before it starts.
+    pub(super) fn empty_workload(&self, instance: &SimInstance, at: Time) -> SimMlNode {
+        let (order, offer) = (&instance.order, &instance.offer);
+        let spec = self.node_spec(instance.id, order, offer, instance.fault);
+        SimMlNode::absent(spec, at)
     }
 
     fn node_spec(
@@ -123,9 +222,6 @@ impl World {
         fault: Option<HostFault>,
     ) -> NodeSpec {
         let number = |name: &str| offer[name].as_u64().unwrap_or(0);
-        let is_ours = body["label"]
-            .as_str()
-            .is_some_and(|l| l.starts_with("pocpit/"));
         let share = uniform(self.seed, 21, id);
         let bandwidth = match self.scenario.model_start {
             ModelStart::Kind => 230.0 / (480.0 + 360.0 * share),
@@ -150,7 +246,7 @@ impl World {
             bandwidth,
             load: 120.0 + 60.0 * uniform(self.seed, 22, id),
             load_outcome: self.model_load(fault),
-            fault: self.workload_fault_of(id).filter(|_| is_ours),
+            fault: self.workload_fault_of(id).filter(|_| is_ours(body)),
         }
     }
 
@@ -170,22 +266,36 @@ impl World {
     }
 }
 
-fn bad_order(body: &Value) -> Option<String> {
-    if body["image"].as_str().is_none_or(str::is_empty) {
-        return Some("image is missing".into());
+/// Starts what the order's image and command start. The image's own command never runs, and ours only
+/// through the start script.
+pub(super) fn launch(mut node: SimMlNode, running_at: Time, order: &Value) -> SimMlNode {
+    let has_onstart = order["onstart"].as_str().is_some_and(|o| !o.is_empty());
+    if !has_onstart {
+        return node;
     }
-    if body["disk"].as_f64().is_some_and(|disk| disk < 8.0) {
-        return Some("disk must be at least 8".into());
+    let image = order["image"].as_str().unwrap_or_default();
+    if !image.starts_with(vllm::IMAGE) {
+        node.import(running_at);
+        return node;
     }
-    if !body["env"].is_null() && !body["env"].is_object() {
-        return Some("env must be an object".into());
-    }
-    let script = body["onstart"].as_str().map_or(0, str::len);
-    (script > 16_384).then(|| format!("onstart is {script} bytes, more than 16384"))
+    let command = order["env"]["POCPIT_COMMAND"].as_str().unwrap_or_default();
+    vllm::run(node, running_at, command)
 }
 
-/// A public key without its comment.
-pub(in crate::world) fn key_of(line: &str) -> String {
-    let words: Vec<&str> = line.split_whitespace().take(2).collect();
-    words.join(" ")
+fn is_ours(order: &Value) -> bool {
+    let label = order["label"].as_str();
+    label.is_some_and(|label| label.starts_with("pocpit/"))
+}
+
+pub(super) fn disk_of(order: &Value) -> f64 {
+    order["disk"].as_f64().unwrap_or(DEFAULT_DISK)
+}
+
+fn about_ask(status: u16, error: &str, text: &str, ask_id: u64) -> ApiResponse {
+    let body = json!({"success": false, "error": error, "msg": text, "ask_id": ask_id});
+    ApiResponse::new(status, &body)
+}
+
+fn refused_order(problem: &str, ask_id: u64) -> ApiResponse {
+    about_ask(400, "invalid_args", problem, ask_id)
 }

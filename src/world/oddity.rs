@@ -1,0 +1,41 @@
+//! What the market does besides its documentation, as its users have met it.
+
+use serde::{Deserialize, Serialize};
+
+/// Something odd about the market: its account, its routes or its replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, strum::VariantArray)]
+#[serde(rename_all = "snake_case")]
+pub enum MarketOddity {
+    /// `GET /api/v0/instances/` still lists everything: accounts made before June 2026.
+    V0ListServed,
+    /// The same route answers 200 with no rows, whatever is rented.
+    V0ListEmpty,
+    /// Reading a single instance: 410 `deprecated_endpoint`.
+    SingleReadRetired,
+    /// Reading a single instance answers with a list of one row.
+    SingleReadIsList,
+    /// A destroyed instance is read as an empty object instead of null.
+    GoneIsEmptyObject,
+    /// A destroyed instance is read as an empty list instead of null.
+    GoneIsEmptyList,
+    /// The key was deleted: 404 `auth_error` on every route.
+    KeyDeleted,
+    /// The account asks for a second factor: it can be read, but nothing can be listed or rented.
+    TwoFactorMissing,
+    /// 429 as JSON with `retry_after`, and no more searches that day.
+    SearchQuotaExceeded,
+    /// 429 as JSON of the token buckets.
+    TokenBuckets,
+    /// Rows hold bare `NaN` and `Infinity`, which are not JSON.
+    NotANumber,
+    /// Listings hold a row of somebody else's kind: no id, texts for numbers, numbers for texts.
+    OddRows,
+    /// A search returns offers that are not rentable, whatever was asked for.
+    UnrentableOffers,
+    /// A search for on-demand offers returns bids, too.
+    BidOffers,
+    /// `dph_total` holds an hourly charge besides GPU and storage.
+    PlatformFee,
+    /// The hosts of our rentals ask for a higher price.
+    PriceIncreases,
+}

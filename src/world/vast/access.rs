@@ -1,0 +1,123 @@
+//! Who may call which route of the market, and how often.
+
+use serde_json::{Value, json};
+
+use crate::world::clock::{as_seconds, seconds};
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::oddity::MarketOddity;
+use crate::world::state::{API_KEY, World};
+
+/// Calls that a search's bucket holds. The market publishes its threshold, not the bucket's size.
+const SEARCH_BURST: f64 = 5.0;
+
+impl World {
+    pub(super) fn is_odd(&self, oddity: MarketOddity) -> bool {
+        self.scenario.market_oddities.contains(&oddity)
+    }
+
+    /// Why this request is not heard, if it is not.
+    pub(super) fn unheard(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+        let needs_a_key =
+            !is_search(&request.method, parts) && !matches!(parts, [_, "gpu_names", ..]);
+        if needs_a_key {
+            let refused = self.unauthorized(request, parts);
+            if refused.is_some() {
+                return refused;
+            }
+        }
+        self.rate_limited(&request.method, parts)
+    }
+
+    fn unauthorized(&self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+        let in_query = request.query.get("api_key").map(String::as_str);
+        let key = request.bearer.as_deref().or(in_query);
+        if self.is_odd(MarketOddity::KeyDeleted) {
+            return Some(ApiResponse::refusal(404, "auth_error", "Invalid user key"));
+        }
+        if key != Some(API_KEY) {
+            return Some(ApiResponse::refusal(401, "auth_error", "Invalid user key"));
+        }
+        let is_protected = matches!(parts, [_, "instances" | "asks" | "launch_instance", ..]);
+        let text =
+            "API key lacks proper privileges: this endpoint requires Two Factor Authentication";
+        (is_protected && self.is_odd(MarketOddity::TwoFactorMissing))
+            .then(|| ApiResponse::refusal(401, "auth_error", text))
+    }
+
+    fn rate_limited(&mut self, method: &str, parts: &[&str]) -> Option<ApiResponse> {
+        if is_search(method, parts) && self.is_odd(MarketOddity::SearchQuotaExceeded) {
+            let text = "Daily search quota exceeded";
+            return Some(ApiResponse::refusal(429, "search_quota_exceeded", text));
+        }
+        let (name, interval, burst) = threshold(method, parts)?;
+        // A bucket of tokens, as the time at which it is full again.
+        let full_at = self.last_calls.get(name).copied().unwrap_or(self.now);
+        let missing = as_seconds(full_at.max(self.now) - self.now);
+        let is_early = missing > interval * (burst - 1.0);
+        let full_at = full_at.max(self.now) + seconds(interval);
+        if is_early && self.scenario.rate_limits {
+            return Some(self.too_frequent(name, interval));
+        }
+        self.last_calls.insert(name.into(), full_at);
+        None
+    }
+
+    /// The shapes differ from route to route.
+    fn too_frequent(&self, name: &str, interval: f64) -> ApiResponse {
+        let text = format!("API requests too frequent endpoint threshold={interval:.1}");
+        if self.is_odd(MarketOddity::TokenBuckets) {
+            return ApiResponse::new(
+                429,
+                &json!({"error": "HTTPTooManyRequests", "retry_after": interval.ceil(), "limit": 1, "remaining": 0}),
+            );
+        }
+        match name {
+            "delete" => ApiResponse::refusal(429, "rate_limit_exceeded", &text),
+            "search" | "rent" | "charges" => ApiResponse::new(429, &json!({"detail": text})),
+            _ => ApiResponse::text(
+                429,
+                &text.replace("endpoint", ": endpoint").replace(" :", ":"),
+            ),
+        }
+    }
+}
+
+fn is_search(method: &str, parts: &[&str]) -> bool {
+    matches!(
+        (method, parts),
+        ("POST" | "GET", [_, "bundles"]) | ("PUT", [_, "search", "asks"])
+    )
+}
+
+/// Documented seconds between two calls (`x-rate-limit` of the vendor's files), and how many calls may
+/// come at once.
+fn threshold(method: &str, parts: &[&str]) -> Option<(&'static str, f64, f64)> {
+    Some(match (method, parts) {
+        _ if is_search(method, parts) => ("search", 2.0, SEARCH_BURST),
+        ("PUT", [_, "asks", _]) => ("rent", 4.5, 1.0),
+        ("PUT", [_, "launch_instance"]) => ("launch", 5.0, 1.0),
+        ("GET", ["v0", "instances"]) => ("v0 list", 20.0, 1.0),
+        ("GET", ["v1", "instances"]) => ("list", 1.0, 1.0),
+        ("GET", [_, "instances", _]) => ("one", 2.0, 1.0),
+        ("PUT", [_, "instances", "command", _]) => ("execute", 1.5, 1.0),
+        ("POST", [_, "instances", _, "ssh"]) => ("attach", 2.0, 1.0),
+        ("PUT", [_, "instances", "reboot" | "recycle", _]) => ("restart", 1.0, 1.0),
+        ("PUT", [_, "instances", _]) => ("change", 1.0, 1.0),
+        ("DELETE", [_, "instances", ..]) => ("delete", 3.0, 1.0),
+        ("POST", [_, "ssh"]) => ("keys", 1.0, 1.0),
+        ("GET", [_, "charges"]) => ("charges", 1.0, 1.0),
+        _ => return None,
+    })
+}
+
+/// The number in a path.
+pub(super) fn id(text: &str) -> u64 {
+    text.parse().unwrap_or(0)
+}
+
+/// A query parameter that holds JSON.
+pub(super) fn json_parameter(request: &ApiRequest, name: &str) -> Value {
+    let text = request.query.get(name);
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}

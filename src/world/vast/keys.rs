@@ -1,0 +1,145 @@
+//! SSH keys: those of the account, and those of an instance.
+
+use serde_json::{Value, json};
+
+use crate::world::exchange::ApiResponse;
+use crate::world::state::World;
+use crate::world::vast::instances::no_such_instance;
+
+/// The account's id.
+pub(super) const USER: u64 = 123_456;
+
+/// A key of the account.
+#[derive(Debug, Clone)]
+pub(in crate::world) struct AccountKey {
+    pub id: u64,
+    /// Without its comment.
+    pub key: String,
+    pub created_at: crate::domain::Time,
+}
+
+impl AccountKey {
+    /// Lists call it `key` (`show_ssh_keys.yaml`), the reply to a creation `public_key`
+    /// (`create_ssh_key.yaml`): rows hold both.
+    fn row(&self) -> Value {
+        let created = self.created_at.to_rfc3339();
+        json!({"id": self.id, "user_id": USER, "key": self.key, "public_key": self.key,
+            "created_at": created, "deleted_at": null})
+    }
+}
+
+impl World {
+    pub(super) fn keys(&self) -> ApiResponse {
+        let rows = self.account_keys.iter().map(AccountKey::row);
+        ApiResponse::ok(&rows.collect())
+    }
+
+    pub(super) fn create_key(&mut self, body: &Value) -> ApiResponse {
+        let Some(key) = given_key(body) else {
+            return ApiResponse::refusal(400, "no_ssh_key", "No ssh key provided");
+        };
+        if self.account_keys.iter().any(|known| known.key == key) {
+            // Met by clients; the words vary, `duplicate` is in all of them.
+            let text = "duplicate ssh key: this key is already on your account";
+            return ApiResponse::refusal(400, "duplicate_ssh_key", text);
+        }
+        let key = AccountKey {
+            id: self.account_keys.last().map_or(1, |last| last.id + 1),
+            key,
+            created_at: self.now,
+        };
+        let reply = json!({"success": true, "key": key.row()});
+        self.account_keys.push(key);
+        ApiResponse::ok(&reply)
+    }
+
+    pub(super) fn update_key(&mut self, id: u64, body: &Value) -> ApiResponse {
+        let Some(key) = given_key(body) else {
+            return ApiResponse::refusal(400, "no_ssh_key", "No ssh key provided");
+        };
+        let mut others = self.account_keys.iter().filter(|known| known.id != id);
+        if others.any(|known| known.key == key) {
+            let text = "The SSH key already exists on this account";
+            return ApiResponse::refusal(400, "duplicate_ssh_key", text);
+        }
+        let Some(known) = self.account_keys.iter_mut().find(|known| known.id == id) else {
+            let text = "The SSH key does not exist on this account";
+            return ApiResponse::refusal(404, "not_found", text);
+        };
+        known.key = key;
+        ApiResponse::ok(&json!({"success": true, "key": known.row()}))
+    }
+
+    pub(super) fn delete_key(&mut self, id: u64) -> ApiResponse {
+        let Some(index) = self.account_keys.iter().position(|key| key.id == id) else {
+            return ApiResponse::refusal(400, "no_ssh_key", "No ssh key provided");
+        };
+        self.account_keys.remove(index);
+        ApiResponse::ok(&json!({"success": true}))
+    }
+
+    pub(super) fn instance_keys(&self, id: u64) -> ApiResponse {
+        let Some(instance) = self.live_instance(id) else {
+            return not_found("no_such_instance", &format!("Instance {id} not found."));
+        };
+        let keys = instance.keys.iter().map(|key| self.attached_row(key));
+        // The list is text within the reply.
+        let keys = keys.collect::<Value>().to_string();
+        ApiResponse::ok(&json!({"success": true, "ssh_keys": keys}))
+    }
+
+    /// A key that only an instance has is known by it alone.
+    fn attached_row(&self, key: &str) -> Value {
+        let known = self.account_keys.iter().find(|known| known.key == key);
+        let unknown = || json!({"id": null, "user_id": USER, "key": key, "public_key": key});
+        known.map_or_else(unknown, AccountKey::row)
+    }
+
+    pub(super) fn attach_key(&mut self, id: u64, body: &Value) -> ApiResponse {
+        let Some(key) = given_key(body) else {
+            let text = "No ssh key provided to add to instance.";
+            return ApiResponse::refusal(400, "no_ssh_key", text);
+        };
+        let row = self.attached_row(&key).to_string();
+        let Some(instance) = self.live_instance_mut(id) else {
+            return no_such_instance(id);
+        };
+        if instance.keys.contains(&key) {
+            let text = "SSH key already associated with instance.";
+            return ApiResponse::ok(&json!({"success": false, "msg": text}));
+        }
+        instance.keys.push(key);
+        let text = "SSH key added to instance.";
+        ApiResponse::ok(&json!({"success": true, "msg": text, "key": row}))
+    }
+
+    pub(super) fn detach_key(&mut self, id: u64, key_id: u64) -> ApiResponse {
+        let key = self.account_keys.iter().find(|key| key.id == key_id);
+        let key = key.map(|key| key.key.clone());
+        let Some(instance) = self.live_instance_mut(id) else {
+            return not_found("no_such_instance", &format!("Instance {id} not found."));
+        };
+        let before = instance.keys.len();
+        instance.keys.retain(|known| key.as_ref() != Some(known));
+        if instance.keys.len() == before {
+            return not_found("no_such_ssh_key", "SSH key not found.");
+        }
+        ApiResponse::ok(&json!({"success": true, "msg": "SSH key removed from instance."}))
+    }
+}
+
+/// These routes say it with status 200.
+fn not_found(error: &str, text: &str) -> ApiResponse {
+    ApiResponse::refusal(200, error, text)
+}
+
+fn given_key(body: &Value) -> Option<String> {
+    let key = body["ssh_key"].as_str().map(key_of);
+    key.filter(|key| key.contains(' '))
+}
+
+/// A public key without its comment.
+pub(in crate::world) fn key_of(line: &str) -> String {
+    let words: Vec<&str> = line.split_whitespace().take(2).collect();
+    words.join(" ")
+}

@@ -1,0 +1,216 @@
+//! What the market says about money: the account, charges per rental, invoices, deposits.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::state::{API_KEY, World};
+use crate::world::vast::access::json_parameter;
+use crate::world::vast::billing::{Bill, DAY, DayCharge};
+use crate::world::vast::instances::no_such_instance;
+use crate::world::vast::keys::USER;
+
+/// The invoice of the money on the account.
+const INVOICE: u64 = 2_185_418;
+const PER_PAGE: usize = 100;
+
+impl World {
+    pub(super) fn account(&self) -> ApiResponse {
+        let key = self.account_keys.first().map(|key| key.key.clone());
+        ApiResponse::ok(&json!({
+            "id": USER, "key_id": 1, "sid": "0f1e2d3c", "username": "operator", "fullname": "", "email": "operator@example.net",
+            "email_verified": true, "balance": 0.0, "credit": self.credit(), "balance_threshold": 0.0,
+            "balance_threshold_enabled": false, "can_pay": true, "has_billing": true, "has_payout": false,
+            "billing_creditonly": true, "got_signup_credit": false, "host_agreement_accepted": false,
+            "ssh_key": key.unwrap_or_default(), "api_key": API_KEY,
+        }))
+    }
+
+    /// `show_charges.yaml`: a row per rental, over the days asked for.
+    pub(super) fn charges(&self, request: &ApiRequest) -> ApiResponse {
+        let filters = json_parameter(request, "select_filters");
+        let day = |op: &str| filters["day"][op].as_f64();
+        let (Some(from), Some(to)) = (day("gte"), day("lte")) else {
+            let text = "Must provide both 'day' gte and lte filters for instance charges";
+            return ApiResponse::new(400, &json!({"success": false, "msg": text}));
+        };
+        let types = filters["type"]["in"].as_array();
+        let with_instances = types.is_none_or(|types| types.iter().any(|kind| kind == "instance"));
+        let bills = self.bills().filter(|_| with_instances);
+        let mut rows: Vec<Value> = bills
+            .filter_map(|bill| charge_row(bill, from, to))
+            .collect();
+        if request
+            .query
+            .get("latest_first")
+            .is_none_or(|text| text != "false" && text != "False")
+        {
+            rows.reverse();
+        }
+        paged(request, rows)
+    }
+
+    fn bills(&self) -> impl Iterator<Item = &Bill> {
+        let current = self.instances.values().map(|instance| &instance.bill);
+        self.past_bills.iter().chain(current)
+    }
+
+    /// `show_invoices.yaml`: the money on the account was paid in once, at the start.
+    pub(super) fn invoices(&self, request: &ApiRequest) -> ApiResponse {
+        let filters = json_parameter(request, "select_filters");
+        let when = |op: &str, other: &str| {
+            filters["when"][op]
+                .as_f64()
+                .or(filters["when"][other].as_f64())
+        };
+        let (Some(from), Some(to)) = (when("gte", "gt"), when("lte", "lt")) else {
+            let body = json!({"success": false, "error": "Invalid date range", "count": 0, "total": 0, "results": [], "next_token": null});
+            return ApiResponse::ok(&body);
+        };
+        let paid = self.start.timestamp();
+        let services = filters["service"]["in"].as_array();
+        let by_card = services.is_none_or(|all| all.iter().any(|one| one == "stripe_payments"));
+        let is_wanted = by_card && (from..=to).contains(&f64_of(paid));
+        let row = json!({"start": paid, "end": paid, "type": "credit", "source": "stripe",
+            "description": "Manual Billing from MASTERCARD ...7376", "amount": -self.scenario.credit,
+            "metadata": {"invoice_id": INVOICE, "service": "stripe_payments"}, "items": []});
+        paged(request, if is_wanted { vec![row] } else { Vec::new() })
+    }
+
+    /// The older reports: payments and charges in one list.
+    fn statement_rows(&self) -> Vec<Value> {
+        let paid = json!({"id": INVOICE, "type": "payment", "description": "Manual Billing from MASTERCARD ...7376",
+            "quantity": "1.000", "rate": format!("{:.4}", self.scenario.credit), "amount": format!("{:.3}", self.scenario.credit),
+            "timestamp": self.start.timestamp(), "instance_id": null});
+        let charges = self.bills().flat_map(|bill| {
+            let day = bill.days.iter();
+            day.flat_map(|(day, charge)| {
+                parts(charge).map(|(kind, quantity, amount)| {
+                    json!({"type": "charge", "description": format!("Instance {} {kind} charge", bill.id),
+                        "quantity": format!("{quantity:.3}"), "rate": format!("{:.4}", per_unit(amount, quantity)),
+                        "amount": format!("{amount:.3}"), "timestamp": *day, "instance_id": bill.id})
+                })
+            })
+        });
+        [paid].into_iter().chain(charges).collect()
+    }
+
+    pub(super) fn old_invoices(&self) -> ApiResponse {
+        ApiResponse::ok(&self.statement_rows().into())
+    }
+
+    pub(super) fn own_invoices(&self) -> ApiResponse {
+        let spent: f64 = self.bills().map(|bill| total(bill).total()).sum();
+        let current =
+            json!({"charges": spent, "service_fee": 0.0, "total": spent, "credit": self.credit()});
+        ApiResponse::ok(&json!({"invoices": self.statement_rows(), "current": current}))
+    }
+
+    /// Nothing here is rented ahead, so nothing is deposited.
+    pub(super) fn deposit(&self, id: u64) -> ApiResponse {
+        if self.live_instance(id).is_none() {
+            return no_such_instance(id);
+        }
+        ApiResponse::ok(
+            &json!({"success": true, "refundable_deposit": 0.0, "total_discount": 0.0, "discount_months": 0.0}),
+        )
+    }
+}
+
+fn total(bill: &Bill) -> DayCharge {
+    bill.days
+        .values()
+        .fold(DayCharge::default(), |mut sum, day| {
+            sum.add(day);
+            sum
+        })
+}
+
+/// A bill's days within these times; none if there are none.
+fn charge_row(bill: &Bill, from: f64, to: f64) -> Option<Value> {
+    let within = |day: &i64| f64_of(*day + DAY) > from && f64_of(*day) <= to;
+    let days: BTreeMap<i64, DayCharge> = bill
+        .days
+        .iter()
+        .filter(|(day, _)| within(day))
+        .map(|(day, charge)| (*day, *charge))
+        .collect();
+    let (start, end) = (*days.first_key_value()?.0, *days.last_key_value()?.0);
+    let bill = Bill {
+        id: bill.id,
+        label: bill.label.clone(),
+        days,
+    };
+    let sum = total(&bill);
+    let items = parts(&sum).map(|(kind, quantity, amount)| {
+        let unit = if kind == "bwd" { "GB" } else { "hours" };
+        let text = format!(
+            "{quantity:.3} {unit} at ${:.3}/{}",
+            per_unit(amount, quantity),
+            unit.trim_end_matches('s')
+        );
+        json!({"start": start, "end": end, "type": kind, "source": null, "description": text,
+            "amount": amount, "metadata": {}, "items": []})
+    });
+    let count = bill.days.len();
+    let many = if count == 1 { "" } else { "s" };
+    let metadata = if bill.label.is_empty() {
+        json!({})
+    } else {
+        json!({"label": bill.label})
+    };
+    Some(
+        json!({"start": start, "end": end, "type": "instance", "source": format!("instance-{}", bill.id),
+        "description": format!("Instance {} Charges - {count} day{many}", bill.id),
+        "amount": (sum.total() * 1e3).round() / 1e3, "metadata": metadata, "items": items.collect::<Value>()}),
+    )
+}
+
+/// Kind, quantity and amount of what was charged.
+fn parts(charge: &DayCharge) -> impl Iterator<Item = (&'static str, f64, f64)> + use<> {
+    let parts = [
+        ("gpu", charge.gpu_hours, charge.gpu),
+        ("disk", charge.storage_hours, charge.storage),
+        ("bwd", charge.download_gb, charge.download),
+    ];
+    parts.into_iter().filter(|(_, _, amount)| *amount > 0.0)
+}
+
+fn per_unit(amount: f64, quantity: f64) -> f64 {
+    if quantity > 0.0 {
+        amount / quantity
+    } else {
+        0.0
+    }
+}
+
+fn f64_of(seconds: i64) -> f64 {
+    crate::world::clock::as_seconds(chrono::TimeDelta::seconds(seconds))
+}
+
+/// A page of results; its token is the number of rows before the next.
+fn paged(request: &ApiRequest, rows: Vec<Value>) -> ApiResponse {
+    let limit = json_parameter(request, "limit")
+        .as_u64()
+        .and_then(|limit| usize::try_from(limit).ok());
+    let limit = limit.filter(|limit| *limit > 0).unwrap_or(PER_PAGE);
+    let after = match request
+        .query
+        .get("after_token")
+        .map(|token| token.parse::<usize>())
+    {
+        Some(Err(_)) => {
+            return ApiResponse::refusal(400, "invalid_token", "Invalid pagination token");
+        }
+        Some(Ok(after)) => after,
+        None => 0,
+    };
+    let total = rows.len();
+    let end = total.min(after.saturating_add(limit));
+    let page: Vec<Value> = rows.into_iter().skip(after).take(limit).collect();
+    let next = (end < total).then(|| end.to_string());
+    ApiResponse::ok(
+        &json!({"success": true, "count": page.len(), "total": total, "next_token": next, "results": page}),
+    )
+}

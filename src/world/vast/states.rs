@@ -1,0 +1,273 @@
+//! Changes to an instance: destroy, stop and start, reboot and recycle, its label and its bid.
+
+use serde_json::{Value, json};
+
+use crate::domain::Time;
+use crate::world::clock::seconds;
+use crate::world::exchange::ApiResponse;
+use crate::world::model::{Boot, IntendedStatus, SimInstance};
+use crate::world::numbers::uniform;
+use crate::world::state::World;
+use crate::world::vast::instances::no_such_instance;
+use crate::world::vast::rent::launch;
+
+/// Characters of a label that is set later (`manage_instance.yaml`).
+const RELABEL_LIMIT: usize = 1_024;
+/// Instances that one request may change.
+const MANY: usize = 64;
+/// Seconds that a stopped container takes to run again.
+const START: f64 = 20.0;
+const REBOOT: f64 = 15.0;
+/// The image's layers are on the host already.
+const RECYCLE: f64 = 60.0;
+
+impl World {
+    pub(super) fn destroy(&mut self, id: u64) -> ApiResponse {
+        if self.live_instance(id).is_none() {
+            return no_such_instance(id);
+        }
+        self.destroy_one(id);
+        ApiResponse::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
+    }
+
+    /// Those that do not exist are passed over, unless none does.
+    pub(super) fn destroy_many(&mut self, body: &Value) -> ApiResponse {
+        let ids = numbers(&body["instance_ids"]);
+        if ids.is_empty() {
+            let text = "instance_ids array is required";
+            return ApiResponse::refusal(400, "invalid_args", text);
+        }
+        if ids.iter().all(|id| self.live_instance(*id).is_none()) {
+            let text = format!("Instances {ids:?} not found.");
+            return ApiResponse::refusal(404, "instances_not_found", &text);
+        }
+        for id in ids {
+            self.destroy_one(id);
+        }
+        ApiResponse::ok(&json!({"success": true}))
+    }
+
+    fn destroy_one(&mut self, id: u64) {
+        let now = self.now;
+        let ignored = self.ignores_destroy(id);
+        if let Some(instance) = self.live_instance_mut(id).filter(|_| !ignored) {
+            instance.destroyed_at = Some(now);
+        }
+    }
+
+    /// State and label of one instance.
+    pub(super) fn change(&mut self, id: u64, body: &Value) -> ApiResponse {
+        if self.live_instance(id).is_none() {
+            return no_such_instance(id);
+        }
+        if let Some(label) = body["label"].as_str() {
+            if label.chars().count() > RELABEL_LIMIT {
+                return ApiResponse::refusal(400, "invalid_args", "label_too_long");
+            }
+            if let Some(instance) = self.live_instance_mut(id) {
+                instance.label = label.into();
+            }
+        }
+        match body["state"].as_str() {
+            Some("stopped") => self.stop(id),
+            Some("running") => self.start(id),
+            Some(_) => ApiResponse::refusal(400, "invalid_args", "Invalid target state"),
+            None => ApiResponse::ok(&json!({"success": true})),
+        }
+    }
+
+    /// The state of many: a success if one of them changed.
+    pub(super) fn change_many(&mut self, body: &Value) -> ApiResponse {
+        let ids = numbers(&body["ids"]);
+        if ids.is_empty() {
+            return ApiResponse::refusal(400, "invalid_args", "ids list required");
+        }
+        if ids.len() > MANY {
+            let text = format!("chunk length of {} > {MANY}", ids.len());
+            return ApiResponse::refusal(400, "invalid_args", &text);
+        }
+        if body["state"] == "running" && self.credit() <= 0.0 {
+            return ApiResponse::refusal(400, "insufficient_credit", "You lack credit.");
+        }
+        let state = json!({"state": body["state"]});
+        let known = ids
+            .into_iter()
+            .filter(|id| self.live_instance(*id).is_some());
+        let known: Vec<u64> = known.collect();
+        if known.is_empty() {
+            let text = "Invalid instance ID list ids.";
+            return ApiResponse::refusal(404, "invalid_args", text);
+        }
+        for id in known {
+            self.change(id, &state);
+        }
+        ApiResponse::ok(&json!({"success": true}))
+    }
+
+    fn stop(&mut self, id: u64) -> ApiResponse {
+        let relet_from = seconds(30.0 + 270.0 * uniform(self.seed, 60, id));
+        let until = seconds(3_600.0 + 18_000.0 * uniform(self.seed, 61, id));
+        let now = self.now;
+        if let Some(instance) = self.live_instance_mut(id) {
+            halt(instance, now, now + relet_from, until);
+        }
+        ApiResponse::ok(&json!({"success": true}))
+    }
+
+    /// Without credit every machine is stopped, and its GPUs are let to others at once
+    /// (vendor's docs, billing.mdx). Storage is billed on.
+    pub(in crate::world) fn stop_without_credit(&mut self) {
+        if self.credit() > 0.0 {
+            return;
+        }
+        let (now, seed) = (self.now, self.seed);
+        for instance in self.live_mut() {
+            let until = seconds(3_600.0 + 18_000.0 * uniform(seed, 61, instance.id));
+            halt(instance, now, now, until);
+        }
+    }
+
+    /// A start waits for the GPUs; it is an order to bill that stays.
+    fn start(&mut self, id: u64) -> ApiResponse {
+        if self.credit() <= 0.0 {
+            let text = "You lack credit, see the billing page.";
+            return ApiResponse::refusal(400, "missing_billing", text);
+        }
+        let now = self.now;
+        let Some(instance) = self.live_instance_mut(id) else {
+            return no_such_instance(id);
+        };
+        if instance.intended == IntendedStatus::Running {
+            return ApiResponse::ok(&json!({"success": true}));
+        }
+        let waits_until = instance.relet.as_ref().filter(|r| r.contains(&now));
+        let waits_until = waits_until.map(|relet| relet.end);
+        let boot = match instance.boot {
+            Boot::Never => Boot::First,
+            _ => Boot::Start,
+        };
+        let began = waits_until.unwrap_or(now);
+        restart(instance, boot, now, began, seconds(START));
+        if waits_until.is_some() {
+            let text = "Required resources are currently unavailable, state change queued.";
+            let body = json!({"success": false, "error": "resources_unavailable", "msg": text});
+            return ApiResponse::ok(&body);
+        }
+        instance.relet = None;
+        ApiResponse::ok(&json!({"success": true}))
+    }
+
+    pub(super) fn reboot(&mut self, id: u64) -> ApiResponse {
+        let now = self.now;
+        match self.live_instance_mut(id) {
+            None => ApiResponse::refusal(400, "invalid_args", "invalid instance_id"),
+            Some(instance) if instance.is_running(now) => {
+                restart(instance, Boot::Reboot, now, now, seconds(REBOOT));
+                ApiResponse::ok(&json!({"success": true}))
+            }
+            Some(_) => {
+                let text = "Invalid instance id. Is the container started?";
+                ApiResponse::refusal(200, "invalid_id", text)
+            }
+        }
+    }
+
+    /// The container is created anew: what it wrote is lost.
+    pub(super) fn recycle(&mut self, id: u64) -> ApiResponse {
+        let now = self.now;
+        let running = self.live_instance(id).filter(|i| i.is_running(now));
+        let fresh = running.map(|instance| self.empty_workload(instance, now));
+        let (Some(fresh), Some(instance)) = (fresh, self.live_instance_mut(id)) else {
+            return ApiResponse::refusal(200, "invalid_id", "Invalid instance id.");
+        };
+        instance.files.clear();
+        instance.mlnode = fresh;
+        restart(instance, Boot::Recycle, now, now, seconds(RECYCLE));
+        ApiResponse::ok(&json!({"success": true}))
+    }
+
+    /// Another image or environment: it holds from the next time that the container is created.
+    pub(super) fn update_order(&mut self, id: u64, body: &Value) -> ApiResponse {
+        let Ok(order) = self.completed(body) else {
+            let text = "Template not found";
+            return ApiResponse::refusal(404, "not_found", text);
+        };
+        let Some(instance) = self.live_instance_mut(id) else {
+            let text = "Instance not found or you don't have permission to modify it";
+            return ApiResponse::refusal(404, "not_found", text);
+        };
+        for name in [
+            "image",
+            "onstart",
+            "args",
+            "template_id",
+            "template_hash_id",
+            "template_name",
+        ] {
+            if !order[name].is_null() {
+                instance.order[name] = order[name].clone();
+            }
+        }
+        let env = order["env"].as_object().filter(|env| !env.is_empty());
+        if let Some(env) = env {
+            instance.order["env"] = env.clone().into();
+        }
+        let updated = json!({"id": id, "image_uuid": instance.order["image"], "template_id": instance.order["template_id"]});
+        ApiResponse::ok(&json!({"success": true, "updated_instance": updated}))
+    }
+
+    /// Only interruptible instances have a bid.
+    pub(super) fn change_bid(&mut self, id: u64, body: &Value) -> ApiResponse {
+        let Some(instance) = self.live_instance_mut(id) else {
+            let text = "Instance with that ID does not exist.";
+            return ApiResponse::refusal(404, "no_such_instance", text);
+        };
+        if instance.offer["is_bid"] != true {
+            let text = "Can't change price of on-demand contract.";
+            return ApiResponse::refusal(400, "invalid_args", text);
+        }
+        let winning = instance.offer["min_bid"].as_f64().unwrap_or(0.0);
+        let price = body["price"].as_f64().unwrap_or(winning);
+        if price < 0.001 {
+            let text = "Please set a bid price >= 0.001.";
+            return ApiResponse::refusal(400, "invalid_args", text);
+        }
+        instance.offer["dph_base"] = json!(price);
+        ApiResponse::ok(&json!({"success": true}))
+    }
+}
+
+fn numbers(list: &Value) -> Vec<u64> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(Value::as_u64).collect()
+}
+
+/// Stops a container. Its GPUs are let again from then on, for a while.
+fn halt(instance: &mut SimInstance, now: Time, relet_from: Time, relet_for: chrono::TimeDelta) {
+    if instance.intended == IntendedStatus::Stopped {
+        return;
+    }
+    let waited = instance.waits_for_gpu(now);
+    instance.intended = IntendedStatus::Stopped;
+    instance.mlnode.halt(now);
+    if !waited {
+        instance.relet = Some(relet_from..relet_from + relet_for);
+    }
+}
+
+/// Starts a container from its disk.
+fn restart(
+    instance: &mut SimInstance,
+    boot: Boot,
+    now: Time,
+    began: Time,
+    takes: chrono::TimeDelta,
+) {
+    instance.intended = IntendedStatus::Running;
+    instance.boot = boot;
+    instance.boot_began = began;
+    instance.running_at = began + takes;
+    instance.mlnode.halt(now);
+    let node = instance.mlnode.clone();
+    instance.mlnode = launch(node, instance.running_at, &instance.order);
+}
