@@ -39,7 +39,7 @@ pub struct BootTracker {
     readiness: Readiness,
     model: ModelState,
     fault: Option<BootFault>,
-    /// Why the last run ended, until the model is served again.
+    /// Why the model is not served, until it is again.
     setback: Option<BootFault>,
     /// Failures since the model was last served, by name.
     failures: Vec<String>,

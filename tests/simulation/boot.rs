@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{Aim, Duration, Mode, Outcome, Time};
+use pocpit::config::Config;
+use pocpit::domain::{Aim, Duration, Mode, Outcome, ReleasePolicy, Step, Time, Usd};
 use pocpit::engine::{
     self, EndAfter, EngineOptions, LinkSnapshot, PublishInterval, Snapshot, WorldKind,
 };
@@ -43,6 +44,8 @@ pub struct Acted {
 
 const LOG: &str = "/var/log/pocpit/mlnode.log";
 const API_PORT: u16 = 8080;
+/// The `MLNode`'s watcher says that its vLLM is of no use any more.
+const BROKEN: &str = "is unhealthy (count: 1/3)";
 const LONGEST: Duration = Duration::hours(4);
 const LOOK_EVERY: RealDuration = RealDuration::from_secs(1);
 /// After the first machine's end, to see what comes next.
@@ -50,6 +53,14 @@ const AFTERWARDS: Duration = Duration::minutes(3);
 
 /// A sprint in virtual time, polled every second until there is an answer.
 fn watch<T>(scenario: Scenario, look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
+    watch_with(scenario, |_| {}, look)
+}
+
+fn watch_with<T>(
+    scenario: Scenario,
+    adjust: impl FnOnce(&mut Config),
+    look: impl FnMut(&Stage, &Snapshot) -> Option<T>,
+) -> T {
     let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
     let stage = Stage::new(1, scenario, start);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -59,15 +70,20 @@ fn watch<T>(scenario: Scenario, look: impl FnMut(&Stage, &Snapshot) -> Option<T>
         .unwrap();
     runtime.block_on(async {
         stage.start_clock();
-        let answer = run(&stage, look).await;
+        let answer = run(&stage, adjust, look).await;
         stage.stop_clock();
         answer
     })
 }
 
-async fn run<T>(stage: &Arc<Stage>, mut look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
+async fn run<T>(
+    stage: &Arc<Stage>,
+    adjust: impl FnOnce(&mut Config),
+    mut look: impl FnMut(&Stage, &Snapshot) -> Option<T>,
+) -> T {
     let directory = tempfile::tempdir().unwrap();
-    let config = configuration(directory.path(), Caps::WIDE);
+    let mut config = configuration(directory.path(), Caps::WIDE);
+    adjust(&mut config);
     let options = EngineOptions {
         aim: Aim::Proof,
         mode: Mode::Auto,
@@ -79,7 +95,7 @@ async fn run<T>(stage: &Arc<Stage>, mut look: impl FnMut(&Stage, &Snapshot) -> O
     let (journal, ledger) = Journal::open(directory.path()).unwrap();
     let handle = engine::start(ports(stage, &config), config, journal, ledger, options);
     let mut looks = tokio::time::interval(LOOK_EVERY);
-    let mut rented = None;
+    let (begun, mut rented) = (stage.time(), None);
     loop {
         looks.tick().await;
         stage.pump();
@@ -91,9 +107,14 @@ async fn run<T>(stage: &Arc<Stage>, mut look: impl FnMut(&Stage, &Snapshot) -> O
         if snapshot.rental.is_some() {
             rented.get_or_insert(now);
         }
-        let late = rented.is_some_and(|rented| now - rented > LONGEST);
+        let late = now - rented.unwrap_or(begun) > LONGEST;
         assert!(!late, "nothing comes: {}", snapshot.sprint.doing);
     }
+}
+
+fn log_of(stage: &Stage, rental: u64) -> String {
+    let log = stage.world().read_file(rental, LOG, 0, 1 << 20);
+    String::from_utf8_lossy(&log.unwrap_or_default()).into_owned()
 }
 
 /// What is done about a failure of every machine.
@@ -193,6 +214,49 @@ pub fn live_through(release: MlNodeRelease, fault: Option<WorkloadFault>) -> Liv
     })
 }
 
+/// How soon a broken workload was reported.
+#[derive(Debug)]
+pub struct Reported {
+    pub step: Step,
+    /// From the break, as it shows outside of the program.
+    pub after: Duration,
+    pub trouble: String,
+}
+
+/// A rental that is held for the whole epoch, with this fault in its workload.
+pub fn report_of(release: MlNodeRelease, fault: WorkloadFault) -> Reported {
+    let scenario = Scenario {
+        credit: 1e9,
+        rate_limits: false,
+        mlnode_release: release,
+        workload_fault: Some(fault),
+        ..Scenario::default()
+    };
+    let adjust = |config: &mut Config| {
+        config.poc.release = ReleasePolicy::WholeEpoch;
+        config.poc.execution_timeout = Duration::hours(30);
+        config.budget.per_sprint = Usd::from_dollars(500.0);
+        config.budget.per_day = Usd::from_dollars(500.0);
+    };
+    let (mut answered, mut broke_at) = (false, None);
+    watch_with(scenario, adjust, |stage, snapshot| {
+        let now = stage.time();
+        let rental = stage.world().truth().rentals.first()?.id;
+        let answers = stage.world().listens(rental, API_PORT);
+        answered |= answers;
+        if answered && (!answers || log_of(stage, rental).contains(BROKEN)) {
+            broke_at.get_or_insert(now);
+        }
+        let boot = &snapshot.rental.as_ref()?.boot;
+        let trouble = boot.fault.as_ref().or(boot.setback.as_ref())?;
+        Some(Reported {
+            step: snapshot.sprint.step,
+            after: now - broke_at?,
+            trouble: trouble.name.clone(),
+        })
+    })
+}
+
 /// The lines of a boot's log once its workload writes.
 pub fn shown_log() -> Vec<String> {
     let scenario = Scenario {
@@ -238,10 +302,7 @@ impl Failure {
     /// Whether it shows outside of the program.
     fn shows(self, stage: &Stage, rental: u64) -> bool {
         match self {
-            Failure::Log(line) => {
-                let log = stage.world().read_file(rental, LOG, 0, 1 << 20);
-                String::from_utf8_lossy(&log.unwrap_or_default()).contains(line)
-            }
+            Failure::Log(line) => log_of(stage, rental).contains(line),
             Failure::Row(words) => {
                 let row = stage.world().vast(&ApiRequest {
                     method: "GET".into(),

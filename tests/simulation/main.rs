@@ -32,7 +32,7 @@ mod wire;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pocpit::domain::{
-    BootStage, Duration, Hedging, InstanceId, Outcome, OutcomeKind, ReleasePolicy, UsdPerHour,
+    BootStage, Duration, Hedging, InstanceId, Outcome, OutcomeKind, ReleasePolicy, Step, UsdPerHour,
 };
 use pocpit::world::{MlNodeRelease, WorkloadFault};
 
@@ -373,6 +373,39 @@ fn workload_that_ends_costs_no_epoch() {
         let confirmed = matches!(lived.outcome, Outcome::Confirmed { .. });
         assert!(confirmed, "{release} {fault:?}: {lived:?}");
         assert_eq!(lived.rentals, 1, "{release} {fault:?}: {lived:?}");
+    }
+}
+
+#[test]
+fn broken_workload_is_reported_within_fifteen_seconds() {
+    const KNOWN: [&str; 5] = [
+        "the workload ended",
+        "a GPU program crashed",
+        "vLLM hangs",
+        "vLLM ended",
+        "the model is no longer served",
+    ];
+    let mut breaks = vec![(WorkloadFault::FirstStartFails, Step::Warming)];
+    for (after, step) in [
+        (2.0, Step::Registering),
+        (240.0, Step::Proving),
+        // Held for a confirmation.
+        (6_600.0, Step::Confirming),
+    ] {
+        breaks.push((WorkloadFault::Exits { after }, step));
+        breaks.push((WorkloadFault::VllmCrashes { after }, step));
+        breaks.push((WorkloadFault::VllmFreezes { after }, step));
+    }
+    for release in [MlNodeRelease::V3_0_14, MlNodeRelease::V3_0_16] {
+        for (fault, step) in &breaks {
+            let reported = boot::report_of(release, *fault);
+            println!("{release} {fault:?}: {reported:?}");
+            let soon = reported.after <= Duration::seconds(15);
+            assert!(soon, "{release} {fault:?}: {reported:?}");
+            assert_eq!(reported.step, *step, "{release} {fault:?}: {reported:?}");
+            let known = KNOWN.contains(&reported.trouble.as_str());
+            assert!(known, "{release} {fault:?}: {reported:?}");
+        }
     }
 }
 

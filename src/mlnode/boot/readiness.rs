@@ -2,8 +2,8 @@
 
 use super::{BootTracker, Files, hardware};
 use crate::domain::{
-    BootStage, Duration, InferencePort, MlNodeStatus, ModelState, ServiceState, StartupState, Time,
-    Weights, Workload,
+    Blame, BootFault, BootStage, Duration, InferencePort, MlNodeStatus, ModelState, ServiceState,
+    StartupState, Time, Weights, Workload,
 };
 use crate::mlnode::suspects::OUTLIVED;
 
@@ -55,9 +55,34 @@ impl BootTracker {
                 };
                 self.step_back(back);
                 self.reach(now, back);
-                "the model is no longer served".clone_into(&mut self.detail);
+                self.tell_loss(now, status);
             }
         }
+    }
+
+    /// No failure yet: an end of the run is counted when it shows. The Network Node may stop a model too,
+    /// to load it again: that is told, and is no trouble.
+    fn tell_loss(&mut self, now: Time, status: &MlNodeStatus) {
+        const NO_LONGER_SERVED: &str = "the model is no longer served";
+        let loss = match self.suspects.cause() {
+            Some(cause) => cause.clone(),
+            None if status.state == ServiceState::Stopped => {
+                NO_LONGER_SERVED.clone_into(&mut self.detail);
+                return;
+            }
+            None => BootFault {
+                name: NO_LONGER_SERVED.to_owned(),
+                evidence: format!("the node is in state {}", status.state),
+                advice: "it is loaded again; see the boot log".to_owned(),
+                blame: Blame::Nobody,
+                seen_at: now,
+            },
+        };
+        self.detail = format!("{}: {}", loss.name, loss.evidence);
+        self.setback = Some(BootFault {
+            seen_at: now,
+            ..loss
+        });
     }
 
     fn become_ready(&mut self, now: Time) {

@@ -714,6 +714,28 @@ fn restart_without_record_shows_in_the_api() {
 }
 
 #[test]
+fn broken_vllm_is_told_before_its_node_ends() {
+    let broken = MlNodeStatus {
+        inference_healthy: Some(false),
+        ..serving()
+    };
+    for (line, name) in [
+        ("", "the model is no longer served"),
+        (NCCL, "GPUs cannot communicate"),
+    ] {
+        let mut boot = tracker();
+        boot.observe_status(at(100), &serving());
+        boot.observe_line(at(105), line);
+        boot.observe_status(at(110), &broken);
+        let told = boot.setback(at(110)).unwrap();
+        assert_eq!((told.name.as_str(), boot.run()), (name, 1));
+        // It may recover.
+        boot.observe_status(at(120), &serving());
+        assert_eq!(boot.setback(at(120)), None);
+    }
+}
+
+#[test]
 fn served_model_makes_no_failure_ours() {
     let mut boot = tracker();
     boot.observe_record(at(1), record(RunState::Running, 0, None));
