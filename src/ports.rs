@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 use crate::domain::{
     Account, BlockHeader, Blocks, CallError, CallbackAddress, Duration, EpochIndex, EpochView,
     Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId,
-    Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RewardRules,
-    SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight, WorkloadModel,
+    Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RentalCharge,
+    RewardRules, SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight, WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -128,9 +128,15 @@ pub trait Market: Send + Sync {
     async fn instances(&self) -> Result<Vec<Instance>, CallError>;
     /// One instance; `None` when it does not exist (or is not visible yet).
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError>;
+    /// Reads an instance that does not exist by the route of a single one: an error when that route does
+    /// not reply as documented. [`Market::instance`] does without it then.
+    async fn try_single_read(&self) -> Result<(), CallError>;
     /// Destroys; a missing instance counts as destroyed.
     async fn destroy(&self, id: InstanceId) -> Result<(), CallError>;
     async fn account(&self) -> Result<Account, CallError>;
+    /// What the market charged for each rental in this time, complete; a charge that is not there yet is
+    /// missing.
+    async fn charges(&self, from: Time, to: Time) -> Result<Vec<RentalCharge>, CallError>;
     /// Makes sure that the account holds this public key (before renting).
     async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError>;
     /// Attaches a public key to a running instance; idempotent.

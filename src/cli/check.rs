@@ -20,6 +20,7 @@ use super::{Exit, logging, offers, print_report};
 use crate::config::Loaded;
 use crate::journal::{self, Journal};
 use crate::ports::{Chain, Market, SourceSelection};
+use crate::vast::judge_single_read;
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     logging::start_quiet();
@@ -39,6 +40,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
         chain.governance()
     );
     // One after the other: the market limits calls by the second.
+    let single_read = market.try_single_read().await;
     let account = market.account().await;
     let offers = market.search(&config.vast.query, now).await;
     // Held only for a moment: a cockpit that starts meanwhile becomes a viewer.
@@ -54,6 +56,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let leaving = ledger.registered();
     let mut probes = vec![
         Probe::new(Subject::VastKey, account::key(config, &instances)),
+        Probe::from(judge_single_read(&single_read)),
         Probe::new(Subject::Account, account::peers(config, &instances)),
         Probe::new(Subject::Credit, account::credit(config, account, &usable)),
         Probe::new(Subject::Budget, account::budget(config, &usable)),

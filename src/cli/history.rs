@@ -26,6 +26,7 @@ fn text(history: &[PastSprint<'_>]) -> String {
         "OUTCOME",
         "WEIGHT",
         "COST",
+        "CHARGED",
         "$/1000W",
         "CONFIRMED",
         "GPUS",
@@ -43,6 +44,7 @@ fn text(history: &[PastSprint<'_>]) -> String {
             report.outcome.name().to_owned(),
             or(report.weight, "-"),
             format!("${:.2}", report.cost_usd),
+            or(charged_of(past), "-"),
             or(per_1000.map(|usd| format!("{usd:.2}")), "-"),
             or(confirmed.map(|percent| format!("{percent:.0}%")), "-"),
             or(boot.map(BootTimes::gpus), "-"),
@@ -52,6 +54,12 @@ fn text(history: &[PastSprint<'_>]) -> String {
         ]
     });
     table(header, rows)
+}
+
+/// What Vast charged, and how much more than our own count that is.
+fn charged_of(past: &PastSprint<'_>) -> Option<String> {
+    let (charged, more) = (past.charged_usd?, past.charge_difference_usd?);
+    Some(format!("${charged:.2} ({more:+.2})"))
 }
 
 /// The cause, and how the boot was hedged.
@@ -75,7 +83,7 @@ fn minutes(duration: Duration) -> String {
 
 /// The columns before the durations.
 const CSV_HEADER: &str = "ended,epoch,outcome,cause,node,weight,participant_weight,\
-    confirmation_ratio,cost_usd,usd_per_weight,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds";
+    confirmation_ratio,cost_usd,usd_per_weight,charged_usd,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds";
 
 /// One line per sprint; times in seconds, money in dollars, empty if unknown.
 fn csv(history: &[PastSprint<'_>]) -> String {
@@ -114,6 +122,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         ),
         format!("{:.4}", report.cost_usd),
         or(past.usd_per_weight.map(|usd| format!("{usd:.6}")), ""),
+        or(past.charged_usd.map(|usd| format!("{usd:.4}")), ""),
         past.boots.len().to_string(),
         or(report.race.map(Race::won_by), ""),
         or(boot.map(|boot| boot.machine), ""),

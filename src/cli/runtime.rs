@@ -1,7 +1,8 @@
 //! Wiring: clients for the configured world, journal, engine.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use color_eyre::eyre::Report;
 use rand::RngExt;
@@ -26,7 +27,7 @@ use crate::notify::Notifier;
 use crate::ports::Clock;
 use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
-use crate::vast::{RateLimit, VastClient};
+use crate::vast::{RateLimit, RateLimiter, VastClient};
 
 /// Reads the configuration and prints its warnings. The upstreams' keys are not needed: the inference
 /// proxy is another process, often another service with its own credentials.
@@ -108,17 +109,22 @@ pub(crate) fn another_cockpit(instances: &[Instance], config: &Config) -> Option
     ))
 }
 
-/// The market's client; the simulated market has no rate limit.
+/// The market's client. All of a process share the account's rate limit; the simulated market's clock
+/// runs faster.
 pub(crate) fn market(
     http: &HttpClient,
     vast: &VastConfig,
     simulation: Option<SimulationConfig>,
 ) -> VastClient {
-    let client = VastClient::new(http.clone(), vast);
-    match simulation {
-        None => client,
-        Some(_) => client.with_rate_limit(RateLimit::Off),
-    }
+    static LIMITERS: Mutex<BTreeMap<String, Arc<RateLimiter>>> = Mutex::new(BTreeMap::new());
+    let limit = match simulation {
+        None => RateLimit::Documented,
+        Some(world) => RateLimit::Scaled(world.speed),
+    };
+    let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let limiter = limiters.entry(vast.base_url.to_string());
+    let limiter = limiter.or_insert_with(|| RateLimiter::new(limit)).clone();
+    VastClient::new(http.clone(), vast).with_limiter(limiter)
 }
 
 /// Clients for the configured world.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::draft::{Draft, ExposureKind};
+use super::onstart::onstart_script;
 use super::read::Reader;
 use crate::domain::Hedging;
 
@@ -27,6 +28,12 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) 
     }
 }
 
+/// The market's limits on a rent call (field guide, section 0: `len(image) > 1024, or len(args) > 16384,
+/// or len(label) > 256` is refused with 400 and code 3471; six projects). A label of ours is never that
+/// long.
+const MAX_IMAGE_BYTES: usize = 1_024;
+const MAX_ONSTART_BYTES: usize = 16_384;
+
 /// Variables that break a node, and how (gonka v0.2.14 `mlnode/packages/api/src/api`).
 const FORBIDDEN: [(&str, &str); 2] = [
     (
@@ -50,6 +57,18 @@ const CHECKS: &[Check] = &[
     (&["vast.image", "vast.template_hash"], |d| {
         let is_missing = d.vast.image.is_empty() && d.vast.template_hash.is_none();
         fault(is_missing, "missing", "vast.image or vast.template_hash")
+    }),
+    (&["vast.image"], |d| {
+        let bytes = d.vast.image.len();
+        let what = || format!("{bytes} bytes are more than the market accepts");
+        (bytes > MAX_IMAGE_BYTES).then(|| (what(), "at most 1024 bytes"))
+    }),
+    (&["vast.onstart_extra"], |d| {
+        let bytes = onstart_script(&d.vast.onstart_extra).len();
+        let what =
+            || format!("with it the start script has {bytes} bytes, more than the market accepts");
+        (bytes > MAX_ONSTART_BYTES)
+            .then(|| (what(), "at most 16384 bytes with the script around it"))
     }),
     (&["vast.env"], |d| {
         let wrong = d.vast.env.keys().find(|name| !is_variable(name))?;

@@ -13,6 +13,7 @@ mod import;
 mod import_file;
 mod load;
 mod node_config;
+mod onstart;
 mod partial;
 mod policy_window;
 mod proxy;
@@ -36,6 +37,7 @@ pub use example::{example, filled, only};
 pub use import::{Fate, ImportNote, Imported};
 pub use import_file::import;
 pub use load::{FILE_NAME, LoadError, Loaded, base_dirs_for, default_file, load, load_for, parse};
+pub use onstart::onstart_script;
 pub use partial::{
     NetworkNodeReach, NoticeConfig, ReleaseConfig, load_for_notice, load_for_release,
 };

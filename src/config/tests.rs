@@ -286,6 +286,21 @@ fn pinned_revision_is_an_argument() {
 }
 
 #[test]
+fn market_limits_are_checked_before_renting() {
+    let extra = |bytes: usize| {
+        let line = format!("onstart_extra = \"{}\"", "x".repeat(bytes));
+        with_line("vast", &line)
+    };
+    let room = 16_384 - onstart_script("").len() - "(\n\n)\n".len();
+    assert!(parsed(&extra(room)).is_ok());
+    let problem = problem_of(&extra(room + 1), "vast.onstart_extra");
+    assert!(problem.what.contains("16385 bytes"), "{}", problem.what);
+    let image = ("POCPIT_VAST_IMAGE".to_owned(), "x".repeat(1_025));
+    let report = parsed_with(LEAST, &[image]).expect_err("too long");
+    assert!(report.to_string().contains("1025 bytes"), "{report}");
+}
+
+#[test]
 fn variables_that_break_nodes_are_refused() {
     for (name, says) in [
         ("INFERENCE_PORT", "shifts the ports"),

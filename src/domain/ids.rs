@@ -167,6 +167,17 @@ mod tests {
     }
 
     #[test]
+    fn longest_label_fits_the_market() {
+        let label = RentalLabel {
+            cockpit: "x".repeat(32).parse().unwrap(),
+            epoch: EpochIndex(u64::MAX),
+            attempt: u32::MAX,
+            nonce: "x".repeat(8),
+        };
+        assert!(label.to_string().len() <= 256);
+    }
+
+    #[test]
     fn foreign_labels_do_not_parse() {
         for text in [
             "",

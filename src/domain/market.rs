@@ -55,6 +55,31 @@ pub struct Offer {
     pub ends_at: Option<Time>,
     /// Whether Vast has verified the machine.
     pub verified: bool,
+    /// Where the machine is on the internet, if reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_address: Option<String>,
+    /// What the market's own total has beyond GPUs and disk: a fee whose name it does not say.
+    #[serde(default, skip_serializing_if = "UsdPerHour::is_zero")]
+    pub surcharge: UsdPerHour,
+    /// Why it cannot be rented as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<ClosedOffer>,
+}
+
+/// Why an offer of a search is none: the server does not always apply the filters.
+#[derive(
+    Debug, derive_more::Display, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedOffer {
+    #[display("not rentable now")]
+    NotRentable,
+    /// Interruptible: another bid takes the machine away.
+    #[display("a bid, not on demand")]
+    Bid,
+    /// On another market.
+    #[display("not on this market")]
+    External,
 }
 
 /// What to search for. The server does not always apply it: `vast::rank` checks again.
@@ -111,7 +136,7 @@ pub struct RentOrder {
     pub env: BTreeMap<String, String>,
     /// Container ports (TCP) to map to the outside.
     pub ports: Vec<u16>,
-    /// Script that the container runs at every start; under 4,000 characters.
+    /// Script that the container runs at every start; at most 16,384 bytes.
     pub onstart: String,
 }
 
@@ -208,7 +233,28 @@ impl Offer {
 
     /// Price of an hour with `disk_gb` of disk.
     pub fn price_with_disk(&self, disk_gb: f64) -> UsdPerHour {
-        self.gpu_price + self.storage_price(disk_gb)
+        self.running_price() + self.storage_price(disk_gb)
+    }
+
+    /// Price of an hour in which the container runs, without the disk.
+    pub fn running_price(&self) -> UsdPerHour {
+        self.gpu_price + self.surcharge
+    }
+
+    /// Whether it is of the same machine, or of the same host or address.
+    pub fn is_beside(&self, other: &Offer) -> bool {
+        let same_host = self.host.is_some() && self.host == other.host;
+        let same_address =
+            self.public_address.is_some() && self.public_address == other.public_address;
+        self.machine == other.machine || same_host || same_address
+    }
+
+    /// Tells a fee that the parts of the price do not explain; empty without one.
+    pub fn surcharge_text(&self) -> String {
+        match self.surcharge {
+            UsdPerHour::ZERO => String::new(),
+            fee => format!(" ({fee} of it a fee of the market)"),
+        }
     }
 
     /// Price of an hour of `disk_gb` of disk alone: the market counts 720 hours to a month.

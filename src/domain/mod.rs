@@ -48,10 +48,10 @@ pub use inference::{ProxyFigures, Serving, UpstreamFigures, UpstreamHealth};
 pub use known_models::{Earning, GpuProfile, KnownModel, known_model};
 pub use log::{LineStyle, LogLine, Span, TerminalColor};
 pub use market::{
-    Account, ActualStatus, Instance, Offer, OfferQuery, PortMapping, RentOrder, SshEndpoint,
-    Verification,
+    Account, ActualStatus, ClosedOffer, Instance, Offer, OfferQuery, PortMapping, RentOrder,
+    SshEndpoint, Verification,
 };
-pub use money::{RentalPrices, Usd, UsdPerHour};
+pub use money::{RentalCharge, RentalPrices, Usd, UsdPerHour};
 pub use node::{
     Confirmation, Hardware, Likeness, NodeConfig, NodeDuty, NodeStatus, PocStatus, RegisteredNode,
     Weight, behind_version,

@@ -7,7 +7,7 @@ use derive_more::{Add, Sum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Duration, Time};
+use super::{Duration, InstanceId, Time};
 
 const MICROS: f64 = 1_000_000.0;
 const MILLIS_PER_HOUR: i128 = 3_600_000;
@@ -32,6 +32,16 @@ pub struct RentalPrices {
     pub download_per_gb: Usd,
     /// Gigabytes that a start downloads: image and model.
     pub download_gb: f64,
+}
+
+/// What the market charged for a rental until now: charges appear some time after the use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RentalCharge {
+    pub instance: InstanceId,
+    pub total: Usd,
+    pub gpu: Usd,
+    pub storage: Usd,
+    pub traffic: Usd,
 }
 
 impl RentalPrices {
@@ -83,6 +93,12 @@ impl UsdPerHour {
 
     pub fn from_dollars(dollars: f64) -> UsdPerHour {
         UsdPerHour(Usd::from_dollars(dollars))
+    }
+
+    /// For serde, which passes a reference.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub fn is_zero(&self) -> bool {
+        *self == UsdPerHour::ZERO
     }
 
     /// True if this is over 1 % more than agreed: less can be rounding.

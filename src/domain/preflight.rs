@@ -84,6 +84,9 @@ pub enum Requirement {
     Callback,
     /// No other node is registered at our address.
     Address,
+    /// The market replies to the read of a single instance as documented.
+    #[strum(serialize = "single instance")]
+    SingleInstance,
 }
 
 impl Requirement {
@@ -101,6 +104,7 @@ impl Requirement {
                 | Requirement::ChainSynced
                 | Requirement::Callback
                 | Requirement::Address
+                | Requirement::SingleInstance
         )
     }
 
@@ -118,6 +122,7 @@ impl Requirement {
                 | Requirement::RewardClaim
                 | Requirement::LeftoverNodes
                 | Requirement::Address
+                | Requirement::SingleInstance
         )
     }
 }

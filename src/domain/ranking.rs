@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BootTime, Duration, MachineId, Offer, OwnBoots, Time, Usd, UsdPerHour};
+use super::{BootTime, Duration, HostId, MachineId, Offer, OwnBoots, Time, Usd, UsdPerHour};
 
 /// A usable offer. It ranks by [`RankedOffer::cost_of_success`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct RankedOffer {
     pub price: UsdPerHour,
     /// From renting to the planned release.
     pub session: Duration,
-    /// What the GPUs cost for the session.
+    /// What the GPUs cost for the session: from the start of the container, as the market bills them.
     pub gpu_cost: Usd,
     /// What the disk costs for the session.
     pub storage_cost: Usd,
@@ -43,6 +43,29 @@ pub struct AvoidedMachine {
     pub reason: String,
     /// Our recorded boots that failed on this machine.
     pub failed_boots: u32,
+    /// Its owner, who is avoided too: with another machine, or this one under another id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostId>,
+    /// Its public address, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+}
+
+impl AvoidedMachine {
+    /// By which of its names an offer is avoided: a machine can come back under a new id.
+    pub fn covers(&self, offer: &Offer) -> Option<String> {
+        let same_host = || self.host.filter(|host| offer.host == Some(*host));
+        let address = self.address.as_ref();
+        let same_address =
+            || address.filter(|address| offer.public_address.as_ref() == Some(*address));
+        if self.machine == offer.machine {
+            Some(format!("machine {}", self.machine))
+        } else if let Some(address) = same_address() {
+            Some(format!("address {address}"))
+        } else {
+            same_host().map(|host| format!("host {}", host.0))
+        }
+    }
 }
 
 /// A chance below this counts as this: no offer is worth infinitely little.
@@ -72,9 +95,10 @@ impl RankedOffer {
             String::new()
         };
         format!(
-            "{} expected at {}{traffic}; {} to be ready in time, so {} a success",
+            "{} expected at {}{}{traffic}; {} to be ready in time, so {} a success",
             self.expected_cost(),
             self.price,
+            self.offer.surcharge_text(),
             percent(self.chance()),
             self.cost_of_success()
         )
@@ -85,10 +109,12 @@ impl RankedOffer {
         let (offer, traffic) = (&self.offer, self.traffic_cost);
         let (gpu_cost, session) = (self.gpu_cost, length(self.session));
         let per_gb = offer.download_per_gb;
+        let fee = offer.surcharge_text();
+        let price = offer.running_price();
         let mut reasons = vec![
             (
                 "GPUs",
-                format!("{gpu_cost} for {session} at {}", offer.gpu_price),
+                format!("{gpu_cost} for {session} at {price}{fee}, none while the image is pulled"),
             ),
             ("disk", self.storage_cost.to_string()),
             (

@@ -218,8 +218,11 @@ pub struct SprintReport {
     /// Weight of the whole participant in that epoch.
     #[serde(default)]
     pub participant_weight: Option<Weight>,
-    /// What it cost, in dollars.
+    /// What it cost by our own count, in dollars.
     pub cost_usd: f64,
+    /// What the market charged for it by then, in dollars; absent until that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_usd: Option<f64>,
     /// Our rentals left on the account afterwards; absent if unknown.
     pub rentals_left: Option<u32>,
     /// Our registrations left afterwards; absent if unknown.

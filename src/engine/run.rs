@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
-use crate::domain::{BootTally, Duration, SprintReport, Step};
+use crate::domain::{BootTally, Duration, SprintReport, Step, Usd};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
@@ -84,6 +84,7 @@ pub fn start(
         checkpoint: None,
         history: Arc::default(),
         history_confirmations: 0,
+        history_charges: (0, Usd::ZERO),
         boots: BootTally::default(),
         onsets: Onsets::default(),
         alert_tracker,

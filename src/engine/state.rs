@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::{
     Account, Aim, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView, Governance,
     GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode, SprintReport,
-    Time,
+    Time, Usd,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -100,6 +100,8 @@ pub(crate) struct Engine {
     pub(crate) checkpoint: Option<Sprint>,
     pub(crate) history: Arc<Vec<PastSprintRow>>,
     pub(crate) history_confirmations: usize,
+    /// What was charged when it was read.
+    pub(crate) history_charges: (usize, Usd),
     /// Boots that ended in this run of the program.
     pub(crate) boots: BootTally,
     pub(crate) onsets: Onsets,
@@ -139,6 +141,8 @@ pub(crate) struct Observations {
     pub(crate) confirmation_failure: LoggedFailure,
     /// The same for governance.
     pub(crate) governance_failure: LoggedFailure,
+    /// The same for the market's charges.
+    pub(crate) charges_failure: LoggedFailure,
     pub(crate) freshness: Freshness,
 }
 

@@ -69,10 +69,14 @@ impl HttpClient {
         };
         let mut sent = 0;
         loop {
+            wait_for_turn(&request).await?;
             let failure = match self.send_once(&request).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
+            if let (Some(pace), CallErrorKind::RateLimited) = (&request.pace, failure.error.kind) {
+                pace.slow_down(failure.wait);
+            }
             sent += 1;
             let backoff = waits.next().unwrap_or(MAX_BACKOFF);
             let wait = failure.wait.map_or(backoff, |asked| asked.max(backoff));
@@ -132,6 +136,18 @@ impl std::fmt::Debug for HttpClient {
     }
 }
 
+/// The error says that nothing was sent.
+async fn wait_for_turn(request: &HttpRequest) -> Result<(), CallError> {
+    let Some(pace) = &request.pace else {
+        return Ok(());
+    };
+    pace.turn().await.map_err(|wait| {
+        let minutes = wait.as_secs().div_ceil(60);
+        let detail = format!("it wants no such call for another {minutes} min, so none was sent");
+        error_of(request, CallErrorKind::RateLimited, None, &detail)
+    })
+}
+
 fn error_of(
     request: &HttpRequest,
     kind: CallErrorKind,
@@ -152,12 +168,21 @@ fn error_of(
 
 fn status_failure(request: &HttpRequest, answer: &Answer) -> FailedAttempt {
     let (status, body) = (answer.status, answer.body.as_str());
-    let kind = refusal::classify(status, body);
+    let kind = (request.classify)(status, body);
+    let asked = refusal::retry_after(answer.retry_after.as_deref(), body);
+    let reset = || refusal::until_reset(answer.quota_reset.as_deref(), unix_seconds());
+    let is_limited = kind == CallErrorKind::RateLimited;
     FailedAttempt {
         error: error_of(request, kind, Some(status), &refusal::message(body)),
-        transient: refusal::is_transient(status, body),
-        wait: refusal::retry_after(answer.retry_after.as_deref(), body),
+        transient: refusal::is_transient(kind, status, body),
+        wait: asked.or_else(|| reset().filter(|_| is_limited)),
     }
+}
+
+/// Real time: a quota is the server's.
+fn unix_seconds() -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0.0, |now| now.as_secs_f64())
 }
 
 fn transport_failure(request: &HttpRequest, error: &TransportError) -> FailedAttempt {

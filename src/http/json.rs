@@ -154,6 +154,40 @@ fn whole(value: &Value) -> Option<u64> {
     })
 }
 
+/// Replaces the words `NaN`, `Infinity` and `-Infinity` outside of strings by null. Python's `json`
+/// writes them for floats by default (docs.python.org, `json.dumps`, `allow_nan`).
+pub(super) fn without_bare_numbers(body: &str) -> String {
+    let mut json = String::with_capacity(body.len());
+    let mut rest = body;
+    let mut in_string = false;
+    while let Some(c) = rest.chars().next() {
+        let word = ["-Infinity", "Infinity", "NaN"];
+        let word = word
+            .iter()
+            .find(|word| !in_string && rest.starts_with(**word));
+        let length = match (c, word) {
+            (_, Some(word)) => {
+                json.push_str("null");
+                rest = &rest[word.len()..];
+                continue;
+            }
+            // The escaped character ends no string.
+            ('\\', _) if in_string => {
+                let escaped = rest.chars().nth(1).map_or(0, char::len_utf8);
+                c.len_utf8() + escaped
+            }
+            ('"', _) => {
+                in_string = !in_string;
+                c.len_utf8()
+            }
+            _ => c.len_utf8(),
+        };
+        json.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    json
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +203,18 @@ mod tests {
             let value = serde_json::from_str(text).unwrap();
             assert_eq!(whole(&value), None, "{text}");
             assert!(Fields(&json!({ "n": value })).count("n").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bare_numbers_outside_strings_are_null() {
+        let body = r#"{"a": NaN, "b": [-Infinity,Infinity], "c": "NaN \"Infinity\\", "d": NaN}"#;
+        let value: Value = serde_json::from_str(&without_bare_numbers(body)).unwrap();
+        let expected = json!({"a": null, "b": [null, null], "c": "NaN \"Infinity\\", "d": null});
+        assert_eq!(value, expected);
+        for broken in ["{\"a\": Nan}", "{\"a\": \"NaN", "{\"a\\", "é\\"] {
+            let value = serde_json::from_str::<Value>(&without_bare_numbers(broken));
+            assert!(value.is_err(), "{broken}");
         }
     }
 

@@ -9,7 +9,8 @@ mod text;
 mod transport;
 
 pub use client::HttpClient;
-pub use request::{HttpMethod, HttpReply, HttpRequest, Retry, join};
+pub use refusal::{MAX_RETRY_AFTER, classify};
+pub use request::{Classify, HttpMethod, HttpReply, HttpRequest, Pace, Retry, join};
 pub use transport::{Answer, BrokenBody, Messages, Transport, TransportError};
 pub(crate) use transport::{is_loopback, with_causes};
 

@@ -9,6 +9,9 @@ use crate::domain::CallErrorKind;
 /// Longest `Retry-After` that is waited for here; for a longer one the engine polls again later.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
+/// A quota of a day is full again after a day at the latest.
+const A_DAY: Duration = Duration::from_hours(24);
+
 pub fn classify(status: u16, body: &str) -> CallErrorKind {
     match status {
         401 | 403 => CallErrorKind::Unauthorized,
@@ -75,13 +78,22 @@ fn visible_text(body: &str) -> String {
 }
 
 /// True if the same read may succeed when it is retried soon.
-pub fn is_transient(status: u16, body: &str) -> bool {
+pub fn is_transient(kind: CallErrorKind, status: u16, body: &str) -> bool {
     match status {
         // The daily quota resets at midnight: more calls only make it worse.
         429 => !body.contains("search_quota_exceeded"),
         502..=504 => true,
+        // The service itself did not speak: something in between did.
+        300..500 => kind == CallErrorKind::Ambiguous,
         _ => false,
     }
+}
+
+/// The time until a quota is full again; `reset` and `now` are unix seconds.
+pub fn until_reset(reset: Option<&str>, now: f64) -> Option<Duration> {
+    let reset: f64 = reset?.trim().parse().ok()?;
+    let seconds = (reset - now).min(A_DAY.as_secs_f64());
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// The wait that the server requests, in its header or body.
@@ -159,10 +171,24 @@ mod tests {
     }
 
     #[test]
+    fn quota_reset_is_at_most_a_day_away() {
+        let seconds = |s| Some(Duration::from_secs(s));
+        assert_eq!(until_reset(Some("1060"), 1_000.0), seconds(60));
+        assert_eq!(until_reset(Some("1e12"), 1_000.0), seconds(86_400));
+        assert_eq!(until_reset(Some("900"), 1_000.0), None);
+        assert_eq!(until_reset(Some("soon"), 1_000.0), None);
+        assert_eq!(until_reset(None, 1_000.0), None);
+    }
+
+    #[test]
     fn exhausted_daily_quota_is_not_transient() {
-        assert!(!is_transient(429, r#"{"error":"search_quota_exceeded"}"#));
-        assert!(is_transient(429, "API requests too frequent"));
-        assert!(!is_transient(500, ""));
-        assert!(is_transient(503, ""));
+        use CallErrorKind::{Ambiguous, RateLimited, Refused};
+        let quota = r#"{"error":"search_quota_exceeded"}"#;
+        assert!(!is_transient(RateLimited, 429, quota));
+        assert!(is_transient(RateLimited, 429, "API requests too frequent"));
+        assert!(!is_transient(Ambiguous, 500, ""));
+        assert!(is_transient(Ambiguous, 503, ""));
+        assert!(is_transient(Ambiguous, 403, "<html>"));
+        assert!(!is_transient(Refused, 403, ""));
     }
 }

@@ -1,13 +1,15 @@
 //! Requests and replies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::json::Fields;
-use super::text;
+use super::json::{self, Fields};
+use super::{refusal, text};
 use crate::domain::{CallError, CallErrorKind};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -32,6 +34,19 @@ pub enum Retry {
     },
 }
 
+/// Spaces requests out; shared by everything that makes requests of the kind.
+#[async_trait]
+pub trait Pace: Send + Sync + std::fmt::Debug {
+    /// Waits for this request's turn. The error is the time until then, when nothing should wait that
+    /// long.
+    async fn turn(&self) -> Result<(), Duration>;
+    /// The server wants fewer requests: none for so long, if it said.
+    fn slow_down(&self, asked: Option<Duration>);
+}
+
+/// What an unsuccessful reply means, by its status and body.
+pub type Classify = fn(u16, &str) -> CallErrorKind;
+
 /// `Debug` shows no secret: the bearer is a [`SecretString`].
 #[derive(Debug, Clone)]
 pub struct HttpRequest {
@@ -48,6 +63,8 @@ pub struct HttpRequest {
     /// For one attempt, from connecting to the body's last byte.
     pub timeout: Duration,
     pub retry: Retry,
+    pub pace: Option<Arc<dyn Pace>>,
+    pub classify: Classify,
 }
 
 impl HttpRequest {
@@ -62,6 +79,8 @@ impl HttpRequest {
             body: None,
             timeout: DEFAULT_TIMEOUT,
             retry: Retry::Never,
+            pace: None,
+            classify: refusal::classify,
         }
     }
 
@@ -113,6 +132,20 @@ impl HttpRequest {
         self
     }
 
+    /// Every attempt waits for its turn.
+    #[must_use]
+    pub fn paced(mut self, pace: Arc<dyn Pace>) -> Self {
+        self.pace = Some(pace);
+        self
+    }
+
+    /// For a service whose statuses alone do not say what went wrong.
+    #[must_use]
+    pub fn classified_by(mut self, classify: Classify) -> Self {
+        self.classify = classify;
+        self
+    }
+
     /// It changes nothing at the server.
     pub fn is_read(&self) -> bool {
         self.method == HttpMethod::Get || matches!(self.retry, Retry::Reads { .. })
@@ -139,6 +172,14 @@ impl HttpReply {
     pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, CallError> {
         serde_json::from_str(&self.body)
             .map_err(|error| self.malformed(what, text::json_error(&error, self.body.len())))
+    }
+
+    /// The same of a service that writes the bare numbers `NaN` and `Infinity`, which are no JSON: they
+    /// are read as null.
+    pub fn lenient_json(&self, what: &str) -> Result<serde_json::Value, CallError> {
+        self.json(what).or_else(|error| {
+            serde_json::from_str(&json::without_bare_numbers(&self.body)).map_err(|_| error)
+        })
     }
 
     /// Parses the body as JSON with `parse`, which says what is wrong with it.

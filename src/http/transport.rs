@@ -46,6 +46,8 @@ pub struct Answer {
     pub status: u16,
     /// The header `Retry-After`.
     pub retry_after: Option<String>,
+    /// The header `X-RateLimit-Reset`: when a quota is full again, in unix seconds.
+    pub quota_reset: Option<String>,
     /// The body as far as it arrived.
     pub body: String,
     pub broken: Option<BrokenBody>,
@@ -147,12 +149,17 @@ impl Transport for Network {
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
         let response = self.prepare(request)?.send().await.map_err(failure)?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(header::RETRY_AFTER);
-        let retry_after = retry_after.and_then(|value| value.to_str().ok().map(str::to_owned));
+        let text = |name: &str| {
+            let value = response.headers().get(name)?;
+            value.to_str().ok().map(str::to_owned)
+        };
+        let retry_after = text(header::RETRY_AFTER.as_str());
+        let quota_reset = text("x-ratelimit-reset");
         let (body, broken) = read_body(response).await;
         Ok(Answer {
             status,
             retry_after,
+            quota_reset,
             body,
             broken,
         })

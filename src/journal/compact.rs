@@ -39,6 +39,7 @@ struct Live {
     registrations: BTreeMap<NodeId, Open>,
     avoided: BTreeMap<MachineId, (Time, EntryId)>,
     boots: BTreeMap<InstanceId, EntryId>,
+    charged: BTreeMap<InstanceId, EntryId>,
     watched: BTreeMap<RentalLabel, EntryId>,
     checkpoint: Option<EntryId>,
     /// Reports, skipped epochs, confirmations, and what only a newer program understands.
@@ -122,6 +123,9 @@ impl Live {
                 });
                 self.settled.extend(settled);
             }
+            Record::RentalCharged { charge, .. } => {
+                self.charged.insert(charge.instance, id);
+            }
             Record::RegisterIntended { node, .. } => {
                 let registration = self.registrations.entry(node.clone());
                 registration.or_insert_with(|| Open::new(id));
@@ -169,6 +173,7 @@ impl Live {
         let mut needed: BTreeSet<EntryId> = self.history.into_iter().collect();
         needed.extend(self.checkpoint);
         needed.extend(self.watched.into_values());
+        needed.extend(self.charged.into_values());
         let open = self
             .rentals
             .into_values()

@@ -1,10 +1,14 @@
 //! Past sprints with all that is known of each, one row per sprint.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Ledger;
-use crate::domain::{BootTimes, Confirmation, SprintReport, Time, main_boot};
+use crate::domain::{
+    BootTimes, Confirmation, InstanceId, RentalLabel, SprintReport, Time, Usd, main_boot,
+};
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PastSprint<'a> {
@@ -19,6 +23,12 @@ pub struct PastSprint<'a> {
     pub confirmation_ratio: Option<f64>,
     /// What a unit of weight cost, in dollars; absent without weight.
     pub usd_per_weight: Option<f64>,
+    /// What the market charged for its rentals, in dollars; absent until that is known of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_usd: Option<f64>,
+    /// How much more than our own count that is, in dollars; negative for less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_difference_usd: Option<f64>,
 }
 
 impl PastSprint<'_> {
@@ -39,6 +49,9 @@ impl Ledger {
                     && boot.ended <= *at
                     && after.is_none_or(|after| boot.ended > after)
             };
+            let boots: Vec<&BootTimes> = self.boot_times().iter().filter(ours).collect();
+            let charged = self.charged_between(report, after, *at, &boots);
+            let charged = charged.map(Usd::dollars);
             let of_epoch =
                 |seen: &&Confirmation| Some(seen.epoch) == report.epoch && report.weight.is_some();
             let confirmations = self.confirmations().iter().filter(of_epoch);
@@ -47,13 +60,42 @@ impl Ledger {
             rows.push(PastSprint {
                 confirmation_ratio: ratios.reduce(|left, ratio| left * ratio),
                 usd_per_weight: report.usd_per_weight(),
+                charged_usd: charged,
+                charge_difference_usd: charged.map(|charged| charged - report.cost_usd),
                 at: *at,
                 report,
-                boots: self.boot_times().iter().filter(ours).collect(),
+                boots,
                 confirmations,
             });
             after = Some(*at);
         }
         rows
+    }
+
+    /// What the market charged for the rentals of a sprint: of its epoch, gone between two reports.
+    fn charged_between(
+        &self,
+        report: &SprintReport,
+        after: Option<Time>,
+        until: Time,
+        boots: &[&BootTimes],
+    ) -> Option<Usd> {
+        let ours = |label: &RentalLabel, ended: Time| {
+            report.epoch.is_none_or(|epoch| epoch == label.epoch)
+                && ended <= until
+                && after.is_none_or(|after| ended > after)
+        };
+        let gone = self.settled().iter();
+        let gone = gone.filter(|gone| ours(&gone.label, gone.ended));
+        // In an old journal the settled rentals are gone.
+        let booted = boots.iter().filter_map(|boot| boot.instance);
+        let charged = self.charged().iter();
+        let charged = charged.filter(|(_, charged)| ours(&charged.label, charged.ended));
+        let instances: BTreeSet<InstanceId> = gone
+            .map(|gone| gone.instance)
+            .chain(charged.map(|(instance, _)| *instance))
+            .chain(booted)
+            .collect();
+        self.charged_for(&Vec::from_iter(instances))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Record;
 use crate::domain::{
     AvoidedMachine, BootEnd, BootTimes, Confirmation, Duration, InstanceId, MachineId, NodeId,
-    PastBoot, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
+    PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
 };
 
 /// A cap looks back this much further than its window, so that a clock that was an hour behind when the
@@ -23,12 +23,22 @@ pub struct Ledger {
     settled: Vec<Settled>,
     /// By order and not by time: no clock can move a rental into another sprint.
     sprints_ended: u32,
-    avoided: BTreeMap<MachineId, (Time, String)>,
+    /// Without the boots, which are counted when it is read.
+    avoided: BTreeMap<MachineId, AvoidedMachine>,
     boots: Vec<PastBoot>,
     checkpoint: Option<serde_json::Value>,
     reports: Vec<(Time, SprintReport)>,
     watched: Vec<BootTimes>,
     confirmations: Vec<Confirmation>,
+    charged: BTreeMap<InstanceId, ChargedRental>,
+}
+
+/// A rental that is gone, with what the market charged for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct ChargedRental {
+    pub(super) label: RentalLabel,
+    pub(super) ended: Time,
+    pub(super) charge: RentalCharge,
 }
 
 /// A rental, or a rent call whose outcome is not known, that may cost money now.
@@ -60,9 +70,12 @@ pub struct OpenRegistration {
     pub unregistering: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Settled {
-    ended: Time,
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Settled {
+    pub(super) label: RentalLabel,
+    pub(super) instance: InstanceId,
+    intended_at: Time,
+    pub(super) ended: Time,
     sprint: u32,
     cost: Usd,
 }
@@ -143,15 +156,35 @@ impl Ledger {
                     open.destroying |= open.instance == Some(*instance);
                 }
             }
-            Record::RentalGone { label, cost, .. } => {
+            Record::RentalGone {
+                label,
+                instance,
+                cost,
+            } => {
                 // A repeated record settles nothing.
                 if let Some(open) = self.rentals.remove(label) {
                     self.settled.push(Settled {
+                        label: label.clone(),
+                        instance: *instance,
+                        intended_at: open.intended_at,
                         ended: at,
                         sprint: open.sprint,
                         cost: *cost,
                     });
                 }
+            }
+            Record::RentalCharged {
+                label,
+                ended,
+                charge,
+                ..
+            } => {
+                let charged = ChargedRental {
+                    label: label.clone(),
+                    ended: *ended,
+                    charge: *charge,
+                };
+                self.charged.insert(charge.instance, charged);
             }
             Record::RegisterIntended { node, instance } => {
                 let registration = self.registrations.entry(node.clone());
@@ -174,8 +207,18 @@ impl Ledger {
                 machine,
                 until,
                 reason,
+                host,
+                address,
             } => {
-                self.avoided.insert(*machine, (*until, reason.clone()));
+                let avoided = AvoidedMachine {
+                    machine: *machine,
+                    until: *until,
+                    reason: reason.clone(),
+                    failed_boots: 0,
+                    host: *host,
+                    address: address.clone(),
+                };
+                self.avoided.insert(*machine, avoided);
             }
             Record::MachineAllowed { machine } => {
                 self.avoided.remove(machine);
@@ -233,6 +276,59 @@ impl Ledger {
         })
     }
 
+    /// The record of a charge that is new for a rental of ours that is gone. Charges that were read `from`
+    /// some time on are not all of an older rental.
+    pub fn charge_record(&self, from: Time, charge: RentalCharge) -> Option<Record> {
+        let mut settled = self.settled.iter();
+        let gone = settled.find(|gone| gone.instance == charge.instance)?;
+        let known = self.charged.get(&charge.instance);
+        let is_known = known.is_some_and(|known| known.charge == charge);
+        (gone.intended_at >= from && !is_known).then(|| Record::RentalCharged {
+            label: gone.label.clone(),
+            ended: gone.ended,
+            estimate: gone.cost,
+            charge,
+        })
+    }
+
+    /// What the market charged for the current sprint's rentals; absent until all of it is known.
+    pub fn charged_in_sprint(&self) -> Option<Usd> {
+        let gone = self.settled.iter();
+        let gone = gone.filter(|entry| entry.sprint == self.sprints_ended);
+        let instances: Vec<InstanceId> = gone.map(|entry| entry.instance).collect();
+        self.charged_for(&instances)
+    }
+
+    /// The sum of these rentals' charges; absent without any, and until all are known.
+    pub(super) fn charged_for(&self, instances: &[InstanceId]) -> Option<Usd> {
+        let known = |instance| Some(self.charged.get(instance)?.charge.total);
+        let charges: Option<Vec<Usd>> = instances.iter().map(known).collect();
+        let charges = charges.filter(|charges| !charges.is_empty())?;
+        Some(charges.into_iter().sum())
+    }
+
+    pub(super) fn settled(&self) -> &[Settled] {
+        &self.settled
+    }
+
+    pub(super) fn charged(&self) -> &BTreeMap<InstanceId, ChargedRental> {
+        &self.charged
+    }
+
+    /// How many rentals' charges are known, and their sum: changes with each new one.
+    pub fn charges_known(&self) -> (usize, Usd) {
+        let totals = self.charged.values().map(|charged| charged.charge.total);
+        (self.charged.len(), totals.sum())
+    }
+
+    /// What a cap counts: charges come late, so less than our own count says nothing yet.
+    fn cost_of(&self, settled: &Settled) -> Usd {
+        let charged = self.charged.get(&settled.instance);
+        charged.map_or(settled.cost, |charged| {
+            charged.charge.total.max(settled.cost)
+        })
+    }
+
     /// Registrations that may exist.
     pub fn registrations(&self) -> Vec<&OpenRegistration> {
         self.registrations.values().collect()
@@ -249,10 +345,10 @@ impl Ledger {
         let from = now - window - CLOCK_ALLOWANCE;
         let settled = self.settled.iter().filter(|entry| entry.ended >= from);
         let open = self.rentals.values().map(|open| open.spent(now));
-        settled.map(|entry| entry.cost).chain(open).sum()
+        settled.map(|entry| self.cost_of(entry)).chain(open).sum()
     }
 
-    /// What the current sprint has spent; zero after its report.
+    /// What the current sprint has spent, by our own count; zero after its report.
     pub fn spent_in_sprint(&self, now: Time) -> Usd {
         let sprint = self.sprints_ended;
         let settled = self.settled.iter().filter(|entry| entry.sprint == sprint);
@@ -278,13 +374,11 @@ impl Ledger {
 
     /// Machines to avoid at `now`, with the evidence.
     pub fn avoided(&self, now: Time) -> Vec<AvoidedMachine> {
-        let current = self.avoided.iter().filter(|(_, (until, _))| *until > now);
+        let current = self.avoided.values().filter(|avoided| avoided.until > now);
         current
-            .map(|(machine, (until, reason))| AvoidedMachine {
-                machine: *machine,
-                until: *until,
-                reason: reason.clone(),
-                failed_boots: self.failed_boots(*machine),
+            .map(|avoided| AvoidedMachine {
+                failed_boots: self.failed_boots(avoided.machine),
+                ..avoided.clone()
             })
             .collect()
     }

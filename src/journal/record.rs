@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     BootTimes, Cause, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId,
-    PastBoot, RentalLabel, RentalPrices, SprintReport, Time, Usd,
+    PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd,
 };
 
 /// The content of one entry. Kinds are only ever added, and a later field has a default: an old journal
@@ -61,6 +61,15 @@ pub enum Record {
         instance: InstanceId,
         cost: Usd,
     },
+    /// What the market charged for a rental that is gone. The newest counts: charges appear late.
+    RentalCharged {
+        label: RentalLabel,
+        /// When it was proven gone.
+        ended: Time,
+        /// What it cost by our own count.
+        estimate: Usd,
+        charge: RentalCharge,
+    },
     /// A register call is about to be made.
     RegisterIntended {
         node: NodeId,
@@ -100,6 +109,12 @@ pub enum Record {
         until: Time,
         #[serde(default)]
         reason: String,
+        /// Avoided with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<HostId>,
+        /// Avoided with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<String>,
     },
     /// The operator allowed this machine again.
     MachineAllowed {

@@ -137,6 +137,10 @@ impl BootTracker {
                 return self.fail(suspects::boot_fault(now, workload, known, evidence));
             }
         }
+        // Only by a word from us or the market: started without its GPUs, or out of credit.
+        if instance.intended.as_deref() == Some("stopped") {
+            return self.contract_stopped(now, message);
+        }
         match &instance.actual {
             ActualStatus::Loading => self.reach(now, BootStage::PullingImage),
             ActualStatus::Running => self.reach(now, BootStage::Container),

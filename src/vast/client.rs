@@ -1,19 +1,21 @@
 //! Client of the market. A listing is complete or an error; a rent request is sent once.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::instances::{InstanceFilter, NO_INSTANCE};
 use super::rate_limit::{RateLimit, RateLimiter, VastEndpoint};
 use super::request::SearchPage;
 use super::{refusal, request, wire};
 use crate::config::VastConfig;
 use crate::domain::{
-    Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder, Time,
-    Usd,
+    Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder,
+    RentalCharge, Time, Usd,
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, error_message, join};
@@ -21,12 +23,6 @@ use crate::ports::{Market, RentError};
 
 /// Enough of the cheapest: each page takes six seconds, and offers change within minutes.
 const MAX_OFFERS: usize = 256;
-/// Instances per page: the market's maximum.
-const PAGE: usize = 25;
-/// A listing with more pages is an error.
-const MAX_PAGES: usize = 200;
-/// The market's limit for the start script and arguments together: beyond it, 400 with code 3471.
-const MAX_ONSTART_BYTES: usize = 16_384;
 /// A host uploads a log within some ten seconds, or not at all.
 const UPLOAD_POLLS: u32 = 10;
 const UPLOAD_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
@@ -38,7 +34,7 @@ pub struct VastClient {
     key: SecretString,
     timeout: std::time::Duration,
     tries: u32,
-    pacer: RateLimiter,
+    limiter: Arc<RateLimiter>,
 }
 
 impl VastClient {
@@ -49,38 +45,55 @@ impl VastClient {
             key: config.api_key.clone(),
             timeout: config.request_timeout,
             tries: config.read_attempts,
-            pacer: RateLimiter::new(RateLimit::Documented),
+            limiter: RateLimiter::new(RateLimit::Documented),
         }
     }
 
-    /// Replaces the rate limit: a simulated market needs none.
+    /// Replaces the rate limit.
     #[must_use]
-    pub fn with_rate_limit(mut self, pacing: RateLimit) -> Self {
-        self.pacer = RateLimiter::new(pacing);
+    pub fn with_rate_limit(self, limit: RateLimit) -> Self {
+        self.with_limiter(RateLimiter::new(limit))
+    }
+
+    /// Shares the turns of other clients of the account.
+    #[must_use]
+    pub fn with_limiter(mut self, limiter: Arc<RateLimiter>) -> Self {
+        self.limiter = limiter;
         self
     }
 
-    fn what(&self, deed: &str) -> String {
+    pub(super) fn what(&self, deed: &str) -> String {
         format!("{deed} on {}", self.base.host_str().unwrap_or("the market"))
     }
 
-    fn authenticated(&self, request: HttpRequest) -> HttpRequest {
-        request.bearer(self.key.clone()).timeout(self.timeout)
+    pub(super) fn url(&self, path: &str) -> Url {
+        join(&self.base, path)
+    }
+
+    fn prepare(&self, endpoint: VastEndpoint, request: HttpRequest) -> HttpRequest {
+        request
+            .bearer(self.key.clone())
+            .timeout(self.timeout)
+            .paced(self.limiter.of(endpoint))
+            .classified_by(refusal::classify)
     }
 
     /// Sends a request and parses its JSON. `success: false` is a refusal whatever the status.
     async fn call(&self, endpoint: VastEndpoint, request: HttpRequest) -> Result<Value, CallError> {
         let what = request.what.clone();
-        self.pacer.acquire(endpoint).await;
-        let reply = self.http.send(self.authenticated(request)).await?;
-        let body: Value = reply.json(&what)?;
+        let reply = self.http.send(self.prepare(endpoint, request)).await?;
+        let body = reply.lenient_json(&what)?;
         match refused_in_body(&what, &reply, &body, &self.key) {
             Some(refusal) => Err(refusal),
             None => Ok(body),
         }
     }
 
-    async fn read(&self, endpoint: VastEndpoint, request: HttpRequest) -> Result<Value, CallError> {
+    pub(super) async fn read(
+        &self,
+        endpoint: VastEndpoint,
+        request: HttpRequest,
+    ) -> Result<Value, CallError> {
         self.call(endpoint, request.tries(self.tries)).await
     }
 
@@ -90,26 +103,10 @@ impl VastClient {
         page: SearchPage,
     ) -> Result<Vec<Value>, CallError> {
         let what = self.what("search offers");
-        let request = HttpRequest::post(what.clone(), join(&self.base, "/api/v0/bundles/"))
+        let request = HttpRequest::post(what.clone(), self.url("/api/v0/bundles/"))
             .json(request::search(query, page));
         let body = self.read(VastEndpoint::Search, request).await?;
         rows(&what, &body, "offers").cloned()
-    }
-
-    async fn instances_page(&self, after: Option<&str>) -> Result<Value, CallError> {
-        let url = join(&self.base, "/api/v1/instances/");
-        let mut request = HttpRequest::get(self.what("list instances"), url)
-            .query("select_filters", "{}")
-            .query("order_by", r#"[{"col":"id","dir":"asc"}]"#)
-            .query("limit", PAGE.to_string());
-        if let Some(token) = after {
-            request = request.query("after_token", token);
-        }
-        self.read(VastEndpoint::Instances, request).await
-    }
-
-    fn instance_url(&self, id: InstanceId) -> Url {
-        join(&self.base, &format!("/api/v0/instances/{id}/"))
     }
 
     /// Polls a file that the host uploads outside of the market; until then the URL replies 403 or
@@ -131,7 +128,7 @@ impl VastClient {
 
     async fn account_keys(&self) -> Result<Vec<String>, CallError> {
         let what = self.what("list SSH keys");
-        let request = HttpRequest::get(what.clone(), join(&self.base, "/api/v0/ssh/"));
+        let request = HttpRequest::get(what.clone(), self.url("/api/v0/ssh/"));
         match self.read(VastEndpoint::Keys, request).await {
             Ok(body) => wire::public_keys(&body)
                 .ok_or_else(|| malformed(&what, "the reply has no list of keys")),
@@ -157,7 +154,9 @@ impl Market for VastClient {
                 }
                 Err(error) => return Err(error),
             };
-            let fresh = rows.iter().filter_map(|row| wire::offer(row, now));
+            let fresh = rows
+                .iter()
+                .filter_map(|row| wire::offer(row, query.disk_gb, now));
             offers.extend(fresh.filter(|offer| seen.insert(offer.id)));
             let dearest = rows.iter().filter_map(wire::listed_price).reduce(f64::max);
             let next = dearest.and_then(|dearest| page.next(dearest));
@@ -173,76 +172,39 @@ impl Market for VastClient {
 
     async fn rent(&self, order: &RentOrder) -> Result<InstanceId, RentError> {
         let what = self.what(&format!("rent offer {} as {}", order.offer, order.label));
-        if order.onstart.len() > MAX_ONSTART_BYTES {
-            let detail = format!(
-                "the onstart script has {} bytes, the market's limit is {MAX_ONSTART_BYTES}: shorten vast.onstart_extra",
-                order.onstart.len()
-            );
-            let error = CallError::new(what, CallErrorKind::NotSent, detail);
-            return Err(RentError::Refused(error));
-        }
-        let url = join(&self.base, &format!("/api/v0/asks/{}/", order.offer));
+        let url = self.url(&format!("/api/v0/asks/{}/", order.offer));
         let request = HttpRequest::put(what.clone(), url).json(request::rent(order));
-        self.pacer.acquire(VastEndpoint::Rent).await;
-        let reply = self.http.send(self.authenticated(request)).await;
+        let reply = self
+            .http
+            .send(self.prepare(VastEndpoint::Rent, request))
+            .await;
         let reply = reply.map_err(refusal::rent_error)?;
         rented_instance(&what, &reply, &self.key)
     }
 
     async fn instances(&self) -> Result<Vec<Instance>, CallError> {
-        let what = self.what("list instances");
-        let mut found = Vec::new();
-        let mut ids = BTreeSet::new();
-        let mut tokens = HashSet::new();
-        let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let body = self.instances_page(after.as_deref()).await?;
-            for row in rows(&what, &body, "instances")? {
-                let instance =
-                    wire::instance(row).ok_or_else(|| malformed(&what, "a row has no id"))?;
-                if ids.insert(instance.id) {
-                    found.push(instance);
-                }
-            }
-            let Some(token) = next_token(&what, &body)? else {
-                complete(&what, &body, found.len())?;
-                return Ok(found);
-            };
-            if !tokens.insert(token.clone()) {
-                return Err(malformed(&what, "the listing repeats a page token"));
-            }
-            after = Some(token);
-        }
-        Err(malformed(&what, "the listing does not end"))
+        self.list(InstanceFilter::All).await
     }
 
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {
-        let what = self.what(&format!("read instance {id}"));
-        let request = HttpRequest::get(what.clone(), self.instance_url(id));
-        let body = match self.read(VastEndpoint::Instance, request).await {
-            Ok(body) => body,
-            Err(error) if refusal::instance_is_gone(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        // A single row under the plural name; null means that there is none.
-        let row = match body.get("instances") {
-            Some(Value::Null) => return Ok(None),
-            Some(row) => row,
-            None => return Err(malformed(&what, "the reply has no `instances`")),
-        };
-        match wire::instance(row) {
-            Some(instance) if instance.id == id => Ok(Some(instance)),
-            Some(other) => {
-                let detail = format!("the reply is about {}", other.id);
-                Err(malformed(&what, &detail))
+        self.find_instance(id).await
+    }
+
+    async fn try_single_read(&self) -> Result<(), CallError> {
+        match self.read_row(NO_INSTANCE).await? {
+            None => Ok(()),
+            Some(_) => {
+                let what = self.what(&format!("read instance {NO_INSTANCE}"));
+                let detail = "the reply describes an instance that does not exist";
+                Err(malformed(&what, detail))
             }
-            None => Err(malformed(&what, "the row has no id")),
         }
     }
 
     async fn destroy(&self, id: InstanceId) -> Result<(), CallError> {
         let what = self.what(&format!("destroy instance {id}"));
-        let request = HttpRequest::delete(what, self.instance_url(id)).json(json!({}));
+        let url = self.url(&format!("/api/v0/instances/{id}/"));
+        let request = HttpRequest::delete(what, url).json(json!({}));
         match self.call(VastEndpoint::Destroy, request).await {
             Ok(_) => Ok(()),
             Err(error) if refusal::instance_is_gone(&error) => Ok(()),
@@ -252,7 +214,7 @@ impl Market for VastClient {
 
     async fn account(&self) -> Result<Account, CallError> {
         let what = self.what("read the account");
-        let url = join(&self.base, "/api/v0/users/current/");
+        let url = self.url("/api/v0/users/current/");
         let request = HttpRequest::get(what.clone(), url);
         let body = self.read(VastEndpoint::Account, request).await?;
         // Not `balance`, which is often 0.
@@ -263,30 +225,38 @@ impl Market for VastClient {
         })
     }
 
+    async fn charges(&self, from: Time, to: Time) -> Result<Vec<RentalCharge>, CallError> {
+        self.read_charges(from, to).await
+    }
+
     async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError> {
         let keys = self.account_keys().await?;
         if keys.iter().any(|key| wire::same_key(key, public_key)) {
             return Ok(());
         }
-        let url = join(&self.base, "/api/v0/ssh/");
+        let url = self.url("/api/v0/ssh/");
         let request = HttpRequest::post(self.what("add an SSH key"), url);
         let request = request.json(json!({"ssh_key": public_key.trim()}));
-        self.call(VastEndpoint::Keys, request).await.map(|_| ())
+        match self.call(VastEndpoint::Keys, request).await {
+            // The list of keys can lack it.
+            Err(error) if !refusal::is_there_already(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     async fn attach_key(&self, id: InstanceId, public_key: &str) -> Result<(), CallError> {
         let what = self.what(&format!("attach the SSH key to instance {id}"));
-        let url = join(&self.base, &format!("/api/v0/instances/{id}/ssh/"));
+        let url = self.url(&format!("/api/v0/instances/{id}/ssh/"));
         let request = HttpRequest::post(what, url).json(json!({"ssh_key": public_key.trim()}));
-        match self.call(VastEndpoint::Keys, request).await {
-            Err(error) if !is_already_attached(&error) => Err(error),
+        match self.call(VastEndpoint::AttachKey, request).await {
+            Err(error) if !refusal::is_there_already(&error) => Err(error),
             _ => Ok(()),
         }
     }
 
     async fn container_log(&self, id: InstanceId, lines: u32) -> Result<String, CallError> {
         let what = self.what(&format!("read the log of instance {id}"));
-        let url = join(&self.base, &format!("/api/v0/instances/request_logs/{id}/"));
+        let url = self.url(&format!("/api/v0/instances/request_logs/{id}/"));
         let request = HttpRequest::put(what.clone(), url).json(json!({"tail": lines.to_string()}));
         let body = self.call(VastEndpoint::Log, request).await?;
         let url = Fields(&body).text("result_url");
@@ -298,7 +268,7 @@ impl Market for VastClient {
     }
 }
 
-fn malformed(what: &str, detail: &str) -> CallError {
+pub(super) fn malformed(what: &str, detail: &str) -> CallError {
     CallError::new(what, CallErrorKind::Malformed, detail)
 }
 
@@ -317,32 +287,14 @@ fn refused_in_body(
     })
 }
 
-fn rows<'a>(what: &str, body: &'a Value, name: &str) -> Result<&'a Vec<Value>, CallError> {
+pub(super) fn rows<'a>(
+    what: &str,
+    body: &'a Value,
+    name: &str,
+) -> Result<&'a Vec<Value>, CallError> {
     body.get(name)
         .and_then(Value::as_array)
         .ok_or_else(|| malformed(what, &format!("the reply has no list `{name}`")))
-}
-
-fn next_token(what: &str, body: &Value) -> Result<Option<String>, CallError> {
-    match body.get("next_token") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(token)) if token.is_empty() => Ok(None),
-        Some(Value::String(token)) => Ok(Some(token.clone())),
-        Some(Value::Number(token)) => Ok(Some(token.to_string())),
-        Some(_) => Err(malformed(what, "`next_token` is neither text nor null")),
-    }
-}
-
-/// A listing that ends early would hide an instance that costs money.
-fn complete(what: &str, last_page: &Value, found: usize) -> Result<(), CallError> {
-    let total = Fields(last_page).whole("total_instances");
-    match total.and_then(|total| usize::try_from(total).ok()) {
-        Some(total) if found < total => {
-            let detail = format!("the listing has {found} of {total} instances");
-            Err(malformed(what, &detail))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// The instance id in a rent reply. The reply also holds the instance's key, so it is never quoted.
@@ -351,13 +303,15 @@ fn rented_instance(
     reply: &HttpReply,
     key: &SecretString,
 ) -> Result<InstanceId, RentError> {
-    let body: Value = reply.json(what).map_err(RentError::Unknown)?;
+    let body = reply.lenient_json(what).map_err(RentError::Unknown)?;
     let id = Fields(&body).whole("new_contract");
     let id = id.filter(|id| *id != 0);
     match (refused_in_body(what, reply, &body, key), id) {
-        (None, Some(id)) => Ok(InstanceId(id)),
+        // With a refusal it "started in stopped state": it exists and costs storage, so it has to be
+        // destroyed.
+        (_, Some(id)) => Ok(InstanceId(id)),
         (Some(refusal), None) if refusal::is_certain(&refusal) => Err(refusal::rent_error(refusal)),
-        (Some(mut unclear), _) => {
+        (Some(mut unclear), None) => {
             unclear.kind = CallErrorKind::Ambiguous;
             Err(RentError::Unknown(unclear))
         }
@@ -374,8 +328,4 @@ fn means_no_keys(error: &CallError) -> bool {
 
 fn is_not_uploaded_yet(error: &CallError) -> bool {
     matches!(error.status, Some(403 | 404))
-}
-
-fn is_already_attached(error: &CallError) -> bool {
-    error.kind == CallErrorKind::Refused && error.detail.to_lowercase().contains("already")
 }

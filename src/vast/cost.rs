@@ -35,6 +35,13 @@ impl BootWork {
         bounded(stages.map(|stage| self.unbounded(*stage)).sum())
     }
 
+    /// The part of a boot in which no container runs: the market bills only the disk for it.
+    pub(super) fn idle_share(&self) -> f64 {
+        let idle = [BootStage::Placed, BootStage::PullingImage];
+        let idle: f64 = idle.iter().map(|stage| self.unbounded(*stage)).sum();
+        bounded(idle) / self.seconds()
+    }
+
     pub(super) fn stage_seconds(&self, stage: BootStage) -> f64 {
         bounded(self.unbounded(stage))
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::cost::{self, BootWork};
 use crate::domain::{
-    BootEnd, BootStage, BootTime, MachineId, Offer, OwnBoots, PastBoot, StageTimes,
+    BootEnd, BootStage, BootTime, Duration, MachineId, Offer, OwnBoots, PastBoot, StageTimes,
 };
 
 /// Weight of the prior in a mean, in boots.
@@ -85,6 +85,17 @@ impl Predictor {
     pub(super) fn boot(&self, offer: &Offer, image_gb: f64, model_gb: f64) -> BootTime {
         let promised = load(offer, image_gb, model_gb).seconds();
         self.refine(offer, UNKNOWN).times(promised)
+    }
+
+    /// The part of a boot in which the GPUs are not billed yet.
+    pub(super) fn idle_part(
+        boot: BootTime,
+        offer: &Offer,
+        image_gb: f64,
+        model_gb: f64,
+    ) -> Duration {
+        let share = load(offer, image_gb, model_gb).idle_share();
+        cost::bounded_seconds(boot.median.as_seconds_f64() * share)
     }
 
     /// The general distribution, refined with the boots of all, of the GPU and of the machine.
@@ -234,7 +245,7 @@ impl Boots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Duration, InstanceId};
+    use crate::domain::InstanceId;
     use crate::vast::rank::tests::an_offer;
 
     const IMAGE_GB: f64 = 15.0;

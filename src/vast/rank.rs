@@ -109,11 +109,14 @@ impl Ranking<'_> {
     /// The error is the first hard limit that the offer violates. Comparisons are written so that NaN
     /// fails.
     fn check(&self, offer: &Offer) -> Result<(), String> {
-        let is_avoided = |avoided: &&AvoidedMachine| avoided.machine == offer.machine;
-        if let Some(avoided) = self.avoided.iter().find(is_avoided) {
+        if let Some(closed) = offer.closed {
+            return Err(closed.to_string());
+        }
+        let avoided = self.avoided.iter();
+        let mut avoided = avoided.filter_map(|avoided| Some((avoided, avoided.covers(offer)?)));
+        if let Some((avoided, by)) = avoided.next() {
             return Err(format!(
-                "machine {} is avoided until {} UTC: {}",
-                avoided.machine,
+                "{by} is avoided until {} UTC: {}",
                 avoided.until.format("%F %R"),
                 avoided.reason
             ));
@@ -149,11 +152,14 @@ impl Ranking<'_> {
         let longest = needs.at_worst_until.max(needs.until) - needs.now;
         let download_gb = needs.image_gb + needs.model_gb;
         let disk_gb = self.query.disk_gb;
+        let idle = Predictor::idle_part(boot, &offer, needs.image_gb, needs.model_gb);
         let in_time = needs.boot_within.map(|within| boot.chance_within(within));
         let mut row = RankedOffer {
             price: offer.price_with_disk(disk_gb),
             session,
-            gpu_cost: offer.gpu_price.times(session),
+            gpu_cost: offer
+                .running_price()
+                .times((session - idle).max(Duration::zero())),
             storage_cost: offer.storage_price(disk_gb).times(session),
             traffic_cost: cost::traffic(offer.download_per_gb, download_gb),
             worst_cost: cost::session_cost(&offer, disk_gb, longest, download_gb),

@@ -4,16 +4,38 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use crate::domain::{
-    ActualStatus, HostId, Instance, InstanceId, MachineId, Offer, OfferId, PortMapping,
-    SshEndpoint, Time, Usd, UsdPerHour,
+    ActualStatus, ClosedOffer, HostId, Instance, InstanceId, MachineId, Offer, OfferId,
+    PortMapping, RentalLabel, SshEndpoint, Time, Usd, UsdPerHour,
 };
 use crate::http::json::Fields;
 
 const SSH_PORT: u16 = 22;
 
 /// An offer; `None` without id, machine, GPU or price. `now` gives the end of offers that only have a
-/// duration.
-pub(super) fn offer(row: &Value, now: Time) -> Option<Offer> {
+/// duration. The search asked for prices with `disk_gb` of disk.
+pub(super) fn offer(row: &Value, disk_gb: f64, now: Time) -> Option<Offer> {
+    let mut offer = offer_without_surcharge(row, now)?;
+    let total = listed_price(row).map(UsdPerHour::from_dollars);
+    let computed = offer.price_with_disk(disk_gb);
+    if let Some(total) = total.filter(|total| total.exceeds(computed)) {
+        offer.surcharge = UsdPerHour(total.0 - computed.0);
+    }
+    Some(offer)
+}
+
+fn closed(fields: Fields<'_>) -> Option<ClosedOffer> {
+    if fields.flag("rentable") == Some(false) {
+        Some(ClosedOffer::NotRentable)
+    } else if fields.flag("is_bid") == Some(true) {
+        Some(ClosedOffer::Bid)
+    } else if fields.flag("external") == Some(true) {
+        Some(ClosedOffer::External)
+    } else {
+        None
+    }
+}
+
+fn offer_without_surcharge(row: &Value, now: Time) -> Option<Offer> {
     let fields = Fields(row);
     let number = |name: &str| fields.number(name);
     let dollars = |name: &str| number(name).map_or(Usd::ZERO, Usd::from_dollars);
@@ -52,6 +74,9 @@ pub(super) fn offer(row: &Value, now: Time) -> Option<Offer> {
             .time("end_date")
             .or_else(|| end_of(number("duration")?, now)),
         verified: fields.text("verification").as_deref() == Some("verified"),
+        public_address: fields.text("public_ipaddr"),
+        surcharge: UsdPerHour::ZERO,
+        closed: closed(fields),
     })
 }
 
@@ -77,7 +102,7 @@ pub(super) fn listed_price(row: &Value) -> Option<f64> {
     Fields(row).number("dph_total")
 }
 
-/// An instance; `None` without an id, which makes the whole listing unusable.
+/// An instance; `None` without an id.
 pub(super) fn instance(row: &Value) -> Option<Instance> {
     let fields = Fields(row);
     let public_ip = fields.text("public_ipaddr");
@@ -101,6 +126,15 @@ pub(super) fn instance(row: &Value) -> Option<Instance> {
         gpu_name: fields.text("gpu_name").map(|name| name.replace('_', " ")),
         gpu_count: fields.whole("num_gpus").and_then(|n| u32::try_from(n).ok()),
     })
+}
+
+/// Whether a row without an id may be a rental of ours: by its label, or because that cannot be read.
+pub(super) fn may_be_ours(row: &Value) -> bool {
+    match row.get("label") {
+        None | Some(Value::Null) => false,
+        Some(Value::String(label)) => label.trim().parse::<RentalLabel>().is_ok(),
+        Some(_) => true,
+    }
 }
 
 /// Only `actual_status` comes from the host; `cur_state` is "running" from the first second and is

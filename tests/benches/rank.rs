@@ -39,6 +39,9 @@ fn offers() -> Vec<Offer> {
         location: Some("Washington, US".into()),
         ends_at: Some(now() + Duration::days(20)),
         verified: true,
+        public_address: None,
+        surcharge: UsdPerHour::ZERO,
+        closed: None,
     };
     (0..OFFERS).map(offer).collect()
 }

@@ -10,12 +10,17 @@ use pocpit::domain::{
 use pocpit::http::{HttpClient, HttpRequest};
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Market, NetworkNode, RentError};
-use pocpit::vast::{RateLimit, VastClient};
+use pocpit::vast::{RateLimit, RateLimiter, VastClient};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
 const CANARY: &str = "canary-secret-key";
+/// Of a gateway in between.
+const PAGE: &str = "<!DOCTYPE html><html><title>Just a moment...</title></html>";
+/// A row with a label of ours, whose id cannot be read.
+const OUR_ODD_ROW: &str =
+    r#"{"next_token":null,"instances":[{"id":NaN,"label":"pocpit/home/3/1-abc"}]}"#;
 
 /// Serves each reply once, verbatim, then repeats the last; records the requests.
 async fn server(replies: Vec<String>) -> (Url, Arc<Mutex<Vec<String>>>) {
@@ -227,8 +232,11 @@ async fn rent_is_sent_only_once() {
         reply(200, r#"{"success":true,"new_contra"#),
         reply(200, r#"{"success":true}"#),
         reply(200, r#"{"success":true,"new_contract":null}"#),
-        reply(200, r#"{"success":false,"new_contract":5}"#),
         reply(200, r#"{"success":false,"msg":"hm"}"#),
+        reply(401, PAGE),
+        reply(403, PAGE),
+        reply(404, PAGE),
+        reply(400, ""),
     ] {
         let (result, calls) = rent(sent.clone()).await;
         assert!(
@@ -241,8 +249,14 @@ async fn rent_is_sent_only_once() {
 
 #[tokio::test]
 async fn rent_returns_contract_or_reason() {
-    let (result, _) = rent(reply(200, r#"{"success":true,"new_contract":12345678}"#)).await;
-    assert_eq!(result.unwrap(), InstanceId(12_345_678));
+    for success in ["true", "false"] {
+        // Not successful: it "started in stopped state", and has to be destroyed.
+        let body = format!(r#"{{"success":{success},"new_contract":12345678}}"#);
+        let (result, _) = rent(reply(200, &body)).await;
+        assert_eq!(result.unwrap(), InstanceId(12_345_678));
+    }
+    let odd = r#"{"success":true,"new_contract":5,"price":NaN}"#;
+    assert_eq!(rent(reply(200, odd)).await.0.unwrap(), InstanceId(5));
     let gone = r#"{"success":false,"error":"no_such_ask","msg":"error 410/3907: gone"}"#;
     for status in [200, 400, 404, 410] {
         let (result, _) = rent(reply(status, gone)).await;
@@ -286,7 +300,11 @@ async fn incomplete_listing_is_an_error() {
             200,
             r#"{"next_token":null,"total_instances":3,"instances":[{"id":2}]}"#,
         ),
-        reply(200, r#"{"next_token":null,"instances":[{"id":null}]}"#),
+        reply(200, OUR_ODD_ROW),
+        reply(
+            200,
+            r#"{"next_token":null,"instances":[{"id":null,"label":7}]}"#,
+        ),
         reply(200, r#"{"next_token":null,"instances":null}"#),
         reply(200, r#"{"next_token":"t","instances":[]}"#),
         reply(200, r#"{"success":false,"instances":[]}"#),
@@ -311,10 +329,12 @@ async fn only_market_reply_means_gone() {
         assert_eq!(vast(url).instance(InstanceId(5)).await.unwrap(), None);
     }
     for unknown in [
-        reply(404, "<html>404 Not Found</html>"),
+        reply(404, PAGE),
         reply(200, "{}"),
         reply(200, r#"{"instances":{"id":6}}"#),
         reply(500, ""),
+        reply(401, r#"{"error":"auth_error","msg":"Invalid user key"}"#),
+        reply(404, r#"{"error":"auth_error","msg":"Invalid user key"}"#),
     ] {
         let (url, _) = server(vec![unknown.clone()]).await;
         assert!(
@@ -322,6 +342,210 @@ async fn only_market_reply_means_gone() {
             "{unknown}"
         );
     }
+}
+
+/// The single GET is gone, or replies in another shape.
+fn moved() -> Vec<String> {
+    let deprecated = r#"{"success":false,"error":"deprecated_endpoint","msg":"use v1"}"#;
+    vec![
+        reply(410, deprecated),
+        reply(
+            404,
+            r#"{"success":false,"error":"x","msg":"no such route"}"#,
+        ),
+        reply(404, PAGE),
+        reply(403, PAGE),
+        reply(200, r#"{"success":true,"instance":{"id":5}}"#),
+        reply(200, r#"{"success":true,"instances":[{"id":6},{"id":7}]}"#),
+        reply(200, r#"{"success":true,"instances":{"id":null}}"#),
+    ]
+}
+
+/// Replies by route: to the single GET, and to the v1 list.
+async fn market_of(single: String, listed: &str) -> (VastClient, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let (log, listed) = (requests.clone(), reply(200, listed));
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let request = read_request(&mut socket).await;
+            let is_list = request.starts_with("GET /api/v1/instances/?");
+            let reply = if is_list { &listed } else { &single };
+            let _ = socket.write_all(reply.as_bytes()).await;
+            log.lock().unwrap().push(request);
+        }
+    });
+    (vast(url.parse().unwrap()), requests)
+}
+
+#[tokio::test]
+async fn moved_single_read_falls_back_to_list() {
+    let listed = r#"{"total_instances":1,"next_token":null,"instances":[{"id":5}]}"#;
+    let empty = r#"{"total_instances":0,"next_token":null,"instances":[]}"#;
+    for single in moved() {
+        let (market, requests) = market_of(single.clone(), listed).await;
+        let found = market.instance(InstanceId(5)).await.unwrap();
+        assert_eq!(found.unwrap().id, InstanceId(5), "{single}");
+        let last = requests.lock().unwrap().last().unwrap().clone();
+        let filter = "select_filters=%7B%22id%22%3A%7B%22eq%22%3A5%7D%7D";
+        assert!(last.contains(filter), "{last}");
+        assert!(market.try_single_read().await.is_err(), "{single}");
+        let (market, _) = market_of(single.clone(), empty).await;
+        let found = market.instance(InstanceId(5)).await.unwrap();
+        assert_eq!(found, None, "{single}");
+    }
+}
+
+#[tokio::test]
+async fn single_read_takes_every_known_shape() {
+    for (body, is_there) in [
+        (r#"{"instances":{"id":5}}"#, true),
+        (r#"{"instances":[{"id":5}]}"#, true),
+        (r#"{"instances":{"id":5,"gpu_temp":NaN}}"#, true),
+        (r#"{"instances":null}"#, false),
+        (r#"{"instances":{}}"#, false),
+        (r#"{"instances":[]}"#, false),
+    ] {
+        let (url, requests) = server(vec![reply(200, body)]).await;
+        let found = vast(url.clone()).instance(InstanceId(5)).await.unwrap();
+        assert_eq!(found.is_some(), is_there, "{body}");
+        assert_eq!(requests.lock().unwrap().len(), 1, "{body}");
+        if !is_there {
+            vast(url).try_single_read().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn odd_rows_of_others_hide_nothing() {
+    let listing = r#"{"total_instances":6,"next_token":null,"instances":[{"id":1,"gpu_temp":NaN},
+        {"id":null,"label":"mine"},{},null,{"id":Infinity,"label":null},{"id":2,"dph_total":-Infinity}]}"#;
+    let (url, _) = server(vec![reply(200, listing)]).await;
+    let listed = vast(url).instances().await.unwrap();
+    let ids: Vec<u64> = listed.iter().map(|instance| instance.id.0).collect();
+    assert_eq!(ids, [1, 2]);
+
+    let (url, _) = server(vec![reply(200, OUR_ODD_ROW)]).await;
+    let error = vast(url).instances().await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Malformed);
+
+    let row = r#"{"id":9,"machine_id":1,"gpu_name":"RTX 4090","num_gpus":1,"dph_base":0.4"#;
+    let offers = format!(r#"{{"offers":[{row},"dlperf":NaN}},{{"id":NaN}},null,7]}}"#);
+    let (url, _) = server(vec![reply(200, &offers)]).await;
+    let now = pocpit::domain::Time::UNIX_EPOCH;
+    let found = vast(url).search(&query(), now).await.unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test]
+async fn key_that_is_there_is_no_error() {
+    let none = reply(200, "[]");
+    let duplicate = r#"{"success":false,"error":"invalid_args","msg":"Duplicate SSH key"}"#;
+    let associated = r#"{"success":false,"msg":"SSH key already associated with instance"}"#;
+    for sent in [reply(400, duplicate), reply(200, associated)] {
+        let (url, _) = server(vec![none.clone(), sent.clone()]).await;
+        let key = "ssh-ed25519 AAAA x";
+        vast(url).ensure_account_key(key).await.unwrap();
+        let (url, _) = server(vec![sent]).await;
+        vast(url).attach_key(InstanceId(5), key).await.unwrap();
+    }
+    let (url, _) = server(vec![reply(
+        400,
+        r#"{"error":"no_ssh_key","msg":"bad key"}"#,
+    )])
+    .await;
+    assert!(vast(url).attach_key(InstanceId(5), "x").await.is_err());
+}
+
+#[tokio::test]
+async fn gateway_page_is_not_the_market() {
+    let listing = r#"{"total_instances":0,"next_token":null,"instances":[]}"#;
+    for status in [401, 403, 404] {
+        let replies = vec![reply(status, PAGE), reply(200, listing)];
+        let (url, requests) = server(replies).await;
+        assert_eq!(vast(url).instances().await.unwrap(), []);
+        assert_eq!(requests.lock().unwrap().len(), 2, "a read is repeated");
+
+        let (url, _) = server(vec![reply(status, PAGE)]).await;
+        let error = vast(url).instances().await.unwrap_err();
+        assert!(error.is_passing(), "{error}");
+    }
+    let two_factor = r#"{"success":false,"msg":"Your key lacks proper privileges: set up Two Factor Authentication"}"#;
+    let (url, requests) = server(vec![reply(401, two_factor)]).await;
+    let error = vast(url).instances().await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Unauthorized);
+    assert!(error.detail.contains("Two Factor"), "{error}");
+    assert_eq!(requests.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn requested_wait_holds_for_every_client() {
+    let slow = r#"{"error":"HTTPTooManyRequests","retry_after":3600,"remaining":0}"#;
+    let reset = "x-ratelimit-reset: 99999999999\r\n";
+    for sent in [
+        reply(429, slow),
+        reply_with(429, "retry-after: 3600\r\n", "API requests too frequent"),
+        reply_with(429, reset, r#"{"error":"search_quota_exceeded"}"#),
+    ] {
+        let (url, requests) = server(vec![sent.clone()]).await;
+        let limiter = RateLimiter::new(RateLimit::Off);
+        let client = || vast(url.clone()).with_limiter(limiter.clone());
+        assert!(client().instances().await.is_err());
+        let error = client().instances().await.unwrap_err();
+        assert_eq!(error.kind, CallErrorKind::RateLimited, "{sent}");
+        assert_eq!(requests.lock().unwrap().len(), 1, "{sent}");
+        // Another route has a limit of its own.
+        assert!(client().account().await.is_err());
+        assert_eq!(requests.lock().unwrap().len(), 2, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn charges_are_read_across_pages() {
+    let row = |id: u64, amount: f64| {
+        format!(r#"{{"source":"instance-{id}","amount":{amount},"items":[]}}"#)
+    };
+    let page = |row: String, token: &str| {
+        reply(
+            200,
+            &format!(r#"{{"success":true,"next_token":{token},"results":[{row}]}}"#),
+        )
+    };
+    let pages = vec![page(row(5, 1.25), "\"t\""), page(row(6, 2.5), "null")];
+    let (url, requests) = server(pages).await;
+    let from = pocpit::domain::Time::UNIX_EPOCH;
+    let to = from + pocpit::domain::Duration::days(1);
+    let charges = vast(url).charges(from, to).await.unwrap();
+    let amounts: Vec<_> = charges.iter().map(|c| (c.instance.0, c.total.0)).collect();
+    assert_eq!(amounts, [(5, 1_250_000), (6, 2_500_000)]);
+    let requests = requests.lock().unwrap();
+    assert!(requests[0].starts_with("GET /api/v0/charges/?select_filters="));
+    assert!(requests[0].contains("86400") && requests[1].contains("after_token=t"));
+
+    let (url, _) = server(vec![page(row(5, 1.25), "\"t\"")]).await;
+    assert!(vast(url).charges(from, to).await.is_err(), "endless");
+    let forbidden = r#"{"success":false,"error":"auth_error","msg":"not permitted"}"#;
+    let (url, _) = server(vec![reply(403, forbidden)]).await;
+    let error = vast(url).charges(from, to).await.unwrap_err();
+    assert_eq!(error.kind, CallErrorKind::Unauthorized);
+}
+
+#[tokio::test]
+async fn concurrent_listings_keep_their_distance() {
+    let listing = r#"{"total_instances":0,"next_token":null,"instances":[]}"#;
+    let (url, _) = server(vec![reply(200, listing)]).await;
+    let limiter = RateLimiter::new(RateLimit::Documented);
+    let client = || vast(url.clone()).with_limiter(limiter.clone());
+    let (first, second) = (client(), client());
+    let start = std::time::Instant::now();
+    let (a, b) = tokio::join!(first.instances(), second.instances());
+    assert!(a.is_ok() && b.is_ok());
+    assert!(
+        start.elapsed() >= Duration::from_secs(1),
+        "the market's threshold"
+    );
 }
 
 #[tokio::test]

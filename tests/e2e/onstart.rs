@@ -152,7 +152,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn script_leaves_room_for_extra_lines() {
-    // The market takes 16,384 bytes of arguments in all.
+    // The market takes 16,384 bytes of arguments in all; half of them are the operator's.
     assert!(SCRIPT.len() < 8_000, "{} bytes", SCRIPT.len());
     assert!(SCRIPT.starts_with("#!/bin/sh\n") && SCRIPT.is_ascii());
 }

@@ -34,6 +34,7 @@ impl Transport for Says {
         Ok(Answer {
             status: self.status,
             retry_after: None,
+            quota_reset: None,
             body: self.body.clone(),
             broken: None,
         })

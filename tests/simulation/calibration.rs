@@ -92,5 +92,8 @@ fn offer_of(boot: &PastBoot) -> Offer {
         location: None,
         ends_at: None,
         verified: true,
+        public_address: None,
+        surcharge: UsdPerHour::ZERO,
+        closed: None,
     }
 }

@@ -96,6 +96,7 @@ fn answer(status: u16, body: String) -> Answer {
     Answer {
         status,
         retry_after: None,
+        quota_reset: None,
         body,
         broken: None,
     }

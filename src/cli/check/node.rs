@@ -21,16 +21,7 @@ pub(super) async fn sprint_needs(
     let config = &loaded.config;
     let examined = preflight::run_preflight(chain, network_node, now, config, leaving).await;
     let findings = examined.preflight.findings.into_iter();
-    let mut probes: Vec<Probe> = findings
-        .map(|finding| Probe {
-            what: finding.requirement.into(),
-            seen: match finding.seen {
-                seen if seen.is_empty() => "ok".into(),
-                seen => seen,
-            },
-            verdict: finding.verdict,
-        })
-        .collect();
+    let mut probes: Vec<Probe> = findings.map(Probe::from).collect();
     if let Ok(catalogue) = &examined.catalogue {
         let merged = arguments::of_model(catalogue, &config.mlnode.model);
         probes.push(Probe::new(Subject::Arguments, arguments_of(&merged)));

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::Exit;
-use crate::domain::{Requirement, UnknownEffect, Verdict};
+use crate::domain::{Finding, Requirement, UnknownEffect, Verdict};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Probe {
@@ -24,6 +24,8 @@ pub(in crate::cli) struct Probe {
 pub(in crate::cli) enum Subject {
     #[serde(rename = "Vast key")]
     VastKey,
+    #[serde(rename = "single instance")]
+    SingleInstance,
     Account,
     Credit,
     Budget,
@@ -117,6 +119,7 @@ impl From<Requirement> for Subject {
             Requirement::RewardClaim => Subject::RewardClaim,
             Requirement::LeftoverNodes => Subject::LeftoverNodes,
             Requirement::BlockSync => Subject::BlockSync,
+            Requirement::SingleInstance => Subject::SingleInstance,
             Requirement::Participant => Subject::Participant,
             Requirement::ChainSynced => Subject::Chain,
             Requirement::CallbackAddress => Subject::CallbackAddress,
@@ -160,6 +163,20 @@ impl Probe {
             what,
             seen,
             verdict,
+        }
+    }
+}
+
+impl From<Finding> for Probe {
+    fn from(finding: Finding) -> Probe {
+        let seen = match finding.seen {
+            seen if seen.is_empty() => "ok".into(),
+            seen => seen,
+        };
+        Probe {
+            what: finding.requirement.into(),
+            seen,
+            verdict: finding.verdict,
         }
     }
 }

@@ -209,7 +209,9 @@ fn of_a_preflight() -> Vec<(Requirement, Checked)> {
         ..unmet.clone()
     };
     let findings = [unknown, unmet, dead].map(|facts| evaluate(now(), &intent, &facts).findings);
-    let findings = findings.into_iter().flatten();
+    let moved = judge_single_read(&Err(error(CallErrorKind::Refused)));
+    let unread = judge_single_read(&Err(no_answer()));
+    let findings = findings.into_iter().flatten().chain([moved, unread]);
     let findings = findings.filter(|finding| finding.verdict != Verdict::Met);
     findings
         .map(|finding| (finding.requirement, Err(finding.verdict)))

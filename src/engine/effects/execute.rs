@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CallError, GovernanceModel, InstanceId, MachineId, NodeId, Workload, WorkloadModel,
+    CallError, GovernanceModel, HostId, InstanceId, MachineId, NodeId, Preflight, Workload,
+    WorkloadModel,
 };
 use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
 use crate::engine::observe::observation::Observation;
@@ -12,7 +13,8 @@ use crate::engine::state::Engine;
 use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
 use crate::mlnode::arguments;
-use crate::ports::Chain;
+use crate::ports::{Chain, Market};
+use crate::vast::judge_single_read;
 
 impl Engine {
     pub(crate) fn execute(&mut self, effect: Effect) {
@@ -58,7 +60,29 @@ impl Engine {
             machine,
             until,
             reason,
+            host: self.host_of(machine),
+            address: self.address_of(machine),
         });
+    }
+
+    fn host_of(&self, machine: MachineId) -> Option<HostId> {
+        let rented = self.sprint.rentals().map(|rental| &rental.offer);
+        let mut rented = rented.filter(|offer| offer.machine == machine);
+        rented.next()?.host
+    }
+
+    /// What its instance says now, or what its offer said.
+    fn address_of(&self, machine: MachineId) -> Option<String> {
+        let listed = self.observed.listing.iter().flat_map(|(_, all)| all);
+        let mut listed = listed.filter(|instance| instance.machine == Some(machine));
+        let rented = self.sprint.rentals().map(|rental| &rental.offer);
+        let searched = self.observed.market.iter();
+        let searched = searched.flat_map(|view| view.rows.iter().map(|row| &row.offer));
+        let mut offers = rented
+            .chain(searched)
+            .filter(|offer| offer.machine == machine);
+        let now = listed.find_map(|instance| instance.public_ip.clone());
+        now.or_else(|| offers.find_map(|offer| offer.public_address.clone()))
     }
 
     fn search(&mut self, effect: Effect) {
@@ -95,7 +119,8 @@ impl Engine {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         self.spawn_effect(key, async move {
             let now = ports.clock.now();
-            let preflight = run_chain_preflight(ports.chain.as_ref(), now, &config).await;
+            let mut preflight = run_chain_preflight(ports.chain.as_ref(), now, &config).await;
+            add_market_findings(&mut preflight, ports.market.as_ref()).await;
             Observation::done(key, Some(Event::PreflightCompleted(preflight)))
         });
     }
@@ -105,7 +130,8 @@ impl Engine {
         self.spawn_effect(key, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
             // Our leftovers hold their address until they are gone.
-            let examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
+            let mut examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
+            add_market_findings(&mut examined.preflight, ports.market.as_ref()).await;
             Observation::Examined { key, examined }
         });
     }
@@ -151,6 +177,12 @@ impl Engine {
             Observation::done(key, event.ok())
         });
     }
+}
+
+/// What the market says before anything is rented.
+async fn add_market_findings(preflight: &mut Preflight, market: &dyn Market) {
+    let read = market.try_single_read().await;
+    preflight.findings.push(judge_single_read(&read));
 }
 
 /// The model with the arguments that the Network Node would start it with. It does not restart a healthy

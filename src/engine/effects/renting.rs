@@ -1,9 +1,10 @@
 //! Renting and destroying.
 
+use crate::config::onstart_script;
 use crate::domain::{
     CallError, CallErrorKind, Duration, InstanceId, Offer, RentOrder, RentalLabel, Time, Usd,
 };
-use crate::engine::effects::requests::{onstart_script, prices};
+use crate::engine::effects::requests::prices;
 use crate::engine::observe::observation::Observation;
 use crate::engine::reconcile::absence::prove_absence;
 use crate::engine::reconcile::plan::find;

@@ -5,12 +5,6 @@ use crate::domain::{Duration, Hardware, NodeConfig, NodeId, Offer, RentalPrices,
 use crate::flow::Effect;
 use crate::vast::SessionNeeds;
 
-/// The script that every rental runs at its start.
-const ONSTART: &str = include_str!("../../../assets/onstart.sh");
-
-/// Where the operator's own lines go: after the watchdog is armed, before the workload starts.
-const WORKLOAD_PART: &str = "# 4. The workload";
-
 /// Where the Network Node reaches a node.
 pub(crate) struct NodeAddress {
     pub(crate) host: String,
@@ -60,36 +54,9 @@ pub fn needs(now: Time, effect: &Effect, config: &Config) -> SessionNeeds {
 
 pub(crate) fn prices(offer: &Offer, config: &Config) -> RentalPrices {
     RentalPrices {
-        gpu_price: offer.gpu_price,
+        gpu_price: offer.running_price(),
         storage_price: offer.storage_price(config.vast.query.disk_gb),
         download_per_gb: offer.download_per_gb,
         download_gb: config.vast.image_gb + config.vast.model_gb,
-    }
-}
-
-/// The script with the operator's lines in it. They run in a subshell: whatever they do, the
-/// workload still starts.
-pub(crate) fn onstart_script(extra: &str) -> String {
-    if extra.trim().is_empty() {
-        return ONSTART.to_owned();
-    }
-    ONSTART.replacen(WORKLOAD_PART, &format!("(\n{extra}\n)\n{WORKLOAD_PART}"), 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn extra_lines_run_between_watchdog_and_workload() {
-        let script = onstart_script("echo mine");
-        let position = |text: &str| script.find(text).unwrap();
-        assert!(position("# 1. The watchdog") < position("echo mine"));
-        assert!(position("echo mine") < position(WORKLOAD_PART));
-    }
-
-    #[test]
-    fn script_without_extra_lines_is_unchanged() {
-        assert_eq!(onstart_script(" \n"), ONSTART);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::{CallError, Instance, Mode, RegisteredNode, SprintReport, Time, UsdPerHour};
 use crate::engine::alerts::notice_body::{self, NextEpoch};
+use crate::engine::observe::charges;
 use crate::engine::observe::observation::Observation;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::{EndAfter, Engine};
@@ -13,9 +14,16 @@ impl Engine {
     pub(crate) fn list_leftovers(&mut self) {
         let ports = self.ports.clone();
         self.spawn_effect(EffectKey::Leftovers, async move {
-            let (instances, nodes) =
-                tokio::join!(ports.market.instances(), ports.network_node.nodes());
-            Observation::Leftovers { instances, nodes }
+            let (instances, nodes, charges) = tokio::join!(
+                ports.market.instances(),
+                ports.network_node.nodes(),
+                charges::read(&ports)
+            );
+            Observation::Leftovers {
+                instances,
+                nodes,
+                charges,
+            }
         });
     }
 

@@ -1,6 +1,8 @@
 //! The report of a sprint that ended.
 
-use crate::domain::{Cause, Instance, Outcome, OutcomeKind, RegisteredNode, SprintReport, Time};
+use crate::domain::{
+    Cause, Instance, Outcome, OutcomeKind, RegisteredNode, SprintReport, Time, Usd,
+};
 use crate::engine::state::Engine;
 
 impl Engine {
@@ -30,6 +32,7 @@ impl Engine {
             },
             participant_weight: sprint.participant_weight(),
             cost_usd: self.ledger.spent_in_sprint(now).dollars(),
+            charged_usd: self.ledger.charged_in_sprint().map(Usd::dollars),
             rentals_left: instances.map(|all| count(all.iter().filter(ours).count())),
             registrations_left: nodes.map(|all| count(all.iter().filter(registered).count())),
             proxy_registered: proxy

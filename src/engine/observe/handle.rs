@@ -26,6 +26,7 @@ impl Engine {
             Observation::Account(Err(error)) => {
                 tracing::warn!("cannot read the account: {error}");
             }
+            Observation::Charges(read) => self.on_charges(read),
             Observation::Proxy(reading) => {
                 self.observed.freshness.mark(Feed::Proxy, now);
                 self.observed.proxy.record(now, reading);
@@ -81,7 +82,12 @@ impl Engine {
                 self.effect_ended(key);
             }
             Observation::ConfirmationWeight(read) => self.on_confirmation_weight(now, read),
-            Observation::Leftovers { instances, nodes } => {
+            Observation::Leftovers {
+                instances,
+                nodes,
+                charges,
+            } => {
+                self.on_charges(charges);
                 self.finish_report(now, instances, nodes);
             }
         }

@@ -1,6 +1,7 @@
 //! Observations: what pollers and tasks report, and how the engine handles it.
 
 pub(crate) mod chain;
+pub(crate) mod charges;
 pub(crate) mod confirmation;
 pub(crate) mod freshness;
 pub(crate) mod handle;

@@ -5,6 +5,7 @@ use crate::domain::{
     Offer, ProxyFigures, RegisteredNode, RunRecord, SourceReport, SshEndpoint,
 };
 use crate::engine::effects::preflight::PreflightRun;
+use crate::engine::observe::charges::ChargesRead;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
 use crate::flow::{Effect, EffectKey, Event};
@@ -21,6 +22,7 @@ pub(crate) enum Observation {
     Nodes(Result<Vec<RegisteredNode>, CallError>),
     Listing(Result<Vec<Instance>, CallError>),
     Account(Result<Account, CallError>),
+    Charges(ChargesRead),
     Proxy(Result<ProxyFigures, CallError>),
     Instance(InstanceId, Result<Option<Instance>, CallError>),
     Link(InstanceId, LinkEvent),
@@ -66,6 +68,7 @@ pub(crate) enum Observation {
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
+        charges: ChargesRead,
     },
 }
 

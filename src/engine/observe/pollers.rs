@@ -10,6 +10,7 @@ use crate::chain::clock::{STRETCH, STRETCHES};
 use crate::domain::{Blocks, CallError, CallErrorKind, Duration, Height, Time};
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
+use crate::engine::observe::charges;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::{Headers, Observation};
 use crate::engine::supervise::restart_on_panic;
@@ -26,6 +27,8 @@ const GOVERNANCE_INTERVAL: Duration = Duration::minutes(10);
 const NODES_INTERVAL: Duration = Duration::seconds(30);
 const LISTING_INTERVAL: Duration = Duration::seconds(30);
 const ACCOUNT_INTERVAL: Duration = Duration::minutes(2);
+/// Charges appear some time after the use.
+const CHARGES_INTERVAL: Duration = Duration::hours(1);
 const PROXY_INTERVAL: Duration = Duration::seconds(30);
 
 /// What a poller works with.
@@ -61,6 +64,9 @@ impl Poller {
         });
         self.every(ACCOUNT_INTERVAL, async |ports| {
             Observation::Account(ports.market.account().await)
+        });
+        self.every(CHARGES_INTERVAL, async |ports| {
+            Observation::Charges(charges::read(&ports).await)
         });
         if let Some(proxy) = self.ports.inference_proxy.clone() {
             self.every(PROXY_INTERVAL, move |_| {

@@ -14,11 +14,13 @@ impl Engine {
         let reports = self.ledger.reports();
         let is_current = reports.len().min(HISTORY_ROWS) == self.history.len()
             && self.history.last().map(|row| row.at) == reports.last().map(|(at, _)| *at)
-            && self.history_confirmations == self.ledger.confirmations().len();
+            && self.history_confirmations == self.ledger.confirmations().len()
+            && self.history_charges == self.ledger.charges_known();
         if is_current {
             return;
         }
         self.history_confirmations = self.ledger.confirmations().len();
+        self.history_charges = self.ledger.charges_known();
         let history = self.ledger.history();
         let first = history.len().saturating_sub(HISTORY_ROWS);
         let rows = history[first..].iter().map(|past| PastSprintRow {
@@ -26,6 +28,7 @@ impl Engine {
             report: past.report.clone(),
             boots: past.boots.iter().map(|boot| (*boot).clone()).collect(),
             confirmation_ratio: past.confirmation_ratio,
+            charged_usd: past.charged_usd,
         });
         self.history = Arc::new(rows.collect());
     }

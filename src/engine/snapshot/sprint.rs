@@ -62,4 +62,7 @@ pub struct PastSprintRow {
     pub boots: Vec<BootTimes>,
     /// What confirmation `PoC`s left of the confirmation weight, 0 to 1; absent if unknown.
     pub confirmation_ratio: Option<f64>,
+    /// What the market charged for its rentals, in dollars; absent until that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged_usd: Option<f64>,
 }

@@ -24,6 +24,7 @@ fn answers(ledger: &Ledger, now: Time) -> impl PartialEq + Debug {
         ledger.reports(),
         ledger.boot_times(),
         ledger.confirmations(),
+        ledger.charges_known(),
     )
 }
 
@@ -106,6 +107,12 @@ fn any_record() -> impl Strategy<Value = Record> {
         1 => (id(), minute()).prop_map(|(id, until)| avoided(id, until, "no CUDA")),
         1 => attempt().prop_map(|attempt| Record::BootWatched { boot: watched(attempt) }),
         1 => id().prop_map(|sequence| measured(sequence, 100, 90)),
+        1 => (attempt(), id(), minute()).prop_map(|(attempt, id, ended)| Record::RentalCharged {
+            label: label(attempt),
+            ended: at(ended),
+            estimate: Usd::ZERO,
+            charge: charge(id, 9.7),
+        }),
         1 => id().prop_map(|id| Record::MachineAllowed { machine: MachineId(id) }),
         1 => (attempt(), minute()).prop_map(|(attempt, cents)| repriced(attempt, cents)),
         1 => (id(), id(), any_end(), prop::option::of(attempt())).prop_map(|(id, machine, end, seen)| {

@@ -6,8 +6,8 @@ use super::store::add_up;
 use super::*;
 use crate::domain::{
     Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId, MachineId,
-    NodeId, OfferId, OutcomeKind, RentalLabel, RentalPrices, SprintReport, StepSpan, Time, Usd,
-    UsdPerHour, Weight,
+    NodeId, OfferId, OutcomeKind, RentalCharge, RentalLabel, RentalPrices, SprintReport, StepSpan,
+    Time, Usd, UsdPerHour, Weight,
 };
 
 const DAY: Duration = Duration::hours(24);
@@ -63,6 +63,8 @@ fn avoided(machine: u64, until: i64, reason: &str) -> Record {
         machine: MachineId(machine),
         until: at(until),
         reason: reason.into(),
+        host: None,
+        address: None,
     }
 }
 
@@ -285,6 +287,57 @@ fn price_increase_counts_from_the_beginning() {
     ledger.apply(at(1), &record);
     assert!(ledger.spent_within(DAY, at(60)) > before);
     assert!(ledger.reserved(at(0)) > reserved);
+}
+
+fn charge(id: u64, dollars: f64) -> RentalCharge {
+    RentalCharge {
+        instance: InstanceId(id),
+        total: Usd::from_dollars(dollars),
+        gpu: Usd::from_dollars(dollars),
+        storage: Usd::ZERO,
+        traffic: Usd::ZERO,
+    }
+}
+
+#[test]
+fn charges_stand_beside_the_estimate() {
+    let rentals = [
+        (0, rent_intended(1)),
+        (0, rented(1, 5)),
+        (0, rent_intended(2)),
+        (0, rented(2, 6)),
+        (60, gone(1, 5, 10.0)),
+        (60, gone(2, 6, 2.0)),
+        (
+            61,
+            Record::SprintEnded {
+                report: report(359, Some(1_234)),
+            },
+        ),
+    ];
+    let (dir, mut journal) = journal_of(&rentals);
+    let mut ledger = folded(&rentals);
+    let charged = |ledger: &Ledger| ledger.history()[0].charged_usd;
+    // Unknown until both are charged; those of others are nobody's.
+    assert_eq!(ledger.charge_record(at(0), charge(77, 1.0)), None);
+    for (id, dollars, known) in [(5, 9.0, None), (6, 2.5, Some(11.5)), (5, 10.5, Some(13.0))] {
+        let record = ledger.charge_record(at(0), charge(id, dollars)).unwrap();
+        append(&mut journal, &[(70, record.clone())]);
+        ledger.apply(at(70), &record);
+        assert_eq!(charged(&ledger), known);
+        // The same again says nothing new.
+        assert_eq!(ledger.charge_record(at(0), charge(id, dollars)), None);
+    }
+    let difference = ledger.history()[0].charge_difference_usd.unwrap();
+    assert!((difference - 8.0).abs() < 1e-9, "{difference}");
+    // Caps count whatever is more.
+    assert_eq!(ledger.spent_within(DAY, at(70)), Usd::from_dollars(13.0));
+    // Charges read from later on may be a part.
+    assert_eq!(ledger.charge_record(at(1), charge(5, 1.0)), None);
+    journal.compact(at(80)).unwrap();
+    drop(journal);
+    let reopened = read_only(dir.path()).unwrap();
+    assert_eq!(charged(&reopened), Some(13.0));
 }
 
 #[test]

@@ -437,6 +437,32 @@ fn market_statuses_are_judged() {
     }
 }
 
+#[test]
+fn contract_born_stopped_never_boots() {
+    for actual in [
+        ActualStatus::Provisioning,
+        ActualStatus::Created,
+        ActualStatus::Stopped,
+    ] {
+        let mut boot = tracker();
+        let stopped = Instance {
+            intended: Some("stopped".into()),
+            ..instance(actual, "")
+        };
+        boot.observe_instance(at(1), &stopped);
+        assert_eq!(blamed(&boot), Some(Blame::Host));
+    }
+    // The node's own word counts more.
+    let mut boot = tracker();
+    boot.observe_status(at(1), &serving());
+    let stopped = Instance {
+        intended: Some("stopped".into()),
+        ..instance(ActualStatus::Running, "")
+    };
+    boot.observe_instance(at(2), &stopped);
+    assert_eq!(blamed(&boot), None);
+}
+
 /// A prompt may hold any words, and so may a line of vLLM that goes on.
 #[test]
 fn log_line_never_ends_an_answering_node() {

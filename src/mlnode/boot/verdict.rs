@@ -191,6 +191,17 @@ impl BootTracker {
         });
     }
 
+    /// The market does not intend it to run: it never will, and its disk costs.
+    pub(super) fn contract_stopped(&mut self, now: Time, message: &str) {
+        self.fail(BootFault {
+            name: "the market stopped the contract".to_owned(),
+            evidence: format!("intended status stopped: {message}"),
+            advice: "retrying on another machine".to_owned(),
+            blame: Blame::Host,
+            seen_at: now,
+        });
+    }
+
     pub(super) fn has_just_answered(&self, now: Time) -> bool {
         matches!(self.api, Api::Silent { since } if now - since < LAST_WORDS)
     }

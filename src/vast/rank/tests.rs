@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{BootEnd, InstanceId, MachineId, OfferId, Usd};
+use crate::domain::{BootEnd, ClosedOffer, HostId, InstanceId, MachineId, OfferId, Usd};
 
 pub(in crate::vast) fn now() -> Time {
     Time::from_timestamp(1_795_000_000, 0).expect("a valid time")
@@ -32,6 +32,9 @@ pub(in crate::vast) fn an_offer(id: u64) -> Offer {
         location: Some("Washington, US".into()),
         ends_at: Some(now() + Duration::days(20)),
         verified: true,
+        public_address: None,
+        surcharge: UsdPerHour::ZERO,
+        closed: None,
     }
 }
 
@@ -70,6 +73,8 @@ fn avoided(machine: u64) -> [AvoidedMachine; 1] {
         until: now() + Duration::hours(5),
         reason: "boot_failed: OCI runtime create failed".into(),
         failed_boots: 1,
+        host: None,
+        address: None,
     }]
 }
 
@@ -115,6 +120,67 @@ fn hard_limits_reject_with_reason() {
     assert!(reason(|o| o.ends_at = Some(now() + Duration::hours(8))).contains("offer ends at"));
     assert!(reason(|o| o.machine = MachineId(999)).contains("avoided"));
     assert!(reason(|o| o.download_mbps = 510.0).contains("to boot"));
+    let closed = ClosedOffer::NotRentable;
+    assert!(reason(|o| o.closed = Some(closed)).contains("not rentable"));
+    assert!(reason(|o| o.closed = Some(ClosedOffer::Bid)).contains("bid"));
+}
+
+#[test]
+fn avoided_machine_under_new_id_is_recognized() {
+    let mut blocked = avoided(999);
+    blocked[0].host = Some(HostId(5));
+    blocked[0].address = Some("203.0.113.42".into());
+    let experience = RentalHistory {
+        blocked: &blocked,
+        boots: &[],
+    };
+    let rejected = |change: fn(&mut Offer)| {
+        let mut offer = an_offer(1);
+        offer.host = Some(HostId(6));
+        offer.public_address = Some("203.0.113.43".into());
+        change(&mut offer);
+        let ranked = rank(vec![offer], &a_query(), &needs(), &experience);
+        let rejected = ranked.rejected.into_iter().next();
+        rejected.map(|(_, reason)| reason)
+    };
+    assert_eq!(rejected(|_| ()), None);
+    let by_host = rejected(|o| o.host = Some(HostId(5))).unwrap();
+    assert!(by_host.starts_with("host 5 is avoided until"), "{by_host}");
+    let by_address = rejected(|o| o.public_address = Some("203.0.113.42".into())).unwrap();
+    assert!(
+        by_address.starts_with("address 203.0.113.42 is"),
+        "{by_address}"
+    );
+    // Unknown is not the same.
+    let unknown = rejected(|o| (o.host, o.public_address) = (None, None));
+    assert_eq!(unknown, None);
+}
+
+#[test]
+fn surcharge_counts_and_is_told() {
+    let with_fee = |dollars: f64| {
+        let mut offer = an_offer(1);
+        offer.surcharge = UsdPerHour::from_dollars(dollars);
+        ranked(vec![offer])
+    };
+    let (without, with) = (with_fee(0.0), with_fee(0.5));
+    let (without, with) = (&without.usable[0], &with.usable[0]);
+    assert_eq!(with.price.0.0 - without.price.0.0, 500_000);
+    assert!(with.worst_cost > without.worst_cost && with.gpu_cost > without.gpu_cost);
+    assert!(with.why().contains("$0.50/h of it a fee"), "{}", with.why());
+    assert!(!without.why().contains("fee"));
+    // And the limit is for all of it.
+    assert!(with_fee(4.0).usable.is_empty());
+}
+
+#[test]
+fn gpus_cost_nothing_while_image_is_pulled() {
+    let row = &ranked(vec![an_offer(1)]).usable[0];
+    let all = row.offer.gpu_price.times(row.session);
+    let booting = row.offer.gpu_price.times(row.boot.median);
+    assert!(row.gpu_cost < all && row.gpu_cost > Usd(all.0 - booting.0));
+    // A cap must never be too generous.
+    assert!(row.worst_cost >= all);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn instance_row() -> Value {
 
 #[test]
 fn documented_offer_is_parsed() {
-    let offer = offer(&offer_row(), now()).expect("an offer");
+    let offer = offer(&offer_row(), 40.0, now()).expect("an offer");
     assert_eq!(offer.id, OfferId(20_123_456));
     assert_eq!(offer.gpu_memory_mb, 24_564);
     assert_eq!(offer.price_with_disk(40.0).to_string(), "$0.41/h");
@@ -43,12 +43,42 @@ fn documented_offer_is_parsed() {
 }
 
 #[test]
+fn market_total_above_the_parts_is_a_surcharge() {
+    assert!(
+        offer(&offer_row(), 40.0, now())
+            .unwrap()
+            .surcharge
+            .is_zero()
+    );
+    let mut row = offer_row();
+    row["dph_total"] = json!(0.45);
+    let offer = offer(&row, 40.0, now()).unwrap();
+    assert_eq!(offer.price_with_disk(40.0), UsdPerHour::from_dollars(0.45));
+    assert_eq!(offer.gpu_price, UsdPerHour::from_dollars(0.40));
+}
+
+#[test]
+fn closed_offers_say_why() {
+    for (name, value, closed) in [
+        ("rentable", json!(false), Some(ClosedOffer::NotRentable)),
+        ("is_bid", json!(true), Some(ClosedOffer::Bid)),
+        ("external", json!(1), Some(ClosedOffer::External)),
+        ("rentable", Value::Null, None),
+    ] {
+        let mut row = offer_row();
+        row[name] = value;
+        let found = offer(&row, 40.0, now()).unwrap().closed;
+        assert_eq!(found, closed, "{name}");
+    }
+}
+
+#[test]
 fn offer_end_follows_from_duration() {
     let mut row = offer_row();
     row["cuda_max_good"] = json!("12.4");
     row["dph_base"] = json!("0.40");
     row["end_date"] = Value::Null;
-    let offer = offer(&row, now()).expect("an offer");
+    let offer = offer(&row, 40.0, now()).expect("an offer");
     assert_eq!(offer.cuda, Some(12.4));
     assert_eq!(offer.gpu_price, UsdPerHour::from_dollars(0.40));
     assert_eq!(offer.ends_at, Some(now() + TimeDelta::days(25)));
@@ -59,12 +89,12 @@ fn offer_without_machine_or_price_is_none() {
     for name in ["machine_id", "gpu_name", "num_gpus"] {
         let mut row = offer_row();
         row[name] = Value::Null;
-        assert_eq!(offer(&row, now()), None, "{name}");
+        assert_eq!(offer(&row, 40.0, now()), None, "{name}");
     }
     let mut row = offer_row();
     row["dph_base"] = Value::Null;
     row["dph_total"] = Value::Null;
-    assert_eq!(offer(&row, now()), None);
+    assert_eq!(offer(&row, 40.0, now()), None);
 }
 
 #[test]

@@ -123,6 +123,8 @@ fn avoided_machine_is_allowed_after_dialog() {
         until: at(120),
         reason: "boot_failed: OCI runtime create failed".into(),
         failed_boots: 2,
+        host: None,
+        address: None,
     }];
     let mut m = model(snapshot);
     // Outside its list the key means nothing.

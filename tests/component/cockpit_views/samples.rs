@@ -55,6 +55,9 @@ pub(super) fn offer(id: u64, gpu: &str, dollars: f64) -> RankedOffer {
             location: Some("Norway, NO".into()),
             ends_at: None,
             verified: true,
+            public_address: None,
+            surcharge: UsdPerHour::ZERO,
+            closed: None,
         },
         price,
         session: Duration::minutes(115),
@@ -543,6 +546,7 @@ pub(super) fn with_past() -> Snapshot {
                 cost_usd,
                 rentals_left: Some(0),
                 registrations_left: Some(0),
+                charged_usd: None,
                 race: None,
                 proxy_registered: None,
                 node: Some(NodeId(format!("vastai-{epoch}"))),
@@ -570,6 +574,7 @@ pub(super) fn with_past() -> Snapshot {
                 runs: 1,
             }],
             confirmation_ratio: weight.map(|_| 1.0),
+            charged_usd: weight.map(|_| cost_usd + 0.31),
         }
     };
     s.history = Arc::new(vec![

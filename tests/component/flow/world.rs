@@ -177,6 +177,9 @@ fn offer(id: u64) -> Offer {
         location: None,
         ends_at: None,
         verified: true,
+        public_address: None,
+        surcharge: UsdPerHour::ZERO,
+        closed: None,
     }
 }
 

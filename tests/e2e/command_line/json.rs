@@ -118,6 +118,8 @@ impl Eventful {
             machine: MachineId(1),
             until: chrono::Utc::now() + Duration::days(3_000),
             reason: "boot_failed: out of memory".into(),
+            host: None,
+            address: None,
         };
         let _kept = journal.append(chrono::Utc::now(), &avoided).unwrap();
     }
@@ -193,6 +195,10 @@ fn shortened(value: &Value) -> Value {
 fn is_optional(command: &str, field: &str) -> bool {
     match field {
         "race" | "in time" | "runs" | "driver" => true,
+        // Not every offer or avoided machine has them; charges come late.
+        "public_address" | "surcharge" | "closed" => true,
+        "charged_usd" | "charge_difference_usd" => true,
+        "host" | "address" => command.starts_with("avoided"),
         "why" | "remedy" => command.starts_with("notify"),
         _ => false,
     }

@@ -129,6 +129,8 @@ fn failed_machine_is_avoided_until_removed() {
             machine: MachineId(machine),
             until: chrono::Utc::now() + Duration::days(3_000),
             reason: "boot_failed: OCI runtime create failed".into(),
+            host: None,
+            address: None,
         },
         Record::BootEnded { boot },
     ]);

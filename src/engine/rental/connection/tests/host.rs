@@ -303,6 +303,7 @@ impl Transport for Network {
         Ok(Answer {
             status: 200,
             retry_after: None,
+            quota_reset: None,
             body: row.to_string(),
             broken: None,
         })
