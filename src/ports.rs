@@ -13,7 +13,8 @@ use crate::domain::{
     Account, BlockHeader, Blocks, CallError, CallbackAddress, Duration, EpochIndex, EpochView,
     Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId,
     Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RentalCharge,
-    RewardRules, SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight, WorkloadModel,
+    RequestedPrice, RewardRules, SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight,
+    WorkloadModel,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -137,6 +138,8 @@ pub trait Market: Send + Sync {
     /// What the market charged for each rental in this time, complete; a charge that is not there yet is
     /// missing.
     async fn charges(&self, from: Time, to: Time) -> Result<Vec<RentalCharge>, CallError>;
+    /// Higher prices that hosts ask for. Reading them accepts none.
+    async fn requested_prices(&self) -> Result<Vec<RequestedPrice>, CallError>;
     /// Makes sure that the account holds this public key (before renting).
     async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError>;
     /// Attaches a public key to a running instance; idempotent.

@@ -206,6 +206,15 @@ pub struct PortMapping {
     pub external: u16,
 }
 
+/// A host's wish for a higher price. It holds only if the renter accepts it, which pocpit never does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestedPrice {
+    pub instance: InstanceId,
+    /// GPUs and disk together, now.
+    pub current: UsdPerHour,
+    pub requested: UsdPerHour,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Money that can be spent (`credit` on the wire, not `balance`).

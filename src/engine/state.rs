@@ -10,8 +10,8 @@ use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
     Account, Aim, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView, Governance,
-    GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode, SprintReport,
-    Time, Usd,
+    GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode,
+    RequestedPrice, SprintReport, Time, Usd,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -141,6 +141,8 @@ pub(crate) struct Observations {
     pub(crate) confirmation_failure: LoggedFailure,
     /// The same for governance.
     pub(crate) governance_failure: LoggedFailure,
+    /// Higher prices that hosts ask for, as last read.
+    pub(crate) requested_prices: Vec<RequestedPrice>,
     /// The same for the market's charges.
     pub(crate) charges_failure: LoggedFailure,
     pub(crate) freshness: Freshness,

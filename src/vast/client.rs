@@ -15,7 +15,7 @@ use super::{refusal, request, wire};
 use crate::config::VastConfig;
 use crate::domain::{
     Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder,
-    RentalCharge, Time, Usd,
+    RentalCharge, RequestedPrice, Time, Usd,
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, error_message, join};
@@ -227,6 +227,15 @@ impl Market for VastClient {
 
     async fn charges(&self, from: Time, to: Time) -> Result<Vec<RentalCharge>, CallError> {
         self.read_charges(from, to).await
+    }
+
+    async fn requested_prices(&self) -> Result<Vec<RequestedPrice>, CallError> {
+        let what = self.what("read requested prices");
+        let url = self.url("/api/v0/instances/pending-price-increases/");
+        let request = HttpRequest::get(what.clone(), url);
+        let body = self.read(VastEndpoint::RequestedPrices, request).await?;
+        let rows = rows(&what, &body, "pending_price_increases")?.iter();
+        Ok(rows.filter_map(wire::requested_price).collect())
     }
 
     async fn ensure_account_key(&self, public_key: &str) -> Result<(), CallError> {

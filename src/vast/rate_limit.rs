@@ -31,9 +31,10 @@ pub(super) enum VastEndpoint {
     AttachKey,
     Log,
     Charges,
+    RequestedPrices,
 }
 
-const ENDPOINTS: usize = 10;
+const ENDPOINTS: usize = 11;
 /// Two requests may arrive closer together than they were sent.
 const JITTER: Duration = Duration::from_millis(5);
 
@@ -46,7 +47,10 @@ impl VastEndpoint {
             VastEndpoint::Rent => 5_000,
             VastEndpoint::Destroy => 3_300,
             // No threshold is documented for the log.
-            VastEndpoint::Instance | VastEndpoint::AttachKey | VastEndpoint::Log => 2_200,
+            VastEndpoint::Instance
+            | VastEndpoint::AttachKey
+            | VastEndpoint::Log
+            | VastEndpoint::RequestedPrices => 2_200,
             VastEndpoint::Instances
             | VastEndpoint::Account
             | VastEndpoint::Keys

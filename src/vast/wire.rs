@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::domain::{
     ActualStatus, ClosedOffer, HostId, Instance, InstanceId, MachineId, Offer, OfferId,
-    PortMapping, RentalLabel, SshEndpoint, Time, Usd, UsdPerHour,
+    PortMapping, RentalLabel, RequestedPrice, SshEndpoint, Time, Usd, UsdPerHour,
 };
 use crate::http::json::Fields;
 
@@ -95,6 +95,24 @@ fn megabytes(number: f64) -> u64 {
 )]
 fn end_of(seconds: f64, now: Time) -> Option<Time> {
     now.checked_add_signed(TimeDelta::try_seconds(seconds as i64)?)
+}
+
+/// A row of `GET /api/v0/instances/pending-price-increases/`: prices per second, the GPUs' and the disk's
+/// (vast-ai/docs, branch `auto/openapi-preview-pr-5363`).
+pub(super) fn requested_price(row: &Value) -> Option<RequestedPrice> {
+    let fields = Fields(row);
+    let price = |of: &str| {
+        let gpu = fields.number(&format!("{of}_gpu_costpersec"))?;
+        let disk = fields.number(&format!("{of}_disk_ram_costpersec"));
+        Some(UsdPerHour::from_dollars(
+            3_600.0 * (gpu + disk.unwrap_or(0.0)),
+        ))
+    };
+    Some(RequestedPrice {
+        instance: InstanceId(fields.whole("contract_id")?),
+        current: price("old")?,
+        requested: price("new")?,
+    })
 }
 
 /// The price at which the next page continues.

@@ -88,6 +88,8 @@ pub enum Condition {
     DestroyOverdue(InstanceId),
     /// A rental costs more than was agreed.
     PriceIncrease(InstanceId),
+    /// Its host asks for a higher price.
+    PriceRequested(InstanceId),
     /// The workload cannot work, or has ended and is restarted.
     BootFault(InstanceId),
     /// Part of the workload does not work.
@@ -141,6 +143,7 @@ impl Condition {
             Condition::ForeignRental(instance)
             | Condition::DestroyOverdue(instance)
             | Condition::PriceIncrease(instance)
+            | Condition::PriceRequested(instance)
             | Condition::BootFault(instance)
             | Condition::WorkloadPartial(instance)
             | Condition::LinkDown(instance)

@@ -1,6 +1,8 @@
 //! Every alert of a snapshot.
 
-use crate::domain::{Duration, Finding, Preflight, Requirement, Step, Time, Verdict};
+use crate::domain::{
+    Duration, Finding, Preflight, RequestedPrice, Requirement, Step, Time, Verdict,
+};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::reconcile::plan::foreign;
@@ -29,6 +31,7 @@ impl Engine {
         alerts.extend(self.preflight_alerts(now, onsets));
         alerts.extend(self.chain_alerts(now, onsets));
         alerts.extend(self.price_alert());
+        alerts.extend(self.requested_price_alerts(now, onsets));
         alerts.extend(self.observed.proxy.alert(now, onsets));
         alerts.extend(self.credit_alert(now, onsets));
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
@@ -200,6 +203,29 @@ impl Engine {
             ),
             "auto mode releases it before registration; in manual mode x aborts, then another offer can be rented",
         ))
+    }
+
+    /// Only for rentals that still cost something.
+    fn requested_price_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
+        let open = self.ledger.open_rentals();
+        let is_ours = |id| open.iter().any(|open| open.instance == Some(id));
+        let requested = self.observed.requested_prices.iter();
+        let requested = requested.filter(|price| is_ours(price.instance));
+        let alerts = requested.map(|price| {
+            let RequestedPrice {
+                instance,
+                current,
+                requested,
+            } = price;
+            onsets.alert(
+                Condition::PriceRequested(*instance),
+                now,
+                AlertLevel::Warning,
+                format!("the host of instance {instance} asks for {requested} instead of {current}"),
+                "pocpit never accepts; reject it in the Vast console, or abort and rent another offer",
+            )
+        });
+        alerts.collect()
     }
 }
 

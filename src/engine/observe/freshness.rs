@@ -55,6 +55,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         | Condition::ReleaseOnly
         | Condition::DestroyOverdue(_)
         | Condition::PriceIncrease(_)
+        | Condition::PriceRequested(_)
         | Condition::BootFault(_)
         | Condition::WorkloadPartial(_)
         | Condition::LinkDown(_)

@@ -26,6 +26,7 @@ impl Engine {
             Observation::Account(Err(error)) => {
                 tracing::warn!("cannot read the account: {error}");
             }
+            Observation::RequestedPrices(read) => self.on_requested_prices(read),
             Observation::Charges(read) => self.on_charges(read),
             Observation::Proxy(reading) => {
                 self.observed.freshness.mark(Feed::Proxy, now);

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     Account, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId, MlNodeStatus,
-    Offer, ProxyFigures, RegisteredNode, RunRecord, SourceReport, SshEndpoint,
+    Offer, ProxyFigures, RegisteredNode, RequestedPrice, RunRecord, SourceReport, SshEndpoint,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::observe::charges::ChargesRead;
@@ -22,6 +22,8 @@ pub(crate) enum Observation {
     Nodes(Result<Vec<RegisteredNode>, CallError>),
     Listing(Result<Vec<Instance>, CallError>),
     Account(Result<Account, CallError>),
+    /// Higher prices that hosts ask for.
+    RequestedPrices(Result<Vec<RequestedPrice>, CallError>),
     Charges(ChargesRead),
     Proxy(Result<ProxyFigures, CallError>),
     Instance(InstanceId, Result<Option<Instance>, CallError>),

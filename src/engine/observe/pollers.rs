@@ -29,6 +29,7 @@ const LISTING_INTERVAL: Duration = Duration::seconds(30);
 const ACCOUNT_INTERVAL: Duration = Duration::minutes(2);
 /// Charges appear some time after the use.
 const CHARGES_INTERVAL: Duration = Duration::hours(1);
+const REQUESTED_PRICES_INTERVAL: Duration = Duration::minutes(10);
 const PROXY_INTERVAL: Duration = Duration::seconds(30);
 
 /// What a poller works with.
@@ -64,6 +65,9 @@ impl Poller {
         });
         self.every(ACCOUNT_INTERVAL, async |ports| {
             Observation::Account(ports.market.account().await)
+        });
+        self.every(REQUESTED_PRICES_INTERVAL, async |ports| {
+            Observation::RequestedPrices(ports.market.requested_prices().await)
         });
         self.every(CHARGES_INTERVAL, async |ports| {
             Observation::Charges(charges::read(&ports).await)

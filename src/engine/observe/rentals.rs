@@ -1,8 +1,8 @@
 //! Readings of our rentals.
 
 use crate::domain::{
-    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalPrices, RunRecord, Time,
-    Usd, UsdPerHour,
+    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalPrices, RequestedPrice,
+    RunRecord, Time, Usd, UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::LinkEvent;
@@ -167,6 +167,14 @@ impl Engine {
         if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
             let (instance, dearer) = (instance.id, PriceIncrease { agreed, charged });
             self.dispatch(now, Event::RentalRepriced { instance, dearer });
+        }
+    }
+
+    /// The route is documented in a preview only: a market without it is nothing to tell.
+    pub(crate) fn on_requested_prices(&mut self, read: Result<Vec<RequestedPrice>, CallError>) {
+        match read {
+            Ok(requested) => self.observed.requested_prices = requested,
+            Err(error) => tracing::debug!("requested prices are unknown: {error}"),
         }
     }
 

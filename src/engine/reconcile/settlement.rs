@@ -1,6 +1,8 @@
-//! Rentals that are proven gone.
+//! Rentals that are proven gone, and what the market charged for them beside our own count.
 
-use crate::domain::{InstanceId, Time};
+use crate::domain::{CallError, CallErrorKind, InstanceId, Time};
+use crate::engine::observe::charges::ChargesRead;
+use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::state::Engine;
 use crate::flow::Event;
 use crate::journal::Record;
@@ -25,6 +27,33 @@ impl Engine {
     pub(crate) fn record_idle_gpu(&mut self, instance: InstanceId) {
         if let Some(until) = self.observed.idle_gpus.remove(&instance) {
             self.record(&Record::GpuIdleUntil { instance, until });
+        }
+    }
+
+    /// A charge that is missing is unknown, and read again later.
+    pub(crate) fn on_charges(&mut self, read: ChargesRead) {
+        let charges = match read.charges {
+            Ok(charges) => charges,
+            Err(error) => return self.on_unread_charges(&error),
+        };
+        self.observed.charges_failure = LoggedFailure::default();
+        for charge in charges {
+            if let Some(record) = self.ledger.charge_record(read.from, charge) {
+                self.record(&record);
+            }
+        }
+    }
+
+    /// Told once: rentals do not depend on it.
+    fn on_unread_charges(&mut self, error: &CallError) {
+        if !self.observed.charges_failure.is_new(error) {
+            return;
+        }
+        match error.kind {
+            CallErrorKind::Unauthorized => tracing::warn!(
+                "what the market charges is unknown: the key lacks the permission billing_read: {error}"
+            ),
+            _ => tracing::warn!("what the market charges is unknown for now: {error}"),
         }
     }
 }

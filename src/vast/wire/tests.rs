@@ -58,6 +58,20 @@ fn market_total_above_the_parts_is_a_surcharge() {
 }
 
 #[test]
+fn requested_price_is_per_second() {
+    let row = json!({"pending_price_increase_id": 42, "contract_id": 12345678,
+        "old_gpu_costpersec": 0.001, "old_disk_ram_costpersec": 0.0001,
+        "new_gpu_costpersec": 0.002, "new_disk_ram_costpersec": 0.0001});
+    let expected = RequestedPrice {
+        instance: InstanceId(12_345_678),
+        current: UsdPerHour::from_dollars(3.96),
+        requested: UsdPerHour::from_dollars(7.56),
+    };
+    assert_eq!(requested_price(&row), Some(expected));
+    assert_eq!(requested_price(&json!({"contract_id": 5})), None);
+}
+
+#[test]
 fn closed_offers_say_why() {
     for (name, value, closed) in [
         ("rentable", json!(false), Some(ClosedOffer::NotRentable)),
