@@ -8,12 +8,16 @@ use crate::engine::caps_of;
 use crate::flow::{Caps, Funds, Refusal, admit};
 
 /// Permissions that a scoped key needs (Vast's own names).
-const SCOPE: &str = "use a key with these permissions: misc, user_read, instance_read, instance_write, and user_write to register the SSH key";
+const SCOPE: &str = "use a key with these permissions: misc, user_read, instance_read, instance_write, user_write to register the SSH key, and billing_read to see what was charged";
 /// What to check when Vast does not answer.
 const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
 
 pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Checked {
     let instances = instances.as_ref().map_err(|error| match error.kind {
+        CallErrorKind::Unauthorized if lacks_second_factor(error) => unmet(
+            error.to_string(),
+            "set up two-factor authentication in the Vast console, then create a key there: without it the account neither lists nor rents",
+        ),
         CallErrorKind::Unauthorized => unmet(
             error.to_string(),
             format!(
@@ -31,6 +35,10 @@ pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>)
         instances.len(),
         instances.iter().filter(is_ours).count()
     ))
+}
+
+fn lacks_second_factor(error: &CallError) -> bool {
+    error.detail.to_lowercase().contains("two factor")
 }
 
 pub(super) fn peers(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Checked {

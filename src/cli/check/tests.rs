@@ -302,6 +302,16 @@ fn ssh_version_is_parsed() {
 }
 
 #[test]
+fn missing_second_factor_is_named() {
+    let mut error = unauthorized();
+    error.detail = "lacks proper privileges, Two Factor Authentication".into();
+    let Err(Verdict::Unmet { remedy, .. }) = account::key(&config(), &Err(error)) else {
+        panic!("it may not list");
+    };
+    assert!(remedy.starts_with("set up two-factor"), "{remedy}");
+}
+
+#[test]
 fn missing_permission_names_required_scope() {
     let Err(Verdict::Unmet { cause, remedy }) = account::market_offers(&Err(unauthorized())) else {
         panic!("the key may not search");
