@@ -48,7 +48,8 @@ impl Engine {
         self.save_checkpoint();
         let order = self.order(offer, label.clone(), lease_until);
         let (ports, change) = (self.ports.clone(), self.tasks.change());
-        tracing::info!("renting offer {} as {label}", offer.id);
+        let fee = offer.surcharge_text();
+        tracing::info!("renting offer {} as {label} for {price}{fee}", offer.id);
         self.spawn_effect(EffectKey::Rent, async move {
             let rented = ports.market.rent(&order).await;
             drop(change);

@@ -28,8 +28,9 @@ pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'
             offer.id, offer.machine
         )),
         Line::raw(format!(
-            "price {}, expected cost {}",
+            "price {}{}, expected cost {}",
             row.price,
+            offer.surcharge_text(),
             row.expected_cost()
         )),
         Line::raw(format!(
