@@ -210,7 +210,7 @@ pub struct PortMapping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedPrice {
     pub instance: InstanceId,
-    /// GPUs and disk together, now.
+    /// Of the GPUs alone, now.
     pub current: UsdPerHour,
     pub requested: UsdPerHour,
 }

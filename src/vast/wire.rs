@@ -97,21 +97,19 @@ fn end_of(seconds: f64, now: Time) -> Option<Time> {
     now.checked_add_signed(TimeDelta::try_seconds(seconds as i64)?)
 }
 
-/// A row of `GET /api/v0/instances/pending-price-increases/`: prices per second, the GPUs' and the disk's
-/// (vast-ai/docs, branch `auto/openapi-preview-pr-5363`).
+/// A row of `GET /api/v0/instances/pending-price-increases/`, which has prices per second. Whether the
+/// disk's is for all of it or for a gigabyte is not documented (vast-ai/docs, branch
+/// `auto/openapi-preview-pr-5363`).
 pub(super) fn requested_price(row: &Value) -> Option<RequestedPrice> {
     let fields = Fields(row);
-    let price = |of: &str| {
-        let gpu = fields.number(&format!("{of}_gpu_costpersec"))?;
-        let disk = fields.number(&format!("{of}_disk_ram_costpersec"));
-        Some(UsdPerHour::from_dollars(
-            3_600.0 * (gpu + disk.unwrap_or(0.0)),
-        ))
+    let per_hour = |name: &str| {
+        let per_second = fields.number(name)?;
+        Some(UsdPerHour::from_dollars(3_600.0 * per_second))
     };
     Some(RequestedPrice {
         instance: InstanceId(fields.whole("contract_id")?),
-        current: price("old")?,
-        requested: price("new")?,
+        current: per_hour("old_gpu_costpersec")?,
+        requested: per_hour("new_gpu_costpersec")?,
     })
 }
 

@@ -221,7 +221,7 @@ impl Engine {
                 Condition::PriceRequested(*instance),
                 now,
                 AlertLevel::Warning,
-                format!("the host of instance {instance} asks for {requested} instead of {current}"),
+                format!("the host of instance {instance} asks for {requested} instead of {current} for the GPUs"),
                 "pocpit never accepts; reject it in the Vast console, or abort and rent another offer",
             )
         });

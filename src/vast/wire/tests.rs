@@ -64,8 +64,8 @@ fn requested_price_is_per_second() {
         "new_gpu_costpersec": 0.002, "new_disk_ram_costpersec": 0.0001});
     let expected = RequestedPrice {
         instance: InstanceId(12_345_678),
-        current: UsdPerHour::from_dollars(3.96),
-        requested: UsdPerHour::from_dollars(7.56),
+        current: UsdPerHour::from_dollars(3.6),
+        requested: UsdPerHour::from_dollars(7.2),
     };
     assert_eq!(requested_price(&row), Some(expected));
     assert_eq!(requested_price(&json!({"contract_id": 5})), None);
