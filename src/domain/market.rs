@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -234,6 +235,17 @@ impl Instance {
     }
 }
 
+/// Whether an address is of one place on the internet: many machines have the same private one.
+pub fn is_routable(address: &str) -> bool {
+    match address.parse() {
+        Ok(IpAddr::V4(v4)) => {
+            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified())
+        }
+        Ok(IpAddr::V6(v6)) => !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local()),
+        Err(_) => false,
+    }
+}
+
 impl Offer {
     /// `4x H100 SXM`.
     pub fn gpus(&self) -> String {
@@ -250,12 +262,11 @@ impl Offer {
         self.gpu_price + self.surcharge
     }
 
-    /// Whether it is of the same machine, or of the same host or address.
-    pub fn is_beside(&self, other: &Offer) -> bool {
-        let same_host = self.host.is_some() && self.host == other.host;
+    /// Whether it is of the same machine, by its id or by its address.
+    pub fn is_same_machine(&self, other: &Offer) -> bool {
         let same_address =
             self.public_address.is_some() && self.public_address == other.public_address;
-        self.machine == other.machine || same_host || same_address
+        self.machine == other.machine || same_address
     }
 
     /// Tells a fee that the parts of the price do not explain; empty without one.

@@ -49,7 +49,7 @@ pub use known_models::{Earning, GpuProfile, KnownModel, known_model};
 pub use log::{LineStyle, LogLine, Span, TerminalColor};
 pub use market::{
     Account, ActualStatus, ClosedOffer, Instance, Offer, OfferQuery, PortMapping, RentOrder,
-    RequestedPrice, SshEndpoint, Verification,
+    RequestedPrice, SshEndpoint, Verification, is_routable,
 };
 pub use money::{RentalCharge, RentalPrices, Usd, UsdPerHour};
 pub use node::{

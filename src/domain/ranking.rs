@@ -43,28 +43,27 @@ pub struct AvoidedMachine {
     pub reason: String,
     /// Our recorded boots that failed on this machine.
     pub failed_boots: u32,
-    /// Its owner, who is avoided too: with another machine, or this one under another id.
+    /// Its owner, whose other machines rank lower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
-    /// Its public address, likewise.
+    /// Its public address: a machine can come back under a new id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }
 
 impl AvoidedMachine {
-    /// By which of its names an offer is avoided: a machine can come back under a new id.
-    pub fn covers(&self, offer: &Offer) -> Option<String> {
-        let same_host = || self.host.filter(|host| offer.host == Some(*host));
-        let address = self.address.as_ref();
-        let same_address =
-            || address.filter(|address| offer.public_address.as_ref() == Some(*address));
+    /// By which of its names an offer is of this machine, if it is.
+    pub fn name_in(&self, offer: &Offer) -> Option<String> {
         if self.machine == offer.machine {
-            Some(format!("machine {}", self.machine))
-        } else if let Some(address) = same_address() {
-            Some(format!("address {address}"))
-        } else {
-            same_host().map(|host| format!("host {}", host.0))
+            return Some(format!("machine {}", self.machine));
         }
+        let address = self.address.as_ref()?;
+        let is_same = offer.public_address.as_ref() == Some(address);
+        is_same.then(|| format!("address {address}"))
+    }
+
+    pub fn is_of_host(&self, offer: &Offer) -> bool {
+        self.host.is_some() && self.host == offer.host
     }
 }
 

@@ -137,7 +137,7 @@ impl Sprint {
         if failure.blame == Blame::Host {
             let machine = rental.offer.machine;
             let offers = &mut self.volatile.search.offers;
-            offers.retain(|candidate| !candidate.offer.is_beside(&rental.offer));
+            offers.retain(|candidate| !candidate.offer.is_same_machine(&rental.offer));
             let Cause { name, detail } = &failure.cause;
             let reason = format!("{name}: {detail}");
             effects.push(Effect::AvoidMachine { machine, reason });

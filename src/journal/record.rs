@@ -109,10 +109,10 @@ pub enum Record {
         until: Time,
         #[serde(default)]
         reason: String,
-        /// Avoided with it.
+        /// Its owner.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         host: Option<HostId>,
-        /// Avoided with it.
+        /// Its public address: it is avoided under any id there.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<String>,
     },

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{VastClient, malformed, rows};
+use super::calls::{VastClient, malformed, rows};
 use super::instances::{MAX_PAGES, next_token};
 use super::rate_limit::VastEndpoint;
 use crate::domain::{CallError, InstanceId, RentalCharge, Time, Usd};

@@ -1,24 +1,23 @@
 //! Client of the market. A listing is complete or an error; a rent request is sent once.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
+use super::calls::{VastClient, malformed, refused_in_body, rows};
 use super::instances::{InstanceFilter, NO_INSTANCE};
-use super::rate_limit::{RateLimit, RateLimiter, VastEndpoint};
+use super::rate_limit::VastEndpoint;
 use super::request::SearchPage;
 use super::{refusal, request, wire};
-use crate::config::VastConfig;
 use crate::domain::{
     Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder,
     RentalCharge, RequestedPrice, Time, Usd,
 };
 use crate::http::json::Fields;
-use crate::http::{HttpClient, HttpReply, HttpRequest, error_message, join};
+use crate::http::{HttpReply, HttpRequest};
 use crate::ports::{Market, RentError};
 
 /// Enough of the cheapest: each page takes six seconds, and offers change within minutes.
@@ -27,76 +26,7 @@ const MAX_OFFERS: usize = 256;
 const UPLOAD_POLLS: u32 = 10;
 const UPLOAD_POLL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(2);
 
-#[derive(Debug)]
-pub struct VastClient {
-    http: HttpClient,
-    base: Url,
-    key: SecretString,
-    timeout: std::time::Duration,
-    tries: u32,
-    limiter: Arc<RateLimiter>,
-}
-
 impl VastClient {
-    pub fn new(http: HttpClient, config: &VastConfig) -> Self {
-        VastClient {
-            http,
-            base: config.base_url.clone(),
-            key: config.api_key.clone(),
-            timeout: config.request_timeout,
-            tries: config.read_attempts,
-            limiter: RateLimiter::new(RateLimit::Documented),
-        }
-    }
-
-    /// Replaces the rate limit.
-    #[must_use]
-    pub fn with_rate_limit(self, limit: RateLimit) -> Self {
-        self.with_limiter(RateLimiter::new(limit))
-    }
-
-    /// Shares the turns of other clients of the account.
-    #[must_use]
-    pub fn with_limiter(mut self, limiter: Arc<RateLimiter>) -> Self {
-        self.limiter = limiter;
-        self
-    }
-
-    pub(super) fn what(&self, deed: &str) -> String {
-        format!("{deed} on {}", self.base.host_str().unwrap_or("the market"))
-    }
-
-    pub(super) fn url(&self, path: &str) -> Url {
-        join(&self.base, path)
-    }
-
-    fn prepare(&self, endpoint: VastEndpoint, request: HttpRequest) -> HttpRequest {
-        request
-            .bearer(self.key.clone())
-            .timeout(self.timeout)
-            .paced(self.limiter.of(endpoint))
-            .classified_by(refusal::classify)
-    }
-
-    /// Sends a request and parses its JSON. `success: false` is a refusal whatever the status.
-    async fn call(&self, endpoint: VastEndpoint, request: HttpRequest) -> Result<Value, CallError> {
-        let what = request.what.clone();
-        let reply = self.http.send(self.prepare(endpoint, request)).await?;
-        let body = reply.lenient_json(&what)?;
-        match refused_in_body(&what, &reply, &body, &self.key) {
-            Some(refusal) => Err(refusal),
-            None => Ok(body),
-        }
-    }
-
-    pub(super) async fn read(
-        &self,
-        endpoint: VastEndpoint,
-        request: HttpRequest,
-    ) -> Result<Value, CallError> {
-        self.call(endpoint, request.tries(self.tries)).await
-    }
-
     async fn offers_page(
         &self,
         query: &OfferQuery,
@@ -275,35 +205,6 @@ impl Market for VastClient {
             .ok_or_else(|| malformed(&what, "the reply has no URL of a log"))?;
         self.fetch_upload(&what, url).await
     }
-}
-
-pub(super) fn malformed(what: &str, detail: &str) -> CallError {
-    CallError::new(what, CallErrorKind::Malformed, detail)
-}
-
-/// The market sends `success: false` with status 200 too.
-fn refused_in_body(
-    what: &str,
-    reply: &HttpReply,
-    body: &Value,
-    key: &SecretString,
-) -> Option<CallError> {
-    (Fields(body).flag("success") == Some(false)).then(|| CallError {
-        what: what.into(),
-        kind: CallErrorKind::Refused,
-        status: Some(reply.status),
-        detail: error_message(&reply.body, Some(key)),
-    })
-}
-
-pub(super) fn rows<'a>(
-    what: &str,
-    body: &'a Value,
-    name: &str,
-) -> Result<&'a Vec<Value>, CallError> {
-    body.get(name)
-        .and_then(Value::as_array)
-        .ok_or_else(|| malformed(what, &format!("the reply has no list `{name}`")))
 }
 
 /// The instance id in a rent reply. The reply also holds the instance's key, so it is never quoted.

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
-use super::client::{VastClient, malformed, rows};
+use super::calls::{VastClient, malformed, rows};
 use super::rate_limit::VastEndpoint;
 use super::{refusal, wire};
 use crate::domain::{CallError, CallErrorKind, Instance, InstanceId};

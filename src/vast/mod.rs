@@ -1,5 +1,6 @@
 //! The GPU market Vast.ai: its client, and ranking and cost of offers (pure).
 
+mod calls;
 mod charges;
 mod client;
 mod cost;
@@ -12,7 +13,7 @@ mod request;
 mod single_read;
 mod wire;
 
-pub use client::VastClient;
+pub use calls::VastClient;
 pub use cost::session_cost;
 pub use predict::stage_times;
 pub use rank::{RankedOffers, RentalHistory, SessionNeeds, rank};

@@ -20,6 +20,9 @@ const MEMORY_SLACK: f64 = 0.10;
 /// Measured versions are floats: 12.8 may come as 12.799999.
 const CUDA_SLACK: f64 = 0.001;
 
+/// How the chance changes when another machine of the host is avoided.
+const AVOIDED_HOST_CHANCE: f64 = 0.5;
+
 /// What a session needs besides the query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SessionNeeds {
@@ -113,7 +116,7 @@ impl Ranking<'_> {
             return Err(closed.to_string());
         }
         let avoided = self.avoided.iter();
-        let mut avoided = avoided.filter_map(|avoided| Some((avoided, avoided.covers(offer)?)));
+        let mut avoided = avoided.filter_map(|avoided| Some((avoided, avoided.name_in(offer)?)));
         if let Some((avoided, by)) = avoided.next() {
             return Err(format!(
                 "{by} is avoided until {} UTC: {}",
@@ -146,6 +149,17 @@ impl Ranking<'_> {
         })
     }
 
+    /// A host whose machine is avoided may well have another fault of the kind; with nothing better it is
+    /// rented all the same.
+    fn chance_to_work(&self, offer: &Offer) -> f64 {
+        let chance = self.predictor.chance_to_work(offer);
+        if self.avoided.iter().any(|avoided| avoided.is_of_host(offer)) {
+            chance * AVOIDED_HOST_CHANCE
+        } else {
+            chance
+        }
+    }
+
     fn assess(&self, offer: Offer, boot: BootTime) -> RankedOffer {
         let needs = self.needs;
         let session = needs.until - needs.now;
@@ -166,7 +180,7 @@ impl Ranking<'_> {
             boot,
             boot_within: needs.boot_within,
             own_boots: self.predictor.own_boots(&offer),
-            chance_to_work: self.predictor.chance_to_work(&offer),
+            chance_to_work: self.chance_to_work(&offer),
             chance_in_time: in_time.unwrap_or(1.0),
             offer,
         };

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::domain::{
     ActualStatus, ClosedOffer, HostId, Instance, InstanceId, MachineId, Offer, OfferId,
-    PortMapping, RentalLabel, RequestedPrice, SshEndpoint, Time, Usd, UsdPerHour,
+    PortMapping, RentalLabel, RequestedPrice, SshEndpoint, Time, Usd, UsdPerHour, is_routable,
 };
 use crate::http::json::Fields;
 
@@ -74,7 +74,9 @@ fn offer_without_surcharge(row: &Value, now: Time) -> Option<Offer> {
             .time("end_date")
             .or_else(|| end_of(number("duration")?, now)),
         verified: fields.text("verification").as_deref() == Some("verified"),
-        public_address: fields.text("public_ipaddr"),
+        public_address: fields
+            .text("public_ipaddr")
+            .filter(|address| is_routable(address)),
         surcharge: UsdPerHour::ZERO,
         closed: closed(fields),
     })

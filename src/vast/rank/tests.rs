@@ -144,8 +144,6 @@ fn avoided_machine_under_new_id_is_recognized() {
         rejected.map(|(_, reason)| reason)
     };
     assert_eq!(rejected(|_| ()), None);
-    let by_host = rejected(|o| o.host = Some(HostId(5))).unwrap();
-    assert!(by_host.starts_with("host 5 is avoided until"), "{by_host}");
     let by_address = rejected(|o| o.public_address = Some("203.0.113.42".into())).unwrap();
     assert!(
         by_address.starts_with("address 203.0.113.42 is"),
@@ -154,6 +152,33 @@ fn avoided_machine_under_new_id_is_recognized() {
     // Unknown is not the same.
     let unknown = rejected(|o| (o.host, o.public_address) = (None, None));
     assert_eq!(unknown, None);
+}
+
+#[test]
+fn other_machines_of_avoided_host_rank_lower() {
+    let mut blocked = avoided(999);
+    blocked[0].host = Some(HostId(5));
+    let experience = RentalHistory {
+        blocked: &blocked,
+        boots: &[],
+    };
+    let mut cheap = an_offer(1);
+    cheap.host = Some(HostId(5));
+    cheap.gpu_price = UsdPerHour::from_dollars(7.0);
+    let offers = || vec![cheap.clone(), an_offer(2)];
+    let first = |blocked| {
+        let experience = RentalHistory {
+            blocked,
+            boots: &[],
+        };
+        rank(offers(), &a_query(), &needs(), &experience).usable[0]
+            .offer
+            .id
+    };
+    assert_eq!((first(&[]), first(&blocked)), (OfferId(1), OfferId(2)));
+    // It is better than none.
+    let alone = rank(vec![cheap.clone()], &a_query(), &needs(), &experience);
+    assert_eq!(alone.usable.len(), 1);
 }
 
 #[test]

@@ -72,6 +72,23 @@ fn requested_price_is_per_second() {
 }
 
 #[test]
+fn only_routable_addresses_name_a_machine() {
+    for (address, named) in [
+        ("203.0.113.42\n", true),
+        ("2001:db8::7", true),
+        ("127.0.0.1", false),
+        ("10.0.0.7", false),
+        ("fd00::1", false),
+        ("a host", false),
+    ] {
+        let mut row = offer_row();
+        row["public_ipaddr"] = json!(address);
+        let found = offer(&row, 40.0, now()).unwrap().public_address;
+        assert_eq!(found.is_some(), named, "{address}");
+    }
+}
+
+#[test]
 fn closed_offers_say_why() {
     for (name, value, closed) in [
         ("rentable", json!(false), Some(ClosedOffer::NotRentable)),
