@@ -22,11 +22,11 @@ use pocpit::world::{
 use crate::scene::Scene;
 
 impl Scene {
-    fn market(&self) -> VastClient {
+    pub fn market(&self) -> VastClient {
         VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off)
     }
 
-    async fn offers(&self) -> Vec<Offer> {
+    pub async fn offers(&self) -> Vec<Offer> {
         let now = self.world.clock().now();
         self.market()
             .search(&self.config.vast.query, now)
@@ -34,9 +34,15 @@ impl Scene {
             .unwrap()
     }
 
+    async fn rentable_offer(&self) -> OfferId {
+        let offers = self.offers().await;
+        let mut open = offers.iter().filter(|offer| offer.closed.is_none());
+        open.next().unwrap().id
+    }
+
     async fn order(&self) -> RentOrder {
         RentOrder {
-            offer: self.offers().await[0].id,
+            offer: self.rentable_offer().await,
             label: "pocpit/demo/359/1-abc".parse().unwrap(),
             image: self.config.vast.image.clone(),
             template_hash: None,
@@ -51,7 +57,7 @@ impl Scene {
         }
     }
 
-    async fn rent(&self) -> InstanceId {
+    pub async fn rent(&self) -> InstanceId {
         for _ in 0..20 {
             match self.market().rent(&self.order().await).await {
                 Ok(id) => return id,
@@ -590,7 +596,7 @@ async fn mlnode_boots_through_the_tunnel() {
     market.destroy(id).await.unwrap();
 }
 
-async fn eventually<T, F: Future<Output = Option<T>>>(mut poll: impl FnMut() -> F) -> T {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(mut poll: impl FnMut() -> F) -> T {
     for _ in 0..1_200 {
         if let Some(found) = poll().await {
             return found;

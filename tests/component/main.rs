@@ -10,6 +10,7 @@ mod cockpit_views;
 mod flow;
 mod fuzz_targets;
 mod http_errors;
+mod market_oddities;
 mod readme;
 mod reward_rules;
 mod scene;

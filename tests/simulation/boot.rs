@@ -206,6 +206,11 @@ pub fn live_through(release: MlNodeRelease, fault: Option<WorkloadFault>) -> Liv
         workload_fault: fault,
         ..Scenario::default()
     };
+    live_in(scenario)
+}
+
+/// A sprint in this world.
+pub fn live_in(scenario: Scenario) -> Lived {
     watch(scenario, |stage, snapshot| {
         Some(Lived {
             outcome: snapshot.sprint.outcome.clone()?,

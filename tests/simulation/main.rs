@@ -21,6 +21,7 @@ mod hedge;
 mod judge;
 mod life;
 mod mangled;
+mod market;
 mod missed;
 mod outage;
 mod played;

@@ -42,6 +42,8 @@ async fn manual_sprint_passes_every_gate() {
         (counted - spent).abs() < 0.02 * spent,
         "{counted} counted, {spent} spent"
     );
+    let charged = report.charged_usd.unwrap();
+    assert!((charged - spent).abs() < 0.02 * spent, "{charged} charged");
 }
 
 #[tokio::test(flavor = "multi_thread")]

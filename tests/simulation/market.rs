@@ -1,0 +1,75 @@
+//! Sprints on a market that answers as people have seen it.
+
+use pocpit::domain::Outcome;
+use pocpit::world::{Fault, FaultKind, MarketOddity, Scenario};
+
+use crate::boot::{Lived, live_in};
+
+fn market(change: impl FnOnce(&mut Scenario)) -> Lived {
+    let mut scenario = Scenario {
+        credit: 1e9,
+        ..Scenario::default()
+    };
+    change(&mut scenario);
+    live_in(scenario)
+}
+
+fn confirmed(lived: &Lived) -> bool {
+    matches!(lived.outcome, Outcome::Confirmed { .. })
+}
+
+#[test]
+fn contract_born_stopped_is_replaced() {
+    let lived = market(|scenario| scenario.born_stopped = 1);
+    assert!(confirmed(&lived), "{lived:?}");
+    assert_eq!(lived.rentals, 2);
+}
+
+#[test]
+fn odd_markets_cost_no_epoch() {
+    use MarketOddity::{
+        GoneIsEmptyList, NotANumber, OddRows, PlatformFee, PriceIncreases, SingleReadRetired,
+        TokenBuckets, UnrentableOffers,
+    };
+    for oddity in [
+        SingleReadRetired,
+        GoneIsEmptyList,
+        NotANumber,
+        OddRows,
+        UnrentableOffers,
+        PlatformFee,
+        PriceIncreases,
+        TokenBuckets,
+    ] {
+        let lived = market(|scenario| scenario.market_oddities = vec![oddity]);
+        assert!(confirmed(&lived), "{oddity:?}: {lived:?}");
+        assert_eq!(lived.rentals, 1, "{oddity:?}");
+    }
+}
+
+/// A page of a gateway in place of the market's reply.
+fn page_at(call: &str) -> Fault {
+    Fault {
+        service: "vast".into(),
+        call: call.into(),
+        nth: Some(1),
+        probability: None,
+        kind: FaultKind::Status {
+            status: 403,
+            body: "<!DOCTYPE html><title>Just a moment...</title>".into(),
+        },
+    }
+}
+
+#[test]
+fn gateway_page_costs_no_epoch() {
+    for call in [
+        "PUT /api/v0/asks/",
+        "POST /api/v0/bundles/",
+        "DELETE /api/v0/instances/",
+    ] {
+        let lived = market(|scenario| scenario.faults = vec![page_at(call)]);
+        assert!(confirmed(&lived), "{call}: {lived:?}");
+        assert_eq!(lived.rentals, 1, "{call}");
+    }
+}
