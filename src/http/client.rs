@@ -170,7 +170,7 @@ fn status_failure(request: &HttpRequest, answer: &Answer) -> FailedAttempt {
     let (status, body) = (answer.status, answer.body.as_str());
     let kind = (request.classify)(status, body);
     let asked = refusal::retry_after(answer.retry_after.as_deref(), body);
-    let reset = || refusal::until_reset(answer.quota_reset.as_deref(), unix_seconds());
+    let reset = || refusal::until_reset(answer.quota_reset.as_deref(), body, unix_seconds());
     let is_limited = kind == CallErrorKind::RateLimited;
     FailedAttempt {
         error: error_of(request, kind, Some(status), &refusal::message(body)),

@@ -9,6 +9,8 @@ use crate::domain::CallErrorKind;
 /// Longest `Retry-After` that is waited for here; for a longer one the engine polls again later.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
+/// The market's searches of a day are used up.
+const DAILY_QUOTA: &str = "search_quota_exceeded";
 /// A quota of a day is full again after a day at the latest.
 const A_DAY: Duration = Duration::from_hours(24);
 
@@ -81,7 +83,7 @@ fn visible_text(body: &str) -> String {
 pub fn is_transient(kind: CallErrorKind, status: u16, body: &str) -> bool {
     match status {
         // The daily quota resets at midnight: more calls only make it worse.
-        429 => !body.contains("search_quota_exceeded"),
+        429 => !body.contains(DAILY_QUOTA),
         502..=504 => true,
         // The service itself did not speak: something in between did.
         300..500 => kind == CallErrorKind::Ambiguous,
@@ -89,10 +91,13 @@ pub fn is_transient(kind: CallErrorKind, status: u16, body: &str) -> bool {
     }
 }
 
-/// The time until a quota is full again; `reset` and `now` are unix seconds.
-pub fn until_reset(reset: Option<&str>, now: f64) -> Option<Duration> {
-    let reset: f64 = reset?.trim().parse().ok()?;
-    let seconds = (reset - now).min(A_DAY.as_secs_f64());
+/// The time until a quota is full again; `reset` and `now` are unix seconds. A quota of a day is full
+/// again at midnight (UTC), whether the reply says so or not.
+pub fn until_reset(reset: Option<&str>, body: &str, now: f64) -> Option<Duration> {
+    let day = A_DAY.as_secs_f64();
+    let told = reset.and_then(|reset| reset.trim().parse::<f64>().ok());
+    let midnight = || body.contains(DAILY_QUOTA).then(|| now - now % day + day);
+    let seconds = (told.or_else(midnight)? - now).min(day);
     Duration::try_from_secs_f64(seconds).ok()
 }
 
@@ -173,11 +178,18 @@ mod tests {
     #[test]
     fn quota_reset_is_at_most_a_day_away() {
         let seconds = |s| Some(Duration::from_secs(s));
-        assert_eq!(until_reset(Some("1060"), 1_000.0), seconds(60));
-        assert_eq!(until_reset(Some("1e12"), 1_000.0), seconds(86_400));
-        assert_eq!(until_reset(Some("900"), 1_000.0), None);
-        assert_eq!(until_reset(Some("soon"), 1_000.0), None);
-        assert_eq!(until_reset(None, 1_000.0), None);
+        let quota = r#"{"error":"search_quota_exceeded"}"#;
+        for (reset, body, wait) in [
+            (Some("1060"), "", seconds(60)),
+            (Some("1e12"), "", seconds(86_400)),
+            (Some("900"), "", None),
+            (Some("soon"), "", None),
+            (None, "", None),
+            (None, quota, seconds(85_400)),
+            (Some("1060"), quota, seconds(60)),
+        ] {
+            assert_eq!(until_reset(reset, body, 1_000.0), wait, "{reset:?} {body}");
+        }
     }
 
     #[test]
