@@ -488,7 +488,6 @@ async fn requested_wait_holds_for_every_client() {
         reply(429, slow),
         reply_with(429, "retry-after: 3600\r\n", "API requests too frequent"),
         reply_with(429, reset, r#"{"error":"search_quota_exceeded"}"#),
-        reply(429, r#"{"error":"search_quota_exceeded"}"#),
     ] {
         let (url, requests) = server(vec![sent.clone()]).await;
         let limiter = RateLimiter::new(RateLimit::Off);
