@@ -96,7 +96,6 @@ impl UsdPerHour {
     }
 
     /// For serde, which passes a reference.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
     pub fn is_zero(&self) -> bool {
         *self == UsdPerHour::ZERO
     }

@@ -92,6 +92,26 @@ impl OpenRegistration {
 }
 
 impl OpenRental {
+    fn new(
+        at: Time,
+        label: &RentalLabel,
+        machine: MachineId,
+        prices: &RentalPrices,
+        reserved: Usd,
+    ) -> OpenRental {
+        OpenRental {
+            label: label.clone(),
+            instance: None,
+            intended_at: at,
+            gpu_from: at,
+            machine,
+            prices: prices.clone(),
+            reserved,
+            destroying: false,
+            sprint: 0,
+        }
+    }
+
     /// What it has cost until `to`, as far as known.
     pub fn cost(&self, to: Time) -> Usd {
         self.prices
@@ -116,15 +136,8 @@ impl Ledger {
                 ..
             } => {
                 let open = OpenRental {
-                    label: label.clone(),
-                    instance: None,
-                    intended_at: at,
-                    gpu_from: at,
-                    machine: *machine,
-                    prices: prices.clone(),
-                    reserved: *reserved,
-                    destroying: false,
                     sprint: self.sprints_ended,
+                    ..OpenRental::new(at, label, *machine, prices, *reserved)
                 };
                 self.rentals.insert(label.clone(), open);
             }
@@ -160,19 +173,7 @@ impl Ledger {
                 label,
                 instance,
                 cost,
-            } => {
-                // A repeated record settles nothing.
-                if let Some(open) = self.rentals.remove(label) {
-                    self.settled.push(Settled {
-                        label: label.clone(),
-                        instance: *instance,
-                        intended_at: open.intended_at,
-                        ended: at,
-                        sprint: open.sprint,
-                        cost: *cost,
-                    });
-                }
-            }
+            } => self.settle(at, label, *instance, *cost),
             Record::RentalCharged {
                 label,
                 ended,
@@ -203,23 +204,7 @@ impl Ledger {
             Record::Unregistered { node } => {
                 self.registrations.remove(node);
             }
-            Record::MachineAvoided {
-                machine,
-                until,
-                reason,
-                host,
-                address,
-            } => {
-                let avoided = AvoidedMachine {
-                    machine: *machine,
-                    until: *until,
-                    reason: reason.clone(),
-                    failed_boots: 0,
-                    host: *host,
-                    address: address.clone(),
-                };
-                self.avoided.insert(*machine, avoided);
-            }
+            Record::MachineAvoided { .. } => self.avoid(record),
             Record::MachineAllowed { machine } => {
                 self.avoided.remove(machine);
             }
@@ -237,6 +222,42 @@ impl Ledger {
                 self.reports.push((at, report.clone()));
             }
         }
+    }
+
+    /// A repeated record settles nothing.
+    fn settle(&mut self, at: Time, label: &RentalLabel, instance: InstanceId, cost: Usd) {
+        if let Some(open) = self.rentals.remove(label) {
+            self.settled.push(Settled {
+                label: label.clone(),
+                instance,
+                intended_at: open.intended_at,
+                ended: at,
+                sprint: open.sprint,
+                cost,
+            });
+        }
+    }
+
+    fn avoid(&mut self, record: &Record) {
+        let Record::MachineAvoided {
+            machine,
+            until,
+            reason,
+            host,
+            address,
+        } = record
+        else {
+            return;
+        };
+        let avoided = AvoidedMachine {
+            machine: *machine,
+            until: *until,
+            reason: reason.clone(),
+            failed_boots: 0,
+            host: *host,
+            address: address.clone(),
+        };
+        self.avoided.insert(*machine, avoided);
     }
 
     /// A boot that is recorded again, after a crash or because it ended otherwise, counts once.

@@ -121,14 +121,12 @@ impl Market for VastClient {
     }
 
     async fn try_single_read(&self) -> Result<(), CallError> {
-        match self.read_row(NO_INSTANCE).await? {
-            None => Ok(()),
-            Some(_) => {
-                let what = self.what(&format!("read instance {NO_INSTANCE}"));
-                let detail = "the reply describes an instance that does not exist";
-                Err(malformed(&what, detail))
-            }
+        if self.read_row(NO_INSTANCE).await?.is_none() {
+            return Ok(());
         }
+        let what = self.what(&format!("read instance {NO_INSTANCE}"));
+        let detail = "the reply describes an instance that does not exist";
+        Err(malformed(&what, detail))
     }
 
     async fn destroy(&self, id: InstanceId) -> Result<(), CallError> {

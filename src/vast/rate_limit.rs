@@ -39,7 +39,7 @@ const ENDPOINTS: usize = 11;
 const JITTER: Duration = Duration::from_millis(5);
 
 impl VastEndpoint {
-    /// Documented thresholds (`x-rate-limit` in the vendor's OpenAPI files: 4.5 s, 3 s, 2 s, 1 s) and a
+    /// Documented thresholds (`x-rate-limit` in the vendor's `OpenAPI` files: 4.5 s, 3 s, 2 s, 1 s) and a
     /// tenth or more, because what was sent in time may arrive early.
     fn interval(self) -> Duration {
         Duration::from_millis(match self {

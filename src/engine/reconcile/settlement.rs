@@ -49,11 +49,11 @@ impl Engine {
         if !self.observed.charges_failure.is_new(error) {
             return;
         }
-        match error.kind {
-            CallErrorKind::Unauthorized => tracing::warn!(
-                "what the market charges is unknown: the key lacks the permission billing_read: {error}"
-            ),
-            _ => tracing::warn!("what the market charges is unknown for now: {error}"),
-        }
+        let why = if error.kind == CallErrorKind::Unauthorized {
+            ": the key lacks the permission billing_read"
+        } else {
+            " for now"
+        };
+        tracing::warn!("what the market charges is unknown{why}: {error}");
     }
 }
