@@ -134,6 +134,21 @@ fn classify(host: &Host<&str>) -> Option<CallbackHost> {
     }
 }
 
+/// Whether an address is of one place on the internet: many machines have the same private one.
+pub fn is_public_address(address: &str) -> bool {
+    let host = if address.contains(':') {
+        Host::parse(&format!("[{address}]"))
+    } else {
+        Host::parse(address)
+    };
+    let host = match host {
+        Ok(Host::Ipv4(ip)) => Host::Ipv4(ip),
+        Ok(Host::Ipv6(ip)) => Host::Ipv6(ip),
+        Ok(Host::Domain(_)) | Err(_) => return false,
+    };
+    matches!(classify(&host), Some(CallbackHost::Public(_)))
+}
+
 fn is_host_name(name: &str) -> bool {
     let is_of_a_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     !name.is_empty() && !name.starts_with('-') && name.bytes().all(is_of_a_name)

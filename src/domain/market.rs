@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -232,17 +231,6 @@ impl Instance {
     pub fn is_rented_by(&self, cockpit: &CockpitId) -> bool {
         self.rental_label()
             .is_some_and(|label| label.cockpit == *cockpit)
-    }
-}
-
-/// Whether an address is of one place on the internet: many machines have the same private one.
-pub fn is_routable(address: &str) -> bool {
-    match address.parse() {
-        Ok(IpAddr::V4(v4)) => {
-            !(v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_unspecified())
-        }
-        Ok(IpAddr::V6(v6)) => !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local()),
-        Err(_) => false,
     }
 }
 

@@ -30,7 +30,9 @@ pub use boots::{
     StageTimes, TimeLeft,
 };
 pub use call::{CallError, CallErrorKind};
-pub use callback::{CallbackAddress, CallbackHost, CallbackProof, InvalidCallback};
+pub use callback::{
+    CallbackAddress, CallbackHost, CallbackProof, InvalidCallback, is_public_address,
+};
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, Challenge, ChallengeRule, ConfirmationEvent,
     ConfirmationParams, ConfirmationPhase, ConfirmationStages, EpochParams, EpochStages, EpochView,
@@ -49,7 +51,7 @@ pub use known_models::{Earning, GpuProfile, KnownModel, known_model};
 pub use log::{LineStyle, LogLine, Span, TerminalColor};
 pub use market::{
     Account, ActualStatus, ClosedOffer, Instance, Offer, OfferQuery, PortMapping, RentOrder,
-    RequestedPrice, SshEndpoint, Verification, is_routable,
+    RequestedPrice, SshEndpoint, Verification,
 };
 pub use money::{RentalCharge, RentalPrices, Usd, UsdPerHour};
 pub use node::{

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use crate::domain::{
     ActualStatus, ClosedOffer, HostId, Instance, InstanceId, MachineId, Offer, OfferId,
-    PortMapping, RentalLabel, RequestedPrice, SshEndpoint, Time, Usd, UsdPerHour, is_routable,
+    PortMapping, RentalLabel, RequestedPrice, SshEndpoint, Time, Usd, UsdPerHour,
+    is_public_address,
 };
 use crate::http::json::Fields;
 
@@ -76,7 +77,7 @@ fn offer_without_surcharge(row: &Value, now: Time) -> Option<Offer> {
         verified: fields.text("verification").as_deref() == Some("verified"),
         public_address: fields
             .text("public_ipaddr")
-            .filter(|address| is_routable(address)),
+            .filter(|address| is_public_address(address)),
         surcharge: UsdPerHour::ZERO,
         closed: closed(fields),
     })

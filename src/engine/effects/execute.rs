@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     CallError, GovernanceModel, HostId, InstanceId, MachineId, NodeId, Preflight, Workload,
-    WorkloadModel, is_routable,
+    WorkloadModel, is_public_address,
 };
 use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
 use crate::engine::observe::observation::Observation;
@@ -82,7 +82,7 @@ impl Engine {
             .chain(searched)
             .filter(|offer| offer.machine == machine);
         let now = listed.find_map(|instance| instance.public_ip.clone());
-        let now = now.filter(|address| is_routable(address));
+        let now = now.filter(|address| is_public_address(address));
         now.or_else(|| offers.find_map(|offer| offer.public_address.clone()))
     }
 

@@ -72,7 +72,7 @@ fn requested_price_is_per_second() {
 }
 
 #[test]
-fn only_routable_addresses_name_a_machine() {
+fn only_public_addresses_name_a_machine() {
     for (address, named) in [
         ("203.0.113.42\n", true),
         ("2001:db8::7", true),
