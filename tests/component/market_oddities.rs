@@ -68,8 +68,8 @@ async fn odd_markets_hide_no_rental() {
 #[tokio::test]
 async fn refused_accounts_are_told_from_passing_trouble() {
     for oddity in [MarketOddity::KeyDeleted, MarketOddity::TwoFactorMissing] {
-        let market = scene_with(oddity).await.market();
-        let error = market.instances().await.unwrap_err();
+        let scene = scene_with(oddity).await;
+        let error = scene.market().instances().await.unwrap_err();
         assert_eq!(
             error.kind,
             CallErrorKind::Unauthorized,
@@ -81,7 +81,8 @@ async fn refused_accounts_are_told_from_passing_trouble() {
 #[tokio::test]
 async fn offers_that_cannot_be_rented_are_marked() {
     for oddity in [MarketOddity::UnrentableOffers, MarketOddity::BidOffers] {
-        let offers = scene_with(oddity).await.offers().await;
+        let scene = scene_with(oddity).await;
+        let offers = scene.offers().await;
         let closed = offers.iter().filter(|offer| offer.closed.is_some()).count();
         assert!(closed > 0 && closed < offers.len(), "{oddity:?}: {closed}");
     }
