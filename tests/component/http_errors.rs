@@ -520,7 +520,7 @@ async fn charges_are_read_across_pages() {
     let charges = vast(url).charges(from, to).await.unwrap();
     let amounts: Vec<_> = charges.iter().map(|c| (c.instance.0, c.total.0)).collect();
     assert_eq!(amounts, [(5, 1_250_000), (6, 2_500_000)]);
-    let requests = requests.lock().unwrap();
+    let requests = requests.lock().unwrap().clone();
     assert!(requests[0].starts_with("GET /api/v0/charges/?select_filters="));
     assert!(requests[0].contains("86400") && requests[1].contains("after_token=t"));
 

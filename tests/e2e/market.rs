@@ -32,6 +32,10 @@ pub async fn rent(vast: &VastConfig, label: &str) -> InstanceId {
             Ok(id) => return id,
             // In a fast world an offer can be gone between the search and the request.
             Err(RentError::OfferGone(_)) => {}
+            // The market of a slow world wants seconds between two calls.
+            Err(RentError::Refused(error)) if error.is_passing() => {
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            }
             Err(error) => panic!("{error}"),
         }
     }
