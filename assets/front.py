@@ -1,5 +1,6 @@
 """Stands before the MLNode of a rental that is exposed directly: takes away the version that a
-Network Node puts before every path (/v3.0.8/api/v1/state), which the MLNode does not know.
+Network Node puts before every path (/v3.0.8/api/v1/state), which the MLNode does not know, and adds
+the Content-Type that it leaves out, without which a newer MLNode refuses the body.
 
 Arguments: LISTEN:TARGET, ports of this machine. Goes to the background once it listens; started
 again, it leaves the ports to the one that has them.
@@ -8,6 +9,8 @@ import os, re, socket, sys, threading
 
 VERSION = re.compile(rb"^(\S+ )/v\d+(?:\.\d+)+(?=/)")
 CONNECTION = re.compile(rb"\r\n(?:Connection|Keep-Alive):[^\r\n]*", re.I)
+BODY = re.compile(rb"\r\n(?:Content-Length: *[1-9]|Transfer-Encoding:)", re.I)
+TYPE = re.compile(rb"\r\nContent-Type:", re.I)
 END = b"\r\n\r\n"
 
 
@@ -35,7 +38,10 @@ def carry(client, port):
         head += data
     client.settimeout(None)
     head, rest = head.split(END, 1)
-    head = CONNECTION.sub(b"", VERSION.sub(rb"\1", head)) + b"\r\nConnection: close" + END
+    head = CONNECTION.sub(b"", VERSION.sub(rb"\1", head))
+    if BODY.search(head) and not TYPE.search(head):
+        head += b"\r\nContent-Type: application/json"
+    head += b"\r\nConnection: close" + END
     with socket.create_connection(("127.0.0.1", port), 10) as server:
         server.settimeout(None)
         server.sendall(head + rest)

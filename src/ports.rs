@@ -10,9 +10,9 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Account, BlockHeader, Blocks, CallError, CallbackAddress, Duration, EpochIndex, EpochView,
-    Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig, NodeId,
-    Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RentalCharge,
+    Account, ApiRelease, BlockHeader, Blocks, CallError, CallbackAddress, Duration, EpochIndex,
+    EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig,
+    NodeId, Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RentalCharge,
     RequestedPrice, RewardRules, SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight,
     WorkloadModel,
 };
@@ -195,6 +195,10 @@ pub trait NetworkNode: Send + Sync {
     async fn disable(&self, id: &NodeId) -> Result<(), CallError>;
     /// Where it has `MLNode`s send their proofs.
     async fn callback_address(&self) -> Result<CallbackAddress, CallError>;
+    /// The release of its API service; `None` when no source for it is configured.
+    async fn release(&self) -> Result<Option<ApiRelease>, CallError> {
+        Ok(None)
+    }
     /// Its report on its own setup. It queries every node for that, which can take half a minute.
     async fn setup_report(&self) -> Result<SetupReport, CallError>;
     /// Asks the `PoC` callback, as it is reached from here, for any answer at all.

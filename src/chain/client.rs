@@ -162,14 +162,14 @@ impl ChainClient {
 /// A service of a chain node that its proxy may not serve: `/chain-rpc/` and `/chain-api/` are off by
 /// default (gonka v0.2.14 deploy/join/docker-compose.yml, `DISABLE_CHAIN_*`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Service {
+pub(super) enum Service {
     Rpc,
     Rest,
 }
 
 impl Service {
     /// What "not found" means for a path that every such service has.
-    fn absent(self) -> impl Fn(CallError) -> CallError {
+    pub(super) fn absent(self) -> impl Fn(CallError) -> CallError {
         let detail = match self {
             Service::Rpc => {
                 "a Network Node's proxy does not serve the chain's RPC by default; set chain.rpc to port 26657 of the chain node or of another host, or leave it empty"
@@ -487,11 +487,15 @@ mod tests {
         // When it is asked, then each refusal is "not served", with the port that serves it.
         let reports = client.query_sources(SourceSelection::All).await;
         let rpc = reports[1].head.clone().unwrap_err();
+        let now = crate::domain::Time::from_timestamp(1_790_000_000, 0).unwrap();
+        let ours = Participant("gonka1abc".into());
+        let rules = client.reward_rules(&ours, now).await;
         for (error, port) in [
             (rpc, "26657"),
             (client.stored_blocks().await.unwrap_err(), "26657"),
             (client.header(Height(5)).await.unwrap_err(), "26657"),
             (client.governance().await.unwrap_err(), "1317"),
+            (rules.models.unwrap_err(), "1317"),
         ] {
             assert_eq!(error.kind, CallErrorKind::NotServed, "{error}");
             assert!(
@@ -502,7 +506,6 @@ mod tests {
 
         // And it neither counts as unhealthy nor keeps the epoch from being read.
         let mut sources = ChainSources::default();
-        let now = crate::domain::Time::from_timestamp(1_790_000_000, 0).unwrap();
         sources.anchor(now, Height(5_536_200));
         assert!(sources.observe(now, reports).is_ok());
         assert!(!sources.has_unhealthy_source());

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use url::Url;
 
-use super::client::{ChainClient, MODULE, READ_PARAMS, RulesRead};
+use super::client::{ChainClient, MODULE, READ_PARAMS, RulesRead, Service};
 use super::rules_wire::{self as wire, ListUse, Params};
 use crate::domain::{
     AccessRule, CallError, CallErrorKind, Duration, Participant, Reading, RewardRules, RulesEpoch,
@@ -71,8 +71,8 @@ impl ChainClient {
         }
         let path = format!("{MODULE}/params");
         let parse = |reply: Fields<'_>| wire::params(reply, participant);
-        self.get_with_source(&self.rest, READ_PARAMS, &path, parse)
-            .await
+        let read = self.get_with_source(&self.rest, READ_PARAMS, &path, parse);
+        read.await.map_err(Service::Rest.absent())
     }
 
     async fn rules_epoch(&self) -> Reading<RulesEpoch> {

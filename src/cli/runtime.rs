@@ -143,7 +143,8 @@ impl Clients {
             clock: clock(config.simulation),
             chain: ChainClient::new(http.clone(), &config.chain),
             market: market(&http, &config.vast, config.simulation),
-            network_node: NetworkNodeClient::new(http.clone(), &config.network_node),
+            network_node: NetworkNodeClient::new(http.clone(), &config.network_node)
+                .with_public_api(&config.chain.public_api),
             http,
         }
     }

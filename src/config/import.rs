@@ -99,6 +99,9 @@ pub(super) fn of_env(text: &str) -> Imported {
         let fate = imported.add(&variable, &value);
         imported.note(&variable, fate);
     }
+    if imported.values.contains_key("chain.public_api") {
+        imported.note("chain.rest, chain.rpc", Err(CHAIN_APIS.to_owned()));
+    }
     imported.finish();
     imported
 }
@@ -286,20 +289,21 @@ fn own_address(value: &str) -> Converted {
     ])
 }
 
-/// The node's proxy on port 8000 serves the public API below `/api` and, where that is enabled, the RPC
-/// below `/chain-rpc/`.
+/// The node's proxy on port 8000 serves the public API below `/api`. The chain's own APIs are off there by
+/// default.
 fn public_api(value: &str) -> Converted {
     let url: url::Url = parsed(value, "an address")?;
     let plain = url.as_str().trim_end_matches('/');
-    let below = |path: &str| list(&[format!("{plain}{path}")]);
-    if url.port() != Some(8000) {
-        return Ok(vec![("chain.public_api", below(""))]);
-    }
-    Ok(vec![
-        ("chain.public_api", below("/api")),
-        ("chain.rpc", below("/chain-rpc/")),
-    ])
+    let path = match url.port() {
+        Some(8000) => "/api",
+        _ => "",
+    };
+    let api = list(&[format!("{plain}{path}")]);
+    Ok(vec![("chain.public_api", api)])
 }
+
+/// gonka v0.2.14 deploy/join/docker-compose.yml has both switches at `true`.
+const CHAIN_APIS: &str = "a Network Node's proxy does not serve them unless DISABLE_CHAIN_API=false and DISABLE_CHAIN_RPC=false are set for it. Set chain.rest to port 1317 of the chain node, or to http://HOST:8000/chain-api/ then: the rules of the reward are read there before renting. chain.rpc (port 26657, or /chain-rpc/) may stay empty";
 
 /// The scripts had one cap, which a single sprint could use up.
 fn budget(value: &str) -> Converted {

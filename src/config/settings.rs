@@ -226,6 +226,18 @@ pub enum Exposure {
     Direct,
 }
 
+impl Exposure {
+    /// The `host:port` that rentals reach the callback at through a tunnel.
+    pub fn callback_target(&self) -> Option<&str> {
+        match self {
+            Exposure::Tunnel {
+                callback_target, ..
+            } => Some(callback_target),
+            Exposure::Direct => None,
+        }
+    }
+}
+
 /// Where alerts and outcomes are sent.
 #[derive(Debug, Clone, Default)]
 pub struct NotifyConfig {

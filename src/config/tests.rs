@@ -650,6 +650,8 @@ SOMETHING_ELSE=1
     assert_eq!(config.poc.lead, Duration::minutes(30));
     let api = config.chain.public_api[0].as_str();
     assert_eq!(api, "http://203.0.113.6:8000/api");
+    // Only what the official deployment serves by default.
+    assert!(config.chain.rpc.is_empty() && config.chain.rest.is_empty());
     assert_eq!(config.inference_proxy.unwrap().model, "Qwen/QwQ-32B");
     assert_eq!(imported.missing(), ["cockpit.id"]);
     // And the notes name what was left out, with the reason.
@@ -665,7 +667,8 @@ SOMETHING_ELSE=1
             "MLNODE_QUANTIZATION",
             "POC_CHECK_INTERVAL",
             "ALERT_EMAIL",
-            "SOMETHING_ELSE"
+            "SOMETHING_ELSE",
+            "chain.rest, chain.rpc"
         ]
     );
 }

@@ -167,7 +167,10 @@ pub struct OwnBoots {
     pub machine_ready: u32,
     /// On this machine, without one.
     pub machine_failed: u32,
-    /// On this kind of GPU, until the model was loaded.
+    /// On this machine, with a time that counts: until a model of a similar size was loaded.
+    #[serde(default)]
+    pub machine_timed: u32,
+    /// The same on this kind of GPU.
     pub gpu_ready: u32,
 }
 

@@ -1,6 +1,7 @@
 //! Plain types that every room shares: heights, money, ids, offers, rentals, registrations, steps of a
 //! sprint. No I/O, no clock, no randomness, no other module of the crate.
 
+mod api_release;
 mod boots;
 mod call;
 mod callback;
@@ -25,6 +26,7 @@ mod sprint;
 mod text;
 mod workload;
 
+pub use api_release::ApiRelease;
 pub use boots::{
     BootEnd, BootTally, BootTime, DownloadLeft, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot,
     StageTimes, TimeLeft,

@@ -148,7 +148,7 @@ impl RankedOffer {
     }
 
     fn known_by(&self) -> String {
-        match (self.own_boots.machine_ready, self.own_boots.gpu_ready) {
+        match (self.own_boots.machine_timed, self.own_boots.gpu_ready) {
             (0, 0) => "its bandwidth and disk alone".to_owned(),
             (0, gpu) => format!("our boots: {gpu} on this GPU, none on the machine"),
             (own, gpu) => format!("our boots: {gpu} on this GPU, {own} on the machine"),

@@ -9,8 +9,8 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Aim, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView, Governance,
-    GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode,
+    Account, Aim, ApiRelease, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView,
+    Governance, GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode,
     RequestedPrice, SprintReport, Time, Usd,
 };
 use crate::engine::Ports;
@@ -145,6 +145,8 @@ pub(crate) struct Observations {
     pub(crate) requested_prices: Vec<RequestedPrice>,
     /// The same for the market's charges.
     pub(crate) charges_failure: LoggedFailure,
+    /// Of the Network Node's API service; unknown until it is read.
+    pub(crate) node_release: Option<ApiRelease>,
     pub(crate) freshness: Freshness,
 }
 

@@ -75,7 +75,7 @@ pub enum Event {
         node: Option<NodeReading>,
         /// The inference proxy is listed, or none is configured.
         proxy_listed: bool,
-        /// Enabled nodes that are neither ours nor the inference proxy.
+        /// Enabled nodes, neither ours nor the inference proxy, that a removal could hold up.
         others: usize,
     },
     /// The register call was not made: its intent could not be recorded.

@@ -73,8 +73,8 @@ impl Sprint {
     }
 
     /// Up to v0.2.15 a removal waits for the node's running call, and blocks the Network Node's only loop
-    /// meanwhile: near a `PoC` it can cost the host's other nodes theirs. The release is not known for
-    /// sure, and a `PoC` may be near while the chain is unknown.
+    /// meanwhile: near a `PoC` it can cost the host's other nodes theirs. A `PoC` may be near while the
+    /// chain is unknown.
     pub fn removal_waits(&self, now: Time) -> bool {
         self.volatile.other_nodes.is_none_or(|others| others > 0)
             && (!self.is_chain_known(now) || self.is_poc_near())

@@ -40,7 +40,7 @@ pub use event::{BootProgress, BootReading, Candidate, Event, Funds, NodeReading,
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use lead::lead;
 pub use plan::Plan;
-pub use proof::Proof;
+pub use proof::{EARLY_SHARE_ALLOWS, Proof};
 
 use serde::{Deserialize, Serialize};
 

@@ -11,7 +11,7 @@ use crate::domain::{Blocks, Height, NodeDuty, NodeStatus, PocStatus, Time};
 const GENERATES_WITHIN: Blocks = Blocks(15);
 /// A node that generates evenly but starts later than this has less than half of the usual share after a
 /// third of the generation (gonka v0.2.14 `decentralized-api/poc/earlyshare`).
-const EARLY_SHARE_ALLOWS: Blocks = Blocks(12);
+pub const EARLY_SHARE_ALLOWS: Blocks = Blocks(12);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Proof {

@@ -370,13 +370,15 @@ impl BootTracker {
         self.setback.clone().or(silence)
     }
 
-    /// What is wrong although the model is served: missing hardware or instances, or lost work.
-    pub fn warning(&self, now: Time) -> Option<String> {
-        let recent = |lost: &&BootFault| now - lost.seen_at < LOST_WORK_IS_SHOWN_FOR;
-        let lost = self.lost_work.as_ref().filter(recent);
-        let lost = lost.map(|lost| format!("{}: {}. {}", lost.name, lost.evidence, lost.advice));
-        let part = self.warning.clone().filter(|_| self.is_ready());
-        part.or(lost)
+    /// What is missing although the model is served: hardware or instances.
+    pub fn warning(&self) -> Option<&str> {
+        self.warning.as_deref().filter(|_| self.is_ready())
+    }
+
+    /// Work of a `PoC` that was lost a short time ago.
+    pub fn lost_work(&self, now: Time) -> Option<&BootFault> {
+        let lost = self.lost_work.as_ref();
+        lost.filter(|lost| now - lost.seen_at < LOST_WORK_IS_SHOWN_FOR)
     }
 
     /// Which run of the workload this is, from 1.

@@ -34,8 +34,8 @@ impl MlNode for VllmClient {
         let port = port?;
         let served = match &port {
             InferencePort::Silent | InferencePort::Unhealthy => None,
-            // The last is the original name of the only model.
-            InferencePort::Healthy { models } => models.last().cloned(),
+            // The first is the original name of the model that it was started with.
+            InferencePort::Healthy { models } => models.first().cloned(),
         };
         Ok(MlNodeStatus {
             state: match served {
@@ -84,10 +84,14 @@ mod tests {
     }
 
     async fn client(health: StatusCode) -> Box<dyn MlNode> {
-        let models = json!({ "object": "list", "data": [{
-            "id": "short", "object": "model", "created": 1_764_000_000, "owned_by": "vllm",
-            "root": "org/model", "parent": null, "max_model_len": 32_768, "permission": []
-        }] });
+        let card = |id: &str, root: &str, parent: Option<&str>| {
+            json!({ "id": id, "object": "model", "created": 1_764_000_000, "owned_by": "vllm",
+                "root": root, "parent": parent, "max_model_len": 32_768, "permission": [] })
+        };
+        let models = json!({ "object": "list", "data": [
+            card("short", "org/model", None),
+            card("adapter", "/adapters/one", Some("short")),
+        ] });
         let router = Router::new()
             .route("/health", get(move || async move { health }))
             .route(

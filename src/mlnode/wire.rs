@@ -92,12 +92,14 @@ pub(super) fn cached_gb(reply: Fields<'_>) -> Result<f64, String> {
     reply.required("cache_size_gb")
 }
 
-/// `GET /v1/models`: the names that requests may use, and where they were loaded from.
+/// `GET /v1/models`: of each card where its model was loaded from, and the name that requests may use.
+/// vLLM lists the model that it was started with first, and adapters after it.
 pub(super) fn served_models(reply: Fields<'_>) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     for card in reply.rows("data")? {
-        names.push(card.required("id")?);
+        let id = card.required("id")?;
         names.extend(card.text("root"));
+        names.push(id);
     }
     names.dedup();
     Ok(names)

@@ -5,9 +5,10 @@ use serde_json::json;
 use url::Url;
 
 use super::{setup_wire, wire};
-use crate::config::{Exposure, NetworkNodeConfig};
+use crate::config::NetworkNodeConfig;
 use crate::domain::{
-    CallError, CallErrorKind, CallbackAddress, NodeConfig, NodeId, RegisteredNode, SetupReport,
+    ApiRelease, CallError, CallErrorKind, CallbackAddress, NodeConfig, NodeId, RegisteredNode,
+    SetupReport,
 };
 use crate::http::json::Fields;
 use crate::http::{HttpClient, HttpReply, HttpRequest, join};
@@ -25,6 +26,8 @@ const REPORT_TAKES: std::time::Duration = std::time::Duration::from_secs(60);
 pub struct NetworkNodeClient {
     http: HttpClient,
     base: Url,
+    /// Its public API, which says its release.
+    public_api: Option<Url>,
     /// `host:port` of the callback; absent when it is not reached from here.
     callback: Option<String>,
     timeout: std::time::Duration,
@@ -35,13 +38,19 @@ impl NetworkNodeClient {
         NetworkNodeClient {
             http,
             base: config.admin_api.clone(),
-            callback: match &config.exposure {
-                Exposure::Tunnel {
-                    callback_target, ..
-                } => Some(callback_target.clone()),
-                Exposure::Direct => None,
-            },
+            public_api: None,
+            callback: config.exposure.callback_target().map(str::to_owned),
             timeout: config.request_timeout,
+        }
+    }
+
+    /// Of these public APIs, the one on the same host is its own. Another host's release says nothing.
+    #[must_use]
+    pub fn with_public_api(self, urls: &[Url]) -> Self {
+        let is_own = |url: &&Url| url.host() == self.base.host();
+        NetworkNodeClient {
+            public_api: urls.iter().find(is_own).cloned(),
+            ..self
         }
     }
 
@@ -113,6 +122,18 @@ impl NetworkNode for NetworkNodeClient {
         let request = HttpRequest::get(what.clone(), join(&self.base, CONFIG)).tries(READ_TRIES);
         let reply = self.send(request).await?;
         reply.parse(&what, wire::callback_address)
+    }
+
+    /// From `GET /v1/versions`, cached there for 5 minutes (gonka v0.2.14
+    /// decentralized-api/internal/server/public/app_info_handlers.go).
+    async fn release(&self) -> Result<Option<ApiRelease>, CallError> {
+        let Some(public_api) = &self.public_api else {
+            return Ok(None);
+        };
+        let what = self.what("read the release");
+        let request = HttpRequest::get(what.clone(), join(public_api, "v1/versions"));
+        let reply = self.send(request.tries(READ_TRIES)).await?;
+        reply.parse(&what, wire::release).map(Some)
     }
 
     async fn setup_report(&self) -> Result<SetupReport, CallError> {

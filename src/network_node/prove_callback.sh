@@ -1,7 +1,7 @@
 # Makes the callback's host lead to this machine where needed, then calls the callback.
-# Arguments: name|address|plain, host, port, URL. Prints "http STATUS" and the beginning of the body,
+# Arguments: name|plain, host, URL. Prints "http STATUS" and the beginning of the body,
 # or "failed" and why.
-kind=$1 host=$2 port=$3 url=$4
+kind=$1 host=$2 url=$3
 take_name() {
   found=$(getent ahosts "$host" | while read -r ip _; do echo "$ip"; done | sort -u)
   [ "$found" = 127.0.0.1 ] && return 0
@@ -13,55 +13,9 @@ take_name() {
       if (names) print line }' /etc/hosts) &&
     printf '127.0.0.1 %s\n%s\n' "$host" "$kept" >/etc/hosts
 }
-# sshd opens the forward on 127.0.0.1 only (GatewayPorts), so a relay leads to it.
-take_address() {
-  ip addr show dev lo | grep -qF "inet $host/" || ip addr add "$host/32" dev lo || return 1
-  python3 - "$host" "$port" <<'RELAY'
-import os, socket, sys, threading
-host, port = sys.argv[1], int(sys.argv[2])
-listener = socket.socket()
-listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-try:
-    listener.bind((host, port))
-except OSError:
-    sys.exit(0)
-listener.listen(64)
-if os.fork():
-    os._exit(0)
-os.setsid()
-nowhere = os.open(os.devnull, os.O_RDWR)
-for end in range(3):
-    os.dup2(nowhere, end)
-def copy(source, target):
-    try:
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        for end in (source, target):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-def carry(client):
-    try:
-        with client, socket.create_connection(("127.0.0.1", port), 10) as server:
-            server.settimeout(None)
-            back = threading.Thread(target=copy, args=(client, server), daemon=True)
-            back.start()
-            copy(server, client)
-            back.join(30)
-    except OSError:
-        pass
-while True:
-    client, _ = listener.accept()
-    threading.Thread(target=carry, args=(client,), daemon=True).start()
-RELAY
-}
-case $kind in
-  name) why=$(take_name 2>&1) || { echo "unmapped $why"; exit 0; } ;;
-  address) why=$(take_address 2>&1) || { echo "unmapped $why"; exit 0; } ;;
-esac
+if [ "$kind" = name ]; then
+  why=$(take_name 2>&1) || { echo "unmapped $why"; exit 0; }
+fi
 body=$(mktemp) && trap 'rm -f "$body" "$body.why"' EXIT
 if command -v curl >/dev/null; then
   if status=$(curl -sS -m 10 -o "$body" -w '%{http_code}' "$url" 2>"$body.why"); then

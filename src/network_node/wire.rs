@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::domain::{
-    CallError, CallbackAddress, EpochIndex, Hardware, NodeConfig, NodeId, NodeStatus, PocStatus,
-    RegisteredNode, Weight,
+    ApiRelease, CallError, CallbackAddress, EpochIndex, Hardware, NodeConfig, NodeId, NodeStatus,
+    PocStatus, RegisteredNode, Weight,
 };
 use crate::http::json::Fields;
 use crate::ports::RegisterError;
@@ -67,6 +67,12 @@ pub(super) fn register_error(error: CallError) -> Result<(), RegisterError> {
 
 /// `api.poc_callback_url` of `GET /admin/v1/config`: nothing else of it is read or quoted (gonka v0.2.14
 /// decentralized-api/apiconfig/config.go).
+/// `GET /v1/versions` of the public API: `{"api_version": {"version": "0.2.15-post5"}, …}`.
+pub(super) fn release(reply: Fields<'_>) -> Result<ApiRelease, String> {
+    let version: String = reply.object("api_version")?.required("version")?;
+    version.parse()
+}
+
 pub(super) fn callback_address(config: Fields<'_>) -> Result<CallbackAddress, String> {
     let text = config.child("api").text("poc_callback_url");
     CallbackAddress::parse(&text.unwrap_or_default()).map_err(|error| error.to_string())
@@ -175,6 +181,18 @@ pub(super) mod tests {
         assert!(node.enabled);
         assert_eq!(node.weights["MiniMaxAI/MiniMax-M2.7"], Weight(1234));
         assert_eq!(body(&node.config), a_row()["node"]);
+    }
+
+    #[test]
+    fn release_is_that_of_the_api_service() {
+        let read = |value: &Value| release(Fields(value));
+        let reply = json!({"timestamp": "2026-09-15T00:00:00Z",
+            "api_version": {"application_name": "api", "version": "0.2.15-post5", "commit": "34bc015"},
+            "node_version": {"application_name": "inferenced", "version": "0.2.16"}});
+        assert_eq!(read(&reply).unwrap().to_string(), "0.2.15-post5");
+        for other in [json!({}), json!({"api_version": {"version": ""}})] {
+            assert!(read(&other).is_err(), "{other}");
+        }
     }
 
     #[test]

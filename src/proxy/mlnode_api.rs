@@ -51,10 +51,7 @@ pub(super) async fn reply(proxy: &Proxy, route: Route, request: Request<Incoming
             StatusCode::SERVICE_UNAVAILABLE,
             "NVML is not initialized: this node has no GPU",
         ),
-        // An `MLNode` that is not ready answers with 503, too, and so does its vLLM.
-        Route::Ready if is_stopped(proxy) => {
-            reply::json(StatusCode::SERVICE_UNAVAILABLE, &json!({"ready": false}))
-        }
+        // The vLLM of a stopped `MLNode` answers with 503, too.
         Route::Models if is_stopped(proxy) => {
             reply::error(StatusCode::SERVICE_UNAVAILABLE, "inference is stopped")
         }
@@ -84,9 +81,11 @@ fn failure(status: StatusCode, why: &str) -> Reply {
 
 /// Starts inference, unless it runs or another model is wanted: this node has only its upstream's.
 async fn start(proxy: &Proxy, request: Request<Incoming>, started: Value) -> Reply {
-    if let Ok(Start { model }) = body_of(request).await
-        && model != proxy.config.model
-    {
+    let model = match body_of(request).await {
+        Ok(Start { model }) => model,
+        Err(why) => return failure(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    };
+    if model != proxy.config.model {
         let why = format!("this node serves only {}", proxy.config.model);
         return failure(StatusCode::INTERNAL_SERVER_ERROR, &why);
     }
@@ -143,7 +142,8 @@ fn read(proxy: &Proxy, route: Route) -> Value {
             "managers": {"pow": {"running": false, "healthy": false},
                 "inference": {"running": up, "healthy": up},
                 "train": {"running": false, "healthy": false}}}),
-        Route::Ready => json!({"ready": up}),
+        // A stopped `MLNode` is ready, too: it would take a start.
+        Route::Ready => json!({"ready": true}),
         Route::UpStatus => {
             let status = if up { "completed" } else { "not_started" };
             json!({"status": status, "is_starting": false, "is_running": up,

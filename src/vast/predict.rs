@@ -36,6 +36,8 @@ pub(super) struct Predictor {
 struct Boots {
     ready: u32,
     failed: u32,
+    /// Those whose time counts.
+    timed: u32,
     /// Number of terms in `sum` and `squares`.
     cases: f64,
     sum: f64,
@@ -57,7 +59,7 @@ const UNKNOWN: Normal = Normal {
 impl Predictor {
     /// For a model of this size.
     pub(super) fn new(history: &[PastBoot], model_gb: f64) -> Predictor {
-        Predictor::of(history, model_gb, Boots::add)
+        Predictor::of(history, model_gb, Boots::add_time)
     }
 
     fn of_stage(history: &[PastBoot], model_gb: f64, stage: BootStage) -> Predictor {
@@ -69,9 +71,13 @@ impl Predictor {
     fn of(history: &[PastBoot], model_gb: f64, add: impl Fn(&mut Boots, &PastBoot)) -> Predictor {
         let mut predictor = Predictor::default();
         let mut gpu_of: BTreeMap<MachineId, &str> = BTreeMap::new();
-        for boot in history.iter().filter(|boot| is_alike(boot, model_gb)) {
+        for boot in history {
             gpu_of.insert(boot.machine, &boot.gpu_name);
-            add(predictor.machines.entry(boot.machine).or_default(), boot);
+            let boots = predictor.machines.entry(boot.machine).or_default();
+            boots.count(boot);
+            if is_alike(boot, model_gb) {
+                add(boots, boot);
+            }
         }
         for (machine, gpu_name) in gpu_of {
             let boots = predictor.machines[&machine];
@@ -127,17 +133,18 @@ impl Predictor {
         OwnBoots {
             machine_ready: machine.unwrap_or_default().ready,
             machine_failed: machine.unwrap_or_default().failed,
-            gpu_ready: gpu.unwrap_or_default().ready,
+            machine_timed: machine.unwrap_or_default().timed,
+            gpu_ready: gpu.unwrap_or_default().timed,
         }
     }
 }
 
-/// Whether a boot predicts that of a model of this size. A model of a very different size spends its
-/// time in other stages, and early versions recorded 60 GB for every model. A failure of the machine
-/// counts for any size.
+/// Whether the time of a boot predicts that of a model of this size. A model of a very different size
+/// spends its time in other stages, and early versions recorded 60 GB for every model. Whether the boot
+/// worked counts for any size.
 fn is_alike(boot: &PastBoot, model_gb: f64) -> bool {
     let (small, large) = (boot.model_gb.min(model_gb), boot.model_gb.max(model_gb));
-    boot.end != BootEnd::Ready || large <= small.max(1.0) * ALIKE
+    large <= small.max(1.0) * ALIKE
 }
 
 impl Normal {
@@ -191,15 +198,21 @@ fn load_of(boot: &PastBoot) -> BootWork {
 }
 
 impl Boots {
-    fn add(&mut self, boot: &PastBoot) {
+    /// Whether the machine worked.
+    fn count(&mut self, boot: &PastBoot) {
         match boot.end {
-            BootEnd::Ready => {
-                let promised = load_of(boot).seconds();
-                self.ready += 1;
-                self.add_case((f64::from(boot.took_seconds.max(1)) / promised).ln());
-            }
+            BootEnd::Ready => self.ready += 1,
             BootEnd::Failed => self.failed += 1,
             BootEnd::BrokenOff => {}
+        }
+    }
+
+    /// Only successful boots have a time.
+    fn add_time(&mut self, boot: &PastBoot) {
+        if boot.end == BootEnd::Ready {
+            let promised = load_of(boot).seconds();
+            self.timed += 1;
+            self.add_case((f64::from(boot.took_seconds.max(1)) / promised).ln());
         }
     }
 
@@ -212,7 +225,6 @@ impl Boots {
             return;
         };
         let promised = load_of(boot).stage_seconds(stage);
-        self.ready += 1;
         self.add_case((took.as_seconds_f64().max(1.0) / promised).ln());
     }
 
@@ -220,7 +232,8 @@ impl Boots {
     fn add_machine(&mut self, machine: Boots) {
         self.ready += machine.ready;
         self.failed += machine.failed;
-        if machine.ready > 0 {
+        self.timed += machine.timed;
+        if machine.cases > 0.0 {
             self.add_case(machine.sum / machine.cases);
         }
     }
@@ -381,6 +394,25 @@ mod tests {
             predictor.boot(&offer, IMAGE_GB, 4.0 * MODEL_GB).median
         };
         assert_eq!(large(&history), large(&[]));
+    }
+
+    #[test]
+    fn boots_of_other_sizes_count_as_successes() {
+        // Given a machine that booted another model nine times, and failed once with this one,
+        let (offer, other) = (an_offer(1), an_offer(2));
+        let mut history = vec![a_boot(&offer, 1.0, BootEnd::Ready); 9];
+        for boot in &mut history {
+            boot.model_gb = 4.0 * MODEL_GB;
+        }
+        history.push(a_boot(&offer, 1.0, BootEnd::Failed));
+        let predictor = Predictor::new(&history, MODEL_GB);
+        // then it is no worse than one that failed once and never worked,
+        let failed = Predictor::new(&history[9..], MODEL_GB);
+        let chance = predictor.chance_to_work(&offer);
+        assert!(chance > failed.chance_to_work(&offer) + 0.1, "{chance}");
+        // and nearly as good as an unknown one.
+        assert!(chance > predictor.chance_to_work(&other) - 0.1, "{chance}");
+        assert_eq!(predictor.own_boots(&offer).machine_ready, 9);
     }
 
     #[test]

@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::domain::Time;
+
+use super::clock::seconds;
+use super::exchange::ApiRequest;
 use super::mlnode::settings::RECORD;
+use super::numbers::number;
 use super::state::World;
 
 const LOG: &str = "/var/log/pocpit/mlnode.log";
 /// Arguments of the running gateway, as `LISTEN:TARGET` pairs.
 pub(super) const GATEWAY_CONFIG: &str = "/run/front";
+/// In it: the gateway adds the header `Content-Type`.
+pub(super) const ADDS_TYPE: &str = " content-type";
 
 impl World {
     /// Ids of the machines whose container runs.
@@ -22,6 +29,13 @@ impl World {
     pub fn machine_is_up(&self, id: u64) -> bool {
         let instance = self.instances.get(&id);
         instance.is_some_and(|i| i.is_running(self.now))
+    }
+
+    /// When its SSH connections are cut, once.
+    pub(super) fn ssh_drops_at(&self, id: u64) -> Option<Time> {
+        let after = self.scenario.ssh_drops_after;
+        let instance = self.live_instance(id).filter(|_| after > 0)?;
+        Some(instance.running_at + seconds(number(after)))
     }
 
     /// Whether it accepts this key, as `ssh-ed25519 AAAA…`; new keys take time to propagate.
@@ -78,9 +92,15 @@ impl World {
         }
     }
 
-    /// Container port and path for a request to a mapped port. A gateway strips a version prefix from
-    /// the path; without one the `MLNode` gets it unchanged.
-    pub fn gateway_target(&self, id: u64, port: u16, path: &str) -> (u16, String) {
+    /// The container port for a request to a mapped port, and the request as it arrives there. A gateway
+    /// strips a version prefix from the path, and may add the header `Content-Type`; without one the
+    /// `MLNode` gets it unchanged.
+    pub fn through_gateway(
+        &self,
+        id: u64,
+        port: u16,
+        mut request: ApiRequest,
+    ) -> (u16, ApiRequest) {
         let config = self.read_file(id, GATEWAY_CONFIG, 0, 1_000);
         let config = config.unwrap_or_default();
         let config = String::from_utf8_lossy(&config);
@@ -89,18 +109,24 @@ impl World {
             (listen.parse() == Ok(port)).then(|| target.parse().ok())?
         });
         let Some(target) = target else {
-            return (port, path.to_owned());
+            return (port, request);
         };
         let is_version = |word: &str| {
             word.strip_prefix('v').is_some_and(|rest| {
                 rest.contains('.') && rest.chars().all(|c| c == '.' || c.is_ascii_digit())
             })
         };
-        let rest = path.trim_start_matches('/').split_once('/');
-        match rest {
-            Some((first, rest)) if is_version(first) => (target, format!("/{rest}")),
-            _ => (target, path.to_owned()),
+        let rest = request.path.trim_start_matches('/').split_once('/');
+        if let Some((first, rest)) = rest
+            && is_version(first)
+        {
+            request.path = format!("/{rest}");
         }
+        if config.ends_with(ADDS_TYPE) {
+            let json = || "application/json".to_owned();
+            request.content_type.get_or_insert_with(json);
+        }
+        (target, request)
     }
 
     pub fn set_ssh_port(&mut self, id: u64, port: u16) {

@@ -27,12 +27,12 @@ mod vast;
 
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
+pub use mlnode::api::MlNodeReply;
 pub use network_node::{AdminReply, CallbackReach, WORKER_PRIVATE_KEY};
 pub use oddity::MarketOddity;
 pub use scenario::{
-    ChainAccess, ChainAge, ChainProxy, ContentTypeRule, EnvironmentRule, Fault, FaultKind,
-    HostDefect, MlNodeRelease, ModelStart, NetworkRelease, PocCalls, PocVersion, RandomFaults,
-    Scenario, WorkloadFault,
+    ChainAccess, ChainAge, ChainProxy, EnvironmentRule, Fault, FaultKind, HostDefect,
+    MlNodeRelease, NetworkRelease, PocVersion, RandomFaults, Scenario, WorkloadFault,
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};

@@ -23,14 +23,8 @@ pub struct Scenario {
     pub poc_version: PocVersion,
     /// Release of the `MLNode`s' image.
     pub mlnode_release: MlNodeRelease,
-    /// How an `MLNode` starts a model.
-    pub model_start: ModelStart,
     /// Whether the order's environment and command matter to an `MLNode`.
     pub environment: EnvironmentRule,
-    /// Whether an `MLNode` of 3.0.16 insists on the header `Content-Type`.
-    pub content_type: ContentTypeRule,
-    /// How an `MLNode` treats the calls of a `PoC`.
-    pub poc_calls: PocCalls,
     /// What goes wrong with the workload of each of our rentals.
     pub workload_fault: Option<WorkloadFault>,
     /// Release of the chain and of the Network Node.
@@ -39,8 +33,6 @@ pub struct Scenario {
     pub public_callback: bool,
     /// `api.poc_callback_url` of the Network Node's configuration, which it passes to its `MLNode`s.
     pub callback_url: String,
-    /// Whether a rental may add an address to its loopback.
-    pub loopback_addresses: LoopbackRule,
     /// Number of first rent requests that find their offer gone.
     pub offers_gone: u64,
     /// Number of our first rentals that are born stopped: the reply says `success: false` with their id.
@@ -89,16 +81,6 @@ pub enum PocVersion {
     /// In a separate status.
     #[default]
     Second,
-}
-
-/// Whether a rental may add an address to its loopback. Not known for real rentals; a plain container
-/// may not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LoopbackRule {
-    Allowed,
-    #[default]
-    Refused,
 }
 
 /// Release of the `MLNode` image: how its API starts a model, and for how long it waits.
@@ -156,19 +138,6 @@ pub enum NetworkRelease {
     V0_2_16,
 }
 
-/// How an `MLNode` starts a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ModelStart {
-    /// A start downloads the weights and shows it in the log, waits for as long as it takes, and stays
-    /// `failed` when it fails.
-    Kind,
-    /// As on real nodes: a silent download inside the load, the node's limit, and after a failure the
-    /// end of its process.
-    #[default]
-    Real,
-}
-
 /// Whether the order's environment and command matter to an `MLNode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,27 +147,6 @@ pub enum EnvironmentRule {
     /// A missing variable or command has its consequences.
     #[default]
     Applied,
-}
-
-/// Whether an `MLNode` of 3.0.16 insists on `Content-Type: application/json`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ContentTypeRule {
-    #[default]
-    Ignored,
-    /// A JSON body without it is answered with 422.
-    Required,
-}
-
-/// How an `MLNode` treats the calls of a `PoC`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PocCalls {
-    /// Any body will do, and generation ends by itself with its stage.
-    Loose,
-    /// Bodies are checked, and generation runs until it is stopped.
-    #[default]
-    Exact,
 }
 
 /// What goes wrong with a workload. Seconds count from the first time that it serves its model.
@@ -213,6 +161,8 @@ pub enum WorkloadFault {
     VllmCrashes { after: f64 },
     /// vLLM hangs, once.
     VllmFreezes { after: f64 },
+    /// A generation ends with an error, once. Seconds count from its start.
+    GenerationCrashes { after: f64 },
     /// The first start of a model fails, the next one works.
     FirstStartFails,
     /// The load takes longer than the node waits, each time.
@@ -396,15 +346,11 @@ impl Default for Scenario {
             node_version: "v3.0.16".into(),
             poc_version: PocVersion::default(),
             mlnode_release: MlNodeRelease::default(),
-            model_start: ModelStart::default(),
             environment: EnvironmentRule::default(),
-            content_type: ContentTypeRule::default(),
-            poc_calls: PocCalls::default(),
             workload_fault: None,
             network_release: NetworkRelease::default(),
             public_callback: false,
             callback_url: "http://api:9100".into(),
-            loopback_addresses: LoopbackRule::default(),
             offers_gone: 0,
             born_stopped: 0,
             market_oddities: Vec::new(),

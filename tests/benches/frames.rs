@@ -156,6 +156,7 @@ fn offer(id: u64) -> RankedOffer {
         boot_within: None,
         own_boots: OwnBoots {
             machine_ready: 0,
+            machine_timed: 0,
             machine_failed: 0,
             gpu_ready: 0,
         },

@@ -482,6 +482,21 @@ async fn any_callback_answer_counts() {
 }
 
 #[tokio::test]
+async fn release_is_read_on_the_own_host_only() {
+    let scene = Scene::new(1.0, Scenario::default()).await;
+    let client = || scene.network_node();
+    assert_eq!(client().release().await, Ok(None), "no public API is known");
+    let own = scene.config.chain.public_api.clone();
+    let mut elsewhere = own[0].clone();
+    elsewhere.set_host(Some("node.example.org")).unwrap();
+    let other = client().with_public_api(std::slice::from_ref(&elsewhere));
+    assert_eq!(other.release().await, Ok(None), "another host's");
+    let both = client().with_public_api(&[elsewhere, own[0].clone()]);
+    let release = both.release().await.unwrap().unwrap();
+    assert_eq!(release.to_string(), "0.2.15");
+}
+
+#[tokio::test]
 async fn callback_address_is_read_alone() {
     let scenario = Scenario {
         callback_url: "http://10.0.0.5:9101".into(),

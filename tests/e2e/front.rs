@@ -102,6 +102,32 @@ fn version_prefix_is_removed_and_rest_kept() {
 }
 
 #[test]
+fn front_adds_a_missing_content_type() {
+    let front = Front::start();
+    let json = "\r\nContent-Type: application/json\r\n";
+    for (head, is_added) in [
+        ("POST /api/v1/stop HTTP/1.1\r\ncontent-length: 3", true),
+        (
+            "POST /api/v1/stop HTTP/1.1\r\nTransfer-Encoding: chunked",
+            true,
+        ),
+        ("POST /api/v1/stop HTTP/1.1\r\ncontent-length: 0", false),
+        ("GET /api/v1/state HTTP/1.1", false),
+        (
+            "POST /v1/audio HTTP/1.1\r\ncontent-type: audio/wav\r\ncontent-length: 3",
+            false,
+        ),
+    ] {
+        let received = front.ask(&format!("{head}\r\n\r\nend"));
+        assert_eq!(received.contains(json), is_added, "{received}");
+        assert!(
+            received.starts_with(head) && received.ends_with("\r\n\r\nend"),
+            "{received}"
+        );
+    }
+}
+
+#[test]
 fn second_start_leaves_the_first_running() {
     let front = Front::start();
     assert!(front.run().success());

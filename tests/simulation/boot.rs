@@ -9,7 +9,7 @@ use pocpit::engine::{
     self, EndAfter, EngineOptions, LinkSnapshot, PublishInterval, Snapshot, WorldKind,
 };
 use pocpit::journal::Journal;
-use pocpit::world::{API_KEY, ApiRequest, MlNodeRelease, ModelStart, Scenario, WorkloadFault};
+use pocpit::world::{API_KEY, ApiRequest, MlNodeRelease, Scenario, WorkloadFault};
 use serde_json::Value;
 
 use crate::epoch::{configuration, ports};
@@ -201,7 +201,6 @@ pub fn live_through(release: MlNodeRelease, fault: Option<WorkloadFault>) -> Liv
     let scenario = Scenario {
         credit: 1e9,
         rate_limits: false,
-        model_start: ModelStart::Real,
         mlnode_release: release,
         workload_fault: fault,
         ..Scenario::default()

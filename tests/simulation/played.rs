@@ -13,7 +13,7 @@ use pocpit::ports::{
     TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{
-    ApiRequest, ApiResponse, CallAnswer, CallbackReach, Outgoing, Scenario, World,
+    ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Scenario, World,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -32,6 +32,8 @@ pub struct Stage {
     pub chance: Mutex<Chance>,
     /// Tunnel ends that live: machine and its port.
     tunnels: Mutex<BTreeMap<SocketAddr, (u64, u16)>>,
+    /// Calls of the Network Node that are answered at the end of a start.
+    waiting: Mutex<Vec<WaitingCall>>,
     /// Remote forwards that live.
     forwards: Mutex<BTreeSet<(u64, u16)>>,
     /// While they are collected: what a program that dies now leaves behind.
@@ -47,6 +49,14 @@ pub struct Stage {
     /// Level and title of each notice, and the number of heartbeats.
     told: Mutex<Vec<String>>,
     beats: AtomicU64,
+}
+
+struct WaitingCall {
+    number: u64,
+    /// The tunnel's end that it goes through, and the machine behind it.
+    end: SocketAddr,
+    machine: u64,
+    start: u64,
 }
 
 /// Copies of the world and of this disk, one at each moment.
@@ -74,6 +84,7 @@ impl Stage {
             epoch: Mutex::new((start, None)),
             chance: Mutex::new(Chance::new(seed)),
             tunnels: Mutex::default(),
+            waiting: Mutex::default(),
             forwards: Mutex::default(),
             forks: Mutex::default(),
             trace: Mutex::default(),
@@ -245,6 +256,7 @@ impl Stage {
 
     /// Makes the calls that the world wants made, and those that follow from their answers.
     pub fn pump(&self) {
+        self.answer_waiting();
         loop {
             let outgoing = {
                 let mut world = self.world();
@@ -266,10 +278,18 @@ impl Stage {
         match call {
             Outgoing::Call { number, request } => {
                 let body = request.body.unwrap_or_default();
-                let answer = self.at_machine(request.method, &request.url, body);
-                let answer = answer.map(|answer| CallAnswer::new(answer.status, &answer.body));
-                let answer = answer.ok_or_else(|| "connection refused".to_owned());
-                self.world().call_ended(number, &answer);
+                let reached = self.behind(&request.url);
+                let reply = self.reply_of_machine(request.method, &request.url, body);
+                if let (Some((end, machine)), MlNodeReply::AfterStart(start)) = (reached, &reply) {
+                    locked(&self.waiting).push(WaitingCall {
+                        number,
+                        end,
+                        machine,
+                        start: *start,
+                    });
+                    return;
+                }
+                self.call_ended(number, reply);
             }
             Outgoing::Batch {
                 instance,
@@ -297,6 +317,32 @@ impl Stage {
         }
     }
 
+    fn call_ended(&self, number: u64, reply: MlNodeReply) {
+        let answer = reply
+            .answer()
+            .ok_or_else(|| "connection refused".to_owned());
+        let answer = answer.map(|answer| CallAnswer::new(answer.status, &answer.body));
+        self.world().call_ended(number, &answer);
+    }
+
+    /// Answers the calls whose start is over, and cuts those whose tunnel is gone.
+    fn answer_waiting(&self) {
+        let calls = std::mem::take(&mut *locked(&self.waiting));
+        for call in calls {
+            let behind = locked(&self.tunnels).get(&call.end).copied();
+            let reply = match behind {
+                Some((machine, _)) if machine == call.machine => {
+                    self.world().start_reply(machine, call.start)
+                }
+                _ => MlNodeReply::Nobody,
+            };
+            match reply {
+                MlNodeReply::AfterStart(_) => locked(&self.waiting).push(call),
+                reply => self.call_ended(call.number, reply),
+            }
+        }
+    }
+
     fn reaches_callback(&self, machine: u64, host: &str, port: u16) -> bool {
         let reach = self.world().callback_reach(machine, host);
         match reach {
@@ -308,27 +354,40 @@ impl Stage {
 
     /// What the script prints that proves the callback.
     fn prove_callback(&self, machine: u64, words: &[&str]) -> String {
-        let [step, host, port, _url] = words else {
+        let [step, host, url] = words else {
             panic!("not the callback's words: {words:?}");
         };
-        let taken = self.world().take_callback_host(machine, step, host);
-        match taken {
-            Err(why) => format!("unmapped {why}"),
-            Ok(()) if self.reaches_callback(machine, host, port.parse().unwrap()) => {
-                "http 200\n{\"api_version\": {}}".into()
-            }
-            Ok(()) => "failed curl: (7) Connection refused".into(),
+        let port = url.parse::<url::Url>().unwrap().port_or_known_default();
+        self.world().take_callback_host(machine, step, host);
+        if self.reaches_callback(machine, host, port.unwrap()) {
+            "http 200\n{\"versions\": []}".into()
+        } else {
+            "failed curl: (7) Connection refused".into()
         }
     }
 
     /// A call to a machine through its tunnel, with a version before the path or without.
     pub fn at_machine(&self, method: &str, url: &str, body: Value) -> Option<ApiResponse> {
+        self.reply_of_machine(method, url, body).answer()
+    }
+
+    /// The tunnel's end that a URL names, and the machine behind it.
+    fn behind(&self, url: &str) -> Option<(SocketAddr, u64)> {
         let url: url::Url = url.parse().ok()?;
         let end = SocketAddr::new(url.host_str()?.parse().ok()?, url.port()?);
-        let (machine, port) = *locked(&self.tunnels).get(&end)?;
+        let (machine, _) = *locked(&self.tunnels).get(&end)?;
+        Some((end, machine))
+    }
+
+    fn reply_of_machine(&self, method: &str, url: &str, body: Value) -> MlNodeReply {
+        let behind = self.behind(url).zip(url.parse::<url::Url>().ok());
+        let Some(((end, _), url)) = behind else {
+            return MlNodeReply::Nobody;
+        };
+        let (machine, port) = locked(&self.tunnels)[&end];
         let mut world = self.world();
         if !world.listens(machine, port) {
-            return None;
+            return MlNodeReply::Nobody;
         }
         let versioned = url
             .path()

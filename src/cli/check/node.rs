@@ -2,7 +2,7 @@
 
 use super::probe::{Checked, Probe, Subject, unknown, unmet};
 use crate::config::{Credential, Loaded, ProxyConfig};
-use crate::domain::{CallError, NodeId, RegisteredNode, Time};
+use crate::domain::{ApiRelease, CallError, NodeId, RegisteredNode, Time};
 use crate::engine::preflight;
 use crate::http::HttpClient;
 use crate::mlnode::arguments::{self, Merged};
@@ -22,6 +22,8 @@ pub(super) async fn sprint_needs(
     let examined = preflight::run_preflight(chain, network_node, now, config, leaving).await;
     let findings = examined.preflight.findings.into_iter();
     let mut probes: Vec<Probe> = findings.map(Probe::from).collect();
+    let release = api_release(&network_node.release().await);
+    probes.push(Probe::new(Subject::ApiRelease, Ok(release)));
     if let Ok(catalogue) = &examined.catalogue {
         let merged = arguments::of_model(catalogue, &config.mlnode.model);
         probes.push(Probe::new(Subject::Arguments, arguments_of(&merged)));
@@ -38,6 +40,22 @@ pub(super) async fn sprint_needs(
         ]);
     }
     probes
+}
+
+/// The release of the Network Node's API service, and what it means for removals. Not to know it is no
+/// obstacle.
+pub(super) fn api_release(read: &Result<Option<ApiRelease>, CallError>) -> String {
+    let careful = "our nodes are not removed near a PoC of other nodes";
+    match read {
+        Ok(Some(release)) if release.removes_at_once() => {
+            format!("{release}: a removal holds up no other node")
+        }
+        Ok(Some(release)) => format!("{release}: {careful}"),
+        Ok(None) => format!(
+            "unknown: chain.public_api names none on the host of network_node.admin_api; {careful}"
+        ),
+        Err(error) => format!("unknown: {error}; {careful}"),
+    }
 }
 
 /// How governance changes the node's own arguments.

@@ -37,6 +37,8 @@ pub(in crate::cli) enum Subject {
     ChainSource,
     #[serde(rename = "admin API")]
     AdminApi,
+    #[serde(rename = "API release")]
+    ApiRelease,
     Model,
     Arguments,
     #[serde(rename = "PoC model")]

@@ -155,6 +155,8 @@ fn of_a_preflight() -> Vec<(Requirement, Checked)> {
     let intent = PreflightTarget {
         participant: config().chain.participant,
         model: "some/model".into(),
+        revision: None,
+        gpu_memory_mb: 0,
         proxy: Some(ProxyTarget {
             node: NodeId("inference-proxy".into()),
             model: "some/model".into(),

@@ -94,6 +94,8 @@ pub enum Condition {
     BootFault(InstanceId),
     /// Part of the workload does not work.
     WorkloadPartial(InstanceId),
+    /// Work of a `PoC` is lost; the workload keeps running.
+    PocWorkLost(InstanceId),
     #[serde(alias = "no_link")]
     LinkDown(InstanceId),
     #[serde(alias = "strange_host")]
@@ -146,6 +148,7 @@ impl Condition {
             | Condition::PriceRequested(instance)
             | Condition::BootFault(instance)
             | Condition::WorkloadPartial(instance)
+            | Condition::PocWorkLost(instance)
             | Condition::LinkDown(instance)
             | Condition::CallbackUnproven(instance)
             | Condition::HostKeyMismatch(instance) => Some(*instance),

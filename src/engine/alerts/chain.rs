@@ -4,11 +4,13 @@ use crate::chain::challenge::{Sighting, sighting};
 use crate::chain::epoch::{self, challenge_end};
 use crate::chain::sources::Standstill;
 use crate::domain::{
-    ConfirmationPhase, Duration, ParamsOrigin, RegisteredNode, SourceHealth, SourceStatus, Time,
+    ConfirmationPhase, ConfirmationStages, Duration, Height, NodeDuty, ParamsOrigin, PocStatus,
+    RegisteredNode, SourceHealth, SourceStatus, Time,
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::state::Engine;
+use crate::flow::EARLY_SHARE_ALLOWS;
 
 /// A change of parameters is shown for this long.
 const CHANGE_SHOWN_FOR: Duration = Duration::hours(24);
@@ -166,11 +168,11 @@ impl Engine {
             .is_some_and(|rental| now < rental.lease_until)
             && !self.sprint.is_releasing();
         if holds {
-            let text = format!(
-                "a confirmation PoC is under way until height {}: the rental is held until then",
-                stages.validation_end
-            );
-            return Some(alert(AlertLevel::Notice, text, "nothing to do".into()));
+            let mut nodes = self.observed.nodes.iter().flat_map(|(_, nodes)| nodes);
+            let id = self.sprint.node_id();
+            let ours = nodes.find(|node| Some(&node.config.id) == id);
+            let (level, text, advice) = held_for_confirmation(&stages, view.height, ours);
+            return Some(alert(level, text, advice.into()));
         }
         let mut reports = self.ledger.reports().iter().rev();
         let (_, earned) = reports.find(|(_, report)| {
@@ -190,6 +192,48 @@ impl Engine {
             ),
         ))
     }
+}
+
+/// What a confirmation asks of a rental that is held for it. The early share counts there, too: a third of
+/// the generation after its start (gonka v0.2.14 decentralized-api/poc/earlyshare).
+fn held_for_confirmation(
+    stages: &ConfirmationStages,
+    height: Height,
+    node: Option<&RegisteredNode>,
+) -> (AlertLevel, String, &'static str) {
+    let end = stages.validation_end;
+    let late = stages.generation_start + EARLY_SHARE_ALLOWS..stages.generation_end;
+    let is_idle = |node: &&RegisteredNode| {
+        node.duty() == NodeDuty::Generates
+            && !matches!(node.poc_current, PocStatus::Generating | PocStatus::Mixed)
+    };
+    if let Some(node) = node.filter(is_idle).filter(|_| late.contains(&height)) {
+        let blocks = stages.generation_start.until(height);
+        let why = match node.failure_reason.as_str() {
+            "" => String::new(),
+            why => format!(" ({why})"),
+        };
+        let text = format!(
+            "a confirmation PoC is under way and {} does not generate {blocks} blocks after its start{why}: validators count more than {EARLY_SHARE_ALLOWS} as a miss of the early share, and less weight is confirmed",
+            node.config.id
+        );
+        let advice =
+            "the Network Node orders it again while generation lasts: see the rental's log";
+        return (AlertLevel::Warning, text, advice);
+    }
+    // It keeps serving, and counts in full.
+    let is_generation = (stages.generation_start..stages.generation_end).contains(&height);
+    let serves = node.is_some_and(|node| node.duty() == NodeDuty::ServesWithWeight);
+    if is_generation && serves {
+        let text = format!(
+            "a confirmation PoC is under way until height {end}: our node goes on serving, as preserved nodes do, which count in full; the rental is held"
+        );
+        return (AlertLevel::Notice, text, "nothing to do");
+    }
+    let text = format!(
+        "a confirmation PoC is under way until height {end}: the rental is held until then"
+    );
+    (AlertLevel::Notice, text, "nothing to do")
 }
 
 fn standstill(standstill: Standstill, since: Time) -> Alert {
@@ -239,4 +283,56 @@ fn unreliable(status: &SourceStatus) -> Option<Alert> {
         format!("{} {wrong}", status.source),
         advice,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::samples::config;
+    use crate::domain::{EpochIndex, NodeStatus, Weight, samples};
+
+    #[test]
+    fn idle_node_misses_a_confirmations_early_share() {
+        let stages = ConfirmationStages {
+            epoch: EpochIndex(358),
+            trigger: Height(1_000),
+            generation_start: Height(1_080),
+            generation_end: Height(1_140),
+            exchange_end: Height(1_145),
+            validation_start: Height(1_149),
+            validation_end: Height(1_269),
+        };
+        let node = |duty: (NodeStatus, PocStatus), poc_current: PocStatus| RegisteredNode {
+            intended: duty.0,
+            poc_intended: duty.1,
+            poc_current,
+            weights: [("m".to_owned(), Weight(7))].into(),
+            failure_reason: "no backends".into(),
+            ..samples::listed(config().inference_proxy.unwrap().node())
+        };
+        let ordered = (NodeStatus::Poc, PocStatus::Generating);
+        let idle = node(ordered, PocStatus::Idle);
+        let works = node(ordered, PocStatus::Generating);
+        let serves = node((NodeStatus::Inference, PocStatus::Idle), PocStatus::Idle);
+        let told = |height: u64, node: &RegisteredNode| {
+            let (level, text, _) = held_for_confirmation(&stages, Height(height), Some(node));
+            (level, text)
+        };
+        let (level, text) = told(1_095, &idle);
+        assert_eq!(level, AlertLevel::Warning);
+        assert!(
+            text.contains("15 blocks") && text.contains("no backends"),
+            "{text}"
+        );
+        // In time, at work, and after the generation there is nothing to warn of.
+        for (height, node) in [
+            (1_085, &idle),
+            (1_095, &works),
+            (1_141, &idle),
+            (1_095, &serves),
+        ] {
+            assert_eq!(told(height, node).0, AlertLevel::Notice, "{height}");
+        }
+        assert!(told(1_095, &serves).1.contains("preserved"));
+    }
 }

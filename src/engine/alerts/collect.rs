@@ -144,7 +144,16 @@ impl Engine {
                     trouble.advice.as_str(),
                 )
             });
-            let warning = boot.warning(now).map(|warning| {
+            let lost = boot.lost_work(now).map(|lost| {
+                onsets.alert(
+                    Condition::PocWorkLost(monitor.instance),
+                    now,
+                    AlertLevel::Warning,
+                    format!("{}: {}", lost.name, lost.evidence),
+                    lost.advice.as_str(),
+                )
+            });
+            let warning = boot.warning().map(|warning| {
                 onsets.alert(
                     Condition::WorkloadPartial(monitor.instance),
                     now,
@@ -153,7 +162,7 @@ impl Engine {
                     "read the rental's log: the missing part proves nothing and serves nothing",
                 )
             });
-            [trouble, warning].into_iter().flatten()
+            [trouble, lost, warning].into_iter().flatten()
         });
         alerts.collect()
     }

@@ -114,6 +114,7 @@ pub(crate) fn offer(id: u64) -> RankedOffer {
         boot_within: Some(Duration::minutes(40)),
         own_boots: OwnBoots {
             machine_ready: 2,
+            machine_timed: 2,
             machine_failed: 0,
             gpu_ready: 9,
         },

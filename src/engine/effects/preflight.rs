@@ -2,7 +2,8 @@
 
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    CallError, CallErrorKind, GovernanceModel, NodeConfig, NodeId, Preflight, RegisteredNode, Time,
+    CallError, CallErrorKind, GovernanceModel, NodeConfig, NodeId, OfferQuery, Preflight,
+    RegisteredNode, Time,
 };
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::network_node::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate, evaluate_chain};
@@ -82,21 +83,23 @@ async fn check_synced(chain: &dyn Chain, config: &Config) -> Result<(), CallErro
     chain.epoch().await.map(|_| ())
 }
 
+fn least_memory_mb(query: &OfferQuery) -> u64 {
+    let each = query.min_gpu_memory_mb * u64::from(query.gpu_count);
+    query.min_total_gpu_memory_mb.max(each)
+}
+
 fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {
-    let callback = match &config.network_node.exposure {
-        Exposure::Tunnel {
-            callback_target, ..
-        } => Some(callback_target.clone()),
-        Exposure::Direct => None,
-    };
+    let callback = config.network_node.exposure.callback_target();
     PreflightTarget {
         participant: config.chain.participant.clone(),
         model: config.mlnode.model.id.clone(),
+        revision: config.mlnode.model.revision.clone(),
+        gpu_memory_mb: least_memory_mb(&config.vast.query),
         proxy: config.inference_proxy.as_ref().map(|proxy| ProxyTarget {
             node: proxy.node_id.clone(),
             model: proxy.model.clone(),
         }),
-        callback,
+        callback: callback.map(str::to_owned),
         address: address(config),
         node_prefix: config.network_node.node_prefix.clone(),
         leaving: leaving.to_vec(),

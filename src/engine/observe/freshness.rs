@@ -58,6 +58,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         | Condition::PriceRequested(_)
         | Condition::BootFault(_)
         | Condition::WorkloadPartial(_)
+        | Condition::PocWorkLost(_)
         | Condition::LinkDown(_)
         | Condition::CallbackUnproven(_)
         | Condition::HostKeyMismatch(_)

@@ -21,6 +21,7 @@ impl Engine {
                 }
             }
             Observation::Nodes(result) => self.on_nodes(now, result),
+            Observation::NodeRelease(result) => self.on_node_release(result),
             Observation::Listing(result) => self.on_listing(now, result),
             Observation::Account(Ok(account)) => self.on_account(now, account),
             Observation::Account(Err(error)) => {

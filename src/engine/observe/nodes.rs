@@ -1,6 +1,6 @@
 //! Listings of the Network Node.
 
-use crate::domain::{CallError, Likeness, NodeId, NodeStatus, RegisteredNode, Time};
+use crate::domain::{ApiRelease, CallError, Likeness, NodeId, NodeStatus, RegisteredNode, Time};
 use crate::engine::observe::freshness::Feed;
 use crate::engine::state::Engine;
 use crate::flow::{Event, NodeReading};
@@ -37,8 +37,25 @@ impl Engine {
         Event::NodesListed {
             node,
             proxy_listed: proxy.is_none_or(|proxy| listed(&proxy.node_id).is_some()),
-            others: nodes.iter().filter(|node| self.is_of_others(node)).count(),
+            others: self.held_up_by_removal(nodes),
         }
+    }
+
+    /// The last known release counts until another is read: there is no way back.
+    pub(crate) fn on_node_release(&mut self, result: Result<Option<ApiRelease>, CallError>) {
+        match result {
+            Ok(release) => self.observed.node_release = release,
+            Err(error) => tracing::debug!("the Network Node's release is unknown: {error}"),
+        }
+    }
+
+    /// Enabled nodes of others that a removal of ours could hold up.
+    fn held_up_by_removal(&self, nodes: &[RegisteredNode]) -> usize {
+        let release = self.observed.node_release.as_ref();
+        if release.is_some_and(ApiRelease::removes_at_once) {
+            return 0;
+        }
+        nodes.iter().filter(|node| self.is_of_others(node)).count()
     }
 
     /// Whether a removal of ours could cost it its `PoC`.

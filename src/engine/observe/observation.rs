@@ -1,8 +1,9 @@
 //! Reports of tasks and pollers to the engine.
 
 use crate::domain::{
-    Account, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId, MlNodeStatus,
-    Offer, ProxyFigures, RegisteredNode, RequestedPrice, RunRecord, SourceReport, SshEndpoint,
+    Account, ApiRelease, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId,
+    MlNodeStatus, Offer, ProxyFigures, RegisteredNode, RequestedPrice, RunRecord, SourceReport,
+    SshEndpoint,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::observe::charges::ChargesRead;
@@ -20,6 +21,7 @@ pub(crate) enum Observation {
     Headers(Headers),
     Governance(Result<Option<Governance>, CallError>),
     Nodes(Result<Vec<RegisteredNode>, CallError>),
+    NodeRelease(Result<Option<ApiRelease>, CallError>),
     Listing(Result<Vec<Instance>, CallError>),
     Account(Result<Account, CallError>),
     /// Higher prices that hosts ask for.

@@ -25,6 +25,8 @@ const OVERDUE_INTERVAL: Duration = Duration::seconds(5);
 /// Upgrades are decided days ahead.
 const GOVERNANCE_INTERVAL: Duration = Duration::minutes(10);
 const NODES_INTERVAL: Duration = Duration::seconds(30);
+/// It changes with an upgrade.
+const NODE_RELEASE_INTERVAL: Duration = Duration::minutes(10);
 const LISTING_INTERVAL: Duration = Duration::seconds(30);
 const ACCOUNT_INTERVAL: Duration = Duration::minutes(2);
 /// Charges appear some time after the use.
@@ -59,6 +61,9 @@ impl Poller {
         });
         self.every(NODES_INTERVAL, async |ports| {
             Observation::Nodes(ports.network_node.nodes().await)
+        });
+        self.every(NODE_RELEASE_INTERVAL, async |ports| {
+            Observation::NodeRelease(ports.network_node.release().await)
         });
         self.every(LISTING_INTERVAL, async |ports| {
             Observation::Listing(ports.market.instances().await)

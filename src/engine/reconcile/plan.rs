@@ -127,12 +127,25 @@ fn registrations(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
             false => actions.push(CleanupAction::Forget(node)),
         }
     }
+    let is_open = |id: &NodeId| journalled.iter().any(|open| open.node == *id);
     let unknown = readings
         .leftovers()
-        .map(|instance| NodeId(format!("{}{instance}", readings.node_prefix)))
-        .filter(|id| is_listed(id) && journalled.iter().all(|open| open.node != *id));
-    actions.extend(unknown.map(CleanupAction::Unregister));
+        .map(|instance| NodeId(format!("{}{instance}", readings.node_prefix)));
+    let unknown = unknown.chain(revived(readings));
+    let mut unknown: Vec<NodeId> = unknown.filter(|id| is_listed(id) && !is_open(id)).collect();
+    unknown.dedup();
+    actions.extend(unknown.into_iter().map(CleanupAction::Unregister));
     actions
+}
+
+/// Nodes of earlier sprints, which were removed. The Network Node's half-hourly job writes a copy of its
+/// saved list back, and a restart loads that: a node that was removed meanwhile is back then (gonka v0.2.14
+/// decentralized-api/internal/modelmanager/mlnode_background_manager.go `checkAndUpdateGPUs`).
+fn revived<'a>(readings: &ReconcileInput<'a>) -> impl Iterator<Item = NodeId> + use<'a> {
+    let used = readings.sprint.and_then(Sprint::node_id);
+    let reports = readings.ledger.reports().iter();
+    let nodes = reports.filter_map(|(_, report)| report.node.as_ref());
+    nodes.filter(move |id| Some(*id) != used).cloned()
 }
 
 #[cfg(test)]

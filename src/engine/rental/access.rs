@@ -103,14 +103,10 @@ fn vllm_tunnel(config: &Config) -> TunnelSpec {
 }
 
 fn callback_way(config: &Config) -> CallbackWay {
-    match &config.network_node.exposure {
-        Exposure::Tunnel {
-            callback_target, ..
-        } => CallbackWay::Tunnel {
-            target: callback_target.clone(),
-        },
-        Exposure::Direct => CallbackWay::Direct,
-    }
+    let target = config.network_node.exposure.callback_target();
+    target.map_or(CallbackWay::Direct, |target| CallbackWay::Tunnel {
+        target: target.to_owned(),
+    })
 }
 
 fn free_port() -> SocketAddr {

@@ -94,9 +94,19 @@ const VLLM_MARKS: &[(&str, Mark)] = &[
 /// Signs of lost work.
 const LOST_WORK: &[&str] = &[
     "attempts, dropping",
-    "giving up",
+    "attempts, giving up",
+    "allback queue full",
+    "worker loop crashed",
+    "skipping callback",
     "PoC timed out",
     "PoC generation crashed",
+    "generation task failed",
+    "PoC init: failed",
+    "GPU fault?",
+    "produced NaN",
+    "NaN in FP16",
+    "Generate worker error",
+    "Generate job",
 ];
 
 /// Whether a line has any text that matters, to the stage or to causes. One search for all: hardly a line

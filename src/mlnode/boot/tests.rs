@@ -870,7 +870,7 @@ fn empty_gpu_list_is_a_fault() {
         },
     );
     assert_eq!(boot.fault(), None);
-    assert!(boot.is_ready() && boot.warning(at(2)).unwrap().contains("3 of 4"));
+    assert!(boot.is_ready() && boot.warning().unwrap().contains("3 of 4"));
 }
 
 #[test]
@@ -883,22 +883,56 @@ fn missing_instances_are_told() {
     boot.observe_status(at(1), &half);
     // Four GPUs, two for each instance.
     assert!(boot.is_ready());
-    assert!(boot.warning(at(1)).unwrap().contains("1 of 2 instances"));
+    assert!(boot.warning().unwrap().contains("1 of 2 instances"));
     boot.observe_status(at(2), &serving());
-    assert_eq!(boot.warning(at(2)), None);
+    assert_eq!(boot.warning(), None);
 }
 
 #[test]
 fn lost_work_is_told_and_ends_nothing() {
-    let mut boot = tracker();
-    boot.observe_status(at(1), &serving());
-    let dropped = "ERROR Callback to http://api:9100/v2/poc-batches/x/generated failed after 10 attempts, dropping 640 artifacts";
-    boot.observe_line(at(2), dropped);
-    boot.observe_status(at(3), &serving());
-    assert!(boot.is_ready() && boot.fault().is_none());
-    let warning = boot.warning(at(3)).unwrap();
-    assert!(warning.contains("dropping 640 artifacts"), "{warning}");
-    assert_eq!(boot.warning(at(3_000)), None);
+    // Each line of the plugin that says that work is lost,
+    for line in [
+        "ERROR 11-29 03:04:05 [callbacks.py:103] Callback to http://api:9100/v2/poc-batches/x failed after 10 attempts, dropping 640 artifacts",
+        "ERROR 11-29 03:04:05 [callbacks.py:247] Callback to http://api:9100/v2/poc-batches/x/validated failed after 10 attempts, giving up",
+        "WARNING 11-29 03:04:05 [callbacks.py:161] Callback queue full, dropped 1 callbacks total",
+        "ERROR 11-29 03:04:05 [callbacks.py:214] Callback worker loop crashed: no session",
+        "WARNING 11-29 03:04:05 [generate_queue.py:294] Callback queue not initialized, skipping callback for 1a2b3c4d",
+        "WARNING 11-29 03:04:05 [routes.py:417] PoC timed out (#1), engine busy",
+        "ERROR 11-29 03:04:05 [routes.py:447] PoC generation crashed: CUDA out of memory",
+        "WARNING 11-29 03:04:05 [routes.py:563] PoC generation task failed, gate deactivated: dead",
+        "ERROR 11-29 03:04:05 [routes.py:594] PoC init: failed between gate.activate() and task spawn; gate deactivated (init-generate-failed) before re-raising",
+        "WARNING 11-29 03:04:05 [poc_model_runner.py:468] NaN in 3/32 hidden states (GPU fault?)",
+        "ERROR 11-29 03:04:05 [poc_model_runner.py:471] All 32 nonces produced NaN — batch rejected",
+        "WARNING 11-29 03:04:05 [poc_model_runner.py:498] NaN in FP16 output — 2 nonces filtered",
+        "ERROR 11-29 03:04:05 [generate_queue.py:187] Generate job 1a2b3c4d failed: no backend",
+        "ERROR 11-29 03:04:05 [generate_queue.py:203] Generate worker error: no backend",
+    ] {
+        let mut boot = tracker();
+        boot.observe_status(at(1), &serving());
+        boot.observe_line(at(2), line);
+        boot.observe_status(at(3), &serving());
+        // is told for a while, and ends nothing.
+        assert!(boot.is_ready() && boot.fault().is_none(), "{line}");
+        let lost = boot.lost_work(at(3)).unwrap_or_else(|| panic!("{line}"));
+        assert!(!lost.advice.is_empty() && !lost.evidence.is_empty());
+        assert_eq!(boot.lost_work(at(3_000)), None);
+    }
+}
+
+#[test]
+fn retried_work_is_not_lost() {
+    for line in [
+        "WARNING 11-29 03:04:05 [callbacks.py:110] Callback to http://api:9100/v2/poc-batches/x failed (attempt 1/10, next backoff 1.0s)",
+        "WARNING 11-29 03:04:05 [callbacks.py:239] Callback to http://api:9100/v2/poc-batches/x/validated HTTP 503 (attempt 1/10)",
+        "WARNING 11-29 03:04:05 [callbacks.py:241] Callback to http://api:9100/v2/poc-batches/x/validated failed: timeout (attempt 2/10)",
+        "INFO 11-29 03:04:05 [callbacks.py:97] Callback to http://api:9100/v2/poc-batches/x succeeded after 3 attempts",
+        "INFO 11-29 03:04:05 [generate_queue.py:188] PoC queue job 1a2b3c4d completed: 200 nonces in 9.81s (20/s)",
+    ] {
+        let mut boot = tracker();
+        boot.observe_status(at(1), &serving());
+        boot.observe_line(at(2), line);
+        assert_eq!(boot.lost_work(at(3)), None, "{line}");
+    }
 }
 
 #[test]

@@ -615,19 +615,19 @@ fn lost_work_has_cause_and_advice() {
     for (line, name) in [
         (
             "2026-11-29 03:04:05,678 - gonka_poc.poc.callbacks - WARNING - Callback to http://api:9100/v2/poc-batches/m/generated failed after 10 attempts, dropping 640 artifacts",
-            Some("proofs do not get through to the Network Node"),
+            Some("the Network Node did not take proofs, and they are lost"),
         ),
         (
-            "Callback to http://api:9100/v2/poc-batches/m/validated failed, giving up",
-            Some("proofs do not get through to the Network Node"),
+            "Callback to http://api:9100/v2/poc-batches/m/validated failed after 10 attempts, giving up",
+            Some("the Network Node did not take proofs, and they are lost"),
         ),
         (
             "WARNING 11-29 03:04:05 [routes.py:1] PoC timed out (#1), engine busy",
-            Some("the PoC computes nothing"),
+            Some("the PoC waits for vLLM, which is busy with something else"),
         ),
         (
             "ERROR 11-29 03:04:05 [routes.py:1] PoC generation crashed: CUDA out of memory",
-            Some("the PoC computes nothing"),
+            Some("the PoC computes nothing any more"),
         ),
         (
             "Callback to http://api:9100/v2/poc-batches/m/generated failed (attempt 1/10, next backoff 1.0s)",

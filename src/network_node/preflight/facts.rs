@@ -27,6 +27,10 @@ pub struct PreflightFacts {
 pub struct PreflightTarget {
     pub participant: Participant,
     pub model: String,
+    /// The model's revision, when pinned.
+    pub revision: Option<String>,
+    /// Memory of all GPUs together that every offer of the search has, in megabytes.
+    pub gpu_memory_mb: u64,
     /// The inference proxy, which is registered too.
     pub proxy: Option<ProxyTarget>,
     /// Where the tunnel delivers a rental's proofs; absent when rentals send them directly.

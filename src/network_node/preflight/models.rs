@@ -2,24 +2,68 @@
 
 use super::facts::{PreflightFacts, PreflightTarget};
 use super::judged::{Judged, READ_REST, READ_RULES, met, unknown, unmet, unsure, warning};
-use crate::domain::{GovernanceModel, Reading, RewardRules};
+use crate::domain::{GovernanceModel, KnownModel, Reading, RewardRules, known_model};
 
 pub(super) fn approved(target: &PreflightTarget, facts: &PreflightFacts) -> Judged {
     let model = &target.model;
     match &facts.approved_models {
-        Ok(approved) if approved.iter().any(|one| one.id == *model) => met(""),
-        Ok(approved) => unmet(
-            format!(
-                "governance does not approve the model {model}; approved: {}",
-                listed(approved.iter().map(|one| one.id.as_str()))
+        Ok(approved) => match approved.iter().find(|one| one.id == *model) {
+            Some(governed) => as_governed(target, governed),
+            None => unmet(
+                format!(
+                    "governance does not approve the model {model}; approved: {}",
+                    listed(approved.iter().map(|one| one.id.as_str()))
+                ),
+                "set mlnode.model to an approved model: the Network Node drops any other",
             ),
-            "set mlnode.model to an approved model: the Network Node drops any other",
-        ),
+        },
         Err(error) => unknown(
             &format!("unknown whether governance approves {model}"),
             error,
             "check chain.public_api",
         ),
+    }
+}
+
+/// Whether our model is the one that governance means. Nodes load the id, whatever repository governance
+/// names, and the revision only when it is pinned in their own arguments (gonka v0.2.14
+/// decentralized-api/broker/broker.go `MergeModelArgs`).
+fn as_governed(target: &PreflightTarget, governed: &GovernanceModel) -> Judged {
+    let model = &target.model;
+    if let Some(repo) = governed.hf_repo.as_deref().filter(|repo| repo != model) {
+        return warning(
+            format!(
+                "governance names the repository {repo} for {model}, but nodes load {model} itself: its proofs may not validate"
+            ),
+            "ask what other hosts of this model run before renting for it",
+        );
+    }
+    let pinned = target
+        .revision
+        .as_deref()
+        .zip(governed.hf_commit.as_deref());
+    if let Some((ours, theirs)) = pinned.filter(|(ours, theirs)| !theirs.starts_with(ours)) {
+        return warning(
+            format!(
+                "mlnode.revision is {ours}, and governance names {theirs} for {model}: proofs of another revision may not validate"
+            ),
+            "set mlnode.revision to governance's, or leave it empty for the newest",
+        );
+    }
+    // The memory that official deployments have may be less than what governance says.
+    let wanted = match known_model(model).and_then(KnownModel::least_memory_gb) {
+        Some(known) => Some(u64::from(known)),
+        None => governed.v_ram_gb,
+    };
+    match wanted {
+        Some(gb) if target.gpu_memory_mb < gb * 1_000 => warning(
+            format!(
+                "{model} needs {gb} GB of GPU memory, and the search also finds machines with {} GB: its load would fail there",
+                target.gpu_memory_mb / 1_000
+            ),
+            "raise vast.min_total_gpu_memory or vast.min_gpu_memory",
+        ),
+        _ => met(""),
     }
 }
 

@@ -26,6 +26,8 @@ fn intent() -> PreflightTarget {
     PreflightTarget {
         participant: Participant("gonka1abc".into()),
         model: MODEL.into(),
+        revision: None,
+        gpu_memory_mb: 320_000,
         proxy: Some(ProxyTarget {
             node: NodeId("inference-proxy".into()),
             model: MODEL.into(),
@@ -498,6 +500,73 @@ fn resting_setup_report_is_fine() {
     let preflight = evaluate(now(), &intent(), &good());
     assert!(preflight.is_clear(), "{preflight}");
     assert_eq!(preflight.warnings().count(), 0, "{preflight}");
+}
+
+#[test]
+fn proxy_model_outside_governance_is_warned_of() {
+    // The Network Node answers 400 to a node whose models governance does not approve.
+    let intent = PreflightTarget {
+        proxy: Some(ProxyTarget {
+            node: NodeId("inference-proxy".into()),
+            model: "org/other".into(),
+        }),
+        ..intent()
+    };
+    let preflight = evaluate(now(), &intent, &good());
+    assert!(preflight.is_clear(), "the rental earns all the same");
+    let warned = preflight.warnings().next().unwrap();
+    assert_eq!(warned.requirement, Requirement::ProxyModel);
+    let (cause, _) = warned.trouble().unwrap();
+    assert!(cause.contains("refuses to register it"), "{cause}");
+}
+
+#[test]
+fn model_is_compared_with_governance() {
+    let governed = GovernanceModel {
+        hf_repo: Some("org/New-Model".into()),
+        hf_commit: Some("d494266a4affc0d2995ba1fa35c8481cbd84294b".into()),
+        v_ram_gb: Some(500),
+        ..GovernanceModel::named("org/New-Model")
+    };
+    let warned = |governed: &GovernanceModel, revision: Option<&str>, gpu_memory_mb| {
+        let intent = PreflightTarget {
+            model: governed.id.clone(),
+            revision: revision.map(str::to_owned),
+            gpu_memory_mb,
+            ..intent()
+        };
+        let facts = PreflightFacts {
+            approved_models: Ok(vec![governed.clone()]),
+            ..good()
+        };
+        let preflight = evaluate(now(), &intent, &facts);
+        let mut findings = preflight.warnings();
+        let found = findings.find(|finding| finding.requirement == Requirement::Model);
+        found.map(|finding| finding.trouble().unwrap().0.to_owned())
+    };
+    let is_about = |found: Option<String>, part: &str| {
+        assert!(
+            found.as_ref().is_some_and(|found| found.contains(part)),
+            "{found:?}"
+        );
+    };
+    // Nothing pinned, the same revision, and its beginning are fine.
+    for revision in [None, governed.hf_commit.as_deref(), Some("d494266a")] {
+        assert_eq!(warned(&governed, revision, 500_000), None, "{revision:?}");
+    }
+    is_about(warned(&governed, Some("main"), 500_000), "another revision");
+    is_about(warned(&governed, None, 320_000), "needs 500 GB");
+    let moved = GovernanceModel {
+        hf_repo: Some("org/Elsewhere".into()),
+        ..governed
+    };
+    is_about(warned(&moved, None, 500_000), "org/Elsewhere");
+    // Official deployments of a known model have less memory than governance says.
+    let known = GovernanceModel {
+        v_ram_gb: Some(320),
+        ..GovernanceModel::named(MODEL)
+    };
+    assert_eq!(warned(&known, None, 282_000), None);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn read_only_cases(ready: u16) -> Vec<Case> {
         ),
         get("/health", 200, "status service_state gpu managers"),
         get("/livez", 200, "status managers"),
-        get("/readyz", ready, ""),
+        get("/readyz", 200, "ready"),
         get(
             "/api/v1/inference/up/status",
             200,
@@ -156,6 +156,20 @@ async fn models_are_named_as_they_were_asked_for() {
     assert_eq!(download["task_id"], format!("org/Other:{commit}"));
     let reply = ask("/api/v1/models/status", json!({"repo": 1})).await;
     assert_eq!(reply.unwrap().status(), StatusCode::UNPROCESSABLE_ENTITY);
+}
+
+#[tokio::test]
+async fn malformed_start_is_refused() {
+    let served = proxy(&echoing().await, 1, LONG).await;
+    served.post("/api/v1/stop").send().await.unwrap();
+    for path in ["/api/v1/inference/up", "/api/v1/inference/up/async"] {
+        for body in ["", "no json", r#"{"dtype": "auto"}"#, r#"{"model": 1}"#] {
+            let reply = served.post(path).body(body).send().await.unwrap();
+            let status = reply.status();
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path} {body}");
+        }
+    }
+    assert_stopped(&served, "").await;
 }
 
 #[tokio::test]

@@ -122,16 +122,6 @@ impl World {
             .or(segment.map(|segment| segment.start))
             .unwrap_or(start)
     }
-
-    pub(in crate::world) fn generation_end(&self) -> Time {
-        let end = World::poc_start(self.epoch()) + GENERATION;
-        if self.phase() != PocPhase::Inference {
-            return self.block_time(end);
-        }
-        let event = self.event().map(|event| event.generation_end);
-        let segment = self.challenge().map(|segment| segment.end);
-        self.block_time(segment.or(event).unwrap_or(end))
-    }
 }
 
 pub(super) fn epoch_at(height: u64) -> u64 {

@@ -4,16 +4,35 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
-use super::lines;
+use super::lines::{self, SEEN};
 use super::node::{Inference, Load, Orphans, Process, Remains, SimMlNode, StartOutcome};
-use crate::world::clock::as_seconds;
+use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::scenario::{ContentTypeRule, MlNodeRelease, ModelStart, PocVersion};
+use crate::world::scenario::{MlNodeRelease, PocVersion};
 use crate::world::state::World;
 
 pub(in crate::world) const API_PORT: u16 = 8080;
 /// Open only while an instance is healthy.
 pub(in crate::world) const INFERENCE_PORT: u16 = 5000;
+
+/// What comes of a request to a workload.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MlNodeReply {
+    /// Nothing answers: the connection is refused, or cut.
+    Nobody,
+    Answer(ApiResponse),
+    /// The answer comes with the end of this start ([`World::start_reply`]).
+    AfterStart(u64),
+}
+
+impl MlNodeReply {
+    pub fn answer(self) -> Option<ApiResponse> {
+        match self {
+            MlNodeReply::Answer(answer) => Some(answer),
+            MlNodeReply::Nobody | MlNodeReply::AfterStart(_) => None,
+        }
+    }
+}
 
 /// What `GET /api/v1/state` reports.
 struct StateReport {
@@ -33,23 +52,46 @@ struct Hardware {
 }
 
 impl World {
-    /// Handles a request to a port of a machine's workload; `None` when nothing answers.
-    pub fn mlnode(&mut self, id: u64, port: u16, request: &ApiRequest) -> Option<ApiResponse> {
+    /// Handles a request to a port of a machine's workload.
+    pub fn mlnode(&mut self, id: u64, port: u16, request: &ApiRequest) -> MlNodeReply {
         let now = self.now;
-        let hardware = self.hardware(id)?;
-        let instance = self.live_instance_mut(id)?;
-        if !instance.is_running(now) {
-            return None;
-        }
+        let hardware = self.hardware(id);
+        let instance = self
+            .live_instance_mut(id)
+            .filter(|instance| instance.is_running(now));
+        let (Some(hardware), Some(instance)) = (hardware, instance) else {
+            return MlNodeReply::Nobody;
+        };
         let node = &mut instance.mlnode;
-        match &node.process {
-            Process::Vllm { server, api_at, .. } => {
-                (now >= *api_at).then(|| server.answer(request))
+        let answer = match &node.process {
+            Process::Vllm { server, api_at, .. } if now >= *api_at => server.answer(request),
+            Process::Serving(_) if port == INFERENCE_PORT => node.proxied(now, request),
+            Process::Serving(_) => {
+                let before = node.starts;
+                let answer = node.answer(now, request, &hardware);
+                // This call awaits the start (`api/inference/routes.py` `inference_setup`).
+                if node.starts > before && request.path == "/api/v1/inference/up" {
+                    return MlNodeReply::AfterStart(node.starts);
+                }
+                answer
             }
-            Process::Serving(_) if port == INFERENCE_PORT => Some(node.proxied(now, request)),
-            Process::Serving(_) => Some(node.answer(now, request, &hardware)),
-            Process::Importing { .. } | Process::Frozen { .. } | Process::Ended { .. } => None,
-        }
+            _ => return MlNodeReply::Nobody,
+        };
+        MlNodeReply::Answer(answer)
+    }
+
+    /// The answer to an `inference/up` that awaits this start. A stop cuts its connection.
+    pub fn start_reply(&self, id: u64, start: u64) -> MlNodeReply {
+        let node = self.live_instance(id).map(|instance| &instance.mlnode);
+        let node = node.filter(|node| node.starts == start);
+        let Some(startup) = node.and_then(|node| node.service()?.startup.as_ref()) else {
+            return MlNodeReply::Nobody;
+        };
+        MlNodeReply::Answer(match &startup.outcome {
+            StartOutcome::InProgress => return MlNodeReply::AfterStart(start),
+            StartOutcome::Completed => ApiResponse::ok(&json!({"status": "OK"})),
+            StartOutcome::Failed(why) => ApiResponse::new(500, &json!({"detail": why})),
+        })
     }
 
     fn hardware(&self, id: u64) -> Option<Hardware> {
@@ -101,7 +143,7 @@ impl SimMlNode {
         }
     }
 
-    fn report(&self) -> StateReport {
+    fn report(&self, now: Time) -> StateReport {
         let report = |state, poc, healthy| StateReport {
             state,
             poc,
@@ -119,9 +161,10 @@ impl SimMlNode {
             }
             Some(Inference::Serving(serving)) => StateReport {
                 state: "INFERENCE",
-                poc: Some(match serving.generation {
-                    Some(_) => "GENERATING",
-                    None => "IDLE",
+                // The node asks its backends every two seconds (`api/proxy.py`).
+                poc: Some(match &serving.generation {
+                    Some(work) if now >= work.started + seconds(SEEN) => "GENERATING",
+                    _ => "IDLE",
                 }),
                 healthy: Some(true),
                 model: Some(serving.model.clone()),
@@ -129,8 +172,8 @@ impl SimMlNode {
         }
     }
 
-    fn state(&self) -> ApiResponse {
-        let report = self.report();
+    fn state(&self, now: Time) -> ApiResponse {
+        let report = self.report(now);
         if self.spec.poc_version == PocVersion::First {
             let state = match report.poc {
                 Some("GENERATING") => "POW",
@@ -152,21 +195,20 @@ impl SimMlNode {
             return ApiResponse::ok(&json!({"status": "not_started", "is_starting": false,
                 "is_running": running, "elapsed_seconds": null, "error": null}));
         };
-        let (status, error) = match (&startup.outcome, self.spec.start) {
-            (StartOutcome::InProgress, ModelStart::Kind) => ("starting", None),
-            (StartOutcome::InProgress, ModelStart::Real) => ("in_progress", None),
-            (StartOutcome::Completed, _) => ("completed", None),
-            (StartOutcome::Failed(why), _) => ("failed", Some(why)),
-            (StartOutcome::Cancelled, _) => ("cancelled", None),
+        let (status, error) = match &startup.outcome {
+            StartOutcome::InProgress => ("in_progress", None),
+            StartOutcome::Completed => ("completed", None),
+            StartOutcome::Failed(why) => ("failed", Some(why)),
         };
-        let elapsed = as_seconds(startup.until.unwrap_or(now) - startup.since);
+        // It goes on counting after a success, and is absent after a failure.
+        let elapsed = error.is_none().then(|| as_seconds(now - startup.since));
         ApiResponse::ok(&json!({"status": status,
             "is_starting": startup.outcome == StartOutcome::InProgress,
             "is_running": running, "elapsed_seconds": elapsed, "error": error}))
     }
 
-    fn health(&self, hardware: &Hardware) -> ApiResponse {
-        let report = self.report();
+    fn health(&self, now: Time, hardware: &Hardware) -> ApiResponse {
+        let report = self.report(now);
         let running = report.healthy == Some(true);
         let broken = matches!(
             self.service().map(|service| &service.inference),
@@ -181,9 +223,9 @@ impl SimMlNode {
         ApiResponse::new(if broken { 503 } else { 200 }, &body)
     }
 
-    fn devices(&self, hardware: &Hardware) -> ApiResponse {
+    fn devices(&self, now: Time, hardware: &Hardware) -> ApiResponse {
         let memory = hardware.memory_mb;
-        let in_use = self.orphans != Orphans::None || self.report().state == "INFERENCE";
+        let in_use = self.orphans != Orphans::None || self.report(now).state == "INFERENCE";
         let used = if in_use { memory * 9 / 10 } else { 500 };
         let utilization = if self.generates() { 99 } else { 0 };
         let device = |index: u64| {
@@ -196,12 +238,12 @@ impl SimMlNode {
         ApiResponse::ok(&json!({"devices": devices, "count": hardware.gpus}))
     }
 
-    /// The newer image reads a body as JSON only with its `Content-Type`.
+    /// The newer image reads a body as JSON only with its `Content-Type`, as newer FastAPI does. Not known of
+    /// the published one (guide, section 7): this is the harder case.
     fn misses_content_type(&self, request: &ApiRequest) -> bool {
-        let strict = self.spec.content_type == ContentTypeRule::Required
-            && self.spec.release >= MlNodeRelease::V3_0_16;
+        let is_strict = self.spec.release >= MlNodeRelease::V3_0_16;
         let kind = request.content_type.as_deref().unwrap_or_default();
-        strict && !request.body.is_null() && !kind.starts_with("application/json")
+        is_strict && !request.body.is_null() && !kind.starts_with("application/json")
     }
 
     fn answer(&mut self, now: Time, request: &ApiRequest, hardware: &Hardware) -> ApiResponse {
@@ -217,30 +259,29 @@ impl SimMlNode {
             );
         }
         match call {
-            ("GET", "/api/v1/state") => self.state(),
+            ("GET", "/api/v1/state") => self.state(now),
             ("GET", "/api/v1/versions") => ApiResponse::ok(&json!({
                 "version": self.spec.release.to_string(),
                 "vllm_version": self.spec.vllm_version(), "poc_validation_inference": true})),
-            ("GET", "/health" | "/livez") => self.health(hardware),
+            ("GET", "/health" | "/livez") => self.health(now, hardware),
             ("GET", "/readyz") => {
-                let ready = self.serving().is_some();
+                // Only an inference that is under way and unhealthy makes it unready (`api/health.py`).
+                let ready = self.report(now).healthy != Some(false);
                 ApiResponse::new(if ready { 200 } else { 503 }, &json!({"ready": ready}))
             }
             ("POST", "/api/v1/stop" | "/api/v1/inference/down") => {
                 self.stop_model(now);
                 ApiResponse::ok(&json!({"status": "OK"}))
             }
-            ("POST", "/api/v1/inference/up") => self.order_start(now, &request.body, || {
-                ApiResponse::ok(&json!({"status": "OK"}))
-            }),
-            ("POST", "/api/v1/inference/up/async") => self.order_start(now, &request.body, || {
-                let message = "VLLM startup initiated in background. Check status at /api/v1/inference/up/status";
-                ApiResponse::ok(&json!({"status": "starting", "message": message}))
-            }),
+            ("POST", "/api/v1/inference/up" | "/api/v1/inference/up/async") => {
+                self.order_start(now, &request.body)
+            }
             ("GET", "/api/v1/inference/up/status") => self.startup_status(now),
-            ("GET", "/api/v1/gpu/devices") => self.devices(hardware),
-            ("GET", "/api/v1/gpu/driver") => ApiResponse::ok(&json!({"driver_version": hardware.driver,
-                "cuda_driver_version": hardware.cuda, "nvml_version": "12.570.124"})),
+            ("GET", "/api/v1/gpu/devices") => self.devices(now, hardware),
+            ("GET", "/api/v1/gpu/driver") => {
+                ApiResponse::ok(&json!({"driver_version": hardware.driver,
+                "cuda_driver_version": hardware.cuda, "nvml_version": "12.570.124"}))
+            }
             ("POST", "/api/v1/models/download") => self.order_download(now, &request.body),
             ("POST", "/api/v1/models/status") => self.model_status(now, &request.body),
             ("GET", "/api/v1/models/list") => self.model_list(),
@@ -250,12 +291,8 @@ impl SimMlNode {
         }
     }
 
-    fn order_start(
-        &mut self,
-        now: Time,
-        body: &Value,
-        accepted: impl FnOnce() -> ApiResponse,
-    ) -> ApiResponse {
+    /// With the answer of `up/async`.
+    fn order_start(&mut self, now: Time, body: &Value) -> ApiResponse {
         let Some(model) = body["model"].as_str() else {
             return missing(&json!(["body", "model"]));
         };
@@ -263,11 +300,11 @@ impl SimMlNode {
         match self.service().map(|service| &service.inference) {
             Some(Inference::Loading(_)) => {
                 return refused(
-                    "VLLM startup is already in progress. Check status at /api/v1/inference/up/status",
+                    "VLLM startup is already in progress. Use /inference/up/status to check status.",
                 );
             }
             Some(Inference::Serving(_)) => {
-                return refused("VLLM is already running. Stop it first.");
+                return refused("VLLM is already running. Use /inference/down to stop it first.");
             }
             _ => {}
         }
@@ -275,7 +312,8 @@ impl SimMlNode {
         let arguments = arguments.into_iter().flatten().filter_map(Value::as_str);
         let arguments: Vec<String> = arguments.map(str::to_owned).collect();
         self.start_model(now, model, &arguments);
-        accepted()
+        let message = "Inference startup initiated in background";
+        ApiResponse::ok(&json!({"status": "starting", "message": message}))
     }
 
     /// Through the proxy to vLLM.

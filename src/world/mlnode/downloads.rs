@@ -11,6 +11,7 @@ use super::node::{
     STALLS_AT, Service, SimMlNode,
 };
 use super::settings::{HubAccess, HubFolder};
+use super::weights::size_of;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::ApiResponse;
 use crate::world::numbers::number;
@@ -89,7 +90,7 @@ impl SimMlNode {
         if offline && self.spec.environment == EnvironmentRule::Applied {
             return reply("IGNORED");
         }
-        let size = self.spec.size_of(&revision.repo);
+        let size = size_of(&revision.repo);
         if self.cache.has(HubFolder::Node, &revision.repo, size) {
             return reply("DOWNLOADED");
         }
@@ -196,7 +197,7 @@ impl SimMlNode {
 
     fn end_download(&mut self, at: Time, revision: &Revision, task: &Download, end: &DownloadEnd) {
         let repo = &revision.repo;
-        let size = self.spec.size_of(repo);
+        let size = size_of(repo);
         match end {
             DownloadEnd::Whole => {
                 self.cache.keep(HubFolder::Node, repo, size, size);
@@ -220,7 +221,7 @@ impl SimMlNode {
         let tasks = std::mem::take(&mut service.downloads);
         let running = tasks.into_iter().filter(|(_, task)| task.is_running());
         for (revision, task) in running {
-            let size = self.spec.size_of(&revision.repo);
+            let size = size_of(&revision.repo);
             let gb = task.gb(at, &self.spec, size);
             self.cache.keep(HubFolder::Node, &revision.repo, gb, size);
         }
@@ -232,7 +233,7 @@ impl SimMlNode {
         if folder != HubFolder::Node {
             return kept;
         }
-        let size = self.spec.size_of(repo);
+        let size = size_of(repo);
         let tasks = self.service().into_iter().flat_map(|s| &s.downloads);
         let running = tasks.filter(|(key, task)| key.repo == repo && task.is_running());
         let running = running.map(|(_, task)| task.gb(now, &self.spec, size));
@@ -240,7 +241,7 @@ impl SimMlNode {
     }
 
     fn download_status<'a>(&'a self, revision: &Revision) -> DownloadStatus<'a> {
-        let size = self.spec.size_of(&revision.repo);
+        let size = size_of(&revision.repo);
         let task = self.service().and_then(|s| s.downloads.get(revision));
         match task.map(|task| (task, &task.state)) {
             Some((task, DownloadState::Running { .. })) => DownloadStatus::Running(task),
@@ -299,7 +300,7 @@ impl SimMlNode {
         let mut partial = 0.0;
         let tasks = self.service().into_iter().flat_map(|s| &s.downloads);
         for (revision, task) in tasks.filter(|(_, task)| task.is_running()) {
-            let size = self.spec.size_of(&revision.repo);
+            let size = size_of(&revision.repo);
             let kept = self.cache.gb_of(HubFolder::Node, &revision.repo);
             partial += (task.gb(now, &self.spec, size) - kept).max(0.0);
         }
@@ -313,7 +314,7 @@ impl SimMlNode {
         } = &self.process
         {
             let passed = as_seconds(now - *loads_at).max(0.0);
-            return (passed * self.spec.bandwidth).min(self.spec.size_of(&server.model));
+            return (passed * self.spec.bandwidth).min(size_of(&server.model));
         }
         let loading = self.loading();
         let fetched = loading.map_or(0.0, |load| {

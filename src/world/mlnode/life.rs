@@ -7,14 +7,14 @@ use super::lines::{self, RUNNER};
 use super::load::SkippedEntrypoint;
 use super::log::{API_SERVER, Log, Writer};
 use super::node::{
-    Broken, Inference, Load, LoadEnd, NEVER, NodeSpec, Orphans, Process, Remains, Run, Service,
-    Serving, SimMlNode, StartOutcome,
+    Broken, Inference, Load, LoadEnd, NodeSpec, Orphans, Process, Remains, Run, Service, Serving,
+    SimMlNode, StartOutcome,
 };
 use super::settings::Supervision;
 use super::weights::WeightCache;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::numbers::uniform;
-use crate::world::scenario::{MlNodeRelease, ModelStart, WorkloadFault};
+use crate::world::scenario::{MlNodeRelease, WorkloadFault};
 
 /// Seconds from a failure to the watcher's third check.
 const WATCHED: f64 = 6.0;
@@ -128,10 +128,9 @@ impl SimMlNode {
         }
     }
 
-    pub(super) fn end_startup(&mut self, at: Time, outcome: StartOutcome) {
+    fn end_startup(&mut self, outcome: StartOutcome) {
         let startup = self.service_mut().and_then(|s| s.startup.as_mut());
         if let Some(startup) = startup {
-            startup.until = Some(at);
             startup.outcome = outcome;
         }
     }
@@ -140,7 +139,7 @@ impl SimMlNode {
         self.keep_fetched(&load, at);
         match load.end {
             LoadEnd::Healthy => {
-                self.end_startup(at, StartOutcome::Completed);
+                self.end_startup(StartOutcome::Completed);
                 let doom = self.doom(at);
                 self.set_inference(Inference::Serving(Box::new(Serving {
                     model: load.model,
@@ -150,15 +149,11 @@ impl SimMlNode {
                     validations: Vec::new(),
                 })));
             }
-            LoadEnd::Exits { why } => {
+            LoadEnd::Exits => {
                 let text = "vLLM process exited prematurely: None";
-                let error = match self.spec.start {
-                    ModelStart::Kind => why,
-                    ModelStart::Real => text.to_owned(),
-                };
                 lines::failed(&mut self.log, at, text);
-                self.end_startup(at, StartOutcome::Failed(error));
-                self.break_down(at, Remains::Nothing);
+                self.end_startup(StartOutcome::Failed(text.to_owned()));
+                self.break_down(at, Remains::Nothing, Some(text));
             }
             LoadEnd::TimesOut => {
                 let text = match self.spec.release {
@@ -173,23 +168,17 @@ impl SimMlNode {
                 self.log.node(at, RUNNER, "ERROR", &text);
                 let text = "vLLM failed to start within the expected timeout: None";
                 lines::failed(&mut self.log, at, text);
-                self.end_startup(at, StartOutcome::Failed(text.to_owned()));
-                self.break_down(at, Remains::Processes);
+                self.end_startup(StartOutcome::Failed(text.to_owned()));
+                self.break_down(at, Remains::Processes, Some(text));
             }
         }
     }
 
     /// The manager is unhealthy for good: the watcher stops it, and the application with it.
-    fn break_down(&mut self, at: Time, remains: Remains) {
-        let freezes = match self.spec.start {
-            ModelStart::Kind => NEVER,
-            ModelStart::Real => {
-                lines::unhealthy(&mut self.log, at);
-                WATCHED
-            }
-        };
+    fn break_down(&mut self, at: Time, remains: Remains, failure: Option<&str>) {
+        lines::unhealthy(&mut self.log, at, failure);
         self.set_inference(Inference::Broken(Broken {
-            freezes_at: at + seconds(freezes),
+            freezes_at: at + seconds(WATCHED),
             remains,
         }));
     }
@@ -215,7 +204,8 @@ impl SimMlNode {
             | WorkloadFault::VllmCrashes { after }
             | WorkloadFault::VllmFreezes { after }
             | WorkloadFault::AlarmingPrompt { after } => after,
-            WorkloadFault::FirstStartFails
+            WorkloadFault::GenerationCrashes { .. }
+            | WorkloadFault::FirstStartFails
             | WorkloadFault::LoadTakesTooLong
             | WorkloadFault::DownloadRefused => return None,
         };
@@ -241,11 +231,11 @@ impl SimMlNode {
                 let text = "torch.AcceleratorError: CUDA error: unspecified launch failure";
                 lines::ended(&mut self.log, at, text);
                 lines::down(&mut self.log, at, instances);
-                self.break_down(at, Remains::Nothing);
+                self.break_down(at, Remains::Nothing, None);
             }
             Some(WorkloadFault::VllmFreezes { .. }) => {
                 lines::frozen(&mut self.log, at, instances, self.spec.release);
-                self.break_down(at, Remains::Processes);
+                self.break_down(at, Remains::Processes, None);
             }
             Some(WorkloadFault::AlarmingPrompt { .. }) => {
                 let text = "Received request chatcmpl-7c1e: prompt: 'My training says torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB. Why?'";

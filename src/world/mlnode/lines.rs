@@ -228,7 +228,8 @@ pub(super) fn healthy(log: &mut Log, at: Time, instances: Instances) {
     let text = format!("vLLM is up and running with {count} instance(s).");
     log.node(at, RUNNER, "INFO", &text);
     log.node(at, MANAGER, "INFO", "VLLMRunner started");
-    log.node(at, COMMON, "INFO", "Async startup completed successfully");
+    let text = "Async startup completed successfully";
+    log.node(at, MANAGER, "INFO", text);
 }
 
 /// A request through the proxy while nothing serves.
@@ -245,53 +246,48 @@ pub(super) fn no_backend(log: &mut Log, at: Time, ports: Option<Instances>) {
 
 /// A failed start, with the runner's reason.
 pub(super) fn failed(log: &mut Log, at: Time, why: &str) {
-    log.node(
-        at,
-        COMMON,
-        "ERROR",
-        &format!("Failed to start InferenceManager: {why}"),
-    );
-    log.node(at, COMMON, "ERROR", &format!("Async startup failed: {why}"));
+    for text in [
+        format!("Failed to start InferenceManager: {why}"),
+        format!("Async startup failed: {why}"),
+    ] {
+        log.node(at, MANAGER, "ERROR", &text);
+    }
 }
 
-/// The watcher counts failed checks of the manager, and stops it at the third.
-pub(super) fn unhealthy(log: &mut Log, at: Time) {
+/// The watcher counts failed checks of the manager, and stops it at the third (`api/watcher.py`). With the
+/// exception of a failed start each check says it (`common/manager.py`).
+pub(super) fn unhealthy(log: &mut Log, at: Time, failure: Option<&str>) {
     for count in 1..=3_u64 {
+        let at = at + seconds(2.0 * number(count));
+        if let Some(why) = failure {
+            let text = format!("Manager InferenceManager has failed with exception: {why}");
+            log.node(at, COMMON, "ERROR", &text);
+        }
         let text = format!("Manager InferenceManager is unhealthy (count: {count}/3)");
-        log.node(at + seconds(2.0 * number(count)), WATCHER, "WARNING", &text);
+        log.node(at, WATCHER, "ERROR", &text);
     }
     let text = "Manager InferenceManager has been unhealthy 3 times in a row. Shutting down the application.";
-    log.node(at + seconds(6.0), WATCHER, "ERROR", text);
+    log.node(at + seconds(6.0), WATCHER, "CRITICAL", text);
 }
 
+/// `_async_stop` (`api/inference/manager.py`).
 pub(super) fn stopping(log: &mut Log, at: Time) {
-    log.node(at, RUNNER, "INFO", "Stopping vLLM processes...");
-    let text = "Sending SIGINT to vLLM process group (PGID 871) for graceful shutdown...";
-    log.node(at, RUNNER, "INFO", text);
-    log.node(at + seconds(6.0), RUNNER, "INFO", "vLLM processes stopped.");
-    log.node(at + seconds(6.0), MANAGER, "INFO", "VLLMRunner stopped");
-}
-
-/// For [`crate::world::scenario::ModelStart::Kind`].
-pub(super) fn fetching(log: &mut Log, at: Time, span: f64, steps: u64) {
-    for step in 0..=steps {
-        let line = format!(
-            "\rFetching 30 files: {:3}%|{}| {}/30",
-            step * 2,
-            "#".repeat(usize::try_from(step / 5).unwrap_or(0)),
-            step * 30 / 50
-        );
-        log.raw(
-            at + seconds(span * number(step) / 50.0),
-            Writer::Vllm,
-            &line,
-        );
+    for text in [
+        "Starting vLLM service shutdown...",
+        "Terminating vLLM processes and cleaning up state...",
+    ] {
+        log.node(at, MANAGER, "INFO", text);
     }
-    log.raw(
-        at + seconds(span * number(steps) / 50.0),
-        Writer::Vllm,
-        "\n",
-    );
+    for text in [
+        "Stopping vLLM processes...",
+        "Sending SIGINT to vLLM process group (PGID 871) for graceful shutdown...",
+        "Waiting for 6 processes to terminate...",
+    ] {
+        log.node(at, RUNNER, "INFO", text);
+    }
+    let over = at + seconds(6.0);
+    log.node(over, RUNNER, "INFO", "vLLM processes stopped.");
+    log.node(over, MANAGER, "INFO", "Shutdown complete");
 }
 
 /// vLLM ends with an error.

@@ -9,9 +9,10 @@ use super::node::{
     SimMlNode, StartOutcome, Startup,
 };
 use super::settings::{Entry, HubAccess, HubFolder};
+use super::weights::size_of;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::numbers::{number, uniform};
-use crate::world::scenario::{EnvironmentRule, MlNodeRelease, ModelStart, WorkloadFault};
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease, WorkloadFault};
 
 /// Seconds that a start waits for vLLM (`WAIT_FOR_SERVER_TIMEOUT` in `api/inference/vllm/runner.py`).
 const USUAL_LIMIT: f64 = 1_200.0;
@@ -26,7 +27,6 @@ struct Failure {
 
 /// The times of a start.
 struct Course {
-    process_at: Time,
     /// A download inside the load.
     fetch: Option<Fetch>,
     weights_at: Time,
@@ -36,11 +36,10 @@ struct Course {
 impl NodeSpec {
     /// The release's own limit, in seconds.
     pub(super) fn limit(&self) -> f64 {
-        match (self.start, self.release, self.environment) {
-            (ModelStart::Kind, _, _) => NEVER,
-            (_, MlNodeRelease::V3_0_14, _) => USUAL_LIMIT,
-            (_, MlNodeRelease::V3_0_16, EnvironmentRule::Ignored) => IMAGE_LIMIT,
-            (_, MlNodeRelease::V3_0_16, EnvironmentRule::Applied) => {
+        match (self.release, self.environment) {
+            (MlNodeRelease::V3_0_14, _) => USUAL_LIMIT,
+            (MlNodeRelease::V3_0_16, EnvironmentRule::Ignored) => IMAGE_LIMIT,
+            (MlNodeRelease::V3_0_16, EnvironmentRule::Applied) => {
                 self.settings.runner_timeout.unwrap_or(USUAL_LIMIT)
             }
         }
@@ -129,15 +128,15 @@ impl SimMlNode {
         self.starts += 1;
         let instances = self.spec.instances(arguments);
         let course = self.course(now, model);
-        let failure = self.failure(&course, model);
-        self.write_start(&course, model, instances, arguments);
+        let failure = self.failure(now, &course, model);
+        self.write_start(now, &course, model, instances, arguments);
         let limit = now + seconds(self.spec.limit());
         let healthy_at = course.loaded_at + seconds(GRAPHS + SEEN);
         let (ends_at, end) = match failure {
             Some(Failure { at, why }) if at <= limit => {
                 self.log.cut(at, &[Writer::Vllm]);
                 lines::ended(&mut self.log, at, &why);
-                (at, LoadEnd::Exits { why })
+                (at, LoadEnd::Exits)
             }
             Some(_) => (limit, LoadEnd::TimesOut),
             None if healthy_at <= limit => {
@@ -158,14 +157,13 @@ impl SimMlNode {
         });
         service.startup = Some(Startup {
             since: now,
-            until: None,
             outcome: StartOutcome::InProgress,
         });
     }
 
     fn course(&self, now: Time, model: &str) -> Course {
         let spec = &self.spec;
-        let size = spec.size_of(model);
+        let size = size_of(model);
         let base_gb = self.cache.gb_of(spec.vllm_folder(), model);
         let missing = (size - base_gb).max(0.0);
         let stalls = spec.load_outcome == ModelLoad::Stalls && missing > 0.0;
@@ -179,12 +177,8 @@ impl SimMlNode {
         } else {
             size
         };
-        let (process_at, fetch_at) = match spec.start {
-            ModelStart::Kind => (now + seconds(fetch_time), now),
-            ModelStart::Real => (now, now + seconds(PRELUDE)),
-        };
         let fetch = (missing > 0.0).then_some(Fetch {
-            from: fetch_at,
+            from: now + seconds(PRELUDE),
             base_gb,
             up_to_gb,
         });
@@ -194,7 +188,6 @@ impl SimMlNode {
             _ => spec.load,
         };
         Course {
-            process_at,
             fetch,
             weights_at,
             loaded_at: weights_at + seconds(load),
@@ -202,9 +195,9 @@ impl SimMlNode {
     }
 
     /// This start's failure, if it fails.
-    fn failure(&self, course: &Course, model: &str) -> Option<Failure> {
+    fn failure(&self, now: Time, course: &Course, model: &str) -> Option<Failure> {
         let spec = &self.spec;
-        let soon = course.process_at + seconds(PRELUDE + 6.0);
+        let soon = now + seconds(PRELUDE + 6.0);
         let fail = |at: Time, why: &str| {
             let why = why.to_owned();
             Some(Failure { at, why })
@@ -246,6 +239,7 @@ impl SimMlNode {
     /// Writes the log of a start that goes well.
     fn write_start(
         &mut self,
+        now: Time,
         course: &Course,
         model: &str,
         instances: Instances,
@@ -253,24 +247,14 @@ impl SimMlNode {
     ) {
         let (spec, log) = (&self.spec, &mut self.log);
         let stalls = spec.load_outcome == ModelLoad::Stalls && course.fetch.is_some();
-        if spec.start == ModelStart::Kind
-            && let Some(fetch) = course.fetch
-        {
-            let span = (fetch.up_to_gb.max(KIND_FETCH) - fetch.base_gb) / spec.bandwidth;
-            let steps = if stalls { 20 } else { 50 };
-            lines::fetching(log, fetch.from, span, steps);
-            if stalls {
-                return;
-            }
-        }
-        lines::starting(log, course.process_at, instances, spec.gpus);
+        lines::starting(log, now, instances, spec.gpus);
         let words = non_default(arguments);
         let version = spec.vllm_version();
-        lines::introducing(log, course.process_at, model, version, &words);
+        lines::introducing(log, now, model, version, &words);
         if stalls || spec.fault == Some(WorkloadFault::LoadTakesTooLong) {
             return;
         }
-        let size = spec.size_of(model);
+        let size = size_of(model);
         lines::shards(log, course.weights_at, spec.load, size);
         let gib = size / 1.073_741_824 / number(instances.tensor_parallel);
         let captures = if arguments
@@ -297,7 +281,7 @@ impl SimMlNode {
     pub(super) fn keep_fetched(&mut self, load: &Load, now: Time) {
         if load.fetch.is_some() {
             let gb = self.fetched_gb(load, now);
-            let size = self.spec.size_of(&load.model);
+            let size = size_of(&load.model);
             let folder = self.spec.vllm_folder();
             self.cache.keep(folder, &load.model, gb, size);
         }
@@ -314,20 +298,15 @@ impl SimMlNode {
                 service.inference = broken;
                 return;
             }
-            Inference::Loading(load) => {
-                self.end_startup(now, StartOutcome::Cancelled);
-                self.keep_fetched(&load, now);
-            }
+            Inference::Loading(load) => self.keep_fetched(&load, now),
             Inference::Serving(_) => {}
         }
         self.log.cut(now, &[Writer::Vllm, Writer::MlNode]);
         lines::stopping(&mut self.log, now);
         let until = now + seconds(6.0);
         if let Some(service) = self.service_mut() {
+            service.startup = None;
             service.busy_until = Some(until);
         }
     }
 }
-
-/// The bar of [`ModelStart::Kind`] is as long as the whole download.
-const KIND_FETCH: f64 = 230.0;

@@ -7,11 +7,8 @@ use crate::domain::Time;
 use super::log::Log;
 use super::poc::{Generation, Validation};
 use super::settings::Settings;
-use super::weights::{WeightCache, size_of};
-use crate::world::scenario::{
-    ContentTypeRule, EnvironmentRule, MlNodeRelease, ModelStart, PocCalls, PocVersion,
-    WorkloadFault,
-};
+use super::weights::WeightCache;
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease, PocVersion, WorkloadFault};
 
 /// Longer than any test runs, in seconds.
 pub(super) const NEVER: f64 = 1e8;
@@ -19,8 +16,6 @@ pub(super) const NEVER: f64 = 1e8;
 pub(super) const STALLS_AT: f64 = 0.4;
 /// The image on the rented disk, in GB.
 pub(in crate::world) const IMAGE_GB: f64 = 15.0;
-/// Size of any model for [`ModelStart::Kind`], in GB.
-const KIND_GB: f64 = 230.0;
 
 /// How a rental's workload will behave.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,10 +23,7 @@ pub(in crate::world) struct NodeSpec {
     pub seed: u64,
     pub id: u64,
     pub release: MlNodeRelease,
-    pub start: ModelStart,
     pub environment: EnvironmentRule,
-    pub content_type: ContentTypeRule,
-    pub poc_calls: PocCalls,
     pub poc_version: PocVersion,
     pub settings: Settings,
     pub gpus: u64,
@@ -42,16 +34,6 @@ pub(in crate::world) struct NodeSpec {
     pub load: f64,
     pub load_outcome: ModelLoad,
     pub fault: Option<WorkloadFault>,
-}
-
-impl NodeSpec {
-    /// Size of a model in GB.
-    pub(super) fn size_of(&self, model: &str) -> f64 {
-        match self.start {
-            ModelStart::Kind => KIND_GB,
-            ModelStart::Real => size_of(model),
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +157,6 @@ pub(super) enum DownloadEnd {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Startup {
     pub since: Time,
-    pub until: Option<Time>,
     pub outcome: StartOutcome,
 }
 
@@ -184,7 +165,6 @@ pub(super) enum StartOutcome {
     InProgress,
     Completed,
     Failed(String),
-    Cancelled,
 }
 
 /// State of the inference manager.
@@ -220,9 +200,7 @@ pub(super) struct Fetch {
 pub(super) enum LoadEnd {
     Healthy,
     /// vLLM ends.
-    Exits {
-        why: String,
-    },
+    Exits,
     /// The node gives up; vLLM goes on.
     TimesOut,
 }

@@ -5,12 +5,13 @@ use serde_json::{Value, json};
 use crate::domain::Time;
 
 use super::api::{missing, unprocessable};
+use super::log::API_SERVER;
 use super::node::{Instances, SimMlNode};
 use super::poc::{Callback, Delivery, Generation, Validation};
+use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse, Outgoing};
-use crate::world::model::PocPhase;
 use crate::world::numbers::{uniform, whole};
-use crate::world::scenario::{EnvironmentRule, MlNodeRelease, PocCalls};
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease, WorkloadFault};
 use crate::world::state::World;
 
 /// The module whose server has the routes of the `PoC` (3.0.16 and newer).
@@ -76,8 +77,7 @@ impl SimMlNode {
     }
 
     fn generate(&mut self, now: Time, body: &Value) -> ApiResponse {
-        let exact = self.spec.poc_calls == PocCalls::Exact;
-        if exact && let Err(refusal) = check(body) {
+        if let Err(refusal) = check(body) {
             return refusal;
         }
         let (has_routes, gpus) = (self.has_poc_routes(), self.spec.gpus);
@@ -89,11 +89,11 @@ impl SimMlNode {
         if !has_routes {
             return all_failed(instances, NO_ROUTE);
         }
-        if serving.generation.is_some() && exact {
+        if serving.generation.is_some() {
             return all_failed(instances, r#"{"detail":"Already generating"}"#);
         }
         let model = &body["params"]["model"];
-        if exact && *model != json!(serving.model) {
+        if *model != json!(serving.model) {
             let text = format!(
                 "{{\"detail\":\"model mismatch: {model}, loaded: {}\"}}",
                 serving.model
@@ -168,8 +168,39 @@ impl SimMlNode {
         )
     }
 
+    /// The plugin's loop ends with an error, and its gate opens (`poc/routes.py`).
+    fn crash_generation(&mut self, now: Time) {
+        let Some(WorkloadFault::GenerationCrashes { after }) = self.spec.fault else {
+            return;
+        };
+        let serving = self.process.serving_mut();
+        let is_due = |work: &mut Generation| now >= work.started + seconds(after);
+        let crashed = serving.and_then(|serving| serving.generation.take_if(is_due));
+        if crashed.is_none() {
+            return;
+        }
+        self.fault_is_over = true;
+        for (level, place, text) in [
+            (
+                "ERROR",
+                "routes.py:447",
+                "PoC generation crashed: CUDA error: an illegal memory access was encountered",
+            ),
+            (
+                "WARNING",
+                "routes.py:563",
+                "PoC generation task failed, gate deactivated: CUDA error: an illegal memory access was encountered",
+            ),
+        ] {
+            self.log.vllm(now, API_SERVER, level, place, text);
+        }
+    }
+
     /// Callbacks that are due now.
     fn callbacks(&mut self, now: Time) -> Vec<Callback> {
+        if !self.fault_is_over {
+            self.crash_generation(now);
+        }
         let SimMlNode { process, log, .. } = self;
         let Some(serving) = process.serving_mut() else {
             return Vec::new();
@@ -237,22 +268,14 @@ fn check(body: &Value) -> Result<(), ApiResponse> {
 }
 
 impl World {
-    /// Sends the callbacks of all machines. With [`PocCalls::Loose`] generation ends by itself.
+    /// Sends the callbacks of all machines.
     pub(in crate::world) fn send_batches(&mut self) {
         let now = self.now;
-        let over = self.round() != PocPhase::Generate || now >= self.generation_end();
         let mut outgoing = Vec::new();
         for instance in self.live_mut() {
             let id = instance.id;
-            let node = &mut instance.mlnode;
-            if over && node.spec.poc_calls == PocCalls::Loose && node.generates() {
-                drop(node.stop_poc(now));
-            }
-            outgoing.extend(
-                node.callbacks(now)
-                    .into_iter()
-                    .map(|call| sending(id, call)),
-            );
+            let callbacks = instance.mlnode.callbacks(now).into_iter();
+            outgoing.extend(callbacks.map(|call| sending(id, call)));
         }
         self.outgoing.append(&mut outgoing);
     }

@@ -4,11 +4,10 @@
 use chrono::TimeZone;
 use serde_json::{Value, json};
 
+use super::api::MlNodeReply;
 use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse, Outgoing};
-use crate::world::scenario::{
-    ContentTypeRule, EnvironmentRule, MlNodeRelease, ModelStart, PocCalls, Scenario, WorkloadFault,
-};
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease, Scenario, WorkloadFault};
 use crate::world::state::{API_KEY, MODEL, World};
 
 const API: u16 = 8080;
@@ -24,8 +23,6 @@ fn real() -> Scenario {
     Scenario {
         rate_limits: false,
         credit: 1e9,
-        model_start: ModelStart::Real,
-        poc_calls: PocCalls::Exact,
         // These orders have no environment; the tests of its consequences say so.
         environment: EnvironmentRule::Ignored,
         ..Scenario::default()
@@ -96,7 +93,7 @@ impl Rental {
             content_type: Some("application/json".into()),
             ..ApiRequest::default()
         };
-        self.world.mlnode(self.id, port, &request)
+        self.world.mlnode(self.id, port, &request).answer()
     }
 
     fn get(&mut self, path: &str) -> Option<Value> {
@@ -212,10 +209,16 @@ fn states_of_a_start_are_the_real_ones() {
         assert_eq!(health.unwrap().status, 200);
         assert_eq!(rental.start(), 409, "a start of what serves");
         assert_eq!(rental.post(INIT, poc_order()).0, 200);
+        assert_eq!(
+            rental.row(),
+            serving,
+            "its status comes up to two seconds later"
+        );
+        rental.pass(2.0);
         let generating = json!(["INFERENCE", "GENERATING", true, MODEL, "completed"]);
         assert_eq!(rental.row(), generating, "generating");
         rental.post("/api/v1/stop", Value::Null);
-        let stopped = json!(["STOPPED", null, null, null, "completed"]);
+        let stopped = json!(["STOPPED", null, null, null, "not_started"]);
         assert_eq!(rental.row(), stopped, "stopped");
         assert_eq!(rental.startup().unwrap()["is_running"], json!(false));
     }
@@ -477,7 +480,6 @@ fn missing_environment_has_its_consequences() {
 fn newer_release_wants_a_content_type() {
     for (release, status) in [(MlNodeRelease::V3_0_14, 200), (MlNodeRelease::V3_0_16, 422)] {
         let mut rental = Rental::new(Scenario {
-            content_type: ContentTypeRule::Required,
             mlnode_release: release,
             ..real()
         });
@@ -487,9 +489,103 @@ fn newer_release_wants_a_content_type() {
             body: json!({"model": MODEL, "dtype": "auto", "additional_args": []}),
             ..ApiRequest::default()
         };
-        let answer = rental.world.mlnode(rental.id, API, &request).unwrap();
+        let answer = rental.world.mlnode(rental.id, API, &request);
+        let answer = answer.answer().unwrap();
         assert_eq!(answer.status, status, "{release}");
     }
+}
+
+#[test]
+fn synchronous_start_answers_after_the_load() {
+    let up = ApiRequest {
+        method: "POST".into(),
+        path: "/api/v1/inference/up".into(),
+        body: json!({"model": MODEL, "dtype": "auto", "additional_args": ["--tensor-parallel-size", "4"]}),
+        content_type: Some("application/json".into()),
+        ..ApiRequest::default()
+    };
+    let mut rental = Rental::new(real());
+    rental.download();
+    let MlNodeReply::AfterStart(start) = rental.world.mlnode(rental.id, API, &up) else {
+        panic!("answered at once");
+    };
+    let again = rental.world.mlnode(rental.id, API, &up).answer().unwrap();
+    assert_eq!(again.status, 409);
+    rental.pass(60.0);
+    let waits = MlNodeReply::AfterStart(start);
+    assert_eq!(rental.world.start_reply(rental.id, start), waits);
+    rental.wait_for(600.0, "the model", Rental::is_healthy);
+    let answer = rental.world.start_reply(rental.id, start).answer().unwrap();
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, r#"{"status":"OK"}"#)
+    );
+    // A stop cuts the connection, and forgets the start.
+    rental.post("/api/v1/stop", json!({}));
+    let cut = rental.world.start_reply(rental.id, start);
+    assert_eq!(cut, MlNodeReply::Nobody);
+    rental.pass(10.0);
+    assert_eq!(rental.startup().unwrap()["status"], "not_started");
+}
+
+#[test]
+fn failed_synchronous_start_says_why() {
+    let mut rental = Rental::new(Scenario {
+        boot_failure: "torch.OutOfMemoryError: CUDA out of memory.".into(),
+        ..real()
+    });
+    rental.download();
+    let up = ApiRequest {
+        method: "POST".into(),
+        path: "/api/v1/inference/up".into(),
+        body: json!({"model": MODEL, "dtype": "auto"}),
+        content_type: Some("application/json".into()),
+        ..ApiRequest::default()
+    };
+    let MlNodeReply::AfterStart(start) = rental.world.mlnode(rental.id, API, &up) else {
+        panic!("answered at once");
+    };
+    rental.wait_for(600.0, "the end", |rental| {
+        rental
+            .world
+            .start_reply(rental.id, start)
+            .answer()
+            .is_some()
+    });
+    let answer = rental.world.start_reply(rental.id, start).answer().unwrap();
+    assert_eq!(answer.status, 500);
+    assert!(
+        answer.body.contains("vLLM process exited prematurely"),
+        "{}",
+        answer.body
+    );
+    // Its log has the levels and loggers of the real one.
+    rental.pass(6.0);
+    let log = rental.log();
+    for line in [
+        "api.inference.manager - ERROR - Async startup failed: vLLM process exited",
+        "common.manager - ERROR - Manager InferenceManager has failed with exception: vLLM process",
+        "api.watcher - ERROR - Manager InferenceManager is unhealthy (count: 1/3)",
+        "api.watcher - CRITICAL - Manager InferenceManager has been unhealthy 3 times in a row.",
+    ] {
+        assert!(log.contains(line), "{line}");
+    }
+}
+
+#[test]
+fn stopped_node_is_ready() {
+    let mut rental = Rental::new(real());
+    let ready = |rental: &mut Rental| {
+        rental
+            .call(API, "GET", "/readyz", Value::Null)
+            .unwrap()
+            .status
+    };
+    assert_eq!(ready(&mut rental), 200);
+    rental.download();
+    rental.start();
+    rental.pass(30.0);
+    assert_eq!(ready(&mut rental), 503, "while it loads");
 }
 
 #[test]
@@ -664,24 +760,4 @@ fn boot_log_follows_the_real_order() {
         stamp.is_some_and(|line| line.starts_with("2026-11-24 06:")),
         "{stamp:?}"
     );
-}
-
-#[test]
-fn kind_failure_stays_and_names_its_cause() {
-    let mut rental = Rental::new(Scenario {
-        model_start: ModelStart::Kind,
-        boot_failure: "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.32 GiB."
-            .into(),
-        ..real()
-    });
-    rental.start();
-    rental.wait_for(1_300.0, "the end", |rental| {
-        rental.startup().is_some_and(|s| s["status"] == "failed")
-    });
-    rental.pass(600.0);
-    let startup = rental.startup().unwrap();
-    assert_eq!(startup["status"], "failed");
-    assert!(startup["error"].as_str().unwrap().contains("out of memory"));
-    let line = "(Worker_TP0 pid=1188)\u{1b}[0;0m ERROR";
-    assert!(rental.log().contains(line));
 }

@@ -10,6 +10,7 @@ use crate::world::exchange::{ApiRequest, ApiResponse};
 use super::lines::{self, Captures, GRAPHS};
 use super::log::Writer;
 use super::node::{ModelLoad, NEVER, Process, SimMlNode, VllmServer};
+use super::weights::size_of;
 
 /// The image's name, without its tag.
 pub(in crate::world) const IMAGE: &str = "vllm/vllm-openai";
@@ -122,7 +123,7 @@ fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {
 fn load(node: &mut SimMlNode, at: Time, server: &VllmServer) -> Time {
     let never = at + seconds(NEVER);
     let model = &server.model;
-    let (size, load) = (node.spec.size_of(model), node.spec.load);
+    let (size, load) = (size_of(model), node.spec.load);
     let download = size / node.spec.bandwidth;
     let outcome = node.spec.load_outcome.clone();
     let log = &mut node.log;

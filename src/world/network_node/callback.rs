@@ -15,10 +15,9 @@ impl World {
         let path = request.path.trim_matches('/');
         let parts: Vec<&str> = path.split('/').collect();
         match (request.method.as_str(), parts.as_slice()) {
-            ("GET", ["versions"]) => ApiResponse::ok(&json!({
-                "api_version": {"application_name": "api", "version": self.scenario.network_release.to_string()},
-                "node_version": {"application_name": "inferenced"},
-            })),
+            // Of the devshard, not of dapi (decentralized-api/apiconfig/config.go `DevshardVersionsCache`).
+            ("GET", ["versions"]) => ApiResponse::ok(&json!({"versions": [],
+                "devshard_requests_enabled": true, "max_nonce": 100_000})),
             ("POST", ["v2", "poc-batches", _, "generated"]) => self.generated(&request.body),
             ("POST", ["v2", "poc-batches", _, "validated"]) => self.validated(&request.body),
             _ => ApiResponse::error(404, "Not Found"),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::errands::{COMMAND_TIMEOUT, Errand, Finished, Next};
 use super::node::{Command, Node, PocWork, Standing, Status, is_unmanaged};
+use super::saved::SavedNodes;
 use crate::domain::Time;
 use crate::world::chain::schedule::{GENERATION_WIND_DOWN, VALIDATION_START};
 use crate::world::chain::{Round, RoundKind};
@@ -30,6 +31,7 @@ pub(in crate::world) struct Dapi {
     pub(super) removing: Option<String>,
     /// Nodes removed after a wait, whose removal was not answered yet.
     pub(super) removed: BTreeSet<String>,
+    pub(super) saved: SavedNodes,
     reconciled_at: Option<(Time, u64)>,
     /// How often each node was stopped to load its model again.
     pub(in crate::world) reloads: BTreeMap<String, u64>,
@@ -43,6 +45,15 @@ struct Call {
 }
 
 impl Dapi {
+    /// With its process, all that it has not saved ends.
+    pub(super) fn forget(&mut self) {
+        *self = Dapi {
+            last_call: self.last_call,
+            reloads: std::mem::take(&mut self.reloads),
+            ..Dapi::default()
+        };
+    }
+
     pub(super) fn is_loop_free(&self) -> bool {
         self.removing.is_none()
     }
@@ -74,6 +85,7 @@ impl World {
 
     /// One step of everything that dapi does by itself.
     pub(in crate::world) fn advance_dapi(&mut self) {
+        self.run_node_job();
         self.end_long_loads();
         self.renew_intents();
         self.poll_nodes();
@@ -92,6 +104,7 @@ impl World {
             .map(|(id, _)| id.clone())
             .collect();
         for id in late {
+            self.drop_calls(&id, Errand::is_of_a_command);
             let why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
             self.finish_command(&id, Finished::Failed(why.into()));
         }
@@ -269,6 +282,12 @@ impl World {
             errand,
         };
         self.dapi.calls.insert(number, call);
+        let now = self.now;
+        if errand == Errand::UpStart
+            && let Some(node) = self.nodes.get_mut(id)
+        {
+            node.loading_since = Some(now);
+        }
         if errand == Errand::UpStop {
             *self.dapi.reloads.entry(id.to_owned()).or_default() += 1;
         }
@@ -281,12 +300,6 @@ impl World {
         let Some(Call { node: id, errand }) = self.dapi.calls.remove(&number) else {
             return;
         };
-        let node = self.nodes.get(&id);
-        let is_loading = node.is_some_and(|node| node.loading_since.is_some());
-        // When a poll's connection fails, so has that of the blocking `inference/up`.
-        if is_loading && let (Errand::PollState, Err(why)) = (errand, answer) {
-            self.finish_command(&id, Finished::Failed(why.clone()));
-        }
         let Some(node) = self.nodes.get(&id) else {
             return;
         };
@@ -308,10 +321,6 @@ impl World {
             node.current.status = status;
             node.status_at = now;
         }
-        // `inference/up` answers as soon as the model is there.
-        if node.loading_since.is_some() && status == Status::Inference {
-            self.finish_command(id, Finished::Done);
-        }
     }
 
     pub(super) fn finish_command(&mut self, id: &str, finished: Finished) {
@@ -319,10 +328,6 @@ impl World {
         let Some(node) = self.nodes.get_mut(id) else {
             return;
         };
-        if finished == Finished::Loading {
-            node.loading_since.get_or_insert(now);
-            return;
-        }
         node.loading_since = None;
         // Without a command the intent has changed meanwhile: the result is stale.
         let Some(command) = node.command.take() else {
@@ -337,7 +342,7 @@ impl World {
                     poc: PocWork::Idle,
                 };
             }
-            Finished::Done | Finished::Loading => {
+            Finished::Done => {
                 node.failure.clear();
                 node.current = command.target();
             }

@@ -36,8 +36,6 @@ pub(super) enum Errand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Finished {
     Done,
-    /// `inference/up` was accepted; dapi's own answer comes when the model is loaded.
-    Loading,
     Failed(String),
 }
 
@@ -114,13 +112,12 @@ impl Errand {
             Errand::UpState | Errand::UpHealth | Errand::UpModels => Next::Errand(Errand::UpStop),
             Errand::UpPocStatus if generates => Next::Errand(Errand::UpPocStop),
             Errand::UpPocStatus | Errand::UpPocStop => Next::Ended(Finished::Done),
-            // dapi does not check the HTTP status of the next two.
+            // dapi does not check the HTTP status of the next two. The second is answered after the load.
             Errand::UpStop => match answer {
                 Ok(_) => Next::Errand(Errand::UpStart),
                 Err(why) => Next::Ended(Finished::Failed(why.clone())),
             },
             Errand::UpStart => match answer {
-                Ok(answer) if answer.is_ok() => Next::Ended(Finished::Loading),
                 Ok(_) => Next::Ended(Finished::Done),
                 Err(why) => Next::Ended(Finished::Failed(why.clone())),
             },

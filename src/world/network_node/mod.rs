@@ -10,6 +10,7 @@ mod errands;
 mod node;
 mod reach;
 mod registry;
+mod saved;
 #[cfg(test)]
 mod tests;
 

@@ -21,11 +21,12 @@ impl World {
         }
     }
 
-    fn insert_node(&mut self, config: Value, epoch: u64) {
+    pub(super) fn insert_node(&mut self, config: Value, epoch: u64) {
         self.dapi.registrations += 1;
         let node = Node::new(config, self.dapi.registrations, epoch, self.now);
         self.dapi.removed.remove(node.id());
         self.nodes.insert(node.id().to_owned(), node);
+        self.save_nodes();
     }
 
     /// `POST` and `PUT`: the body's id decides, and a known one is updated (gonka v0.2.14
@@ -107,6 +108,7 @@ impl World {
             node.config = body.clone();
             node.next_poll = now;
         }
+        self.save_nodes();
         if changed && redeploys {
             self.redeploy(id);
         }
@@ -170,7 +172,15 @@ impl World {
             self.dapi.removing = Some(id.to_owned());
             return AdminReply::Waiting;
         }
-        answer(self.nodes.remove(id).is_some())
+        answer(self.remove_node(id))
+    }
+
+    /// With its worker, and so the calls that this makes. True if there was one.
+    pub(super) fn remove_node(&mut self, id: &str) -> bool {
+        self.drop_calls(id, |_| true);
+        let existed = self.nodes.remove(id).is_some();
+        self.save_nodes();
+        existed
     }
 
     fn runs_command(&self, id: &str) -> bool {
@@ -187,7 +197,7 @@ impl World {
             return;
         }
         self.dapi.removing = None;
-        self.nodes.remove(&id);
+        self.remove_node(&id);
         self.dapi.removed.insert(id);
     }
 }

@@ -7,10 +7,10 @@ use super::AdminReply;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 use crate::world::scenario::{NetworkRelease, Scenario};
-use crate::world::state::{MODEL, World};
+use crate::world::state::{MODEL, PROXY_NODE, World};
 
-/// What the nodes answer; `None`: no connection.
-type Nodes = fn(&NodeRequest) -> Option<CallAnswer>;
+/// What the nodes answer.
+type Nodes = fn(&NodeRequest) -> Heard;
 
 struct Scene {
     world: World,
@@ -90,7 +90,11 @@ impl Scene {
                 let line = format!("{} {url}", request.method);
                 self.sent
                     .push((line, request.body.clone().unwrap_or_default()));
-                let answer = (self.nodes)(&request).ok_or_else(|| "connection refused".to_owned());
+                let answer = match (self.nodes)(&request) {
+                    Heard::Answer(answer) => Ok(answer),
+                    Heard::Refused => Err("connection refused".to_owned()),
+                    Heard::Nothing => continue,
+                };
                 self.world.call_ended(number, &answer);
             }
         }
@@ -123,13 +127,20 @@ fn config(id: &str, port: u16) -> Value {
         "models": {MODEL: {"args": ["--tensor-parallel-size", "4"]}}})
 }
 
-fn ok(body: Value) -> CallAnswer {
-    CallAnswer { status: 200, body }
+/// What dapi hears of a node.
+enum Heard {
+    Answer(CallAnswer),
+    Refused,
+    /// The call is not answered.
+    Nothing,
+}
+
+fn ok(body: Value) -> Heard {
+    Heard::Answer(CallAnswer { status: 200, body })
 }
 
 /// A node that serves its model.
-#[expect(clippy::unnecessary_wraps, reason = "one of several kinds of nodes")]
-fn healthy(request: &NodeRequest) -> Option<CallAnswer> {
+fn healthy(request: &NodeRequest) -> Heard {
     let path = request.url.splitn(4, '/').nth(3).unwrap_or_default();
     let body = match path {
         "api/v1/state" => json!({"state": "INFERENCE"}),
@@ -137,34 +148,41 @@ fn healthy(request: &NodeRequest) -> Option<CallAnswer> {
         "v1/models" => json!({"data": [{"id": MODEL}]}),
         _ => json!({"status": "OK"}),
     };
-    Some(ok(body))
+    ok(body)
 }
 
 /// Nothing comes through.
-fn unreachable(_: &NodeRequest) -> Option<CallAnswer> {
-    None
+fn unreachable(_: &NodeRequest) -> Heard {
+    Heard::Refused
 }
 
-/// The API's end of the tunnel works, the inference end does not.
-fn half_broken(request: &NodeRequest) -> Option<CallAnswer> {
+/// The API's end of the tunnel works, the inference end does not. A start takes longer than these tests.
+fn half_broken(request: &NodeRequest) -> Heard {
+    if request.url.ends_with("/api/v1/inference/up") {
+        return Heard::Nothing;
+    }
     let is_inference = ["/health", "/v1/models"]
         .iter()
         .any(|path| request.url.ends_with(path));
-    if is_inference { None } else { healthy(request) }
+    if is_inference {
+        Heard::Refused
+    } else {
+        healthy(request)
+    }
 }
 
 /// A node whose `inference/up` never brings the model.
-fn loading(request: &NodeRequest) -> Option<CallAnswer> {
+fn loading(request: &NodeRequest) -> Heard {
     if request.url.ends_with("/api/v1/state") {
-        return Some(ok(json!({"state": "STOPPED"})));
+        return ok(json!({"state": "STOPPED"}));
     }
     half_broken(request)
 }
 
 /// The connection to the API fails where work is given.
-fn refusing(request: &NodeRequest) -> Option<CallAnswer> {
+fn refusing(request: &NodeRequest) -> Heard {
     if request.url.ends_with("init/generate") {
-        return Some(CallAnswer {
+        return Heard::Answer(CallAnswer {
             status: 503,
             body: json!({"detail": "No vLLM backends available"}),
         });
@@ -427,4 +445,39 @@ fn only_callback_batches_give_weight() {
     scene.world.advance(scene.world.block_time(height + 306));
     let weights = &scene.world.truth().weights[&epoch];
     assert!(weights["ours"] > 0 && !weights.contains_key("silent"));
+}
+
+#[test]
+fn removed_node_can_come_back_after_a_restart() {
+    for (removed_after, is_back) in [(4.0, true), (60.0, false)] {
+        // Given a node that is removed while the half-hourly job runs, or after it,
+        let mut scene = Scene::new(NetworkRelease::V0_2_16, healthy);
+        scene.pass(1_700.0);
+        scene.register("ours", 7_000);
+        scene.pass(102.0 + removed_after);
+        let gone = answered(scene.admin("DELETE", "/admin/v1/nodes/ours", Value::Null));
+        assert_eq!(gone.body, "true");
+        scene.pass(120.0);
+        let is_listed = |scene: &Scene| scene.world.truth().nodes.contains(&"ours".to_owned());
+        assert!(!is_listed(&scene));
+        // when dapi restarts, then the saved list decides.
+        scene.world.restart_network_node();
+        assert_eq!(is_listed(&scene), is_back, "{removed_after}");
+        assert!(scene.world.truth().nodes.contains(&PROXY_NODE.to_owned()));
+    }
+}
+
+#[test]
+fn answer_to_a_removed_node_reaches_no_other() {
+    // Given a node whose start is never answered, and that is removed,
+    let mut scene = Scene::registered(NetworkRelease::V0_2_16, loading);
+    scene.pass(40.0);
+    answered(scene.admin("DELETE", "/admin/v1/nodes/ours", Value::Null));
+    // when another one is registered under its id, then no answer to the first one concerns it.
+    scene.nodes = healthy;
+    scene.register("ours", 7_000);
+    for number in 1..100 {
+        scene.world.call_ended(number, &Err("cut".into()));
+    }
+    assert_eq!(scene.row("ours")["failure_reason"], "");
 }

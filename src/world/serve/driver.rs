@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::domain::Time;
 use crate::world::exchange::{CallAnswer, NodeRequest, Outgoing};
 use crate::world::serve::http::accept;
 use crate::world::serve::machine::RentedMachine;
@@ -40,6 +41,8 @@ pub(in crate::world) async fn drive(shared: Arc<Shared>, http: reqwest::Client) 
 struct MachineHost {
     machine: Arc<RentedMachine>,
     ssh: SshHost,
+    /// When its connections are cut, once.
+    drops_at: Option<Time>,
     /// Listeners, which end when this is dropped.
     _mapped: JoinSet<()>,
 }
@@ -77,6 +80,7 @@ async fn sync_hosts(shared: &Arc<Shared>, hosts: &mut BTreeMap<u64, MachineHost>
             let host = MachineHost {
                 machine,
                 ssh,
+                drops_at: shared.world().ssh_drops_at(*id),
                 _mapped: mapped,
             };
             hosts.insert(*id, host);
@@ -84,6 +88,12 @@ async fn sync_hosts(shared: &Arc<Shared>, hosts: &mut BTreeMap<u64, MachineHost>
     }
     for (_, host) in hosts.extract_if(.., |id, _| !wanted.contains(id)) {
         host.ssh.stop().await;
+    }
+    let now = shared.clock.now();
+    for host in hosts.values_mut() {
+        if host.drops_at.take_if(|at| *at <= now).is_some() {
+            host.ssh.drop_connections();
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::world::clock::WorldClock;
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::mlnode::api::MlNodeReply;
 use crate::world::network_node::AdminReply;
 use crate::world::numbers::uniform;
 use crate::world::scenario::{FaultKind, Scenario};
@@ -41,11 +42,17 @@ enum Served {
     Nobody,
     /// Not answered yet: ask again.
     Later,
+    /// Answered at the end of this machine's start.
+    AfterStart(u64, u64),
 }
 
 impl Served {
-    fn of(response: Option<ApiResponse>) -> Served {
-        response.map_or(Served::Nobody, Served::Answer)
+    fn of(machine: u64, reply: MlNodeReply) -> Served {
+        match reply {
+            MlNodeReply::Nobody => Served::Nobody,
+            MlNodeReply::Answer(answer) => Served::Answer(answer),
+            MlNodeReply::AfterStart(start) => Served::AfterStart(machine, start),
+        }
     }
 }
 
@@ -77,12 +84,19 @@ impl Shared {
 
     /// Waits until the world answers.
     pub async fn answer(&self, service: SimService, request: &ApiRequest) -> Option<ApiResponse> {
+        let mut served = self.answer_now(service, request);
         loop {
-            match self.answer_now(service, request) {
+            match served {
                 Served::Answer(response) => return Some(response),
                 Served::Nobody => return None,
-                Served::Later => tokio::time::sleep(TICK).await,
+                Served::Later | Served::AfterStart(..) => tokio::time::sleep(TICK).await,
             }
+            served = match served {
+                Served::AfterStart(id, start) => {
+                    Served::of(id, self.world().start_reply(id, start))
+                }
+                _ => self.answer_now(service, request),
+            };
         }
     }
 
@@ -99,18 +113,18 @@ impl Shared {
             SimService::Callback => world.callback(request),
             SimService::Upstream => world.upstream(request),
             SimService::Machine(id, _) if world.is_busy(id) => return Served::Later,
-            SimService::Machine(id, port) => return Served::of(world.mlnode(id, port, request)),
+            SimService::Machine(id, port) => {
+                return Served::of(id, world.mlnode(id, port, request));
+            }
             SimService::Mapped(id, port) => {
-                let (port, path) = world.gateway_target(id, port, &request.path);
+                let (port, request) = world.through_gateway(id, port, request.clone());
                 if !world.listens(id, port) {
                     return Served::Nobody;
                 }
                 if world.is_busy(id) {
                     return Served::Later;
                 }
-                let mut request = request.clone();
-                request.path = path;
-                return Served::of(world.mlnode(id, port, &request));
+                return Served::of(id, world.mlnode(id, port, &request));
             }
         })
     }

@@ -10,7 +10,7 @@ use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use super::Machine;
 use super::forwards::Forwards;
 use super::script::{ShellCommand, ShellScript, TailRequest};
-use crate::world::machine_fs::GATEWAY_CONFIG;
+use crate::world::machine_fs::{ADDS_TYPE, GATEWAY_CONFIG};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Longest time until a cut connection frees its ports.
@@ -194,11 +194,14 @@ impl Shell<'_> {
             }
             // Starts the gateway.
             ["python3", path, pairs @ ..] => {
-                if self.read(path).is_none() {
+                let Some(script) = self.read(path) else {
                     return Err((2, format!("python3: can't open file '{path}'\n")));
+                };
+                let mut config = pairs.join(" ");
+                if String::from_utf8_lossy(&script).contains("Content-Type") {
+                    config.push_str(ADDS_TYPE);
                 }
-                let pairs = pairs.join(" ").into_bytes();
-                self.files.insert(GATEWAY_CONFIG.into(), pairs);
+                self.files.insert(GATEWAY_CONFIG.into(), config.into());
             }
             [word, ..] => return Err((127, format!("sh: 1: {word}: not found\n"))),
         }

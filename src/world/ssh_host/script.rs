@@ -15,7 +15,7 @@ pub(super) enum ShellScript {
 /// How to map the callback's host, and which address to request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackRequest {
-    /// `name`, `address` or `plain`.
+    /// `name` or `plain`.
     pub step: String,
     pub host: String,
     pub port: u16,
@@ -79,11 +79,11 @@ fn remote_script(texts: &[&str]) -> Option<ShellScript> {
                 before: (*before).to_owned(),
             }))
         }
-        ["sh", "-c", _, "callback", step, host, port, url] => {
+        ["sh", "-c", _, "callback", step, host, url] => {
             Some(ShellScript::Callback(CallbackRequest {
                 step: (*step).to_owned(),
                 host: (*host).to_owned(),
-                port: port.parse().ok()?,
+                port: url::Url::parse(url).ok()?.port_or_known_default()?,
                 url: (*url).to_owned(),
             }))
         }

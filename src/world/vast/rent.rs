@@ -12,7 +12,6 @@ use crate::world::mlnode::settings::Settings;
 use crate::world::mlnode::vllm;
 use crate::world::model::{Boot, HostFault, IntendedStatus, PriceIncrease, SimInstance};
 use crate::world::numbers::{number_of, uniform};
-use crate::world::scenario::ModelStart;
 use crate::world::state::World;
 use crate::world::vast::billing::Bill;
 use crate::world::vast::keys::key_of;
@@ -223,22 +222,14 @@ impl World {
     ) -> NodeSpec {
         let number = |name: &str| offer[name].as_u64().unwrap_or(0);
         let share = uniform(self.seed, 21, id);
-        let bandwidth = match self.scenario.model_start {
-            ModelStart::Kind => 230.0 / (480.0 + 360.0 * share),
-            // Hugging Face gives about half of what a host advertises.
-            ModelStart::Real => {
-                let megabits = offer["inet_down"].as_f64().unwrap_or(1_000.0);
-                megabits / 8_000.0 * (0.5 + 0.1 * share)
-            }
-        };
+        // Hugging Face gives about half of what a host advertises.
+        let megabits = offer["inet_down"].as_f64().unwrap_or(1_000.0);
+        let bandwidth = megabits / 8_000.0 * (0.5 + 0.1 * share);
         NodeSpec {
             seed: self.seed,
             id,
             release: self.scenario.mlnode_release,
-            start: self.scenario.model_start,
             environment: self.scenario.environment,
-            content_type: self.scenario.content_type,
-            poc_calls: self.scenario.poc_calls,
             poc_version: self.scenario.poc_version,
             settings: Settings::of(body),
             gpus: number("num_gpus").max(1),

@@ -72,6 +72,7 @@ pub(super) fn offer(id: u64, gpu: &str, dollars: f64) -> RankedOffer {
         boot_within: Some(Duration::minutes(40)),
         own_boots: OwnBoots {
             machine_ready: 2,
+            machine_timed: 2,
             machine_failed: 0,
             gpu_ready: 9,
         },

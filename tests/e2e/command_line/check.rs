@@ -112,6 +112,7 @@ fn check_of_healthy_world_passes() {
         "journal",
         "clock",
         "admin API",
+        "API release",
         "model",
         "participant",
         "callback",

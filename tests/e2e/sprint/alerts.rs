@@ -6,7 +6,7 @@ use pocpit::tui::keymap::Keymap;
 use pocpit::tui::model::Model;
 use pocpit::tui::theme::{BackgroundShade, ColorDepth, ColorOverrides, Theme};
 use pocpit::tui::view;
-use pocpit::world::{Fault, FaultKind, MODEL, Scenario};
+use pocpit::world::{Fault, FaultKind, MODEL, Scenario, WorkloadFault};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -180,4 +180,20 @@ async fn confirmation_poc_alerts_about_the_reward() {
         "a confirmation PoC is under way",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crashed_generation_is_told() {
+    // Given a rental whose generation crashes a minute after its start,
+    let scenario = Scenario {
+        workload_fault: Some(WorkloadFault::GenerationCrashes { after: 60.0 }),
+        ..Scenario::default()
+    };
+    let mut rig = Rig::start(Mode::Auto, scenario).await;
+    // then its log says so, and the operator what it means;
+    is_told(&mut rig, AlertLevel::Warning, "computes nothing any more").await;
+    // and the Network Node's next start of it still earns.
+    let (report, _) = rig.end().await;
+    let outcome = pocpit::domain::OutcomeKind::Confirmed;
+    assert_eq!(report.outcome, outcome, "{report:?}");
 }

@@ -13,7 +13,7 @@ mod told;
 mod viewer;
 
 use pocpit::domain::{GateKind, Mode, OutcomeKind, ServiceState, Step};
-use pocpit::engine::{Command, QuitChoice};
+use pocpit::engine::{Command, LinkSnapshot, QuitChoice, Snapshot};
 use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
 
 use rig::Rig;
@@ -211,8 +211,18 @@ async fn lost_rent_reply_rents_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn reconnected_link_loses_no_line() {
+    // Given a connection that is cut once,
     let mut rig = Rig::start(Mode::Auto, Scenario::named("ssh-drops").unwrap()).await;
+    let since = |snapshot: &Snapshot| match snapshot.rental.as_ref()?.link {
+        LinkSnapshot::Up { since, .. } => Some(since),
+        _ => None,
+    };
+    rig.until("a link", |now| since(now).is_some()).await;
+    let first = since(&rig.snapshot());
+    // when there is another one after it,
+    rig.until("another link", |now| since(now) > first).await;
     rig.until_past(Step::Proving).await;
+    // then the log is whole, and the rental proves.
     let snapshot = rig.snapshot();
     let log = &snapshot.boot_log;
     let lines: Vec<_> = (log.first_seq()..log.end_seq())

@@ -2,7 +2,10 @@
 
 use pocpit::domain::{Mode, NodeId, OutcomeKind, Step};
 use pocpit::engine::{Command, NodeChange, Snapshot};
-use pocpit::world::{PROXY_NODE, Scenario};
+use pocpit::http::HttpClient;
+use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::NetworkNode as _;
+use pocpit::world::{NetworkRelease, PROXY_NODE, Scenario};
 
 use super::rig::Rig;
 
@@ -64,4 +67,61 @@ async fn manual_node_change_reports_failure() {
         alerts.any(|alert| alert.text.contains("was not disabled"))
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removal_near_poc_follows_the_release() {
+    for (network_release, at_once) in [
+        (NetworkRelease::V0_2_15, false),
+        (NetworkRelease::V0_2_16, true),
+    ] {
+        // Given a node beside another one of the host, shortly before PoC,
+        let scenario = Scenario {
+            network_release,
+            ..Scenario::default()
+        };
+        let mut rig = Rig::start(Mode::Auto, scenario).await;
+        rig.until_past(Step::Proving).await;
+        assert_eq!(rig.ours_registered().len(), 1);
+        // when its sprint is given up,
+        rig.send(Command::Abort).await;
+        rig.until("the rental's end", |seen| seen.rental.is_none())
+            .await;
+        // then it is removed at once where that holds up nothing, and otherwise after the PoC.
+        let is_removed = rig.ours_registered().is_empty();
+        assert_eq!(is_removed, at_once, "{network_release}");
+        let (report, _) = rig.end().await;
+        assert_eq!(report.outcome, OutcomeKind::Aborted, "{report:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn node_of_an_earlier_sprint_is_removed_again() {
+    // Given a sprint that is over, and with it its node,
+    let scenario = Scenario {
+        blocks_before_poc: 760,
+        ..Scenario::default()
+    };
+    let mut rig = Rig::start_and_go_on(Mode::Auto, scenario).await;
+    rig.until_past(Step::Proving).await;
+    let rows = rig.snapshot().nodes.rows.clone();
+    let mut rows = rows.into_iter();
+    let prefix = rig.config.network_node.node_prefix.clone();
+    let ours = rows.find(|row| row.node.config.id.0.starts_with(&prefix));
+    let ours = ours.expect("our node").node.config;
+    rig.until_the_journal(|ledger| !ledger.reports().is_empty())
+        .await;
+    assert!(rig.ours_registered().is_empty());
+    // when the Network Node has it again after a restart,
+    let node = NetworkNodeClient::new(HttpClient::new(), &rig.config.network_node);
+    node.register(&ours).await.unwrap();
+    assert_eq!(rig.ours_registered().len(), 1);
+    // then it is removed again.
+    let is_listed = |seen: &Snapshot| {
+        let mut rows = seen.nodes.rows.iter();
+        rows.any(|row| row.node.config.id == ours.id)
+    };
+    rig.until("the node", &is_listed).await;
+    rig.until("its end", |seen| !is_listed(seen)).await;
+    assert!(rig.ours_registered().is_empty());
 }

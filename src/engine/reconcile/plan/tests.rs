@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{MachineId, NodeConfig, OfferId, RentalPrices, Usd, UsdPerHour, samples};
+use crate::domain::{
+    MachineId, NodeConfig, OfferId, RentalPrices, SprintReport, Usd, UsdPerHour, samples,
+};
 use crate::journal::Record;
 
 fn at(minute: i64) -> Time {
@@ -117,6 +119,27 @@ fn unlisted_rentals_wait_before_cleanup() {
             CleanupAction::Void(label(2))
         ]
     );
+}
+
+#[test]
+fn revived_registration_is_removed_again() {
+    // Given a node of an earlier sprint, which was removed and is listed again,
+    let report = SprintReport {
+        node: Some(NodeId("vastai-41".into())),
+        ..SprintReport::default()
+    };
+    let records = [
+        registering("vastai-41", 41),
+        Record::Unregistered {
+            node: NodeId("vastai-41".into()),
+        },
+        Record::SprintEnded { report },
+    ];
+    let nodes = [node("vastai-41"), node("vastai-77")];
+    // then it is removed, and what merely has our prefix is not.
+    let again = [CleanupAction::Unregister(NodeId("vastai-41".into()))];
+    assert_eq!(actions(9, &[], Some(&nodes), &records), again);
+    assert_eq!(actions(9, &[], Some(&nodes[1..]), &records), []);
 }
 
 #[test]
