@@ -1,6 +1,6 @@
 //! Registrations that someone else removes.
 
-use pocpit::domain::{Mode, NodeId, OutcomeKind, Step};
+use pocpit::domain::{ChainPhase, Mode, NodeId, OutcomeKind, Step};
 use pocpit::engine::{Command, NodeChange, Snapshot};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
@@ -75,13 +75,18 @@ async fn removal_near_poc_follows_the_release() {
         (NetworkRelease::V0_2_15, false),
         (NetworkRelease::V0_2_16, true),
     ] {
-        // Given a node beside another one of the host, shortly before PoC,
+        // Given a node beside another one of the host, in a PoC,
         let scenario = Scenario {
             network_release,
             ..Scenario::default()
         };
         let mut rig = Rig::start(Mode::Auto, scenario).await;
         rig.until_past(Step::Proving).await;
+        rig.until("the PoC", |seen| {
+            let reading = seen.chain.reading.as_ref();
+            reading.is_some_and(|reading| reading.view.phase != ChainPhase::Inference)
+        })
+        .await;
         assert_eq!(rig.ours_registered().len(), 1);
         // when its sprint is given up,
         rig.send(Command::Abort).await;
