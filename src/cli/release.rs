@@ -146,7 +146,7 @@ enum Registrations {
     /// It is misconfigured or does not answer.
     Unknown,
     /// Ours.
-    Listed(NetworkNodeClient, Vec<NodeId>),
+    Listed(Box<NetworkNodeClient>, Vec<NodeId>),
 }
 
 impl Registrations {
@@ -187,7 +187,7 @@ impl Registrations {
             let is_journalled = is_our_journal && is_journalled(id, &journal);
             is_journalled || is_of(id, network_node, rentals)
         });
-        Registrations::Listed(client, ours.collect())
+        Registrations::Listed(Box::new(client), ours.collect())
     }
 
     fn ours(&self) -> &[NodeId] {
