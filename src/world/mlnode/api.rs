@@ -238,7 +238,7 @@ impl SimMlNode {
         ApiResponse::ok(&json!({"devices": devices, "count": hardware.gpus}))
     }
 
-    /// The newer image reads a body as JSON only with its `Content-Type`, as newer FastAPI does. Not known of
+    /// The newer image reads a body as JSON only with its `Content-Type`, as newer `FastAPI` does. Not known of
     /// the published one (guide, section 7): this is the harder case.
     fn misses_content_type(&self, request: &ApiRequest) -> bool {
         let is_strict = self.spec.release >= MlNodeRelease::V3_0_16;

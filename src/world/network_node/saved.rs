@@ -1,6 +1,6 @@
 //! The node list that dapi saves: what a change writes, what its half-hourly job overwrites, and what a
 //! restart loads (gonka v0.2.13 decentralized-api/internal/modelmanager/mlnode_background_manager.go
-//! `checkAndUpdateGPUs`, internal/server/admin/node_handlers.go `syncNodesWithConfig`, main.go).
+//! `checkAndUpdateGPUs`, `internal/server/admin/node_handlers.go` `syncNodesWithConfig`, main.go).
 
 use serde_json::Value;
 
