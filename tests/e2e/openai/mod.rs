@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ use pocpit::config::{AccessLog, CallerRules, FieldRules, ProxyConfig, UpstreamCo
 use pocpit::domain::{Hardware, NodeId};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::python::{environment, without_proxy};
 
 const TOKEN: &str = "callers-token";
 
@@ -108,49 +110,12 @@ async fn proxy(upstream: &str, place: &Path) -> String {
     base
 }
 
-const REQUIREMENTS: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/e2e/openai/requirements.txt"
-);
-
-/// A Python environment with exactly the pinned requirements, made once. The error says why there is
-/// none.
-fn python() -> Result<PathBuf, String> {
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("openai");
-    let (python, installed) = (place.join("bin/python"), place.join("requirements.txt"));
-    let requirements = std::fs::read(REQUIREMENTS).map_err(|error| error.to_string())?;
-    if std::fs::read(&installed).is_ok_and(|installed| installed == requirements) {
-        return Ok(python);
-    }
-    let run = |command: &mut Command| -> Result<(), String> {
-        let output = command.output().map_err(|error| error.to_string())?;
-        let stderr = || String::from_utf8_lossy(&output.stderr).into_owned();
-        output.status.success().then_some(()).ok_or_else(stderr)
-    };
-    // `--clear`: nothing of an environment with other versions stays.
-    run(Command::new("python3")
-        .args(["-m", "venv", "--clear"])
-        .arg(&place))?;
-    // `--no-deps`: nothing is installed that is not pinned; `pip check` fails if something is missing.
-    let pip = ["-m", "pip", "-q", "--disable-pip-version-check"];
-    let install = ["install", "--no-deps", "-r", REQUIREMENTS];
-    run(Command::new(&python).args(pip).args(install))?;
-    run(Command::new(&python).args(pip).arg("check"))?;
-    std::fs::write(installed, requirements).map_err(|error| error.to_string())?;
-    Ok(python)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "deep: installs packages from PyPI"]
 async fn openai_client_works_through_the_proxy() {
-    let python = match tokio::task::spawn_blocking(python).await.unwrap() {
-        Ok(python) => python,
-        Err(why) => {
-            let required = std::env::var_os("POCPIT_REQUIRE_OPENAI").is_some();
-            assert!(!required, "the OpenAI client cannot be installed: {why}");
-            eprintln!("skipped: the OpenAI client cannot be installed: {why}");
-            return;
-        }
+    let install = || environment("openai", "POCPIT_REQUIRE_OPENAI");
+    let Some(bin) = tokio::task::spawn_blocking(install).await.unwrap() else {
+        return;
     };
     let scratch = tempfile::tempdir().unwrap();
     let (listener, upstream) = listen().await;
@@ -164,19 +129,9 @@ async fn openai_client_works_through_the_proxy() {
     let orphan = proxy(&gone, scratch.path()).await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/openai/client.py");
     let run = move || -> Output {
-        let mut command = Command::new(python);
+        let mut command = Command::new(bin.join("python"));
         command.args([script, &well, TOKEN, &orphan]);
-        // Nothing between the client and loopback.
-        for name in [
-            "http_proxy",
-            "https_proxy",
-            "all_proxy",
-            "HTTP_PROXY",
-            "HTTPS_PROXY",
-            "ALL_PROXY",
-        ] {
-            command.env_remove(name);
-        }
+        without_proxy(&mut command);
         command.output().unwrap()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap();
