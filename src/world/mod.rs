@@ -3,6 +3,7 @@
 //!
 //! It shares no wire code with the clients, so that a mistake there cannot hide in both.
 
+mod account;
 mod chain;
 mod clock;
 mod exchange;

@@ -6,8 +6,8 @@ use std::ops::Range;
 use crate::domain::Time;
 use serde_json::Value;
 
+use super::account::Bill;
 use super::mlnode::node::SimMlNode;
-use super::vast::Bill;
 
 /// Phase since the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

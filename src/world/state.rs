@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::Time;
 
+use super::account::{AccountKey, Bill, Template};
 use super::clock::{as_seconds, seconds};
 use super::exchange::Outgoing;
 use super::model::{LogCopy, PocPhase, SimInstance};
@@ -11,7 +12,6 @@ use super::network_node::{Dapi, Node};
 use super::numbers::{number, whole};
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
-use super::vast::{AccountKey, Bill, Template};
 
 /// The only approved model.
 pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";

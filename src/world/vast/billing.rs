@@ -1,59 +1,12 @@
 //! What rentals cost, the account's credit, and leases.
 
-use std::collections::BTreeMap;
-
 use crate::domain::Time;
+use crate::world::account::{DAY, DayCharge};
 use crate::world::clock::seconds;
 use crate::world::mlnode::node::IMAGE_GB;
 use crate::world::model::SimInstance;
 use crate::world::state::World;
 use crate::world::truth::TrueRental;
-
-pub(super) const DAY: i64 = 86_400;
-
-/// What a rental cost on one day, in dollars, and for what.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::world) struct DayCharge {
-    pub gpu: f64,
-    pub gpu_hours: f64,
-    pub storage: f64,
-    pub storage_hours: f64,
-    pub download: f64,
-    pub download_gb: f64,
-}
-
-impl DayCharge {
-    pub fn total(&self) -> f64 {
-        self.gpu + self.storage + self.download
-    }
-
-    pub fn add(&mut self, other: &DayCharge) {
-        self.gpu += other.gpu;
-        self.gpu_hours += other.gpu_hours;
-        self.storage += other.storage;
-        self.storage_hours += other.storage_hours;
-        self.download += other.download;
-        self.download_gb += other.download_gb;
-    }
-}
-
-/// A rental's charges per day, by the unix time of the day's start.
-#[derive(Debug, Clone)]
-pub(in crate::world) struct Bill {
-    pub id: u64,
-    pub label: String,
-    pub days: BTreeMap<i64, DayCharge>,
-}
-
-impl Bill {
-    pub fn new(id: u64, label: &str) -> Bill {
-        Bill {
-            id,
-            label: label.to_owned(),
-            days: BTreeMap::new(),
-        }
-    }
-}
 
 impl World {
     pub(in crate::world) fn credit(&self) -> f64 {

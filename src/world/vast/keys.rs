@@ -2,31 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::world::account::{AccountKey, USER};
 use crate::world::exchange::ApiResponse;
 use crate::world::state::World;
 use crate::world::vast::instances::no_such_instance;
-
-/// The account's id.
-pub(super) const USER: u64 = 123_456;
-
-/// A key of the account.
-#[derive(Debug, Clone)]
-pub(in crate::world) struct AccountKey {
-    pub id: u64,
-    /// Without its comment.
-    pub key: String,
-    pub created_at: crate::domain::Time,
-}
-
-impl AccountKey {
-    /// Lists call it `key` (`show_ssh_keys.yaml`), the reply to a creation `public_key`
-    /// (`create_ssh_key.yaml`): rows hold both.
-    fn row(&self) -> Value {
-        let created = self.created_at.to_rfc3339();
-        json!({"id": self.id, "user_id": USER, "key": self.key, "public_key": self.key,
-            "created_at": created, "deleted_at": null})
-    }
-}
 
 impl World {
     pub(super) fn keys(&self) -> ApiResponse {

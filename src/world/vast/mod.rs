@@ -15,7 +15,3 @@ mod row;
 mod statements;
 mod states;
 mod templates;
-
-pub(in crate::world) use billing::Bill;
-pub(in crate::world) use keys::AccountKey;
-pub(in crate::world) use templates::Template;

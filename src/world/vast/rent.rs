@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::domain::Time;
+use crate::world::account::Bill;
 use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
 use crate::world::mlnode::node::{ModelLoad, NodeSpec, SimMlNode};
@@ -13,7 +14,6 @@ use crate::world::mlnode::vllm;
 use crate::world::model::{Boot, HostFault, IntendedStatus, PriceIncrease, SimInstance};
 use crate::world::numbers::{number_of, uniform};
 use crate::world::state::World;
-use crate::world::vast::billing::Bill;
 use crate::world::vast::keys::key_of;
 use crate::world::vast::offers::{price, round4};
 use crate::world::vast::orders::{DEFAULT_DISK, bad_order};

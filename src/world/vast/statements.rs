@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::world::account::{Bill, DAY, DayCharge, USER};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::state::{API_KEY, World};
 use crate::world::vast::access::json_parameter;
-use crate::world::vast::billing::{Bill, DAY, DayCharge};
 use crate::world::vast::instances::no_such_instance;
-use crate::world::vast::keys::USER;
 
 /// The invoice of the money on the account.
 const INVOICE: u64 = 2_185_418;

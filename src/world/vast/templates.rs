@@ -2,14 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::world::account::{Template, USER};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::state::World;
 use crate::world::vast::access::json_parameter;
 use crate::world::vast::filter;
-use crate::world::vast::keys::USER;
-
-/// As the market shows it: `create_template.yaml`.
-pub(in crate::world) type Template = Value;
 
 impl World {
     pub(super) fn template(&self, hash: &str) -> Option<&Template> {
