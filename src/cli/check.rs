@@ -53,7 +53,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let found = offers.as_ref().map_or(&[][..], Vec::as_slice).to_vec();
     let (ranked, _) = offers::judged(now, config, next, &ledger, found);
     let usable = ranked.usable;
-    let leaving = ledger.registered();
+    let leaving = ledger.our_nodes();
     let mut probes = vec![
         Probe::new(Subject::VastKey, account::key(config, &instances)),
         Probe::from(judge_single_read(&single_read)),

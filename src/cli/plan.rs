@@ -40,7 +40,7 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     let (chain, market) = (&clients.chain, &clients.market);
     let now = clients.clock.now();
     let ledger = journal::read_only(&config.paths.state_dir)?;
-    let leaving = ledger.registered();
+    let leaving = ledger.our_nodes();
     let preflight = async {
         match workload {
             Workload::Vllm => (run_chain_preflight(chain, now, config).await, None),

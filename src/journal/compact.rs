@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{Discriminant, discriminant};
 
-use super::ledger::{CLOCK_ALLOWANCE, MAX_BOOTS};
+use super::ledger::{CLOCK_ALLOWANCE, MAX_BOOTS, MAX_REMOVED};
 use super::{Entry, EntryId, JournalError, Record};
 use crate::domain::{Duration, InstanceId, MachineId, NodeId, RentalLabel, Time};
 
@@ -37,6 +37,7 @@ struct Live {
     rentals: BTreeMap<RentalLabel, Open>,
     settled: Vec<Settled>,
     registrations: BTreeMap<NodeId, Open>,
+    removed: BTreeMap<NodeId, EntryId>,
     avoided: BTreeMap<MachineId, (Time, EntryId)>,
     boots: BTreeMap<InstanceId, EntryId>,
     charged: BTreeMap<InstanceId, EntryId>,
@@ -137,6 +138,7 @@ impl Live {
             }
             Record::Unregistered { node } => {
                 self.registrations.remove(node);
+                self.removed.insert(node.clone(), id);
             }
             Record::MachineAvoided { machine, until, .. } => {
                 self.avoided.insert(*machine, (*until, id));
@@ -187,6 +189,8 @@ impl Live {
             }
         }
         // Ids are in order of writing: the last are the newest.
+        let removed: BTreeSet<EntryId> = self.removed.into_values().collect();
+        needed.extend(removed.into_iter().rev().take(MAX_REMOVED));
         let boots: BTreeSet<EntryId> = self.boots.into_values().collect();
         needed.extend(boots.into_iter().rev().take(MAX_BOOTS));
         let avoided = self.avoided.into_values();

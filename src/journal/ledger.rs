@@ -15,11 +15,15 @@ pub(super) const CLOCK_ALLOWANCE: Duration = Duration::hours(2);
 /// Older boots say little about today's market.
 pub(super) const MAX_BOOTS: usize = 500;
 
+/// Removed registrations that are remembered: the Network Node can bring one back.
+pub(super) const MAX_REMOVED: usize = 20;
+
 /// The fold over all records.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledger {
     rentals: BTreeMap<RentalLabel, OpenRental>,
     registrations: BTreeMap<NodeId, OpenRegistration>,
+    removed: Vec<NodeId>,
     settled: Vec<Settled>,
     /// By order and not by time: no clock can move a rental into another sprint.
     sprints_ended: u32,
@@ -203,6 +207,10 @@ impl Ledger {
             }
             Record::Unregistered { node } => {
                 self.registrations.remove(node);
+                self.removed.retain(|removed| removed != node);
+                self.removed.push(node.clone());
+                let too_many = self.removed.len().saturating_sub(MAX_REMOVED);
+                self.removed.drain(..too_many);
             }
             Record::MachineAvoided { .. } => self.avoid(record),
             Record::MachineAllowed { machine } => {
@@ -355,9 +363,20 @@ impl Ledger {
         self.registrations.values().collect()
     }
 
-    pub fn registered(&self) -> Vec<NodeId> {
-        let open = self.registrations.values();
-        open.map(|registration| registration.node.clone()).collect()
+    /// The last registrations of ours that were removed. A Network Node that is restarted with an old
+    /// list of its nodes has them again.
+    pub fn removed_registrations(&self) -> &[NodeId] {
+        &self.removed
+    }
+
+    /// Ids of our registrations, removed ones included: each that is listed is ours.
+    pub fn our_nodes(&self) -> Vec<NodeId> {
+        let open = self.registrations.keys();
+        open.chain(&self.removed).cloned().collect()
+    }
+
+    pub fn is_our_node(&self, node: &NodeId) -> bool {
+        self.registrations.contains_key(node) || self.removed.contains(node)
     }
 
     /// What was spent in a cap's window before `now`: settled rentals by their end, open ones by their

@@ -58,6 +58,9 @@ pub struct BootTracker {
 pub struct BootOrder {
     pub workload: Workload,
     pub rented_at: Time,
+    /// From then on its stage is known even if its node has not answered. Of a boot that began under an
+    /// earlier run of the program nothing else tells how far it is.
+    pub stage_known_from: Time,
     pub machine: OrderedMachine,
     /// It is ready when it serves this.
     pub model: WorkloadModel,
@@ -399,6 +402,11 @@ impl BootTracker {
     pub fn is_behind(&self, now: Time) -> bool {
         let usual = self.order.usual.through(self.stage).p90();
         !self.is_ready() && now - self.order.rented_at > usual
+    }
+
+    /// Whether what was observed so far tells how far the boot is.
+    pub fn knows_stage(&self, now: Time) -> bool {
+        now >= self.order.stage_known_from || self.answers()
     }
 
     /// Time left, by the predicted stage times and the progress of the download.

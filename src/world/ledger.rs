@@ -1,12 +1,48 @@
 //! What really happened, for tests: whatever the APIs say of it.
 
+use super::chain::schedule::{VALIDATION_START, epoch_at};
+use super::clock::seconds;
+use super::mlnode::node::Breakdown;
+use super::model::SimInstance;
 use super::state::World;
-use super::truth::{TrueRental, Truth};
-use crate::domain::Usd;
+use super::truth::{Confirmation, TrueRental, Truth};
+use crate::domain::{Time, Usd, UsdPerHour};
 
 impl World {
+    pub(super) fn true_rental(&self, instance: &SimInstance) -> TrueRental {
+        TrueRental {
+            id: instance.id,
+            label: instance.label.clone(),
+            started: instance.rented_at,
+            ended: instance.destroyed_at,
+            cost: Usd::from_dollars(instance.cost),
+            price: UsdPerHour::from_dollars(instance.gpu_per_hour() + instance.storage_per_hour()),
+            lease_until: instance
+                .lease()
+                .and_then(|unix| Time::from_timestamp(unix, 0)),
+            is_troubled: instance.fault.is_some() || self.breaks_its_poc(instance),
+        }
+    }
+
+    /// Whether the workload cannot serve in the `PoC` that it was rented for. One that breaks early enough
+    /// to serve again by then is no excuse, nor is one that breaks after the last block in which work
+    /// counts.
+    fn breaks_its_poc(&self, instance: &SimInstance) -> bool {
+        let Some(breakdown) = instance.mlnode.breakdown() else {
+            return false;
+        };
+        let (at, recovery) = match breakdown {
+            Breakdown::Lasting => return true,
+            Breakdown::Passing { at, recovery } => (at, recovery),
+        };
+        let epoch = epoch_at(self.height_at(instance.rented_at)) + 1;
+        let start = World::poc_start(epoch);
+        let last = self.block_time(start + VALIDATION_START);
+        (self.block_time(start) - seconds(recovery)..last).contains(&at)
+    }
+
     pub fn truth(&self) -> Truth {
-        let recent = self.instances.values().map(TrueRental::of);
+        let recent = self.recent_rentals();
         Truth {
             rentals: self.past.iter().cloned().chain(recent).collect(),
             nodes: self.registered(),
@@ -21,11 +57,11 @@ impl World {
     }
 
     pub fn recent_rentals(&self) -> impl Iterator<Item = TrueRental> {
-        self.instances.values().map(TrueRental::of)
+        self.instances.values().map(|one| self.true_rental(one))
     }
 
     pub fn live_rentals(&self) -> Vec<TrueRental> {
-        self.live().map(TrueRental::of).collect()
+        self.live().map(|one| self.true_rental(one)).collect()
     }
 
     /// Ids registered with the Network Node.
@@ -36,6 +72,12 @@ impl World {
     /// Weight of a node in an epoch, once computed.
     pub fn weight(&self, epoch: u64, node: &str) -> Option<u64> {
         self.weights.get(&epoch)?.get(node).copied()
+    }
+
+    /// The results of an epoch's confirmation `PoC`s and of its challenge so far.
+    pub fn asked_again(&self, epoch: u64) -> Vec<Confirmation> {
+        let kinds = [&self.confirmations, &self.challenges].into_iter();
+        kinds.filter_map(|kind| kind.get(&epoch).copied()).collect()
     }
 
     /// Money spent on rentals with this label prefix.

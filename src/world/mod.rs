@@ -14,6 +14,7 @@ mod model;
 mod network_node;
 mod numbers;
 mod oddity;
+mod outages;
 mod random_faults;
 mod scenario;
 mod serve;

@@ -42,6 +42,7 @@ impl World {
                 rates.alarming_prompts,
                 WorkloadFault::AlarmingPrompt { after },
             ),
+            (rates.unresponsive, WorkloadFault::Unresponsive { after }),
         ];
         let drawn = drawn(uniform(self.seed, 50, rental), shares);
         self.scenario.workload_fault.or(drawn)

@@ -171,6 +171,9 @@ pub enum WorkloadFault {
     DownloadRefused,
     /// A request whose text names a fault is logged. Nothing is wrong.
     AlarmingPrompt { after: f64 },
+    /// vLLM answers no health check for a while, once, and recovers. The Network Node loads the model
+    /// again then; an `MLNode` up to 3.0.14 ends itself.
+    Unresponsive { after: f64 },
 }
 
 /// A defect of a host, or of what is reported about it.
@@ -282,6 +285,8 @@ pub struct RandomFaults {
     pub endless_loads: f64,
     /// Per rental: a request whose text names a fault is logged.
     pub alarming_prompts: f64,
+    /// Per rental: vLLM answers no health check for a while within six hours of serving its model.
+    pub unresponsive: f64,
     /// Per destroy request: acknowledged without effect.
     pub deaf_destroys: f64,
     /// Per epoch: validation is shorter than predicted in the epoch before.
@@ -298,6 +303,20 @@ pub struct RandomFaults {
     pub preserved: f64,
     /// Per epoch: the chain halts for some minutes in the hour before its `PoC`.
     pub halts: f64,
+    /// Per epoch: the chain's REST API answers with a proxy's page for some minutes around its `PoC`.
+    pub rest_outages: f64,
+    /// Per epoch: the setup report is answered with 500 for some minutes around its `PoC`.
+    pub report_outages: f64,
+    /// Per epoch: nothing reaches the callback for up to two minutes around its `PoC`.
+    pub refused_callbacks: f64,
+    /// Per epoch and API: a proxy in front resets connections or answers with its own page for some
+    /// minutes around its `PoC`.
+    pub gateway_resets: f64,
+    /// Per epoch: the Network Node's API service (dapi) restarts in the hour before its `PoC` or after it.
+    pub dapi_restarts: f64,
+    /// Per restart of dapi: its file of nodes lacks the last change, so that a registration is lost or
+    /// comes back.
+    pub stale_node_files: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Time, Usd, UsdPerHour};
 
-use super::model::SimInstance;
 use super::numbers::number;
 
 /// What really happened so far.
@@ -58,22 +57,6 @@ pub struct TrueRental {
     pub price: UsdPerHour,
     /// When the watchdog destroys it.
     pub lease_until: Option<Time>,
+    /// It did not work as promised, and that costs the window that it was rented for.
     pub is_troubled: bool,
-}
-
-impl TrueRental {
-    pub(super) fn of(instance: &SimInstance) -> TrueRental {
-        TrueRental {
-            id: instance.id,
-            label: instance.label.clone(),
-            started: instance.rented_at,
-            ended: instance.destroyed_at,
-            cost: Usd::from_dollars(instance.cost),
-            price: UsdPerHour::from_dollars(instance.gpu_per_hour() + instance.storage_per_hour()),
-            lease_until: instance
-                .lease()
-                .and_then(|unix| Time::from_timestamp(unix, 0)),
-            is_troubled: instance.fault.is_some(),
-        }
-    }
 }

@@ -236,6 +236,7 @@ impl Rental {
             boot: BootTracker::new(BootOrder {
                 workload: Workload::MlNode,
                 rented_at: Time::UNIX_EPOCH,
+                stage_known_from: Time::UNIX_EPOCH,
                 machine: ORDERED,
                 model: WorkloadModel::default(),
                 model_gb: 230.0,

@@ -171,6 +171,7 @@ fn boot_of(workload: Workload, bytes: &[u8]) {
     let mut tracker = BootTracker::new(BootOrder {
         workload,
         rented_at: at(),
+        stage_known_from: at(),
         machine: OrderedMachine {
             gpus: 4,
             gpu_memory_mb: 80_000,

@@ -12,9 +12,9 @@ use pocpit::journal::Journal;
 use pocpit::world::{API_KEY, ApiRequest, MlNodeRelease, Scenario, WorkloadFault};
 use serde_json::Value;
 
-use crate::epoch::{configuration, ports};
 use crate::judge::Caps;
 use crate::played::{KEY, Stage};
+use crate::setup::{configuration, ports};
 
 /// How every machine fails, and where it shows.
 #[derive(Debug, Clone, Copy)]

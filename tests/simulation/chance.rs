@@ -1,5 +1,6 @@
 //! Everything random, from one seed.
 
+use pocpit::world::FaultKind;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -10,6 +11,8 @@ pub enum Fault {
     NotSent,
     /// It is lost on the way.
     LostBefore,
+    /// Its connection is reset before it arrives.
+    ResetBefore,
     /// It takes effect; the answer is lost.
     LostAfter,
     /// It takes effect, and the answer comes after every time-out.
@@ -26,9 +29,10 @@ pub enum Fault {
     Slow,
 }
 
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 10] = [
     Fault::NotSent,
     Fault::LostBefore,
+    Fault::ResetBefore,
     Fault::LostAfter,
     Fault::TooLate,
     Fault::BadGateway,
@@ -37,6 +41,17 @@ const FAULTS: [Fault; 9] = [
     Fault::Nonsense,
     Fault::Slow,
 ];
+
+/// What a proxy in trouble does, as a fault of one call.
+pub fn of_gateway(kind: &FaultKind) -> Fault {
+    match kind {
+        FaultKind::Status { .. } | FaultKind::GatewayPage { .. } => Fault::BadGateway,
+        FaultKind::DropBefore => Fault::ResetBefore,
+        FaultKind::DropAfter => Fault::LostAfter,
+        FaultKind::Malformed => Fault::Truncated,
+        FaultKind::Delay { .. } => Fault::Slow,
+    }
+}
 
 #[derive(Debug)]
 pub struct Chance {

@@ -8,10 +8,10 @@ use pocpit::domain::{Duration, ReleasePolicy, SprintReport, Time};
 use pocpit::journal::Journal;
 use pocpit::world::{Confirmation, Scenario, World};
 
-use crate::epoch::configuration;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::Stage;
+use crate::setup::configuration;
 
 /// Blocks after the start of the `PoC`: an hour.
 const CONFIRMATION_AFTER: u64 = 700;

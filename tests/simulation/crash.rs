@@ -6,12 +6,12 @@ use pocpit::domain::{Duration, Hedging, OutcomeKind, Time};
 use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, World};
 
-use crate::epoch::configuration;
 use crate::hedge;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::on_all_cores;
 use crate::played::{Fork, Stage};
+use crate::setup::configuration;
 use crate::storage::{Disk, WatchedStorage};
 
 /// At which moments of a sprint it dies.

@@ -11,9 +11,9 @@ use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, Snapshot, W
 use pocpit::journal::{self, Entry, Journal, SqliteStorage, Storage as _};
 use pocpit::world::{Scenario, World};
 
-use crate::epoch::{configuration, ports};
 use crate::judge::Caps;
 use crate::played::Stage;
+use crate::setup::{configuration, ports};
 use crate::storage::{FillingDisk, spool};
 
 /// A sprint on a disk that fills up and has room again.

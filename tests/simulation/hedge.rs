@@ -7,10 +7,10 @@ use pocpit::domain::{Duration, Hedging, SprintReport, Time, UsdPerHour};
 use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, TrueRental, World};
 
-use crate::epoch::configuration;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::Stage;
+use crate::setup::configuration;
 
 /// The first machine stops in the middle of its download.
 pub fn scenario() -> Scenario {

@@ -19,6 +19,8 @@ const NO_REMOVAL_BEFORE_POC: Duration = Duration::minutes(6);
 /// until its validation is over, this many blocks after its start: it could stop the `PoC` of the host's
 /// other nodes.
 const VALIDATED: u64 = 185;
+/// Within this a program that is about to end may not have read again what the Network Node lists.
+const NOTICED: Duration = Duration::minutes(2);
 const FOUND_OUT: Duration = Duration::minutes(5);
 /// A program that is started again has found everything by then, if the world lets it.
 pub const CONVERGED: Duration = Duration::seconds(60);
@@ -44,11 +46,21 @@ impl Caps {
         sprint: 60.0,
         day: 80.0,
     };
+    /// Enough for a rental that is kept for a whole epoch.
+    pub const LAVISH: Caps = Caps {
+        sprint: 500.0,
+        day: 900.0,
+    };
     /// Enough for one rental in a sprint, not for every second one.
     pub const TIGHT: Caps = Caps {
         sprint: 16.0,
         day: 22.0,
     };
+
+    /// For a month of sprints.
+    pub fn month(self) -> f64 {
+        40.0 * self.day
+    }
 }
 
 impl Purse {
@@ -92,7 +104,7 @@ impl Judge {
     /// What must hold at every moment of a life that began at `born`.
     pub fn look(&self, born: Time) {
         let now = self.stage.time();
-        let (live, recent, nodes, spent, removals_wait) = {
+        let (live, recent, nodes, spent, removals_wait, revived) = {
             let world = self.stage.world();
             let recent: Vec<TrueRental> = world.recent_rentals().collect();
             let live: Vec<TrueRental> = recent
@@ -102,7 +114,9 @@ impl Judge {
                 .collect();
             let spent = world.spend_under("pocpit/").dollars();
             let removals_wait = removals_wait(&world);
-            (live, recent, world.registered(), spent, removals_wait)
+            let nodes = world.registered();
+            let revived: Vec<_> = nodes.iter().map(|node| world.revived(node)).collect();
+            (live, recent, nodes, spent, removals_wait, revived)
         };
         let ours: Vec<&TrueRental> = live.iter().filter(|rental| is_ours(rental)).collect();
         if ours.len() > self.at_once {
@@ -126,13 +140,14 @@ impl Judge {
         if !nodes.iter().any(|node| node == "colleague-1") {
             self.violation("somebody else's node is gone");
         }
-        for node in &nodes {
+        for (node, revived) in nodes.iter().zip(revived) {
             let rental = node.strip_prefix("vastai-").and_then(|id| id.parse().ok());
             let Some(rental) = rental.and_then(|id: u64| recent.iter().find(|r| r.id == id)) else {
                 continue;
             };
             let alone = rental.ended.map(|ended| {
-                let since = ended.max(born);
+                // A node that was removed and is back can be seen only from then on.
+                let since = ended.max(born).max(revived.unwrap_or(born));
                 let mut waits = removals_wait.iter();
                 let wait = waits.find(|wait| wait.contains(&since));
                 now - wait.map_or(since, |wait| wait.end)
@@ -203,16 +218,30 @@ impl Judge {
 
     /// What must hold when a sprint is over.
     pub fn end(&self, epoch: u64, report: &SprintReport, ledger: Option<&Ledger>) {
-        let (live, nodes, weight) = {
+        let (live, nodes, weight, revived) = {
             let world = self.stage.world();
             let node = report.node.as_ref().map(|node| node.0.clone());
             let weight = node.and_then(|node| world.weight(epoch, &node));
-            (world.live_rentals(), world.registered(), weight)
+            // The Network Node can bring back what it had removed (see `world::network_node::restart`) after
+            // the program has read in its list that it was gone, and just before the program ends. Then the
+            // next program removes it: `look` gives it a quarter of an hour.
+            let revived = |node: &String| {
+                let since = world.revived(node)?;
+                Some(world.now() - since < NOTICED)
+            };
+            let nodes = world.registered();
+            let revived: Vec<String> = nodes
+                .iter()
+                .filter(|node| revived(node) == Some(true))
+                .cloned()
+                .collect();
+            (world.live_rentals(), nodes, weight, revived)
         };
         if let Some(left) = live.iter().find(|rental| is_ours(rental)) {
             self.violation(&format!("a rental is left: {left:?} after {report:?}"));
         }
-        if let Some(left) = nodes.iter().find(|node| node.starts_with("vastai-")) {
+        let is_left = |node: &&String| node.starts_with("vastai-") && !revived.contains(node);
+        if let Some(left) = nodes.iter().find(is_left) {
             self.violation(&format!("a registration is left: {left} after {report:?}"));
         }
         if !nodes.iter().any(|node| node == PROXY_NODE) {

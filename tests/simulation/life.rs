@@ -8,9 +8,9 @@ use pocpit::domain::{Aim, Mode, SprintReport, Step, Time};
 use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, WorldKind};
 use pocpit::journal::{Journal, Ledger};
 
-use crate::epoch::ports;
 use crate::judge::{CONVERGED, Judge};
 use crate::played::Stage;
+use crate::setup::ports;
 
 /// How a life ended.
 #[derive(Debug)]
@@ -81,6 +81,7 @@ impl Life<'_> {
         let mut looks = tokio::time::interval(LOOK_EVERY);
         let mut step = None;
         let mut converges = Some(born + CONVERGED);
+        let mut had_outage = false;
         for look in 0.. {
             tokio::select! {
                 biased;
@@ -89,6 +90,7 @@ impl Life<'_> {
             }
             let now = self.stage.time();
             self.stage.pump();
+            had_outage |= self.stage.world().has_outage();
             if now >= self.calm_from {
                 self.stage.chance().fault_rate = 0.0;
             }
@@ -98,7 +100,7 @@ impl Life<'_> {
             let snapshot = handle.snapshots.borrow().clone();
             if converges.is_some_and(|at| now >= at) {
                 converges = None;
-                if self.nothing_failed() {
+                if self.nothing_failed() && !had_outage {
                     self.judge.look_at_start(born, &snapshot);
                 }
             }

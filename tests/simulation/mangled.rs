@@ -15,8 +15,8 @@ use pocpit::world::{PARTICIPANT, Scenario};
 use serde_json::{Value, json};
 
 use crate::chance::Chance;
-use crate::epoch::configuration;
 use crate::played::Stage;
+use crate::setup::configuration;
 use crate::wire::Wire;
 
 /// Changes one place of a reply, wherever that is.

@@ -7,9 +7,9 @@ use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, WorldKind};
 use pocpit::journal::{self, Journal};
 use pocpit::world::{Scenario, World};
 
-use crate::epoch::{configuration, ports};
 use crate::judge::Caps;
 use crate::played::Stage;
+use crate::setup::{configuration, ports};
 
 struct Days {
     stage: std::sync::Arc<Stage>,

@@ -11,9 +11,9 @@ use pocpit::engine::{
 use pocpit::journal::Journal;
 use pocpit::world::{PROXY_NODE, Scenario, World};
 
-use crate::epoch::{configuration, ports};
 use crate::judge::Caps;
 use crate::played::Stage;
+use crate::setup::{configuration, ports};
 
 const SILENCE: Duration = Duration::hours(6);
 /// A rental costs nothing any more so soon after its planned release.

@@ -278,6 +278,12 @@ impl Stage {
         match call {
             Outgoing::Call { number, request } => {
                 let body = request.body.unwrap_or_default();
+                if request.method != "GET" {
+                    self.note(&format!(
+                        "the Network Node: {} {}",
+                        request.method, request.url
+                    ));
+                }
                 let reached = self.behind(&request.url);
                 let reply = self.reply_of_machine(request.method, &request.url, body);
                 if let (Some((end, machine)), MlNodeReply::AfterStart(start)) = (reached, &reply) {
@@ -307,7 +313,7 @@ impl Stage {
                     ..ApiRequest::default()
                 };
                 let mut world = self.world();
-                let outcome = if arrives {
+                let outcome = if arrives && world.callback_is_up() {
                     Ok(world.callback(&request).status)
                 } else {
                     Err("connection refused".to_owned())
@@ -359,7 +365,7 @@ impl Stage {
         };
         let port = url.parse::<url::Url>().unwrap().port_or_known_default();
         self.world().take_callback_host(machine, step, host);
-        if self.reaches_callback(machine, host, port.unwrap()) {
+        if self.reaches_callback(machine, host, port.unwrap()) && self.world().callback_is_up() {
             "http 200\n{\"versions\": []}".into()
         } else {
             "failed curl: (7) Connection refused".into()

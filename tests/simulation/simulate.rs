@@ -12,18 +12,24 @@ mod epoch;
 mod hedge;
 mod judge;
 mod life;
+mod plan;
 mod played;
+mod setup;
 mod storage;
+mod summary;
 mod unattended;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
-use epoch::{Campaign, Plan, Summary};
+use epoch::Campaign;
+use plan::Plan;
+use summary::Summary;
 
 /// The world's JSON is made and read some thousand times an epoch.
 #[global_allocator]
@@ -41,6 +47,9 @@ struct Arguments {
     /// Plays these epochs with one program that runs on its own between crashes.
     #[arg(long)]
     unattended: bool,
+    /// Plays only this plan.
+    #[arg(long)]
+    plan: Option<Plan>,
 }
 
 /// Epochs of one campaign.
@@ -58,10 +67,7 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     let campaigns = arguments.epochs.div_ceil(CAMPAIGN);
     let next = AtomicU64::new(0);
-    let all = Mutex::new(Summary {
-        seed: arguments.seed,
-        ..Summary::default()
-    });
+    let all: Mutex<BTreeMap<Plan, Summary>> = Mutex::default();
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
@@ -72,31 +78,35 @@ fn main() -> ExitCode {
                         return;
                     }
                     // One campaign in four only fails, the others die too.
-                    let plan = if number.is_multiple_of(4) {
+                    let usual = if number.is_multiple_of(4) {
                         Plan::Faulty
                     } else {
                         Plan::Crashing
                     };
+                    let plan = arguments.plan.unwrap_or(usual);
                     let left = arguments.epochs - number * CAMPAIGN;
                     let played = played(arguments.seed + number, plan, left.min(CAMPAIGN));
                     let mut all = all.lock().unwrap();
-                    all.add(&played);
+                    all.entry(plan).or_default().add(&played);
                     if number % 20 == 19 {
-                        eprintln!("{} s: {} epochs", begun.elapsed().as_secs(), all.epochs);
+                        let epochs: u64 = all.values().map(|one| one.epochs).sum();
+                        eprintln!("{} s: {epochs} epochs", begun.elapsed().as_secs());
                     }
                 }
             });
         }
     });
     let all = all.into_inner().unwrap();
-    print!("{all}");
+    for (plan, summary) in &all {
+        print!("{plan:?}, {summary}");
+    }
     println!(
         "  {} s on {workers} cores ({} s of their time), peak memory {}",
         begun.elapsed().as_secs(),
         seconds_of_processor(),
         peak_memory()
     );
-    if all.violations == 0 {
+    if all.values().all(|summary| summary.violations == 0) {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -11,9 +11,10 @@ use pocpit::engine::{self, EndAfter, EngineOptions, PublishInterval, WorldKind};
 use pocpit::journal::{self, Journal, Ledger};
 use pocpit::world::World;
 
-use crate::epoch::{Plan, configuration, ports, scenario, with_releases};
 use crate::judge::{Caps, Judge, Others, Purse};
+use crate::plan::{Plan, scenario, with_releases};
 use crate::played::Stage;
+use crate::setup::{configuration, ports};
 use crate::storage::{FillingDisk, spool};
 
 const LOOK_EVERY: RealDuration = RealDuration::from_secs(5);

@@ -6,10 +6,10 @@ use pocpit::domain::{Duration, Step, Time};
 use pocpit::journal::Journal;
 use pocpit::world::{Scenario, World};
 
-use crate::epoch::configuration;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::played::Stage;
+use crate::setup::configuration;
 
 /// How late (or early: negative) a sprint was.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 use url::Url;
 
-use crate::chance::{Chance, Fault};
+use crate::chance::{Chance, Fault, of_gateway};
 use crate::played::{Stage, nonsense};
 
 pub struct Wire {
@@ -24,7 +24,7 @@ pub struct Wire {
 
 impl Wire {
     /// `None`: connections are refused.
-    async fn perform(&self, request: &HttpRequest) -> Option<ApiResponse> {
+    async fn perform(&self, request: &HttpRequest) -> Result<Option<ApiResponse>, TransportError> {
         let method = match request.method {
             HttpMethod::Get => "GET",
             HttpMethod::Post => "POST",
@@ -47,7 +47,10 @@ impl Wire {
                 .map(|bearer| bearer.expose_secret().to_owned()),
             content_type: Some("application/json".into()),
         };
-        match request.url.host_str()? {
+        let Some(host) = request.url.host_str() else {
+            return Ok(None);
+        };
+        Ok(match host {
             "vast.sim" => Some(self.stage.world().vast(&ask)),
             "api.sim" => Some(self.stage.world().public_api(&ask)),
             "rpc.sim" => Some(self.stage.world().rpc(&ask)),
@@ -59,20 +62,44 @@ impl Wire {
                 self.stage.beat();
                 Some(nothing())
             }
-            "admin.sim" => loop {
-                let reply = self.stage.world().admin(&ask);
-                match reply {
-                    AdminReply::Answer(answer) => break Some(answer),
-                    AdminReply::Waiting => tokio::time::sleep(Duration::from_secs(1)).await,
-                }
-            },
+            "admin.sim" => return self.admin(&ask).await,
             "127.0.0.1" if request.url.port() == Some(9100) => {
-                Some(self.stage.world().callback(&ask))
+                let mut world = self.stage.world();
+                world.callback_is_up().then(|| world.callback(&ask))
             }
             _ => self
                 .stage
                 .at_machine(method, request.url.as_str(), ask.body),
+        })
+    }
+
+    /// A call that waits is cut off when the Network Node ends.
+    async fn admin(&self, ask: &ApiRequest) -> Result<Option<ApiResponse>, TransportError> {
+        if !self.stage.world().dapi_is_up() {
+            return Ok(None);
         }
+        loop {
+            let reply = self.stage.world().admin(ask);
+            match reply {
+                AdminReply::Answer(answer) => return Ok(Some(answer)),
+                AdminReply::Waiting => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+            if !self.stage.world().dapi_is_up() {
+                return Err(TransportError::Lost("connection reset by peer".into()));
+            }
+        }
+    }
+
+    /// What the proxy in front of an API does with a call.
+    fn gateway_fault(&self, url: &Url) -> Option<Fault> {
+        let service = match url.host_str()? {
+            "vast.sim" => "vast",
+            "api.sim" => "public",
+            "admin.sim" => "admin",
+            _ => return None,
+        };
+        let fault = self.stage.world().gateway_fault(service)?;
+        Some(of_gateway(&fault))
     }
 }
 
@@ -132,6 +159,7 @@ impl Transport for Wire {
         self.stage.moment(|| format!("before {name}"));
         tokio::time::sleep(Duration::from_millis(60)).await;
         let fault = self.stage.chance().fault();
+        let fault = fault.or_else(|| self.gateway_fault(&request.url));
         if let Some(fault) = fault {
             self.stage.note(&format!("{name} meets {fault:?}"));
         }
@@ -152,6 +180,7 @@ impl Transport for Wire {
                 tokio::time::sleep(request.timeout).await;
                 return Err(lost("operation timed out"));
             }
+            Some(Fault::ResetBefore) => return Err(lost("connection reset by peer")),
             Some(Fault::BadGateway) => {
                 return Ok(answer(502, "<html><h1>502 Bad Gateway</h1></html>".into()));
             }
@@ -163,7 +192,7 @@ impl Transport for Wire {
         let Ok(performed) = performed else {
             return Err(lost("operation timed out"));
         };
-        let Some(reply) = performed else {
+        let Some(reply) = performed? else {
             return Err(TransportError::NotSent("connection refused".into()));
         };
         if request.method != HttpMethod::Get {

@@ -17,9 +17,7 @@ impl Engine {
         let ours = |instance: &&Instance| instance.is_rented_by(&self.config.cockpit);
         let proxy = self.config.inference_proxy.as_ref();
         // By the journal: another cockpit may use the same prefix.
-        let open = self.ledger.registrations();
-        let registered =
-            |node: &&RegisteredNode| open.iter().any(|open| open.node == node.config.id);
+        let registered = |node: &&RegisteredNode| self.ledger.is_our_node(&node.config.id);
         SprintReport {
             outcome: outcome.map_or(OutcomeKind::Unknown, Outcome::kind),
             cause: outcome

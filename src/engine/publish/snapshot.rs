@@ -91,9 +91,8 @@ impl Engine {
         if self.sprint.node_id() == Some(id) {
             return NodeOwner::Sprint;
         }
-        let registrations = self.ledger.registrations();
         let proxy = &self.config.inference_proxy;
-        if registrations.iter().any(|open| open.node == *id) {
+        if self.ledger.is_our_node(id) {
             NodeOwner::Leftover
         } else if proxy.as_ref().is_some_and(|proxy| proxy.node_id == *id) {
             NodeOwner::Proxy

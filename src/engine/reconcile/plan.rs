@@ -1,6 +1,8 @@
 //! Compares the listings of market and Network Node with the journal. The plan is pure; the engine
 //! carries it out, and so does `pocpit gc`. Rentals with foreign labels are never touched (law 2).
 
+use std::collections::BTreeSet;
+
 use crate::config::Config;
 use crate::domain::{
     CockpitId, Duration, Instance, InstanceId, NodeId, RegisteredNode, RentalLabel, Time,
@@ -21,7 +23,8 @@ pub enum CleanupAction {
     Verify(InstanceId),
     /// A rent call whose rental was never listed: nothing was rented.
     Void(RentalLabel),
-    /// One of our registrations whose rental is gone or to be destroyed.
+    /// One of our registrations whose rental is gone or to be destroyed, or that was removed and is
+    /// back.
     Unregister(NodeId),
     /// A registration that is open in the journal, but not listed.
     Forget(NodeId),
@@ -127,25 +130,20 @@ fn registrations(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
             false => actions.push(CleanupAction::Forget(node)),
         }
     }
-    let is_open = |id: &NodeId| journalled.iter().any(|open| open.node == *id);
-    let unknown = readings
+    let of_leftovers = readings
         .leftovers()
         .map(|instance| NodeId(format!("{}{instance}", readings.node_prefix)));
-    let unknown = unknown.chain(revived(readings));
-    let mut unknown: Vec<NodeId> = unknown.filter(|id| is_listed(id) && !is_open(id)).collect();
-    unknown.dedup();
+    // The Network Node's half-hourly job writes a copy of its saved list back, and a restart loads that: a
+    // node that was removed meanwhile is back then (gonka v0.2.14
+    // decentralized-api/internal/modelmanager/mlnode_background_manager.go `checkAndUpdateGPUs`). One that is
+    // registered again is open in the journal.
+    let removed = readings.ledger.removed_registrations().iter();
+    let unknown: BTreeSet<NodeId> = of_leftovers
+        .chain(removed.cloned())
+        .filter(|id| is_listed(id) && journalled.iter().all(|open| open.node != *id))
+        .collect();
     actions.extend(unknown.into_iter().map(CleanupAction::Unregister));
     actions
-}
-
-/// Nodes of earlier sprints, which were removed. The Network Node's half-hourly job writes a copy of its
-/// saved list back, and a restart loads that: a node that was removed meanwhile is back then (gonka v0.2.14
-/// decentralized-api/internal/modelmanager/mlnode_background_manager.go `checkAndUpdateGPUs`).
-fn revived<'a>(readings: &ReconcileInput<'a>) -> impl Iterator<Item = NodeId> + use<'a> {
-    let used = readings.sprint.and_then(Sprint::node_id);
-    let reports = readings.ledger.reports().iter();
-    let nodes = reports.filter_map(|(_, report)| report.node.as_ref());
-    nodes.filter(move |id| Some(*id) != used).cloned()
 }
 
 #[cfg(test)]

@@ -158,16 +158,16 @@ impl RentalMonitor {
 
     pub(crate) fn reading(&self, now: Time) -> BootReading {
         let boot = &self.boot;
-        let left = boot.expected_left(now);
+        let left = boot.knows_stage(now).then(|| boot.expected_left(now));
         let status = self.mlnode.as_ref().filter(|_| boot.answers());
         BootReading {
             api_up: status.is_some(),
             ready: boot.is_ready(),
             at_work: status.is_some_and(MlNodeStatus::is_at_work),
             model: boot.model(),
-            least_left: Some(left.p10),
-            likely_left: Some(left.p50),
-            pace: if boot.is_behind(now) {
+            least_left: left.map(|left| left.p10),
+            likely_left: left.map(|left| left.p50),
+            pace: if left.is_some() && boot.is_behind(now) {
                 BootProgress::Behind
             } else {
                 BootProgress::OnTrack

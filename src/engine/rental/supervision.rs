@@ -1,6 +1,6 @@
 //! Starts and stops the watchers that the sprint calls for.
 
-use crate::domain::{InstanceId, OrderedMachine, Workload};
+use crate::domain::{Duration, InstanceId, OrderedMachine, Workload};
 use crate::engine::rental::access::{RentalAccess, rental_access};
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rental::watcher::Watcher;
@@ -9,6 +9,10 @@ use crate::flow::Rental;
 use crate::mlnode::boot::{BootOrder, BootTracker};
 use crate::ports::TunnelSpec;
 use crate::vast::stage_times;
+
+/// So long after a start of the program, the stage of a boot that was under way counts as observed: the
+/// link is up within a minute, and a node that runs answers then.
+const STAGE_KNOWN_WITHIN: Duration = Duration::minutes(3);
 
 impl Engine {
     pub(crate) fn monitor(&self, instance: InstanceId) -> Option<&RentalMonitor> {
@@ -84,15 +88,20 @@ impl Engine {
             self.chain_adjusted(rental.lease_until),
             &self.reports,
         );
+        let unreported = self.observed_from_start(rental);
+        let stage_known_from = match &unreported {
+            Some(_) => rental.since,
+            None => self.ports.clock.now() + STAGE_KNOWN_WITHIN,
+        };
         let boot = BootTracker::new(BootOrder {
             workload: self.workload(),
             rented_at: rental.since,
+            stage_known_from,
             machine: ordered,
             model: self.config.mlnode.model.clone(),
             model_gb: vast.model_gb,
             usual,
         });
-        let unreported = self.observed_from_start(rental);
         RentalMonitor::new(rental.instance, watcher, boot, unreported)
     }
 

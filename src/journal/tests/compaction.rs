@@ -15,7 +15,7 @@ fn answers(ledger: &Ledger, now: Time) -> impl PartialEq + Debug {
     let windows = [Duration::hours(5), Duration::hours(24), Duration::days(30)];
     (
         ledger.open_rentals(),
-        ledger.registrations(),
+        (ledger.registrations(), ledger.removed_registrations()),
         windows.map(|window| ledger.spent_within(window, now)),
         ledger.reserved(now),
         ledger.avoided(now),
@@ -219,7 +219,9 @@ fn year_of_epochs_stays_under_3_mb() {
     assert!(written > 100_000_000, "{written}");
     let size = |name: &str| fs::metadata(dir.path().join(name)).unwrap().len();
     let (file, log) = (size("journal.sqlite"), size("journal.sqlite-wal"));
-    assert!(file + log < 5_000_000, "{file} {log}");
+    // SQLite moves the log into the file at a thousand pages.
+    let longest_log = 1_000 * 4_096 + 100_000;
+    assert!(log < longest_log && file < 3_000_000, "{file} {log}");
     drop(storage);
     let file = size("journal.sqlite");
     assert!(file < 3_000_000, "{file}");

@@ -28,6 +28,7 @@ fn tracker_of(workload: Workload) -> BootTracker {
     BootTracker::new(BootOrder {
         workload,
         rented_at: at(0),
+        stage_known_from: at(0),
         machine: ordered,
         model: WorkloadModel {
             id: "org/model".into(),
@@ -70,6 +71,22 @@ fn driver(cuda: f64) -> GpuDriver {
         version: "570.124.06".into(),
         cuda: Some(cuda),
     }
+}
+
+#[test]
+fn resumed_boot_has_a_stage_once_the_node_answers() {
+    let resumed = || {
+        let mut boot = tracker();
+        boot.order.stage_known_from = at(900);
+        boot
+    };
+    let mut boot = resumed();
+    boot.observe_instance(at(721), &instance(ActualStatus::Running, ""));
+    assert!(!boot.knows_stage(at(722)));
+    boot.observe_status(at(725), &idle());
+    assert!(boot.knows_stage(at(725)));
+    // A node that does not answer for so long has not got far.
+    assert!(resumed().knows_stage(at(900)));
 }
 
 fn serving() -> MlNodeStatus {

@@ -44,6 +44,10 @@ impl World {
         if let Some(response) = self.chain_rest_api(&request.path) {
             return response;
         }
+        // dapi itself serves what follows, behind the host's proxy.
+        if !self.dapi_is_up() {
+            return self.proxy_page();
+        }
         let path = request.path.strip_prefix("/api").unwrap_or(&request.path);
         match path.trim_end_matches('/') {
             "/v1/epochs/latest" => ApiResponse::ok(&self.epoch_reply()),

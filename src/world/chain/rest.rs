@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::world::chain::confirmation::scaled;
 use crate::world::exchange::ApiResponse;
 use crate::world::numbers::number;
+use crate::world::outages::Outage;
 use crate::world::scenario::{HostDefect, NetworkRelease};
 use crate::world::state::{MODEL, PARTICIPANT, World};
 
@@ -39,6 +40,9 @@ impl World {
                 404,
                 "<html><head><title>404 Not Found</title></head></html>",
             ));
+        }
+        if self.is_out(Outage::ChainRest) {
+            return Some(self.proxy_page());
         }
         let rest = path.strip_prefix(MODULE);
         let reply = rest.map_or_else(

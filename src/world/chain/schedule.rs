@@ -124,6 +124,6 @@ impl World {
     }
 }
 
-pub(super) fn epoch_at(height: u64) -> u64 {
+pub(in crate::world) fn epoch_at(height: u64) -> u64 {
     World::FIRST_EPOCH + (height - FIRST_POC_START) / EPOCH_LENGTH
 }

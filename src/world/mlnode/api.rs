@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use crate::domain::Time;
 
 use super::lines::{self, SEEN};
-use super::node::{Inference, Load, Orphans, Process, Remains, SimMlNode, StartOutcome};
+use super::node::{
+    EngineHealth, Inference, Load, Orphans, Process, Remains, SimMlNode, StartOutcome,
+};
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::scenario::{MlNodeRelease, PocVersion};
@@ -162,11 +164,14 @@ impl SimMlNode {
             Some(Inference::Serving(serving)) => StateReport {
                 state: "INFERENCE",
                 // The node asks its backends every two seconds (`api/proxy.py`).
-                poc: Some(match &serving.generation {
-                    Some(work) if now >= work.started + seconds(SEEN) => "GENERATING",
-                    _ => "IDLE",
+                poc: Some(match (serving.health, &serving.generation) {
+                    (EngineHealth::Silent, _) => "NO_BACKENDS",
+                    (EngineHealth::Answers, Some(work)) if now >= work.started + seconds(SEEN) => {
+                        "GENERATING"
+                    }
+                    (EngineHealth::Answers, _) => "IDLE",
                 }),
-                healthy: Some(true),
+                healthy: Some(serving.health == EngineHealth::Answers),
                 model: Some(serving.model.clone()),
             },
         }
@@ -318,8 +323,10 @@ impl SimMlNode {
 
     /// Through the proxy to vLLM.
     fn proxied(&mut self, now: Time, request: &ApiRequest) -> ApiResponse {
-        let Some(serving) = self.serving() else {
-            let instances = self.loading().map(|load| load.instances);
+        let healthy = self.serving().filter(|_| self.is_healthy());
+        let Some(serving) = healthy else {
+            let serving = self.serving().map(|serving| serving.instances);
+            let instances = self.loading().map(|load| load.instances).or(serving);
             lines::no_backend(&mut self.log, now, instances);
             return ApiResponse::text(503, "No vLLM backend available");
         };

@@ -7,8 +7,8 @@ use super::lines::{self, RUNNER};
 use super::load::SkippedEntrypoint;
 use super::log::{API_SERVER, Log, Writer};
 use super::node::{
-    Broken, Inference, Load, LoadEnd, NodeSpec, Orphans, Process, Remains, Run, Service, Serving,
-    SimMlNode, StartOutcome,
+    Breakdown, Broken, EngineHealth, Inference, Load, LoadEnd, NodeSpec, Orphans, Process, Remains,
+    Run, Service, Serving, SimMlNode, StartOutcome,
 };
 use super::settings::Supervision;
 use super::weights::WeightCache;
@@ -27,6 +27,11 @@ const LONGEST_PAUSE: f64 = 60.0;
 const GOOD_RUN: f64 = 600.0;
 /// Seconds until a workload with too few descriptors runs out of them.
 const FILES_LAST: f64 = 900.0;
+
+/// Seconds for which an unresponsive vLLM answers no health check: less than `MLNODE_HANG_GRACE_SEC`.
+const SILENCE: f64 = 100.0;
+/// Seconds in which a workload that ended is noticed, starts again and is ordered to load its model.
+const RESTART: f64 = 300.0;
 
 /// Exit status after the watcher's `os._exit(1)`.
 const WATCHER_STATUS: u32 = 1;
@@ -58,7 +63,7 @@ impl SimMlNode {
             run: Run::new(running_at),
             orphans: Orphans::None,
             starts: 0,
-            fault_is_over: false,
+            broke_at: None,
         }
     }
 
@@ -145,6 +150,7 @@ impl SimMlNode {
                     model: load.model,
                     instances: load.instances,
                     doom,
+                    health: EngineHealth::Answers,
                     generation: None,
                     validations: Vec::new(),
                 })));
@@ -203,18 +209,25 @@ impl SimMlNode {
             | WorkloadFault::LeavesStubbornOrphan { after }
             | WorkloadFault::VllmCrashes { after }
             | WorkloadFault::VllmFreezes { after }
+            | WorkloadFault::Unresponsive { after }
             | WorkloadFault::AlarmingPrompt { after } => after,
             WorkloadFault::GenerationCrashes { .. }
             | WorkloadFault::FirstStartFails
             | WorkloadFault::LoadTakesTooLong
             | WorkloadFault::DownloadRefused => return None,
         };
-        (!self.fault_is_over).then(|| at + seconds(after.max(0.0)))
+        self.broke_at
+            .is_none()
+            .then(|| at + seconds(after.max(0.0)))
     }
 
     fn meet_doom(&mut self, at: Time, mut serving: Box<Serving>) {
         serving.doom = None;
-        self.fault_is_over = true;
+        if serving.health == EngineHealth::Silent {
+            serving.health = EngineHealth::Answers;
+            return self.set_inference(Inference::Serving(serving));
+        }
+        self.broke_at = Some(at);
         if self.spec.skipped_entrypoint() == Some(SkippedEntrypoint::FewFiles) {
             let text = "OSError: [Errno 24] Too many open files";
             self.log.raw(at, Writer::MlNode, &format!("{text}\n"));
@@ -233,7 +246,15 @@ impl SimMlNode {
                 lines::down(&mut self.log, at, instances);
                 self.break_down(at, Remains::Nothing, None);
             }
-            Some(WorkloadFault::VllmFreezes { .. }) => {
+            // Only the newer image waits for its scheduler's heartbeat.
+            Some(WorkloadFault::Unresponsive { .. })
+                if self.spec.release >= MlNodeRelease::V3_0_16 =>
+            {
+                serving.health = EngineHealth::Silent;
+                serving.doom = Some(at + seconds(SILENCE));
+                self.set_inference(Inference::Serving(serving));
+            }
+            Some(WorkloadFault::VllmFreezes { .. } | WorkloadFault::Unresponsive { .. }) => {
                 lines::frozen(&mut self.log, at, instances, self.spec.release);
                 self.break_down(at, Remains::Processes, None);
             }
@@ -295,6 +316,26 @@ impl SimMlNode {
         self.run.restarts += 1;
         self.run.began_at = at;
         self.import(at);
+    }
+
+    /// The fault that stopped it, if one did.
+    pub(in crate::world) fn breakdown(&self) -> Option<Breakdown> {
+        match self.spec.fault? {
+            WorkloadFault::LoadTakesTooLong | WorkloadFault::DownloadRefused => {
+                Some(Breakdown::Lasting)
+            }
+            WorkloadFault::FirstStartFails
+            | WorkloadFault::GenerationCrashes { .. }
+            | WorkloadFault::AlarmingPrompt { .. } => None,
+            WorkloadFault::Exits { .. }
+            | WorkloadFault::LeavesStubbornOrphan { .. }
+            | WorkloadFault::VllmCrashes { .. }
+            | WorkloadFault::VllmFreezes { .. }
+            | WorkloadFault::Unresponsive { .. } => self.broke_at.map(|at| Breakdown::Passing {
+                at,
+                recovery: RESTART + self.spec.load,
+            }),
+        }
     }
 
     /// The record of the start script's loop, one line.

@@ -57,8 +57,15 @@ pub(in crate::world) struct SimMlNode {
     pub(super) orphans: Orphans,
     /// Starts of a model so far, over all runs.
     pub(super) starts: u64,
-    /// The spec's fault has happened.
-    pub(super) fault_is_over: bool,
+    /// When the spec's fault happened.
+    pub(super) broke_at: Option<Time>,
+}
+
+/// A fault that stops a workload, for good or for so many seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::world) enum Breakdown {
+    Lasting,
+    Passing { at: Time, recovery: f64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,10 +216,18 @@ pub(super) enum LoadEnd {
 pub(super) struct Serving {
     pub model: String,
     pub instances: Instances,
-    /// When the spec's fault happens, if it has not yet.
+    /// When the spec's fault happens, if it has not yet, or is over.
     pub doom: Option<Time>,
+    pub health: EngineHealth,
     pub generation: Option<Generation>,
     pub validations: Vec<Validation>,
+}
+
+/// Whether vLLM answers health checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EngineHealth {
+    Answers,
+    Silent,
 }
 
 /// A manager that is unhealthy for good.
@@ -280,6 +295,11 @@ impl SimMlNode {
             Inference::Serving(serving) => Some(serving),
             _ => None,
         }
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        self.serving()
+            .is_some_and(|serving| serving.health == EngineHealth::Answers)
     }
 
     pub(super) fn generates(&self) -> bool {

@@ -179,7 +179,7 @@ impl SimMlNode {
         if crashed.is_none() {
             return;
         }
-        self.fault_is_over = true;
+        self.broke_at = Some(now);
         for (level, place, text) in [
             (
                 "ERROR",
@@ -198,7 +198,7 @@ impl SimMlNode {
 
     /// Callbacks that are due now.
     fn callbacks(&mut self, now: Time) -> Vec<Callback> {
-        if !self.fault_is_over {
+        if self.broke_at.is_none() {
             self.crash_generation(now);
         }
         let SimMlNode { process, log, .. } = self;

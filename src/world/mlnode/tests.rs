@@ -441,6 +441,28 @@ fn frozen_vllm_ends_the_process() {
 }
 
 #[test]
+fn unresponsive_vllm_recovers_on_newer_images() {
+    for (release, status) in [
+        (MlNodeRelease::V3_0_14, "status=1 "),
+        (MlNodeRelease::V3_0_16, "state=running"),
+    ] {
+        let mut rental = Rental::new(Scenario {
+            mlnode_release: release,
+            workload_fault: Some(WorkloadFault::Unresponsive { after: 60.0 }),
+            ..real()
+        });
+        rental.serve();
+        rental.pass(62.0);
+        assert!(!rental.is_healthy(), "{release}");
+        let health = rental.call(INFERENCE, "GET", "/health", Value::Null);
+        assert!(health.is_none_or(|health| health.status == 503));
+        rental.pass(100.0);
+        assert!(rental.record().contains(status), "{}", rental.record());
+        assert_eq!(rental.is_healthy(), release == MlNodeRelease::V3_0_16);
+    }
+}
+
+#[test]
 fn alarming_prompt_harms_nothing() {
     let mut rental = Rental::new(Scenario {
         workload_fault: Some(WorkloadFault::AlarmingPrompt { after: 60.0 }),

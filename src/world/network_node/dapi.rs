@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::errands::{COMMAND_TIMEOUT, Errand, Finished, Next};
 use super::node::{Command, Node, PocWork, Standing, Status, is_unmanaged};
+use super::restart::Running;
 use super::saved::SavedNodes;
 use crate::domain::Time;
 use crate::world::chain::schedule::{GENERATION_WIND_DOWN, VALIDATION_START};
@@ -35,6 +36,11 @@ pub(in crate::world) struct Dapi {
     reconciled_at: Option<(Time, u64)>,
     /// How often each node was stopped to load its model again.
     pub(in crate::world) reloads: BTreeMap<String, u64>,
+    pub(super) running: Running,
+    /// When a restart brought each removed node back.
+    pub(super) revived: BTreeMap<String, Time>,
+    /// The nodes of its file before the last registration or removal.
+    pub(super) file_before: Option<Vec<Value>>,
 }
 
 /// A call that was not answered yet.
@@ -50,8 +56,16 @@ impl Dapi {
         *self = Dapi {
             last_call: self.last_call,
             reloads: std::mem::take(&mut self.reloads),
+            revived: std::mem::take(&mut self.revived),
             ..Dapi::default()
         };
+    }
+
+    /// Its process ends, and with it all that it had begun.
+    pub(super) fn end(&mut self) {
+        self.calls.clear();
+        self.removing = None;
+        self.removed.clear();
     }
 
     pub(super) fn is_loop_free(&self) -> bool {
@@ -85,6 +99,9 @@ impl World {
 
     /// One step of everything that dapi does by itself.
     pub(in crate::world) fn advance_dapi(&mut self) {
+        if self.restart_dapi() == Running::Down {
+            return;
+        }
         self.run_node_job();
         self.end_long_loads();
         self.renew_intents();

@@ -10,11 +10,13 @@ mod errands;
 mod node;
 mod reach;
 mod registry;
+mod restart;
 mod saved;
 #[cfg(test)]
 mod tests;
 
 use super::exchange::{ApiRequest, ApiResponse};
+use super::outages::Outage;
 use super::state::World;
 
 pub use config::WORKER_PRIVATE_KEY;
@@ -43,6 +45,9 @@ impl World {
                 AdminReply::Answer(ApiResponse::ok(&rows.collect()))
             }
             ("GET", ["config"]) => AdminReply::Answer(self.whole_config()),
+            ("GET", ["setup", "report"]) if self.is_out(Outage::SetupReport) => {
+                AdminReply::Answer(ApiResponse::error(500, "context deadline exceeded"))
+            }
             ("GET", ["setup", "report"]) => {
                 AdminReply::Answer(ApiResponse::ok(&self.setup_report()))
             }

@@ -81,6 +81,7 @@ impl World {
         }
         let mut config = body.clone();
         config["models"] = Value::Object(models);
+        self.keep_node_file();
         self.insert_node(config.clone(), self.epoch());
         Ok(config)
     }
@@ -172,6 +173,7 @@ impl World {
             self.dapi.removing = Some(id.to_owned());
             return AdminReply::Waiting;
         }
+        self.keep_node_file();
         answer(self.remove_node(id))
     }
 
@@ -197,6 +199,7 @@ impl World {
             return;
         }
         self.dapi.removing = None;
+        self.keep_node_file();
         self.remove_node(&id);
         self.dapi.removed.insert(id);
     }

@@ -16,7 +16,7 @@ const ASKING_TAKES: f64 = 10.0;
 /// The saved list, and the job that works on a copy of it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SavedNodes {
-    nodes: Vec<Value>,
+    pub(super) nodes: Vec<Value>,
     next_job: Option<Time>,
     /// The running job's copy, and when it is written back.
     job: Option<(Time, Vec<Value>)>,

@@ -102,6 +102,11 @@ impl Shared {
 
     fn answer_now(&self, service: SimService, request: &ApiRequest) -> Served {
         let mut world = self.world();
+        match service {
+            SimService::Admin if !world.dapi_is_up() => return Served::Nobody,
+            SimService::Callback if !world.callback_is_up() => return Served::Nobody,
+            _ => {}
+        }
         Served::Answer(match service {
             SimService::Vast => world.vast(request),
             SimService::Public => world.public_api(request),
@@ -157,7 +162,7 @@ impl Shared {
                 return Some(fault.kind.clone());
             }
         }
-        None
+        self.world().gateway_fault(name)
     }
 }
 

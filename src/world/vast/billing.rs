@@ -6,7 +6,6 @@ use crate::world::clock::seconds;
 use crate::world::mlnode::node::IMAGE_GB;
 use crate::world::model::SimInstance;
 use crate::world::state::World;
-use crate::world::truth::TrueRental;
 
 impl World {
     pub(in crate::world) fn credit(&self) -> f64 {
@@ -37,9 +36,14 @@ impl World {
     pub(in crate::world) fn archive_old_instances(&mut self) {
         let day_ago = self.now - seconds(86_400.0);
         let is_old = |_: &u64, i: &mut SimInstance| i.destroyed_at.is_some_and(|at| at < day_ago);
-        for (_, instance) in self.instances.extract_if(.., is_old) {
+        let old: Vec<SimInstance> = self
+            .instances
+            .extract_if(.., is_old)
+            .map(|(_, one)| one)
+            .collect();
+        for instance in old {
             self.archived_cost += instance.cost;
-            self.past.push(TrueRental::of(&instance));
+            self.past.push(self.true_rental(&instance));
             self.past_bills.push(instance.bill);
         }
     }

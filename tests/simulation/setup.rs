@@ -1,0 +1,81 @@
+//! The real clients on a stage, and the operator's configuration.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use pocpit::chain::client::ChainClient;
+use pocpit::cli;
+use pocpit::config::{self, Config};
+use pocpit::engine::{LogStore, Ports};
+use pocpit::http::HttpClient;
+use pocpit::mlnode::client::MlNodeFactory;
+use pocpit::network_node::NetworkNodeClient;
+use pocpit::notify::Notifier;
+use pocpit::vast::VastClient;
+use pocpit::world::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE};
+
+use crate::judge::Caps;
+use crate::played::{Stage, StageClock, StageRemote};
+use crate::wire::Wire;
+
+/// The real clients against the stage.
+pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
+    let http = HttpClient::over(Arc::new(Wire {
+        stage: stage.clone(),
+        mangle: None,
+    }));
+    Ports {
+        clock: Arc::new(StageClock(stage.clone())),
+        chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
+        market: Arc::new(VastClient::new(http.clone(), &config.vast)),
+        network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
+        // A process of its own, and no part of a sprint.
+        inference_proxy: None,
+        mlnodes: MlNodeFactory::new(http.clone()),
+        remote: Arc::new(StageRemote(stage.clone())),
+        rental_logs: LogStore::disabled(),
+        alerts_file: None,
+        notifier: Notifier::new(
+            http,
+            &config.notify,
+            Some(config.paths.state_dir.join("outbox.json")),
+        ),
+    }
+}
+
+pub fn configuration(state: &Path, caps: Caps) -> Config {
+    let text = |value: &str| format!("{value:?}");
+    let values: BTreeMap<&str, String> = [
+        ("cockpit.id", text("demo")),
+        ("chain.public_api", "[\"http://api.sim\"]".into()),
+        ("chain.rest", "[\"http://api.sim\"]".into()),
+        ("chain.rpc", "[\"http://rpc.sim\"]".into()),
+        ("chain.participant", text(PARTICIPANT)),
+        ("chain.poll", text("45s")),
+        ("vast.api_key", text(API_KEY)),
+        ("vast.base_url", text("http://vast.sim")),
+        ("vast.image", text(IMAGE)),
+        ("ssh.key_file", text("/nonexistent")),
+        ("mlnode.model", text(MODEL)),
+        ("budget.per_sprint", caps.sprint.to_string()),
+        ("budget.per_day", caps.day.to_string()),
+        ("budget.per_month", caps.month().to_string()),
+        ("network_node.admin_api", text("http://admin.sim")),
+        ("network_node.host", text("127.0.0.1")),
+        ("network_node.api_listen", text("127.0.0.1:18080")),
+        ("network_node.inference_listen", text("127.0.0.1:15000")),
+        ("inference_proxy.node_id", text(PROXY_NODE)),
+        ("inference_proxy.host", text("10.0.0.2")),
+        ("inference_proxy.inference_port", "5050".into()),
+        ("inference_proxy.poc_port", "8080".into()),
+        ("inference_proxy.listen", text("127.0.0.1:5050")),
+        ("inference_proxy.model", text(MODEL)),
+        ("inference_proxy.upstream", text("http://up.sim")),
+        ("inference_proxy.upstream_key", text("none")),
+        ("inference_proxy.upstream_model", text(MODEL)),
+        ("paths.state_dir", text(&state.display().to_string())),
+    ]
+    .into();
+    cli::parse_configuration(&config::only(&values)).unwrap()
+}
