@@ -19,7 +19,7 @@ impl Sprint {
     pub(super) fn apply(&mut self, now: Time, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::TimePassed | Event::ModelStartAccepted | Event::RentalRemains(_) => {}
-            Event::Resumed => self.clear_in_flight(now),
+            Event::Resumed => self.on_resumed(now),
             Event::ChainObserved { view, block_time } => self.on_chain(now, &view, block_time),
             Event::UpgradePlanned(upgrade) => self.volatile.upgrade = upgrade,
             Event::ModeChanged(mode) => self.mode = mode,
@@ -73,6 +73,15 @@ impl Sprint {
             Event::WeightRead { .. } => {}
             Event::RentalGone(instance) => self.on_rental_gone(instance),
         }
+    }
+
+    fn on_resumed(&mut self, now: Time) {
+        // What was forecast in an earlier life is out of date.
+        for boot in [&mut self.volatile.boot, &mut self.volatile.hedge_boot] {
+            boot.least_left = None;
+            boot.likely_left = None;
+        }
+        self.clear_in_flight(now);
     }
 
     fn clear_in_flight(&mut self, now: Time) {

@@ -406,7 +406,11 @@ impl BootTracker {
 
     /// Whether what was observed so far tells how far the boot is.
     pub fn knows_stage(&self, now: Time) -> bool {
-        now >= self.order.stage_known_from || self.answers()
+        let knows_files = !matches!(
+            self.files,
+            Files::Unknown | Files::Downloading(DownloadLeft::Unknown)
+        );
+        now >= self.order.stage_known_from || self.answers() && knows_files
     }
 
     /// Time left, by the predicted stage times and the progress of the download.

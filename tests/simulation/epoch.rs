@@ -37,6 +37,8 @@ pub struct Campaign {
     config: Config,
     directory: tempfile::TempDir,
     summary: Summary,
+    /// The program was dead when this epoch's `PoC` began.
+    was_away_at_poc: bool,
 }
 
 /// Dollars that are counted for weights that a race's loser may not download to the end.
@@ -52,6 +54,9 @@ const HOLDING_SEEDS: u64 = 3;
 const FAULT_RATES: [f64; 4] = [0.0, 0.02, 0.05, 0.2];
 /// The shortest time between a start and its `PoC`, in minutes.
 const SHORTEST_LEAD: i64 = 52;
+/// From a `PoC`'s start: who generates nothing in its first 12 blocks fails the early-share guard, and
+/// without a program there is no tunnel.
+const POC_OPENING: Duration = Duration::seconds(70);
 /// The journal is read to check it after every so many sprints: it takes longer than a sprint.
 const READ_JOURNAL_EVERY: u64 = 8;
 
@@ -112,6 +117,7 @@ impl Campaign {
             config,
             directory,
             summary,
+            was_away_at_poc: false,
         };
         campaign.plant_what_is_not_ours();
         campaign
@@ -179,6 +185,7 @@ impl Campaign {
         self.step_the_clock(epoch);
         self.fill_the_disk(epoch);
         self.open_purse();
+        self.was_away_at_poc = false;
         let calm_from = poc_start + Duration::minutes(60);
         let deadline = self.stage.time() + longest;
         for _ in 0..MANY_LIVES {
@@ -209,9 +216,12 @@ impl Campaign {
                 Death::Over(None) => self.judge.violation("an engine ended without a report"),
                 Death::Crashed => {
                     self.summary.crashes += 1;
+                    let died = self.stage.time();
                     let away = self.stage.chance().between(1, 240);
-                    self.stage
-                        .skip_to(self.stage.time() + Duration::seconds(away));
+                    self.stage.skip_to(died + Duration::seconds(away));
+                    let opening = poc_start..=poc_start + POC_OPENING;
+                    self.was_away_at_poc |=
+                        died <= *opening.end() && self.stage.time() >= *opening.start();
                     // It may have died between its report and its end.
                     if let Some(report) = self.last_report(epoch) {
                         self.take(epoch, begun, &report);
@@ -337,8 +347,10 @@ impl Campaign {
                 world.halted_before(epoch),
             )
         };
+        let away = self.was_away_at_poc && !miss.is_empty();
         let refused = self.judge.purse.caps == Caps::TIGHT && miss.contains("budget");
-        let could_be_made = kept_their_word && !halted && !refused && !self.stage.was_disk_full();
+        let could_be_made =
+            kept_their_word && !halted && !refused && !away && !self.stage.was_disk_full();
         if could_be_made {
             self.summary.windows += 1;
             self.summary.windows_made += u64::from(miss.is_empty());
@@ -353,7 +365,7 @@ impl Campaign {
         let excuse = if could_be_made {
             "although the machines and the chain kept their word"
         } else {
-            "a machine, the chain or the disk failed, or a tight budget refused"
+            "a machine, the chain or the disk failed, a tight budget refused, or the program was dead at its start"
         };
         *self
             .summary

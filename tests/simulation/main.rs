@@ -224,7 +224,7 @@ fn run_unattended(seed: u64, epochs: u64) -> unattended::Account {
     assert_eq!(account.epochs, epochs);
     // A notice whose answer was lost may come twice, so titles are counted.
     let titles = account.told.keys();
-    let confirmed = titles.filter(|title| title.contains("confirmed"));
+    let confirmed = titles.filter(|title| title.contains(": confirmed"));
     assert_eq!(confirmed.count() as u64, account.confirmed(), "{account}");
     account
 }

@@ -74,7 +74,7 @@ fn driver(cuda: f64) -> GpuDriver {
 }
 
 #[test]
-fn resumed_boot_has_a_stage_once_the_node_answers() {
+fn resumed_boot_has_a_stage_once_its_files_are_known() {
     let resumed = || {
         let mut boot = tracker();
         boot.order.stage_known_from = at(900);
@@ -84,7 +84,10 @@ fn resumed_boot_has_a_stage_once_the_node_answers() {
     boot.observe_instance(at(721), &instance(ActualStatus::Running, ""));
     assert!(!boot.knows_stage(at(722)));
     boot.observe_status(at(725), &idle());
-    assert!(boot.knows_stage(at(725)));
+    // What it has of the weights decides how much is left.
+    assert!(!boot.knows_stage(at(725)));
+    boot.observe_status(at(730), &downloaded());
+    assert!(boot.knows_stage(at(730)));
     // A node that does not answer for so long has not got far.
     assert!(resumed().knows_stage(at(900)));
 }

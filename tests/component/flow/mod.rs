@@ -592,6 +592,22 @@ fn restart_while_renting_rents_nothing_new() {
 }
 
 #[test]
+fn forecast_of_an_earlier_life_ends_no_boot() {
+    // Given a boot that looked too slow when the program ended,
+    let mut world = World::auto(95);
+    world.until_step(Step::Booting);
+    let mut saved = serde_json::to_value(&world.sprint).unwrap();
+    saved["boot"]["least_left"] = serde_json::json!([36_000, 0]);
+    world.sprint = serde_json::from_value(saved).unwrap();
+    // when it goes on, then the boot is judged by what is seen now.
+    world.feed(Event::Resumed);
+    assert_eq!(world.sprint.step(), Step::Booting);
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 1);
+    assert_confirmed(&world);
+}
+
+#[test]
 fn unlisted_lost_rental_is_not_abandoned() {
     let mut world = World::auto(95).with(lost_and_unlisted);
     world.until_step(Step::Renting);
