@@ -114,6 +114,11 @@ impl RateLimiter {
     /// Without a time from the market, twice the usual interval: each early call costs another penalty.
     fn slow_down(&self, endpoint: VastEndpoint, now: Instant, asked: Option<Duration>) {
         let usual = self.interval(endpoint);
+        // A simulated market counts in its own seconds.
+        let asked = match self.limit {
+            RateLimit::Scaled(speed) => asked.map(|asked| asked.div_f64(speed.max(1.0))),
+            RateLimit::Documented | RateLimit::Off => asked,
+        };
         let until = now + asked.map_or(usual * 2, |asked| asked.max(usual));
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = &mut slots[endpoint as usize];
@@ -170,6 +175,16 @@ mod tests {
         let second = pacer.reserve(list, now).unwrap();
         assert_eq!(second, now + 7 * SECOND + list.interval());
         assert_eq!(pacer.reserve(VastEndpoint::Account, now), Ok(now));
+    }
+
+    #[test]
+    fn simulated_market_counts_in_its_own_seconds() {
+        let pacer = RateLimiter::new(RateLimit::Scaled(400.0));
+        let now = Instant::now();
+        let destroy = VastEndpoint::Destroy;
+        // Given a wait of 40 of the market's seconds, then it takes a tenth of ours.
+        pacer.slow_down(destroy, now, Some(40 * SECOND));
+        assert_eq!(pacer.reserve(destroy, now), Ok(now + SECOND / 10));
     }
 
     #[test]
