@@ -87,7 +87,11 @@ fn main() -> ExitCode {
                     let left = arguments.epochs - number * CAMPAIGN;
                     let played = played(arguments.seed + number, plan, left.min(CAMPAIGN));
                     let mut all = all.lock().unwrap();
-                    all.entry(plan).or_default().add(&played);
+                    let of_plan = all.entry(plan).or_insert_with(|| Summary {
+                        seed: arguments.seed,
+                        ..Summary::default()
+                    });
+                    of_plan.add(&played);
                     if number % 20 == 19 {
                         let epochs: u64 = all.values().map(|one| one.epochs).sum();
                         eprintln!("{} s: {epochs} epochs", begun.elapsed().as_secs());
