@@ -16,7 +16,7 @@ impl World {
             started: instance.rented_at,
             ended: instance.destroyed_at,
             cost: Usd::from_dollars(instance.cost),
-            price: UsdPerHour::from_dollars(instance.gpu_per_hour() + instance.storage_per_hour()),
+            price: UsdPerHour::from_dollars(instance.full_rate()),
             lease_until: instance
                 .lease()
                 .and_then(|unix| Time::from_timestamp(unix, 0)),

@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::account::Bill;
 use super::mlnode::node::SimMlNode;
 
+/// In GB, of an order without a disk.
+const DEFAULT_DISK: f64 = 8.0;
+
 /// Phase since the latest `poc_start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PocPhase {
@@ -85,13 +88,21 @@ impl SimInstance {
     }
 
     pub fn disk(&self) -> f64 {
-        self.order["disk"].as_f64().unwrap_or(10.0)
+        disk_of(&self.order)
     }
 
     /// What it costs now, in dollars per hour.
     pub fn rate(&self, now: Time) -> f64 {
-        let gpu = self.gpu_per_hour() + self.fee_per_hour();
-        self.storage_per_hour() + if self.is_running(now) { gpu } else { 0.0 }
+        if self.is_running(now) {
+            self.full_rate()
+        } else {
+            self.storage_per_hour()
+        }
+    }
+
+    /// What it costs while it runs, in dollars per hour.
+    pub fn full_rate(&self) -> f64 {
+        self.gpu_per_hour() + self.fee_per_hour() + self.storage_per_hour()
     }
 
     /// In dollars, while it runs.
@@ -124,6 +135,11 @@ impl SimInstance {
             .and_then(|t| t.trim().parse().ok());
         file.max(env)
     }
+}
+
+/// The disk of an order, in GB.
+pub(super) fn disk_of(order: &Value) -> f64 {
+    order["disk"].as_f64().unwrap_or(DEFAULT_DISK)
 }
 
 /// What the owner wants of a contract.

@@ -82,25 +82,24 @@ fn unquoted(word: &str) -> &str {
 }
 
 /// Runs the command from the start of the container.
-pub(in crate::world) fn run(mut node: SimMlNode, running_at: Time, command: &str) -> SimMlNode {
+pub(in crate::world) fn run(node: &mut SimMlNode, running_at: Time, command: &str) {
     let server = match VllmServer::parse(command) {
         Ok(server) => server,
         Err(words) => {
             let at = running_at + seconds(3.0);
             node.log.raw(at, Writer::Vllm, &words);
-            return node;
+            return;
         }
     };
     node.run.began_at = running_at;
-    introduce(&mut node, running_at, &server);
+    introduce(node, running_at, &server);
     let loads_at = running_at + seconds(PRELUDE);
-    let api_at = load(&mut node, loads_at, &server);
+    let api_at = load(node, loads_at, &server);
     node.process = Process::Vllm {
         server,
         loads_at,
         api_at,
     };
-    node
 }
 
 fn introduce(node: &mut SimMlNode, running_at: Time, server: &VllmServer) {

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::world::model::disk_of;
 use crate::world::state::World;
 use crate::world::vast::templates::env_of_flags;
 
-/// In GB, of an order without a disk.
-pub(super) const DEFAULT_DISK: f64 = 8.0;
 /// Characters of a label.
-pub(super) const LABEL_LIMIT: usize = 256;
+const LABEL_LIMIT: usize = 256;
 /// Limits of `create_instance.yaml` (`x-input-validation`). Arguments and start script together may have
 /// 16,384 bytes: the file says 4,096, six projects have met this number.
 const IMAGE_LIMIT: usize = 1_024;
@@ -87,7 +86,7 @@ pub(super) fn bad_order(order: &Value, offer: &Value) -> Option<String> {
     if env > ENV_LIMIT {
         return invalid(&format!("env has {env} characters, more than {ENV_LIMIT}"));
     }
-    let disk = order["disk"].as_f64().unwrap_or(DEFAULT_DISK);
+    let disk = disk_of(order);
     if disk < LEAST_DISK {
         return invalid("disk must be at least 8");
     }

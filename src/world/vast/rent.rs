@@ -11,12 +11,12 @@ use crate::world::exchange::ApiResponse;
 use crate::world::mlnode::node::{ModelLoad, NodeSpec, SimMlNode};
 use crate::world::mlnode::settings::Settings;
 use crate::world::mlnode::vllm;
-use crate::world::model::{Boot, HostFault, IntendedStatus, PriceIncrease, SimInstance};
+use crate::world::model::{Boot, HostFault, IntendedStatus, PriceIncrease, SimInstance, disk_of};
 use crate::world::numbers::{number_of, uniform};
 use crate::world::state::World;
 use crate::world::vast::keys::key_of;
 use crate::world::vast::offers::{price, round4};
-use crate::world::vast::orders::{DEFAULT_DISK, bad_order};
+use crate::world::vast::orders::bad_order;
 
 const HOST_FAULT: &str =
     "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device";
@@ -170,10 +170,13 @@ impl World {
             .collect();
         keys.extend(order["env"]["POCPIT_SSH_KEY"].as_str().map(key_of));
         let spec = self.node_spec(id, &order, &offer, fault);
-        let node = SimMlNode::absent(spec, running_at);
-        let (boot, mlnode) = match intended {
-            IntendedStatus::Running => (Boot::First, launch(node, running_at, &order)),
-            IntendedStatus::Stopped => (Boot::Never, node),
+        let mut mlnode = SimMlNode::absent(spec, running_at);
+        let boot = match intended {
+            IntendedStatus::Running => {
+                launch(&mut mlnode, running_at, &order);
+                Boot::First
+            }
+            IntendedStatus::Stopped => Boot::Never,
         };
         let key_after = 30.0 + 60.0 * uniform(self.seed, 12, id) + self.key_delay(id);
         let instance = SimInstance {
@@ -233,7 +236,7 @@ impl World {
             poc_version: self.scenario.poc_version,
             settings: Settings::of(body),
             gpus: number("num_gpus").max(1),
-            disk_gb: body["disk"].as_f64().unwrap_or(10.0),
+            disk_gb: disk_of(body),
             bandwidth,
             load: 120.0 + 60.0 * uniform(self.seed, 22, id),
             load_outcome: self.model_load(fault),
@@ -259,27 +262,22 @@ impl World {
 
 /// Starts what the order's image and command start. The image's own command never runs, and ours only
 /// through the start script.
-pub(super) fn launch(mut node: SimMlNode, running_at: Time, order: &Value) -> SimMlNode {
+pub(super) fn launch(node: &mut SimMlNode, running_at: Time, order: &Value) {
     let has_onstart = order["onstart"].as_str().is_some_and(|o| !o.is_empty());
     if !has_onstart {
-        return node;
+        return;
     }
     let image = order["image"].as_str().unwrap_or_default();
     if !image.starts_with(vllm::IMAGE) {
-        node.import(running_at);
-        return node;
+        return node.import(running_at);
     }
     let command = order["env"]["POCPIT_COMMAND"].as_str().unwrap_or_default();
-    vllm::run(node, running_at, command)
+    vllm::run(node, running_at, command);
 }
 
 fn is_ours(order: &Value) -> bool {
     let label = order["label"].as_str();
     label.is_some_and(|label| label.starts_with("pocpit/"))
-}
-
-pub(super) fn disk_of(order: &Value) -> f64 {
-    order["disk"].as_f64().unwrap_or(DEFAULT_DISK)
 }
 
 fn about_ask(status: u16, error: &str, text: &str, ask_id: u64) -> ApiResponse {

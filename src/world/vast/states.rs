@@ -105,11 +105,10 @@ impl World {
     }
 
     fn stop(&mut self, id: u64) -> ApiResponse {
-        let relet_from = seconds(30.0 + 270.0 * uniform(self.seed, 60, id));
-        let until = seconds(3_600.0 + 18_000.0 * uniform(self.seed, 61, id));
-        let now = self.now;
+        let (now, seed) = (self.now, self.seed);
+        let relet_from = now + seconds(30.0 + 270.0 * uniform(seed, 60, id));
         if let Some(instance) = self.live_instance_mut(id) {
-            halt(instance, now, now + relet_from, until);
+            halt(instance, now, relet_from, seed);
         }
         ApiResponse::ok(&json!({"success": true}))
     }
@@ -122,8 +121,7 @@ impl World {
         }
         let (now, seed) = (self.now, self.seed);
         for instance in self.live_mut() {
-            let until = seconds(3_600.0 + 18_000.0 * uniform(seed, 61, instance.id));
-            halt(instance, now, now, until);
+            halt(instance, now, now, seed);
         }
     }
 
@@ -242,8 +240,8 @@ fn numbers(list: &Value) -> Vec<u64> {
     list.filter_map(Value::as_u64).collect()
 }
 
-/// Stops a container. Its GPUs are let again from then on, for a while.
-fn halt(instance: &mut SimInstance, now: Time, relet_from: Time, relet_for: chrono::TimeDelta) {
+/// Stops a container. Somebody else has its GPUs from then on for some hours.
+fn halt(instance: &mut SimInstance, now: Time, relet_from: Time, seed: u64) {
     if instance.intended == IntendedStatus::Stopped {
         return;
     }
@@ -251,6 +249,7 @@ fn halt(instance: &mut SimInstance, now: Time, relet_from: Time, relet_for: chro
     instance.intended = IntendedStatus::Stopped;
     instance.mlnode.halt(now);
     if !waited {
+        let relet_for = seconds(3_600.0 + 18_000.0 * uniform(seed, 61, instance.id));
         instance.relet = Some(relet_from..relet_from + relet_for);
     }
 }
@@ -268,6 +267,5 @@ fn restart(
     instance.boot_began = began;
     instance.running_at = began + takes;
     instance.mlnode.halt(now);
-    let node = instance.mlnode.clone();
-    instance.mlnode = launch(node, instance.running_at, &instance.order);
+    launch(&mut instance.mlnode, instance.running_at, &instance.order);
 }
