@@ -18,6 +18,14 @@ pub(super) fn number(count: u64) -> f64 {
 }
 
 #[expect(
+    clippy::cast_precision_loss,
+    reason = "seconds of unix times are below 2^53"
+)]
+pub(super) fn signed(count: i64) -> f64 {
+    count as f64
+}
+
+#[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "small and not negative"

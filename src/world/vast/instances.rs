@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::model::SimInstance;
@@ -131,7 +131,7 @@ impl World {
     }
 
     fn all_visible(&self) -> impl Iterator<Item = &SimInstance> {
-        self.instances.keys().filter_map(|id| self.visible(*id))
+        self.live().filter(|i| i.visible_at <= self.now)
     }
 
     pub(super) fn list(&self, request: &ApiRequest) -> ApiResponse {
@@ -139,12 +139,9 @@ impl World {
             Ok(query) => query,
             Err(refusal) => return refusal,
         };
+        let takes_all = query.filters.as_object().is_none_or(Map::is_empty);
         let is_wanted = |i: &&SimInstance| {
-            query
-                .filters
-                .as_object()
-                .is_none_or(serde_json::Map::is_empty)
-                || filter::matches_exactly(&self.stored(i), &query.filters)
+            takes_all || filter::matches_exactly(&self.stored(i), &query.filters)
         };
         let found: Vec<&SimInstance> = self.all_visible().filter(is_wanted).collect();
         let mut label_counts = BTreeMap::new();
@@ -154,7 +151,7 @@ impl World {
         if query.is_plain() && !self.is_odd(MarketOddity::OddRows) {
             let page = query.page(found.len());
             let rows = found[page.clone()].iter().map(|i| self.row(i));
-            return self.spoken(&listing(rows.collect(), &page, found.len(), label_counts));
+            return self.written(&listing(rows.collect(), &page, found.len(), label_counts));
         }
         let mut rows: Vec<Value> = found.iter().map(|i| self.row(i).whole()).collect();
         if self.is_odd(MarketOddity::OddRows) {
@@ -166,7 +163,7 @@ impl World {
         let rows: Vec<Value> = rows
             .map(|row| filter::select(row, &query.columns))
             .collect();
-        self.spoken(&listing(rows, &page, total, label_counts))
+        self.written(&listing(rows, &page, total, label_counts))
     }
 
     /// The list without pages, which the market retires account by account.
@@ -176,14 +173,14 @@ impl World {
         } else if self.is_odd(MarketOddity::V0ListEmpty) {
             Vec::new()
         } else {
-            return deprecated("GET /api/v1/instances/");
+            return deprecated();
         };
-        self.spoken(&SingleInstance { instances: rows })
+        self.written(&SingleInstance { instances: rows })
     }
 
     pub(super) fn one(&self, id: u64) -> ApiResponse {
         if self.is_odd(MarketOddity::SingleReadRetired) {
-            return deprecated("GET /api/v1/instances/");
+            return deprecated();
         }
         let row = self.visible(id).map(|i| self.row(i));
         let Some(row) = row else {
@@ -199,9 +196,9 @@ impl World {
             return ApiResponse::ok(&json!({"instances": gone}));
         };
         if self.is_odd(MarketOddity::SingleReadIsList) {
-            return self.spoken(&SingleInstance { instances: [row] });
+            return self.written(&SingleInstance { instances: [row] });
         }
-        self.spoken(&SingleInstance { instances: row })
+        self.written(&SingleInstance { instances: row })
     }
 
     /// What instances can be filtered by, each combination once.
@@ -222,10 +219,12 @@ impl World {
         ApiResponse::ok(&json!({"success": true, "filters": filters.collect::<Value>()}))
     }
 
-    fn spoken(&self, body: &impl Serialize) -> ApiResponse {
-        let response = ApiResponse::written(body);
+    /// A reply of the market. An odd one writes `NaN` and `Infinity` without quotes, as Python does.
+    pub(super) fn written(&self, body: &impl Serialize) -> ApiResponse {
+        let mut response = ApiResponse::written(body);
         if self.is_odd(MarketOddity::NotANumber) {
-            return with_bare_numbers(response);
+            response.body = response.body.replace("\"@NaN\"", "NaN");
+            response.body = response.body.replace("\"@Infinity\"", "Infinity");
         }
         response
     }
@@ -247,13 +246,6 @@ fn listing<R>(
     }
 }
 
-/// JSON of a Python service: `NaN` and `Infinity` without quotes.
-pub(super) fn with_bare_numbers(mut response: ApiResponse) -> ApiResponse {
-    response.body = response.body.replace("\"@NaN\"", "NaN");
-    response.body = response.body.replace("\"@Infinity\"", "Infinity");
-    response
-}
-
 /// Rows that no client expects: without an id, and with an id as text.
 fn odd_rows() -> [Value; 2] {
     [
@@ -263,9 +255,9 @@ fn odd_rows() -> [Value; 2] {
     ]
 }
 
-fn deprecated(instead: &str) -> ApiResponse {
-    let text = format!("This endpoint is deprecated. Use {instead} instead.");
-    ApiResponse::refusal(410, "deprecated_endpoint", &text)
+fn deprecated() -> ApiResponse {
+    let text = "This endpoint is deprecated. Use GET /api/v1/instances/ instead.";
+    ApiResponse::refusal(410, "deprecated_endpoint", text)
 }
 
 pub(super) fn no_such_instance(id: u64) -> ApiResponse {

@@ -10,7 +10,6 @@ use crate::world::numbers::{number, uniform, whole};
 use crate::world::oddity::MarketOddity;
 use crate::world::state::World;
 use crate::world::vast::filter::{self, Direction};
-use crate::world::vast::instances::with_bare_numbers;
 
 /// A machine's asks have a thousand ids.
 const FIRST_ASK: u64 = 20_000_000;
@@ -123,8 +122,7 @@ impl World {
     }
 
     fn shown(&self, mut offers: Vec<Value>) -> ApiResponse {
-        let strange = self.is_odd(MarketOddity::NotANumber);
-        if strange {
+        if self.is_odd(MarketOddity::NotANumber) {
             for offer in offers.iter_mut().step_by(3) {
                 offer["dlperf_per_dphtotal"] = json!("@NaN");
                 offer["score"] = json!("@Infinity");
@@ -140,11 +138,7 @@ impl World {
                 "dph_total": null, "duration": "-", "reliability": null, "geolocation": 7}),
             );
         }
-        let response = ApiResponse::ok(&json!({"success": true, "offers": offers}));
-        if strange {
-            return with_bare_numbers(response);
-        }
-        response
+        self.written(&json!({"success": true, "offers": offers}))
     }
 }
 
@@ -169,18 +163,20 @@ pub(super) fn price(offer: &mut Value, gb: f64) {
     let total = gpu + disk;
     offer["dph_total"] = json!(total);
     offer["discounted_dph_total"] = json!(total);
-    let part = |gpu: f64| {
-        json!({"gpuCostPerHour": gpu, "diskHour": disk, "totalHour": gpu + disk, "discountTotalHour": 0,
-            "discountedTotalPerHour": gpu + disk})
-    };
-    offer["search"] = part(gpu);
-    offer["instance"] = part(0.0);
+    offer["search"] = hourly(gpu, disk);
+    offer["instance"] = hourly(0.0, disk);
     for (name, measure) in [
         ("dlperf_per_dphtotal", "dlperf"),
         ("flops_per_dphtotal", "total_flops"),
     ] {
         offer[name] = offer[measure].as_f64().map(|value| value / total).into();
     }
+}
+
+/// A price in its parts.
+pub(super) fn hourly(gpu: f64, disk: f64) -> Value {
+    json!({"gpuCostPerHour": gpu, "diskHour": disk, "totalHour": gpu + disk, "discountTotalHour": 0,
+        "discountedTotalPerHour": gpu + disk})
 }
 
 pub(super) fn round4(x: f64) -> f64 {

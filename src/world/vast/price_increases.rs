@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::clock::as_seconds;
+use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::ApiResponse;
 use crate::world::model::{PriceIncrease, SimInstance};
 use crate::world::oddity::MarketOddity;
@@ -53,5 +53,5 @@ fn wish(i: &SimInstance) -> Value {
         "old_disk_ram_costpersec": disk, "new_bwu_cost": null, "old_bwu_cost": i.offer["inet_up_cost"],
         "new_bwd_cost": null, "old_bwd_cost": i.offer["inet_down_cost"], "new_platform_fee": null,
         "old_platform_fee": i.offer["platform_fee"], "contract_end_date": end, "ask_end_date": end + TERM,
-        "created_at": i.rented_at.timestamp() + 60})
+        "created_at": (i.rented_at + seconds(WISH_AFTER)).timestamp()})
 }

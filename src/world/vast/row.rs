@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 use crate::domain::Time;
 use crate::world::clock::as_seconds;
 use crate::world::model::{Boot, HostFault, IntendedStatus, SimInstance};
-use crate::world::numbers::whole;
+use crate::world::numbers::{signed, whole};
 use crate::world::oddity::MarketOddity;
 use crate::world::state::World;
+use crate::world::vast::offers::hourly;
 
 const BROKEN_HOST: &str = "Error response from daemon: failed to create task for container: OCI runtime create failed: unresolvable CDI devices /gpu=8: unknown Error: failed to start containers: C.ID";
-/// How long a contract runs: what its offer says.
+/// Seconds that a contract runs.
 pub(super) const TERM: i64 = 2_592_000;
 
 /// Columns of an offer that no instance has.
@@ -114,7 +115,7 @@ impl World {
         json!({
             "id": i.id, "label": label_of(i),
             "intended_status": i.intended.word(), "cur_state": self.contract_state(i), "next_state": i.intended.word(),
-            "start_date": unix(i.rented_at), "end_date": i.rented_at.timestamp() + TERM, "duration": f64_of(TERM) - age,
+            "start_date": unix(i.rented_at), "end_date": i.rented_at.timestamp() + TERM, "duration": signed(TERM) - age,
             "image_uuid": i.order["image"], "image_args": i.order["args"].as_array().cloned().unwrap_or_default(),
             "image_runtype": i.order["runtype"].as_str().unwrap_or("ssh_proxy"), "extra_env": extra_env(i),
             "onstart": i.order["onstart"], "jupyter_token": format!("{:064x}", u128::from(i.id) * 0x9e37_79b9_7f4a_7c15),
@@ -206,11 +207,8 @@ fn prices(i: &SimInstance) -> Value {
         IntendedStatus::Running => gpu + fee,
         IntendedStatus::Stopped => 0.0,
     };
-    let part = |gpu: f64| {
-        json!({"gpuCostPerHour": gpu, "diskHour": disk, "totalHour": gpu + disk, "discountTotalHour": 0,
-            "discountedTotalPerHour": gpu + disk})
-    };
-    json!({"dph_total": gpu + disk + fee, "storage_total_cost": disk, "search": part(gpu + fee), "instance": part(now)})
+    json!({"dph_total": i.full_rate(), "storage_total_cost": disk, "search": hourly(gpu + fee, disk),
+        "instance": hourly(now, disk)})
 }
 
 /// The order's environment, as pairs.
@@ -235,8 +233,4 @@ fn label_of(i: &SimInstance) -> Option<&str> {
 
 fn unix(time: Time) -> f64 {
     as_seconds(time - Time::UNIX_EPOCH)
-}
-
-fn f64_of(seconds: i64) -> f64 {
-    as_seconds(chrono::TimeDelta::seconds(seconds))
 }

@@ -1,11 +1,10 @@
 //! What the market says about money: the account, charges per rental, invoices, deposits.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::world::account::{Bill, DAY, DayCharge, USER};
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::numbers::signed;
 use crate::world::state::{API_KEY, World};
 use crate::world::vast::access::json_parameter;
 use crate::world::vast::instances::no_such_instance;
@@ -70,7 +69,7 @@ impl World {
         let paid = self.start.timestamp();
         let services = filters["service"]["in"].as_array();
         let by_card = services.is_none_or(|all| all.iter().any(|one| one == "stripe_payments"));
-        let is_wanted = by_card && (from..=to).contains(&f64_of(paid));
+        let is_wanted = by_card && (from..=to).contains(&signed(paid));
         let row = json!({"start": paid, "end": paid, "type": "credit", "source": "stripe",
             "description": "Manual Billing from MASTERCARD ...7376", "amount": -self.scenario.credit,
             "metadata": {"invoice_id": INVOICE, "service": "stripe_payments"}, "items": []});
@@ -100,7 +99,10 @@ impl World {
     }
 
     pub(super) fn own_invoices(&self) -> ApiResponse {
-        let spent: f64 = self.bills().map(|bill| total(bill).total()).sum();
+        let spent: f64 = self
+            .bills()
+            .map(|bill| sum(bill.days.values()).total())
+            .sum();
         let current =
             json!({"charges": spent, "service_fee": 0.0, "total": spent, "credit": self.credit()});
         ApiResponse::ok(&json!({"invoices": self.statement_rows(), "current": current}))
@@ -117,31 +119,21 @@ impl World {
     }
 }
 
-fn total(bill: &Bill) -> DayCharge {
-    bill.days
-        .values()
-        .fold(DayCharge::default(), |mut sum, day| {
-            sum.add(day);
-            sum
-        })
+fn sum<'a>(days: impl IntoIterator<Item = &'a DayCharge>) -> DayCharge {
+    let mut sum = DayCharge::default();
+    for day in days {
+        sum.add(day);
+    }
+    sum
 }
 
 /// A bill's days within these times; none if there are none.
 fn charge_row(bill: &Bill, from: f64, to: f64) -> Option<Value> {
-    let within = |day: &i64| f64_of(*day + DAY) > from && f64_of(*day) <= to;
-    let days: BTreeMap<i64, DayCharge> = bill
-        .days
-        .iter()
-        .filter(|(day, _)| within(day))
-        .map(|(day, charge)| (*day, *charge))
-        .collect();
-    let (start, end) = (*days.first_key_value()?.0, *days.last_key_value()?.0);
-    let bill = Bill {
-        id: bill.id,
-        label: bill.label.clone(),
-        days,
-    };
-    let sum = total(&bill);
+    let within = |day: &i64| signed(*day + DAY) > from && signed(*day) <= to;
+    let days = bill.days.iter().filter(|(day, _)| within(day));
+    let days: Vec<(&i64, &DayCharge)> = days.collect();
+    let (start, end) = (days.first()?.0, days.last()?.0);
+    let sum = sum(days.iter().map(|(_, charge)| *charge));
     let items = parts(&sum).map(|(kind, quantity, amount)| {
         let unit = if kind == "bwd" { "GB" } else { "hours" };
         let text = format!(
@@ -152,7 +144,7 @@ fn charge_row(bill: &Bill, from: f64, to: f64) -> Option<Value> {
         json!({"start": start, "end": end, "type": kind, "source": null, "description": text,
             "amount": amount, "metadata": {}, "items": []})
     });
-    let count = bill.days.len();
+    let count = days.len();
     let many = if count == 1 { "" } else { "s" };
     let metadata = if bill.label.is_empty() {
         json!({})
@@ -182,10 +174,6 @@ fn per_unit(amount: f64, quantity: f64) -> f64 {
     } else {
         0.0
     }
-}
-
-fn f64_of(seconds: i64) -> f64 {
-    crate::world::clock::as_seconds(chrono::TimeDelta::seconds(seconds))
 }
 
 /// A page of results; its token is the number of rows before the next.
