@@ -122,4 +122,24 @@ impl ApiResponse {
             body: text.into(),
         }
     }
+
+    /// The page of a gateway between a client and a service, as nginx writes it.
+    pub(super) fn gateway_page(status: u16) -> ApiResponse {
+        let reason = match status {
+            403 => "Forbidden",
+            404 => "Not Found",
+            429 => "Too Many Requests",
+            500 => "Internal Server Error",
+            502 => "Bad Gateway",
+            503 => "Service Unavailable",
+            504 => "Gateway Timeout",
+            _ => "Error",
+        };
+        ApiResponse {
+            status,
+            body: format!(
+                "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} {reason}</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
+            ),
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Outages near a `PoC`: which service fails, when and for how long, by the scenario's rates and the seed.
 
+use strum::VariantArray as _;
+
 use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
@@ -13,51 +15,37 @@ const MINUTE: f64 = 60.0;
 const SPOILED: f64 = 0.7;
 
 /// A service that fails for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub(super) enum Outage {
     ChainRest,
     SetupReport,
     Callback,
-    /// The proxy in front of an API: of the market, of the public API, of the admin API.
-    Gateway(GatewayOf),
     /// dapi is being restarted.
     Dapi,
+    /// The proxy in front of the market.
+    MarketProxy,
+    PublicApiProxy,
+    AdminApiProxy,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum GatewayOf {
-    Market,
-    PublicApi,
-    AdminApi,
-}
-
-const ALL: [Outage; 7] = [
-    Outage::ChainRest,
-    Outage::SetupReport,
-    Outage::Callback,
-    Outage::Dapi,
-    Outage::Gateway(GatewayOf::Market),
-    Outage::Gateway(GatewayOf::PublicApi),
-    Outage::Gateway(GatewayOf::AdminApi),
-];
-
-/// Where an outage begins and how long it lasts, in seconds; begins count from `poc_start`.
+/// The earliest and latest begin of an outage, from `poc_start`, and its least and greatest length, in
+/// seconds.
 struct Range {
     begins: (f64, f64),
     lasts: (f64, f64),
 }
 
 impl Outage {
-    /// Numbers of this outage's rolls.
-    fn dice(self) -> u64 {
+    /// The number of the first of this outage's three rolls.
+    fn first_roll(self) -> u64 {
         match self {
             Outage::ChainRest => 60,
             Outage::SetupReport => 63,
             Outage::Callback => 66,
             Outage::Dapi => 69,
-            Outage::Gateway(GatewayOf::Market) => 72,
-            Outage::Gateway(GatewayOf::PublicApi) => 75,
-            Outage::Gateway(GatewayOf::AdminApi) => 78,
+            Outage::MarketProxy => 72,
+            Outage::PublicApiProxy => 75,
+            Outage::AdminApiProxy => 78,
         }
     }
 
@@ -66,8 +54,10 @@ impl Outage {
         let minutes = |from: f64, to: f64| (from * MINUTE, to * MINUTE);
         let (begins, lasts) = match self {
             Outage::ChainRest | Outage::SetupReport => (minutes(-70.0, 30.0), minutes(1.0, 10.0)),
-            Outage::Gateway(_) => (minutes(-65.0, 30.0), minutes(0.5, 4.0)),
-            // Nodes repeat a batch for about two and a half minutes.
+            Outage::MarketProxy | Outage::PublicApiProxy | Outage::AdminApiProxy => {
+                (minutes(-65.0, 30.0), minutes(0.5, 4.0))
+            }
+            // Nodes retry a batch for about two and a half minutes.
             Outage::Callback => (minutes(-40.0, 5.0), minutes(0.3, 1.0)),
             // Whether nodes loaded during a PoC take part in it is not known (field guide, section 7).
             Outage::Dapi if roll < 0.7 => (minutes(-70.0, -6.0), minutes(0.3, 1.5)),
@@ -83,7 +73,9 @@ impl Outage {
             Outage::SetupReport => rates.report_outages,
             Outage::Callback => rates.refused_callbacks,
             Outage::Dapi => rates.dapi_restarts,
-            Outage::Gateway(_) => rates.gateway_resets,
+            Outage::MarketProxy | Outage::PublicApiProxy | Outage::AdminApiProxy => {
+                rates.gateway_resets
+            }
         }
     }
 }
@@ -101,16 +93,17 @@ impl World {
 
     /// Whether any service fails now.
     pub fn has_outage(&self) -> bool {
-        ALL.into_iter().any(|outage| self.is_out(outage))
+        Outage::VARIANTS.iter().any(|outage| self.is_out(*outage))
     }
 
     /// When this service fails near the `PoC` of an epoch.
     fn outage_near(&self, outage: Outage, epoch: u64) -> Option<(Time, Time)> {
-        let roll = |nth| uniform(self.seed, outage.dice() + nth, epoch);
-        if roll(0) >= outage.rate(self) {
+        let roll = |nth| uniform(self.seed, outage.first_roll() + nth, epoch);
+        let happens = roll(0) / outage.rate(self);
+        if happens >= 1.0 {
             return None;
         }
-        let range = outage.range(roll(0) / outage.rate(self));
+        let range = outage.range(happens);
         let within = |(from, to): (f64, f64), roll: f64| from + (to - from) * roll;
         let begins =
             self.block_time(World::poc_start(epoch)) + seconds(within(range.begins, roll(1)));
@@ -119,13 +112,13 @@ impl World {
 
     /// What a proxy in front of an API does with a call now: `vast`, `public` or `admin`.
     pub fn gateway_fault(&self, service: &str) -> Option<FaultKind> {
-        let of = match service {
-            "vast" => GatewayOf::Market,
-            "public" => GatewayOf::PublicApi,
-            "admin" => GatewayOf::AdminApi,
+        let proxy = match service {
+            "vast" => Outage::MarketProxy,
+            "public" => Outage::PublicApiProxy,
+            "admin" => Outage::AdminApiProxy,
             _ => return None,
         };
-        if !self.is_out(Outage::Gateway(of)) {
+        if !self.is_out(proxy) {
             return None;
         }
         let instant = whole(1_000.0 * as_seconds(self.now - self.start));
@@ -139,19 +132,13 @@ impl World {
         }
     }
 
-    /// The answer of a proxy whose upstream is down: most say so, some know no such route then.
+    /// The answer of a proxy whose upstream is down: 502, or 404 from one that has lost the route.
     pub(super) fn proxy_page(&self) -> ApiResponse {
         let minute = whole(as_seconds(self.now - self.start) / MINUTE);
-        if uniform(self.seed, 82, minute) < 0.25 {
-            return ApiResponse::text(404, NOT_FOUND);
-        }
-        ApiResponse::text(502, BAD_GATEWAY)
+        let is_lost = uniform(self.seed, 82, minute) < 0.25;
+        ApiResponse::gateway_page(if is_lost { 404 } else { 502 })
     }
 }
-
-/// As nginx writes it.
-const BAD_GATEWAY: &str = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>";
-const NOT_FOUND: &str = "<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center></body></html>";
 
 #[cfg(test)]
 mod tests {
@@ -179,16 +166,16 @@ mod tests {
         };
         let mut world = World::new(7, scenario, start);
         let end = start + seconds(8_400.0);
-        let mut seconds_out: BTreeMap<usize, f64> = BTreeMap::new();
+        let mut seconds_out: BTreeMap<Outage, f64> = BTreeMap::new();
         while world.now() < end {
             world.advance(world.now() + seconds(2.0));
-            for (index, outage) in ALL.into_iter().enumerate() {
-                if world.is_out(outage) {
-                    *seconds_out.entry(index).or_default() += 2.0;
+            for outage in Outage::VARIANTS {
+                if world.is_out(*outage) {
+                    *seconds_out.entry(*outage).or_default() += 2.0;
                 }
             }
         }
-        assert_eq!(seconds_out.len(), ALL.len(), "{seconds_out:?}");
+        assert_eq!(seconds_out.len(), Outage::VARIANTS.len(), "{seconds_out:?}");
         // Each is shorter than a sprint's lead.
         assert!(seconds_out.values().all(|out| (10.0..=602.0).contains(out)));
         let calm = World::new(7, Scenario::default(), start);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -59,7 +59,7 @@ async fn respond(
         return to_http(ApiResponse::text(*status, body));
     }
     if let Some(FaultKind::GatewayPage { status }) = &fault {
-        return to_http(ApiResponse::text(*status, &gateway_page(*status)));
+        return to_http(ApiResponse::gateway_page(*status));
     }
     if fault == Some(FaultKind::DropBefore) {
         return Err(io::Error::other("planned fault"));
@@ -115,15 +115,4 @@ fn to_http(response: ApiResponse) -> io::Result<Response<Body>> {
         .header("content-type", kind)
         .body(Body::from(response.body))
         .map_err(io::Error::other)
-}
-
-/// What a gateway between a client and a service says by itself.
-fn gateway_page(status: u16) -> String {
-    let reason = StatusCode::from_u16(status).ok();
-    let reason = reason
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or("Error");
-    format!(
-        "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} {reason}</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
-    )
 }
