@@ -1,4 +1,4 @@
-//! Random faults of rentals and of the chain: the scenario gives their rates, the seed their places.
+//! Random faults of rentals, of the chain and of dapi: the scenario gives their rates, the seed their places.
 
 use crate::domain::Time;
 
@@ -70,6 +70,11 @@ impl World {
         self.destroy_calls += 1;
         uniform(self.seed, 38, rental ^ (self.destroy_calls << 32))
             < self.scenario.random_faults.deaf_destroys
+    }
+
+    /// Whether dapi's file of nodes lacks the last change, at a restart now.
+    pub(super) fn has_stale_node_file(&self) -> bool {
+        uniform(self.seed, 83, self.height()) < self.scenario.random_faults.stale_node_files
     }
 
     pub(super) fn reclaim_machines(&mut self) {

@@ -51,7 +51,7 @@ struct Call {
 }
 
 impl Dapi {
-    /// With its process, all that it has not saved ends.
+    /// For a new process: everything that was not saved is gone.
     pub(super) fn forget(&mut self) {
         *self = Dapi {
             last_call: self.last_call,
@@ -61,7 +61,7 @@ impl Dapi {
         };
     }
 
-    /// Its process ends, and with it all that it had begun.
+    /// Its process ends: calls and removals in progress are cut.
     pub(super) fn end(&mut self) {
         self.calls.clear();
         self.removing = None;

@@ -1,10 +1,8 @@
-//! A restart of dapi: meanwhile nothing answers, then it registers the nodes of its file again, as new
-//! ones (gonka v0.2.14 decentralized-api/broker/broker.go `LoadNodeToBroker`). Every half hour it writes
-//! the file from a copy that it made some seconds before: a change in between is not in it (field guide,
-//! section 2).
+//! A restart of dapi: nothing answers meanwhile, then it registers the nodes of its file anew (gonka
+//! v0.2.14 decentralized-api/broker/broker.go `LoadNodeToBroker`). Every half hour it writes the file from
+//! a copy that is some seconds old, so that a change in between is lost (field guide, section 2).
 
 use crate::domain::Time;
-use crate::world::numbers::uniform;
 use crate::world::outages::Outage;
 use crate::world::state::World;
 
@@ -53,18 +51,16 @@ impl World {
     }
 
     fn load_nodes(&mut self) {
-        let rate = self.scenario.random_faults.stale_node_files;
-        let is_stale = uniform(self.seed, 83, self.height()) < rate;
-        if let Some(before) = self.dapi.file_before.take().filter(|_| is_stale) {
+        if let Some(before) = self.dapi.file_before.take()
+            && self.has_stale_node_file()
+        {
             self.dapi.saved.nodes = before;
         }
         let known = self.registered();
         self.restart_network_node();
-        for id in self.registered() {
-            if !known.contains(&id) {
-                self.dapi.revived.insert(id, self.now);
-            }
-        }
+        let back = self.registered().into_iter();
+        let back = back.filter(|id| !known.contains(id));
+        self.dapi.revived.extend(back.map(|id| (id, self.now)));
     }
 
     /// Before a registration or a removal.

@@ -1,5 +1,5 @@
-//! The node list that dapi saves: what a change writes, what its half-hourly job overwrites, and what a
-//! restart loads (gonka v0.2.13 decentralized-api/internal/modelmanager/mlnode_background_manager.go
+//! The node list that dapi saves: each change writes it, a half-hourly job overwrites it, and a restart
+//! loads it (gonka v0.2.13 decentralized-api/internal/modelmanager/mlnode_background_manager.go
 //! `checkAndUpdateGPUs`, `internal/server/admin/node_handlers.go` `syncNodesWithConfig`, main.go).
 
 use serde_json::Value;
@@ -29,7 +29,7 @@ impl World {
         self.dapi.saved.nodes = nodes.collect();
     }
 
-    /// What was changed while the job asked is lost from the saved list, but not from dapi's own.
+    /// A change that comes while the job runs is lost from the saved list, but not from dapi's own.
     pub(super) fn run_node_job(&mut self) {
         let now = self.now;
         let saved = &mut self.dapi.saved;
@@ -49,17 +49,14 @@ impl World {
         saved.job = Some((now + seconds(takes), saved.nodes.clone()));
     }
 
-    /// Starts dapi again: it loads the saved list, and registers each node anew.
+    /// Starts dapi again: it loads the saved list and registers each node anew.
     pub fn restart_network_node(&mut self) {
         let saved = std::mem::take(&mut self.dapi.saved.nodes);
-        for id in self.nodes.keys().cloned().collect::<Vec<_>>() {
-            self.remove_node(&id);
-        }
+        self.nodes.clear();
         self.dapi.forget();
         let epoch = self.epoch();
         for config in saved {
             self.insert_node(config, epoch);
         }
-        self.save_nodes();
     }
 }
