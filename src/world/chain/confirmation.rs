@@ -36,6 +36,18 @@ pub(in crate::world) struct Event {
     pub gone: u64,
 }
 
+impl Event {
+    /// `Exchange` here includes the delay before validation.
+    pub(super) fn phase(&self, height: u64) -> PocPhase {
+        match height {
+            height if height < self.generation || height >= self.over => PocPhase::Inference,
+            height if height < self.generation_end => PocPhase::Generate,
+            height if height < self.validation => PocPhase::Exchange,
+            _ => PocPhase::Validate,
+        }
+    }
+}
+
 impl World {
     fn event_from(&self, epoch: u64, sequence: u64, trigger: u64) -> Event {
         let generation = trigger + CUTOFF.max(1);
@@ -109,19 +121,6 @@ impl World {
     pub(super) fn event_at(&self, epoch: u64, height: u64) -> Option<Event> {
         let mut events = self.events(epoch).into_iter();
         events.find(|event| (event.trigger..event.gone).contains(&height))
-    }
-
-    /// Phase of the current confirmation; `Inference` when there is none. `Exchange` here includes the
-    /// delay before validation.
-    pub(in crate::world) fn confirmation_phase(&self) -> PocPhase {
-        let height = self.height();
-        match self.event() {
-            Some(event) if height < event.generation || height >= event.over => PocPhase::Inference,
-            Some(event) if height < event.generation_end => PocPhase::Generate,
-            Some(event) if height < event.validation => PocPhase::Exchange,
-            Some(_) => PocPhase::Validate,
-            None => PocPhase::Inference,
-        }
     }
 
     /// When the next confirmation starts to generate.

@@ -34,9 +34,11 @@ impl World {
                 phase: regular,
             });
         }
-        let phase = self.confirmation_phase();
-        if phase != PocPhase::Inference {
-            let event = self.event()?;
+        let event = self.event();
+        let event = event.map(|event| (event, event.phase(self.height())));
+        if let Some((event, phase)) = event
+            && phase != PocPhase::Inference
+        {
             return Some(Round {
                 kind: RoundKind::Confirmation,
                 height: event.trigger,
