@@ -83,8 +83,12 @@ impl Rental {
     }
 
     fn call(&mut self, port: u16, method: &str, path: &str, body: Value) -> Option<ApiResponse> {
+        self.reply(port, method, path, body).answer()
+    }
+
+    fn reply(&mut self, port: u16, method: &str, path: &str, body: Value) -> MlNodeReply {
         if !self.world.listens(self.id, port) {
-            return None;
+            return MlNodeReply::Nobody;
         }
         let request = ApiRequest {
             method: method.into(),
@@ -93,7 +97,12 @@ impl Rental {
             content_type: Some("application/json".into()),
             ..ApiRequest::default()
         };
-        self.world.mlnode(self.id, port, &request).answer()
+        self.world.mlnode(self.id, port, &request)
+    }
+
+    /// A start whose call waits for the model.
+    fn start_and_wait(&mut self) -> MlNodeReply {
+        self.reply(API, "POST", "/api/v1/inference/up", start_order())
     }
 
     fn get(&mut self, path: &str) -> Option<Value> {
@@ -108,9 +117,7 @@ impl Rental {
     }
 
     fn start(&mut self) -> u16 {
-        let args = ["--tensor-parallel-size", "4"];
-        let body = json!({"model": MODEL, "dtype": "auto", "additional_args": args});
-        self.post("/api/v1/inference/up/async", body).0
+        self.post("/api/v1/inference/up/async", start_order()).0
     }
 
     fn download(&mut self) {
@@ -167,6 +174,11 @@ impl Rental {
             startup["status"]
         ])
     }
+}
+
+fn start_order() -> Value {
+    let args = ["--tensor-parallel-size", "4"];
+    json!({"model": MODEL, "dtype": "auto", "additional_args": args})
 }
 
 fn poc_order() -> Value {
@@ -519,19 +531,12 @@ fn newer_release_wants_a_content_type() {
 
 #[test]
 fn synchronous_start_answers_after_the_load() {
-    let up = ApiRequest {
-        method: "POST".into(),
-        path: "/api/v1/inference/up".into(),
-        body: json!({"model": MODEL, "dtype": "auto", "additional_args": ["--tensor-parallel-size", "4"]}),
-        content_type: Some("application/json".into()),
-        ..ApiRequest::default()
-    };
     let mut rental = Rental::new(real());
     rental.download();
-    let MlNodeReply::AfterStart(start) = rental.world.mlnode(rental.id, API, &up) else {
+    let MlNodeReply::AfterStart(start) = rental.start_and_wait() else {
         panic!("answered at once");
     };
-    let again = rental.world.mlnode(rental.id, API, &up).answer().unwrap();
+    let again = rental.start_and_wait().answer().unwrap();
     assert_eq!(again.status, 409);
     rental.pass(60.0);
     let waits = MlNodeReply::AfterStart(start);
@@ -557,14 +562,7 @@ fn failed_synchronous_start_says_why() {
         ..real()
     });
     rental.download();
-    let up = ApiRequest {
-        method: "POST".into(),
-        path: "/api/v1/inference/up".into(),
-        body: json!({"model": MODEL, "dtype": "auto"}),
-        content_type: Some("application/json".into()),
-        ..ApiRequest::default()
-    };
-    let MlNodeReply::AfterStart(start) = rental.world.mlnode(rental.id, API, &up) else {
+    let MlNodeReply::AfterStart(start) = rental.start_and_wait() else {
         panic!("answered at once");
     };
     rental.wait_for(600.0, "the end", |rental| {
