@@ -51,6 +51,15 @@ const LOOK_EVERY: RealDuration = RealDuration::from_secs(1);
 /// After the first machine's end, to see what comes next.
 const AFTERWARDS: Duration = Duration::minutes(3);
 
+/// A market with credit for anything and no rate limits.
+fn generous() -> Scenario {
+    Scenario {
+        credit: 1e9,
+        rate_limits: false,
+        ..Scenario::default()
+    }
+}
+
 /// A sprint in virtual time, polled every second until there is an answer.
 fn watch<T>(scenario: Scenario, look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
     watch_with(scenario, |_| {}, look)
@@ -158,10 +167,8 @@ pub struct Denied {
 /// Every rental takes so many seconds more than the usual to accept the key.
 pub fn deny_for(seconds: f64) -> Denied {
     let scenario = Scenario {
-        credit: 1e9,
-        rate_limits: false,
         key_takes: seconds,
-        ..Scenario::default()
+        ..generous()
     };
     let mut refused = None;
     watch(scenario, |stage, snapshot| {
@@ -198,14 +205,11 @@ pub struct Lived {
 
 /// A sprint on realistic nodes, with this fault in each workload.
 pub fn live_through(release: MlNodeRelease, fault: Option<WorkloadFault>) -> Lived {
-    let scenario = Scenario {
-        credit: 1e9,
-        rate_limits: false,
+    live_in(Scenario {
         mlnode_release: release,
         workload_fault: fault,
-        ..Scenario::default()
-    };
-    live_in(scenario)
+        ..generous()
+    })
 }
 
 /// A sprint in this world.
@@ -230,11 +234,9 @@ pub struct Reported {
 /// A rental that is held for the whole epoch, with this fault in its workload.
 pub fn report_of(release: MlNodeRelease, fault: WorkloadFault) -> Reported {
     let scenario = Scenario {
-        credit: 1e9,
-        rate_limits: false,
         mlnode_release: release,
         workload_fault: Some(fault),
-        ..Scenario::default()
+        ..generous()
     };
     let adjust = |config: &mut Config| {
         config.poc.release = ReleasePolicy::WholeEpoch;
@@ -289,11 +291,7 @@ impl Failure {
     }
 
     fn scenario(self) -> Scenario {
-        let mut scenario = Scenario {
-            credit: 1e9,
-            rate_limits: false,
-            ..Scenario::default()
-        };
+        let mut scenario = generous();
         match self {
             Failure::Log(line) => scenario.boot_failure = line.into(),
             Failure::Row(words) => scenario.pull_failure = words.into(),

@@ -20,12 +20,12 @@ use crate::setup::configuration;
 use crate::storage::{FillingDisk, spool};
 use crate::summary::Summary;
 
-/// Whether rentals are kept for the epoch's confirmation.
+/// Whether rentals are held for the epoch's confirmation or challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holding {
     Never,
     /// In one epoch of four.
-    Some,
+    Sometimes,
 }
 
 /// Many epochs on one world and one journal.
@@ -41,12 +41,12 @@ pub struct Campaign {
     was_away_at_poc: bool,
 }
 
-/// Dollars that are counted for weights that a race's loser may not download to the end.
+/// Dollars that are counted for weights although they may not be downloaded to the end.
 pub const UNUSED_WEIGHTS: f64 = 0.8;
 const MANY_LIVES: u32 = 400;
 /// Of a sprint, from its first life on.
 const LONGEST: Duration = Duration::hours(9);
-/// The same with a rental that is held: a challenge ends shortly before the next `PoC`.
+/// The same with a held rental: a challenge ends shortly before the next `PoC`.
 const LONGEST_HOLD: Duration = Duration::hours(26);
 /// Remainder of the seeds, by five, whose campaigns hold rentals. They have every pair of releases.
 const HOLDING_SEEDS: u64 = 3;
@@ -54,8 +54,8 @@ const HOLDING_SEEDS: u64 = 3;
 const FAULT_RATES: [f64; 4] = [0.0, 0.02, 0.05, 0.2];
 /// The shortest time between a start and its `PoC`, in minutes.
 const SHORTEST_LEAD: i64 = 52;
-/// From a `PoC`'s start: who generates nothing in its first 12 blocks fails the early-share guard, and
-/// without a program there is no tunnel.
+/// From a `PoC`'s start: a host that generates nothing in the first 12 blocks fails the early-share guard,
+/// and without the program there is no tunnel.
 const POC_OPENING: Duration = Duration::seconds(70);
 /// The journal is read to check it after every so many sprints: it takes longer than a sprint.
 const READ_JOURNAL_EVERY: u64 = 8;
@@ -105,7 +105,7 @@ impl Campaign {
         };
         let holding = if holds {
             config.poc.execution_timeout = LONGEST_HOLD;
-            Holding::Some
+            Holding::Sometimes
         } else {
             Holding::Never
         };
@@ -241,7 +241,7 @@ impl Campaign {
 
     /// Sets the release policy of an epoch. Returns how long its sprint may take.
     fn choose_release(&mut self, epoch: u64) -> Duration {
-        let holds = self.holding == Holding::Some && epoch % 4 == 1;
+        let holds = self.holding == Holding::Sometimes && epoch % 4 == 1;
         let (policy, longest) = if holds {
             (ReleasePolicy::AfterConfirmation, LONGEST_HOLD)
         } else {
@@ -317,7 +317,7 @@ impl Campaign {
         self.count(epoch, begun, &format!("{}: {cause}", report.outcome));
     }
 
-    /// Whether what the rental was held for kept the reward: a confirmation, a challenge.
+    /// Counts whether a held rental kept the reward in its confirmation or challenge.
     fn count_hold(&mut self, epoch: u64) {
         if self.config.poc.release != ReleasePolicy::AfterConfirmation {
             return;
@@ -378,10 +378,10 @@ impl Campaign {
     fn check_money(&self, begun: Time, report: &SprintReport) {
         let spent = self.ours_spent() - self.judge.purse.before;
         let counted = report.cost_usd;
-        // An old registration at the tunnel's address that a restart of dapi brought back: dapi finds no
-        // model there, stops the node and orders a load, which downloads the weights beside the download
-        // that is under way (field guide, section 2, reconciling). The market bills both, and no row of
-        // it tells the traffic.
+        // A restart of dapi can bring back an old registration at the tunnel's address: dapi finds no model
+        // there, stops the node and orders a load, which downloads the weights beside the download that is
+        // in progress (field guide, section 2, reconciling). The market bills both, and none of its rows
+        // shows the traffic.
         let is_back = self.stage.world().revived_since(begun);
         let twice = if is_back { UNUSED_WEIGHTS } else { 0.0 };
         if counted < 0.98 * spent - 0.02 - twice {

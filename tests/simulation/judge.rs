@@ -14,12 +14,12 @@ use crate::played::Stage;
 const LOOKS_ROUND: Duration = Duration::minutes(10);
 const AFTER_LEASE: Duration = Duration::minutes(10);
 const WITHOUT_RENTAL: Duration = Duration::minutes(15);
-/// A removal waits from this long before a `PoC`, a minute being the block time's uncertainty,
+/// No registration is removed from this long before a `PoC`: that could stop the `PoC` of the host's other
+/// nodes. A minute of it is the block time's uncertainty.
 const NO_REMOVAL_BEFORE_POC: Duration = Duration::minutes(6);
-/// until its validation is over, this many blocks after its start: it could stop the `PoC` of the host's
-/// other nodes.
+/// Blocks from the start of the `PoC` to the end of its validation, when removals go on.
 const VALIDATED: u64 = 185;
-/// Within this a program that is about to end may not have read again what the Network Node lists.
+/// A program that is about to end may not have read the Network Node's list for this long.
 const NOTICED: Duration = Duration::minutes(2);
 const FOUND_OUT: Duration = Duration::minutes(5);
 /// A program that is started again has found everything by then, if the world lets it.
@@ -87,7 +87,7 @@ pub enum Others {
     AnInstance,
 }
 
-/// When no registration may be removed: around the last `PoC` and the next.
+/// When no registration is removed: around the last `PoC` and around the next.
 fn removals_wait(world: &World) -> [Range<Time>; 2] {
     [world.epoch(), world.epoch() + 1].map(|epoch| {
         let start = World::poc_start(epoch);
@@ -146,7 +146,7 @@ impl Judge {
                 continue;
             };
             let alone = rental.ended.map(|ended| {
-                // A node that was removed and is back can be seen only from then on.
+                // A removed node that a restart of dapi brought back can be seen only from then on.
                 let since = ended.max(born).max(revived.unwrap_or(born));
                 let mut waits = removals_wait.iter();
                 let wait = waits.find(|wait| wait.contains(&since));
@@ -218,30 +218,26 @@ impl Judge {
 
     /// What must hold when a sprint is over.
     pub fn end(&self, epoch: u64, report: &SprintReport, ledger: Option<&Ledger>) {
-        let (live, nodes, weight, revived) = {
+        let (live, nodes, weight, left) = {
             let world = self.stage.world();
             let node = report.node.as_ref().map(|node| node.0.clone());
             let weight = node.and_then(|node| world.weight(epoch, &node));
-            // The Network Node can bring back what it had removed (see `world::network_node::restart`) after
-            // the program has read in its list that it was gone, and just before the program ends. Then the
-            // next program removes it: `look` gives it a quarter of an hour.
-            let revived = |node: &String| {
-                let since = world.revived(node)?;
-                Some(world.now() - since < NOTICED)
+            // A restart of dapi can bring back a removed node (see `world::network_node::restart`) after the
+            // program has last read the list. Then the next program removes it: `look` gives it a quarter
+            // of an hour.
+            let is_just_back = |node: &String| {
+                let revived = world.revived(node);
+                revived.is_some_and(|at| world.now() - at < NOTICED)
             };
             let nodes = world.registered();
-            let revived: Vec<String> = nodes
-                .iter()
-                .filter(|node| revived(node) == Some(true))
-                .cloned()
-                .collect();
-            (world.live_rentals(), nodes, weight, revived)
+            let is_left = |node: &&String| node.starts_with("vastai-") && !is_just_back(node);
+            let left = nodes.iter().find(is_left).cloned();
+            (world.live_rentals(), nodes, weight, left)
         };
         if let Some(left) = live.iter().find(|rental| is_ours(rental)) {
             self.violation(&format!("a rental is left: {left:?} after {report:?}"));
         }
-        let is_left = |node: &&String| node.starts_with("vastai-") && !revived.contains(node);
-        if let Some(left) = nodes.iter().find(is_left) {
+        if let Some(left) = left {
             self.violation(&format!("a registration is left: {left} after {report:?}"));
         }
         if !nodes.iter().any(|node| node == PROXY_NODE) {

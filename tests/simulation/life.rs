@@ -90,7 +90,6 @@ impl Life<'_> {
             }
             let now = self.stage.time();
             self.stage.pump();
-            had_outage |= self.stage.world().has_outage();
             if now >= self.calm_from {
                 self.stage.chance().fault_rate = 0.0;
             }
@@ -98,10 +97,13 @@ impl Life<'_> {
                 self.judge.look(born);
             }
             let snapshot = handle.snapshots.borrow().clone();
-            if converges.is_some_and(|at| now >= at) {
-                converges = None;
-                if self.nothing_failed() && !had_outage {
-                    self.judge.look_at_start(born, &snapshot);
+            if let Some(at) = converges {
+                had_outage |= self.stage.world().has_outage();
+                if now >= at {
+                    converges = None;
+                    if self.nothing_failed() && !had_outage {
+                        self.judge.look_at_start(born, &snapshot);
+                    }
                 }
             }
             let sprint = &snapshot.sprint;

@@ -1,4 +1,4 @@
-//! What goes wrong in a campaign: its plan, its rates of faults, its releases.
+//! What goes wrong in a campaign: its plan, its fault rates, its releases.
 
 use pocpit::domain::Hedging;
 use pocpit::world::{MlNodeRelease, NetworkRelease, RandomFaults, Scenario};
@@ -13,7 +13,7 @@ pub enum Plan {
     WrongClock,
     /// Services of the host, of the chain and of the market have outages, and the Network Node restarts.
     Outages,
-    /// Each workload meets a fault within six hours of serving its model.
+    /// Each workload has a fault within six hours of serving its model.
     Workloads,
     /// Up to a fifth of all calls, rentals and their workloads, services of the host and of the chain, the
     /// clock.
@@ -36,7 +36,7 @@ pub fn hedging(seed: u64) -> Hedging {
     }
 }
 
-/// What is there to go wrong.
+/// The world of a plan.
 pub fn scenario(plan: Plan) -> Scenario {
     let random_faults = match plan {
         Plan::Calm | Plan::WrongClock => RandomFaults::default(),
@@ -69,7 +69,7 @@ pub fn scenario(plan: Plan) -> Scenario {
     }
 }
 
-/// A share of the days stays calm.
+/// Every random fault, at rates that leave some days calm.
 fn everything() -> RandomFaults {
     RandomFaults {
         endless_pulls: 0.02,

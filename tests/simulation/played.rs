@@ -56,7 +56,16 @@ struct WaitingCall {
     /// The tunnel's end that it goes through, and the machine behind it.
     end: SocketAddr,
     machine: u64,
+    /// The start of a model that answers it.
     start: u64,
+}
+
+/// A live tunnel: its end here, and the machine and port behind it.
+#[derive(Debug, Clone, Copy)]
+struct LiveTunnel {
+    end: SocketAddr,
+    machine: u64,
+    port: u16,
 }
 
 /// Copies of the world and of this disk, one at each moment.
@@ -284,18 +293,20 @@ impl Stage {
                         request.method, request.url
                     ));
                 }
-                let reached = self.behind(&request.url);
-                let reply = self.reply_of_machine(request.method, &request.url, body);
-                if let (Some((end, machine)), MlNodeReply::AfterStart(start)) = (reached, &reply) {
-                    locked(&self.waiting).push(WaitingCall {
+                let url = request.url.parse().ok();
+                let reached = url.and_then(|url: url::Url| Some((self.tunnel_of(&url)?, url)));
+                let Some((tunnel, url)) = reached else {
+                    return self.call_ended(number, MlNodeReply::Nobody);
+                };
+                match self.through(tunnel, request.method, &url, body) {
+                    MlNodeReply::AfterStart(start) => locked(&self.waiting).push(WaitingCall {
                         number,
-                        end,
-                        machine,
-                        start: *start,
-                    });
-                    return;
+                        end: tunnel.end,
+                        machine: tunnel.machine,
+                        start,
+                    }),
+                    reply => self.call_ended(number, reply),
                 }
-                self.call_ended(number, reply);
             }
             Outgoing::Batch {
                 instance,
@@ -373,24 +384,26 @@ impl Stage {
     }
 
     /// A call to a machine through its tunnel, with a version before the path or without.
-    pub fn at_machine(&self, method: &str, url: &str, body: Value) -> Option<ApiResponse> {
-        self.reply_of_machine(method, url, body).answer()
+    pub fn at_machine(&self, method: &str, url: &url::Url, body: Value) -> Option<ApiResponse> {
+        let tunnel = self.tunnel_of(url)?;
+        self.through(tunnel, method, url, body).answer()
     }
 
-    /// The tunnel's end that a URL names, and the machine behind it.
-    fn behind(&self, url: &str) -> Option<(SocketAddr, u64)> {
-        let url: url::Url = url.parse().ok()?;
+    /// The tunnel whose end a URL names.
+    fn tunnel_of(&self, url: &url::Url) -> Option<LiveTunnel> {
         let end = SocketAddr::new(url.host_str()?.parse().ok()?, url.port()?);
-        let (machine, _) = *locked(&self.tunnels).get(&end)?;
-        Some((end, machine))
+        let (machine, port) = *locked(&self.tunnels).get(&end)?;
+        Some(LiveTunnel { end, machine, port })
     }
 
-    fn reply_of_machine(&self, method: &str, url: &str, body: Value) -> MlNodeReply {
-        let behind = self.behind(url).zip(url.parse::<url::Url>().ok());
-        let Some(((end, _), url)) = behind else {
-            return MlNodeReply::Nobody;
-        };
-        let (machine, port) = locked(&self.tunnels)[&end];
+    fn through(
+        &self,
+        tunnel: LiveTunnel,
+        method: &str,
+        url: &url::Url,
+        body: Value,
+    ) -> MlNodeReply {
+        let LiveTunnel { machine, port, .. } = tunnel;
         let mut world = self.world();
         if !world.listens(machine, port) {
             return MlNodeReply::Nobody;

@@ -1,9 +1,9 @@
-//! What came of a campaign, or of several.
+//! The results of campaigns.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What came of it.
+/// The result of a campaign, or of several together.
 #[derive(Debug, Default, Clone)]
 pub struct Summary {
     pub seed: u64,

@@ -67,9 +67,7 @@ impl Wire {
                 let mut world = self.stage.world();
                 world.callback_is_up().then(|| world.callback(&ask))
             }
-            _ => self
-                .stage
-                .at_machine(method, request.url.as_str(), ask.body),
+            _ => self.stage.at_machine(method, &request.url, ask.body),
         })
     }
 
