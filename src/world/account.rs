@@ -1,4 +1,4 @@
-//! What the market keeps of the account: keys, templates and bills.
+//! The market's records of the account: keys, templates and bills.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl AccountKey {
 /// As the market shows it: `create_template.yaml`.
 pub(super) type Template = Value;
 
-/// What a rental cost on one day, in dollars, and for what.
+/// A rental's charges on one day, in dollars, with their quantities.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct DayCharge {
     pub gpu: f64,

@@ -24,9 +24,8 @@ impl World {
         }
     }
 
-    /// Whether the workload cannot serve in the `PoC` that it was rented for. One that breaks early enough
-    /// to serve again by then is no excuse, nor is one that breaks after the last block in which work
-    /// counts.
+    /// Whether the workload cannot serve in the `PoC` that it was rented for. A breakdown does not count if
+    /// it can serve again by then, or if it comes after the last block in which work counts.
     fn breaks_its_poc(&self, instance: &SimInstance) -> bool {
         let Some(breakdown) = instance.mlnode.breakdown() else {
             return false;

@@ -1,4 +1,4 @@
-//! What the market does besides its documentation, as its users have met it.
+//! Deviations of the market from its documentation, as its users have seen them.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +28,7 @@ pub enum MarketOddity {
     TokenBuckets,
     /// Rows hold bare `NaN` and `Infinity`, which are not JSON.
     NotANumber,
-    /// Listings hold a row of somebody else's kind: no id, texts for numbers, numbers for texts.
+    /// Listings hold malformed rows: no id, texts for numbers, numbers for texts.
     OddRows,
     /// A search returns offers that are not rentable, whatever was asked for.
     UnrentableOffers,

@@ -44,7 +44,7 @@ pub struct Acted {
 
 const LOG: &str = "/var/log/pocpit/mlnode.log";
 const API_PORT: u16 = 8080;
-/// The `MLNode`'s watcher says that its vLLM is of no use any more.
+/// The first line of the `MLNode`'s watcher after its vLLM has failed.
 const BROKEN: &str = "is unhealthy (count: 1/3)";
 const LONGEST: Duration = Duration::hours(4);
 const LOOK_EVERY: RealDuration = RealDuration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Sprints on a market that answers as people have seen it.
+//! Sprints on a market with oddities that its users have seen.
 
 use pocpit::domain::Outcome;
 use pocpit::world::{Fault, FaultKind, MarketOddity, Scenario};

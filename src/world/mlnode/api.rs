@@ -17,7 +17,7 @@ pub(in crate::world) const API_PORT: u16 = 8080;
 /// Open only while an instance is healthy.
 pub(in crate::world) const INFERENCE_PORT: u16 = 5000;
 
-/// What comes of a request to a workload.
+/// The result of a request to a workload.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MlNodeReply {
     /// Nothing answers: the connection is refused, or cut.
@@ -243,8 +243,8 @@ impl SimMlNode {
         ApiResponse::ok(&json!({"devices": devices, "count": hardware.gpus}))
     }
 
-    /// The newer image reads a body as JSON only with its `Content-Type`, as newer `FastAPI` does. Not known of
-    /// the published one (guide, section 7): this is the harder case.
+    /// The newer image reads a body as JSON only with its `Content-Type`, as newer `FastAPI` does. Whether the
+    /// published one does is not known (guide, section 7): this is the harder case.
     fn misses_content_type(&self, request: &ApiRequest) -> bool {
         let is_strict = self.spec.release >= MlNodeRelease::V3_0_16;
         let kind = request.content_type.as_deref().unwrap_or_default();
@@ -296,7 +296,7 @@ impl SimMlNode {
         }
     }
 
-    /// With the answer of `up/async`.
+    /// Starts a model. Returns the answer of `up/async`.
     fn order_start(&mut self, now: Time, body: &Value) -> ApiResponse {
         let Some(model) = body["model"].as_str() else {
             return missing(&json!(["body", "model"]));

@@ -64,7 +64,7 @@ pub(in crate::world) struct Node {
     pub next_poll: Time,
     /// The command that its worker runs; no other command starts meanwhile.
     pub command: Option<Command>,
-    /// Since when `inference/up` is not answered.
+    /// Since when `inference/up` has been in flight.
     pub loading_since: Option<Time>,
     /// Height of the round that it was last ordered to validate.
     pub validated: Option<u64>,

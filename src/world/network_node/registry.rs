@@ -177,7 +177,7 @@ impl World {
         answer(self.remove_node(id))
     }
 
-    /// With its worker, and so the calls that this makes. True if there was one.
+    /// Removes a node, and cancels its worker's calls. True if there was one.
     pub(super) fn remove_node(&mut self, id: &str) -> bool {
         self.drop_calls(id, |_| true);
         let existed = self.nodes.remove(id).is_some();

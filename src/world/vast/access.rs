@@ -15,8 +15,8 @@ impl World {
         self.scenario.market_oddities.contains(&oddity)
     }
 
-    /// Why this request is not heard, if it is not.
-    pub(super) fn unheard(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+    /// Refuses a request without a valid key, without the right, or too soon after another one.
+    pub(super) fn refused(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
         let needs_a_key =
             !is_search(&request.method, parts) && !matches!(parts, [_, "gpu_names", ..]);
         if needs_a_key {
@@ -50,7 +50,7 @@ impl World {
             return Some(ApiResponse::refusal(429, "search_quota_exceeded", text));
         }
         let (name, interval, burst) = threshold(method, parts)?;
-        // A bucket of tokens, as the time at which it is full again.
+        // A token bucket, kept as the time at which it is full again.
         let full_at = self.last_calls.get(name).copied().unwrap_or(self.now);
         let missing = as_seconds(full_at.max(self.now) - self.now);
         let is_early = missing > interval * (burst - 1.0);

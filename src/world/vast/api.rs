@@ -17,12 +17,12 @@ impl World {
         }
         let path = request.path.trim_end_matches('/');
         let parts: Vec<&str> = path.trim_start_matches("/api/").split('/').collect();
-        if let Some(refusal) = self.unheard(request, &parts) {
+        if let Some(refusal) = self.refused(request, &parts) {
             return refusal;
         }
         let routed = match parts.as_slice() {
             [_, "instances", rest @ ..] => self.instance_route(request, rest),
-            [_, "ssh" | "template", ..] => self.possession_route(request, &parts),
+            [_, "ssh" | "template", ..] => self.account_route(request, &parts),
             _ => self.market_route(request, &parts),
         };
         routed.unwrap_or_else(|| ApiResponse::refusal(404, "not_found", "no such route"))
@@ -53,7 +53,7 @@ impl World {
     }
 
     /// Keys and templates of the account.
-    fn possession_route(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+    fn account_route(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
         let body = &request.body;
         Some(match (request.method.as_str(), parts) {
             ("GET", ["v0", "ssh"]) => self.keys(),
@@ -73,7 +73,7 @@ impl World {
         let is_v1 = request.path.starts_with("/api/v1/");
         Some(match (request.method.as_str(), rest) {
             ("GET", []) if is_v1 => self.list(request),
-            // Of the newer version only the list is there.
+            // Version 1 has only the list.
             _ if is_v1 => return None,
             ("GET", []) => self.list_all_at_once(),
             ("PUT", []) => self.change_many(body),

@@ -18,7 +18,8 @@ pub(super) fn matches_exactly(row: &Value, filter: &Value) -> bool {
     filters.all(|(field, conditions)| holds(&row[field], conditions))
 }
 
-/// Columns to filter by that no row has (vendor's docs, deployments.mdx), and an old name.
+/// The value of a column. Some can be filtered by although no row has them (vendor's docs,
+/// deployments.mdx), one under an old name.
 fn value_of(row: &Value, field: &str) -> Value {
     match field {
         "verified" => json!(row["verification"] == "verified"),
@@ -60,7 +61,7 @@ fn same(have: &Value, want: &Value) -> bool {
     }
 }
 
-/// The vendor's command sends numbers as text, and truth values at times, too.
+/// The vendor's command sends numbers as text, and sometimes booleans, too.
 fn as_number(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(flag) => Some(f64::from(u8::from(*flag))),

@@ -103,13 +103,13 @@ impl ListQuery {
         })
     }
 
-    /// Which of so many rows.
+    /// The page's rows among so many.
     fn page(&self, total: usize) -> Range<usize> {
         let start = self.after.min(total);
         start..total.min(start + self.limit)
     }
 
-    /// Nothing but by id, all columns: what most clients ask, millions of times in a simulation.
+    /// All columns, by id: what most clients ask for, millions of times in a simulation.
     fn is_plain(&self) -> bool {
         let by_id = [("id".to_owned(), Direction::Ascending)];
         (self.order.is_empty() || self.order == by_id) && self.columns.is_null()

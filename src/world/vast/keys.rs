@@ -18,7 +18,7 @@ impl World {
             return ApiResponse::refusal(400, "no_ssh_key", "No ssh key provided");
         };
         if self.account_keys.iter().any(|known| known.key == key) {
-            // Met by clients; the words vary, `duplicate` is in all of them.
+            // As clients have seen it: the words vary, but all contain `duplicate`.
             let text = "duplicate ssh key: this key is already on your account";
             return ApiResponse::refusal(400, "duplicate_ssh_key", text);
         }
@@ -67,7 +67,7 @@ impl World {
         ApiResponse::ok(&json!({"success": true, "ssh_keys": keys}))
     }
 
-    /// A key that only an instance has is known by it alone.
+    /// The row of an instance's key. It has no id if it is not on the account.
     fn attached_row(&self, key: &str) -> Value {
         let known = self.account_keys.iter().find(|known| known.key == key);
         let unknown = || json!({"id": null, "user_id": USER, "key": key, "public_key": key});
@@ -107,7 +107,7 @@ impl World {
     }
 }
 
-/// These routes say it with status 200.
+/// These routes send this refusal with status 200.
 fn not_found(error: &str, text: &str) -> ApiResponse {
     ApiResponse::refusal(200, error, text)
 }

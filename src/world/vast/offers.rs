@@ -15,7 +15,7 @@ use crate::world::vast::filter::{self, Direction};
 const FIRST_ASK: u64 = 20_000_000;
 /// The most offers of a search, whatever its limit.
 const SHOWN: u64 = 64;
-/// In GB, that a search's prices include unless it says otherwise.
+/// GB of storage in a search's prices, unless it says otherwise.
 const STORAGE: f64 = 8.0;
 
 const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
@@ -71,7 +71,7 @@ impl World {
         (0..self.scenario.machines).filter_map(|machine| self.offer(machine))
     }
 
-    /// Whether an ask of this id was ever there.
+    /// Whether an ask can have this id.
     pub(super) fn could_be_an_ask(&self, id: u64) -> bool {
         let machine = id.checked_sub(FIRST_ASK).map(|id| id / 1_000);
         machine.is_some_and(|machine| machine < self.scenario.machines)

@@ -1,4 +1,4 @@
-//! What an order asks for: its template's part, and the market's limits.
+//! Orders: completed from their templates, and checked against the market's limits.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::world::vast::templates::env_of_flags;
 /// Characters of a label.
 const LABEL_LIMIT: usize = 256;
 /// Limits of `create_instance.yaml` (`x-input-validation`). Arguments and start script together may have
-/// 16,384 bytes: the file says 4,096, six projects have met this number.
+/// 16,384 bytes: the file says 4,096, but six projects have seen this number.
 const IMAGE_LIMIT: usize = 1_024;
 const ARGS_LIMIT: usize = 16_384;
 const ENV_LIMIT: usize = 32_768;

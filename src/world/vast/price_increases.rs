@@ -1,4 +1,4 @@
-//! Hosts' wishes for a higher price. They hold from the end of a contract, and only if it is accepted.
+//! Hosts' wishes for a higher price. An accepted one holds from the end of the contract.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::world::vast::row::TERM;
 
 /// Seconds from the start of a rental to its host's wish.
 const WISH_AFTER: f64 = 60.0;
-/// A wish's id is its contract's and this.
+/// A wish's id is its contract's id plus this.
 const IDS: u64 = 700_000_000;
 
 impl World {

@@ -25,7 +25,7 @@ const HOST_FAULT: &str =
 struct Contract {
     id: u64,
     offer: Value,
-    /// The order as it counts: with what its template adds.
+    /// Completed from its template.
     order: Value,
     fault: Option<HostFault>,
     intended: IntendedStatus,

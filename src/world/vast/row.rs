@@ -25,7 +25,7 @@ const OF_OFFERS: [&str; 4] = [
 
 /// What the host reports of a container.
 struct Reported {
-    /// None until the host has heard of it.
+    /// None until the host reports.
     status: Option<&'static str>,
     message: String,
 }
@@ -132,7 +132,7 @@ impl World {
         let metric = |value: f64| if running { json!(value) } else { Value::Null };
         let mut row = json!({
             "actual_status": reported.status, "status_msg": reported.message,
-            // A forwarder's port is there from the start.
+            // The forwarder's port is known from the start.
             "ssh_host": "127.0.0.1\n", "ssh_port": i.ssh_port.unwrap_or(forwarded_port(i.id)),
             "ssh_idx": (i.id % 9 + 1).to_string(), "machine_dir_ssh_port": 20_000 + i.id % 10_000,
             "public_ipaddr": "127.0.0.1\n", "local_ipaddrs": "10.2.202.31 172.17.0.1 \n",

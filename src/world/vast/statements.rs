@@ -127,7 +127,7 @@ fn sum<'a>(days: impl IntoIterator<Item = &'a DayCharge>) -> DayCharge {
     sum
 }
 
-/// A bill's days within these times; none if there are none.
+/// The row of a bill's days within these times, if there are any.
 fn charge_row(bill: &Bill, from: f64, to: f64) -> Option<Value> {
     let within = |day: &i64| signed(*day + DAY) > from && signed(*day) <= to;
     let days = bill.days.iter().filter(|(day, _)| within(day));

@@ -30,7 +30,7 @@ impl World {
         ApiResponse::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
     }
 
-    /// Those that do not exist are passed over, unless none does.
+    /// Skips instances that do not exist, and refuses if none does.
     pub(super) fn destroy_many(&mut self, body: &Value) -> ApiResponse {
         let ids = numbers(&body["instance_ids"]);
         if ids.is_empty() {
@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// A start waits for the GPUs; it is an order to bill that stays.
+    /// While somebody else has the GPUs, a start stays queued.
     fn start(&mut self, id: u64) -> ApiResponse {
         if self.credit() <= 0.0 {
             let text = "You lack credit, see the billing page.";
@@ -184,7 +184,7 @@ impl World {
         ApiResponse::ok(&json!({"success": true}))
     }
 
-    /// Another image or environment: it holds from the next time that the container is created.
+    /// Sets another image or environment for the next time that the container is created.
     pub(super) fn update_order(&mut self, id: u64, body: &Value) -> ApiResponse {
         let Ok(order) = self.completed(body) else {
             let text = "Template not found";
