@@ -80,13 +80,19 @@ impl Campaign {
             .prefix("pocpit-sim-")
             .tempdir_in(place)
             .unwrap();
-        let holds = plan.is_faulty() && !seed.is_multiple_of(4) && seed % 5 == HOLDING_SEEDS;
-        let caps = match (plan.is_faulty(), seed % 4) {
-            (true, 0) => Caps::TIGHT,
-            _ if holds => Caps::LAVISH,
-            _ => Caps::WIDE,
+        let is_tight = plan.is_faulty() && seed.is_multiple_of(4);
+        let holds = plan.is_faulty() && !is_tight && seed % 5 == HOLDING_SEEDS;
+        let (caps, holding) = if holds {
+            (Caps::LAVISH, Holding::Sometimes)
+        } else if is_tight {
+            (Caps::TIGHT, Holding::Never)
+        } else {
+            (Caps::WIDE, Holding::Never)
         };
         let mut config = configuration(directory.path(), caps);
+        if holding == Holding::Sometimes {
+            config.poc.execution_timeout = LONGEST_HOLD;
+        }
         let hedging = hedging(seed);
         if hedging == Hedging::On {
             config.poc.hedge = hedging;
@@ -102,12 +108,6 @@ impl Campaign {
             others: Others::AnInstance,
             purse: Purse::new(caps),
             at_once: hedge::at_once(hedging),
-        };
-        let holding = if holds {
-            config.poc.execution_timeout = LONGEST_HOLD;
-            Holding::Sometimes
-        } else {
-            Holding::Never
         };
         let campaign = Campaign {
             plan,

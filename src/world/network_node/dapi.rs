@@ -104,23 +104,18 @@ impl World {
         }
         self.run_node_job();
         self.end_long_loads();
-        self.renew_intents();
+        let round = self.poc_round();
+        self.renew_intents(round);
         self.poll_nodes();
-        self.reconcile();
-        self.validate_others();
+        self.reconcile(round);
+        self.validate_others(round);
     }
 
     /// `inference/up` blocks until the model is there; the client gives up after 15 minutes.
     fn end_long_loads(&mut self) {
         let now = self.now;
         let is_late = |since: Time| now - since >= seconds(COMMAND_TIMEOUT);
-        let late: Vec<String> = self
-            .nodes
-            .iter()
-            .filter(|(_, node)| node.loading_since.is_some_and(is_late))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in late {
+        for id in self.managed_nodes(|node| node.loading_since.is_some_and(is_late)) {
             self.drop_calls(&id, Errand::is_of_a_command);
             let why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
             self.finish_command(&id, Finished::Failed(why.into()));
@@ -128,33 +123,25 @@ impl World {
     }
 
     /// Intents are set by commands, which wait behind a removal.
-    fn renew_intents(&mut self) {
+    fn renew_intents(&mut self, round: Option<Round>) {
         if !self.dapi.is_loop_free() {
             return;
         }
-        let round = self.poc_round();
-        let intents: Vec<(String, Standing)> = self
-            .nodes
-            .iter()
-            .filter(|(id, _)| !is_unmanaged(id))
-            .map(|(id, node)| (id.clone(), self.intent(id, node, round)))
-            .collect();
-        for (id, intent) in intents {
-            if let Some(node) = self.nodes.get_mut(&id)
-                && node.intended != intent
-            {
+        for id in self.managed_nodes(|node| node.intended != self.intent(node, round)) {
+            let intent = self.nodes.get(&id).map(|node| self.intent(node, round));
+            if let (Some(intent), Some(node)) = (intent, self.nodes.get_mut(&id)) {
                 node.intended = intent;
                 self.cancel_outdated(&id);
             }
         }
     }
 
-    fn intent(&self, id: &str, node: &Node, round: Option<Round>) -> Standing {
+    fn intent(&self, node: &Node, round: Option<Round>) -> Standing {
         let takes_part = |round: &Round| match round.kind {
             // Nothing is preserved, and only what contributes must generate.
-            RoundKind::Challenge => self.challenge_is_open(id),
+            RoundKind::Challenge => self.challenge_is_open(node.id()),
             RoundKind::Regular | RoundKind::Confirmation => {
-                self.is_operational(node) && !self.is_preserved(id, round.height)
+                self.is_operational(node) && !self.is_preserved(node.id(), round.height)
             }
         };
         let Some(round) = round.filter(takes_part) else {
@@ -204,8 +191,8 @@ impl World {
         }
     }
 
-    fn reconcile(&mut self) {
-        if !self.is_reconcile_due() {
+    fn reconcile(&mut self, round: Option<Round>) {
+        if !self.is_reconcile_due(round) {
             return;
         }
         self.dapi.reconciled_at = Some((self.now, self.height));
@@ -219,11 +206,11 @@ impl World {
         }
     }
 
-    fn is_reconcile_due(&self) -> bool {
+    fn is_reconcile_due(&self, round: Option<Round>) -> bool {
         let Some((at, height)) = self.dapi.reconciled_at else {
             return true;
         };
-        let by_block = match self.poc_round() {
+        let by_block = match round {
             Some(round) => {
                 // In the wind-down only the timer reconciles.
                 round.phase == PocPhase::Generate
@@ -266,8 +253,8 @@ impl World {
 
     /// At the start of validation each working node stops generating and gets proofs of another host to
     /// check.
-    fn validate_others(&mut self) {
-        let Some(round) = self.poc_round() else {
+    fn validate_others(&mut self, round: Option<Round>) {
+        let Some(round) = round else {
             return;
         };
         if round.offset < VALIDATION_START || round.phase != PocPhase::Validate {

@@ -115,6 +115,12 @@ pub(super) fn id(text: &str) -> u64 {
     text.parse().unwrap_or(0)
 }
 
+/// The numbers in a list.
+pub(super) fn ids(list: &Value) -> Vec<u64> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(Value::as_u64).collect()
+}
+
 /// A query parameter that holds JSON.
 pub(super) fn json_parameter(request: &ApiRequest, name: &str) -> Value {
     let text = request.query.get(name);

@@ -18,8 +18,7 @@ pub(super) fn matches_exactly(row: &Value, filter: &Value) -> bool {
     filters.all(|(field, conditions)| holds(&row[field], conditions))
 }
 
-/// The value of a column. Some can be filtered by although no row has them (vendor's docs,
-/// deployments.mdx), one under an old name.
+/// The value of a column. Two that can be filtered by are in no row (vendor's docs, deployments.mdx).
 fn value_of(row: &Value, field: &str) -> Value {
     match field {
         "verified" => json!(row["verification"] == "verified"),

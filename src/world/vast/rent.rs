@@ -14,6 +14,7 @@ use crate::world::mlnode::vllm;
 use crate::world::model::{Boot, HostFault, IntendedStatus, PriceIncrease, SimInstance, disk_of};
 use crate::world::numbers::{number_of, uniform};
 use crate::world::state::World;
+use crate::world::vast::access::ids;
 use crate::world::vast::keys::key_of;
 use crate::world::vast::offers::{price, round4};
 use crate::world::vast::orders::bad_order;
@@ -67,8 +68,7 @@ impl World {
 
     /// Several offers under one order.
     pub(super) fn rent_many(&mut self, body: &Value) -> ApiResponse {
-        let ids = body["ids"].as_array().into_iter().flatten();
-        let ids: Vec<u64> = ids.filter_map(Value::as_u64).collect();
+        let ids = ids(&body["ids"]);
         if ids.is_empty() {
             return ApiResponse::new(
                 400,
@@ -82,16 +82,13 @@ impl World {
             result["ask_id"] = json!(ask_id);
             results.push(result);
         }
-        let created = results
-            .iter()
-            .filter(|result| !result["new_contract"].is_null());
-        let created: Vec<Value> = created
-            .map(|result| result["new_contract"].clone())
-            .collect();
-        let failed = results
-            .iter()
-            .filter(|result| result["new_contract"].is_null());
-        let failed: Vec<Value> = failed.map(|result| result["ask_id"].clone()).collect();
+        let (mut created, mut failed) = (Vec::new(), Vec::new());
+        for result in &results {
+            match &result["new_contract"] {
+                Value::Null => failed.push(result["ask_id"].clone()),
+                contract => created.push(contract.clone()),
+            }
+        }
         ApiResponse::ok(
             &json!({"success": !created.is_empty(), "results": results, "created": created,
             "failed": failed, "elapsed": 0.1}),

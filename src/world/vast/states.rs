@@ -8,6 +8,7 @@ use crate::world::exchange::ApiResponse;
 use crate::world::model::{Boot, IntendedStatus, SimInstance};
 use crate::world::numbers::uniform;
 use crate::world::state::World;
+use crate::world::vast::access::ids;
 use crate::world::vast::instances::no_such_instance;
 use crate::world::vast::rent::launch;
 
@@ -32,7 +33,7 @@ impl World {
 
     /// Skips instances that do not exist, and refuses if none does.
     pub(super) fn destroy_many(&mut self, body: &Value) -> ApiResponse {
-        let ids = numbers(&body["instance_ids"]);
+        let ids = ids(&body["instance_ids"]);
         if ids.is_empty() {
             let text = "instance_ids array is required";
             return ApiResponse::refusal(400, "invalid_args", text);
@@ -78,7 +79,7 @@ impl World {
 
     /// The state of many: a success if one of them changed.
     pub(super) fn change_many(&mut self, body: &Value) -> ApiResponse {
-        let ids = numbers(&body["ids"]);
+        let ids = ids(&body["ids"]);
         if ids.is_empty() {
             return ApiResponse::refusal(400, "invalid_args", "ids list required");
         }
@@ -233,11 +234,6 @@ impl World {
         instance.offer["dph_base"] = json!(price);
         ApiResponse::ok(&json!({"success": true}))
     }
-}
-
-fn numbers(list: &Value) -> Vec<u64> {
-    let list = list.as_array().into_iter().flatten();
-    list.filter_map(Value::as_u64).collect()
 }
 
 /// Stops a container. Somebody else has its GPUs from then on for some hours.
