@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::calls::{VastClient, malformed, rows};
-use super::instances::{MAX_PAGES, next_token};
+use super::calls::{VastClient, rows};
 use super::rate_limit::VastEndpoint;
 use crate::domain::{CallError, InstanceId, RentalCharge, Time, Usd};
 use crate::http::HttpRequest;
@@ -21,33 +20,22 @@ impl VastClient {
         let what = self.what("read the charges");
         let day = json!({"gte": from.timestamp(), "lte": to.timestamp()});
         let filters = json!({"day": day, "type": {"in": ["instance"]}}).to_string();
+        let request = HttpRequest::get(what.clone(), self.url("/api/v0/charges/"))
+            .query("select_filters", filters)
+            .query("format", "table")
+            .query("latest_first", "true")
+            .query("limit", PAGE.to_string());
         let mut charges = Vec::new();
-        let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let mut request = HttpRequest::get(what.clone(), self.url("/api/v0/charges/"))
-                .query("select_filters", filters.clone())
-                .query("format", "table")
-                .query("latest_first", "true")
-                .query("limit", PAGE.to_string());
-            if let Some(token) = &after {
-                request = request.query("after_token", token);
-            }
-            let body = self.read(VastEndpoint::Charges, request).await?;
-            charges.extend(rows(&what, &body, "results")?.iter().filter_map(charge));
-            let next = next_token(&what, &body)?;
-            if next.is_none() {
-                return Ok(charges);
-            }
-            if next == after {
-                return Err(malformed(&what, "the charges repeat a page token"));
-            }
-            after = next;
-        }
-        Err(malformed(&what, "the charges do not end"))
+        let add = |page: &Value| {
+            charges.extend(rows(&what, page, "results")?.iter().filter_map(charge));
+            Ok(())
+        };
+        self.read_pages(VastEndpoint::Charges, request, add).await?;
+        Ok(charges)
     }
 }
 
-/// The charge of one contract; `None` for anything but an instance, and without an amount.
+/// The charge of one contract; `None` unless it is an instance with an amount.
 fn charge(row: &Value) -> Option<RentalCharge> {
     let fields = Fields(row);
     let source = fields.text("source")?;

@@ -1,6 +1,6 @@
 //! Reads the account's instances: complete listings, and single ones by whichever route still has them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -13,8 +13,6 @@ use crate::http::json::Fields;
 
 /// Instances per page: the market's maximum.
 const PAGE: usize = 25;
-/// A listing with more pages is an error.
-pub(super) const MAX_PAGES: usize = 200;
 /// Ids count up from 1: the first contract ended years ago, and was never ours.
 pub(super) const NO_INSTANCE: InstanceId = InstanceId(1);
 
@@ -34,54 +32,33 @@ impl InstanceFilter {
     }
 }
 
-/// A page of a listing, or all of it.
+/// A listing, as far as it was read.
 #[derive(Default)]
 struct Listing {
     instances: Vec<Instance>,
     ids: BTreeSet<InstanceId>,
-    /// Rows of others that cannot be read.
+    /// Unreadable rows of others.
     skipped: usize,
 }
 
 impl VastClient {
-    /// Complete, or an error.
+    /// From the v1 list: the v0 list is being retired account by account, with 410 or an empty list.
     pub(super) async fn list(&self, filter: InstanceFilter) -> Result<Vec<Instance>, CallError> {
         let what = self.what("list instances");
-        let mut listing = Listing::default();
-        let mut tokens = HashSet::new();
-        let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let body = self.page(&what, filter, after.as_deref()).await?;
-            for row in rows(&what, &body, "instances")? {
-                listing.add(&what, row)?;
-            }
-            let Some(token) = next_token(&what, &body)? else {
-                listing.check_total(&what, &body)?;
-                return Ok(listing.instances);
-            };
-            if !tokens.insert(token.clone()) {
-                return Err(malformed(&what, "the listing repeats a page token"));
-            }
-            after = Some(token);
-        }
-        Err(malformed(&what, "the listing does not end"))
-    }
-
-    /// From the v1 list: the v0 list is being retired account by account, with 410 or an empty list.
-    async fn page(
-        &self,
-        what: &str,
-        filter: InstanceFilter,
-        after: Option<&str>,
-    ) -> Result<Value, CallError> {
-        let mut request = HttpRequest::get(what, self.url("/api/v1/instances/"))
+        let request = HttpRequest::get(what.clone(), self.url("/api/v1/instances/"))
             .query("select_filters", filter.json().to_string())
             .query("order_by", r#"[{"col":"id","dir":"asc"}]"#)
             .query("limit", PAGE.to_string());
-        if let Some(token) = after {
-            request = request.query("after_token", token);
-        }
-        self.read(VastEndpoint::Instances, request).await
+        let mut listing = Listing::default();
+        let add = |page: &Value| {
+            let mut rows = rows(&what, page, "instances")?.iter();
+            rows.try_for_each(|row| listing.add(&what, row))
+        };
+        let last = self
+            .read_pages(VastEndpoint::Instances, request, add)
+            .await?;
+        listing.check_total(&what, &last)?;
+        Ok(listing.instances)
     }
 
     /// By its own route, or from the list where that route is gone or replies in another shape.
@@ -100,7 +77,7 @@ impl VastClient {
         }
     }
 
-    /// By its own route alone. None in the shapes in which the market says that there is none.
+    /// By its own route alone. The market has several ways to say that there is none.
     pub(super) async fn read_row(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {
         let what = self.what(&format!("read instance {id}"));
         let url = self.url(&format!("/api/v0/instances/{id}/"));
@@ -130,7 +107,7 @@ impl VastClient {
 }
 
 impl Listing {
-    /// A row without an id hides nothing but itself, unless it may be ours: unknown is not absent.
+    /// Skips a row without an id, unless it may be ours: unknown is not absent.
     fn add(&mut self, what: &str, row: &Value) -> Result<(), CallError> {
         let Some(instance) = wire::instance(row) else {
             if wire::may_be_ours(row) {
@@ -157,15 +134,5 @@ impl Listing {
             }
             _ => Ok(()),
         }
-    }
-}
-
-pub(super) fn next_token(what: &str, body: &Value) -> Result<Option<String>, CallError> {
-    match body.get("next_token") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(token)) if token.is_empty() => Ok(None),
-        Some(Value::String(token)) => Ok(Some(token.clone())),
-        Some(Value::Number(token)) => Ok(Some(token.to_string())),
-        Some(_) => Err(malformed(what, "`next_token` is neither text nor null")),
     }
 }

@@ -5,6 +5,7 @@ mod charges;
 mod client;
 mod cost;
 mod instances;
+mod pages;
 mod predict;
 mod rank;
 mod rate_limit;
