@@ -11,13 +11,12 @@ pub const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 
 /// The market's searches of a day are used up.
 const DAILY_QUOTA: &str = "search_quota_exceeded";
-/// A quota of a day is full again after a day at the latest.
+/// No wait is longer: a quota of a day is full again after a day at the latest.
 const A_DAY: Duration = Duration::from_hours(24);
 
-pub fn classify(status: u16, body: &str) -> CallErrorKind {
+pub fn classify(status: u16) -> CallErrorKind {
     match status {
         401 | 403 => CallErrorKind::Unauthorized,
-        404 if is_key_error(body) => CallErrorKind::Unauthorized,
         404 => CallErrorKind::NotFound,
         429 => CallErrorKind::RateLimited,
         // A proxy timed out waiting for the request; how much of it arrived is unknown.
@@ -25,12 +24,6 @@ pub fn classify(status: u16, body: &str) -> CallErrorKind {
         300..500 => CallErrorKind::Refused,
         _ => CallErrorKind::Ambiguous,
     }
-}
-
-fn is_key_error(body: &str) -> bool {
-    ["Invalid user key", "Session expired"]
-        .iter()
-        .any(|words| body.contains(words))
 }
 
 /// The error message in a body: the text first, then the slug in brackets.
@@ -97,7 +90,14 @@ pub fn until_reset(reset: Option<&str>, body: &str, now: f64) -> Option<Duration
     let day = A_DAY.as_secs_f64();
     let told = reset.and_then(|reset| reset.trim().parse::<f64>().ok());
     let midnight = || body.contains(DAILY_QUOTA).then(|| now - now % day + day);
-    let seconds = (told.or_else(midnight)? - now).min(day);
+    wait_of(told.or_else(midnight)? - now)
+}
+
+/// At most a day. `None` for a time that is past or no number.
+fn wait_of(seconds: f64) -> Option<Duration> {
+    let most = A_DAY.as_secs_f64();
+    // Not `min`, by which NaN would be a day.
+    let seconds = if seconds > most { most } else { seconds };
     Duration::try_from_secs_f64(seconds).ok()
 }
 
@@ -110,7 +110,7 @@ pub fn retry_after(header: Option<&str>, body: &str) -> Option<Duration> {
         let from_text = || seconds.as_str()?.trim().parse().ok();
         seconds.as_f64().or_else(from_text)
     })?;
-    Duration::try_from_secs_f64(seconds).ok()
+    wait_of(seconds)
 }
 
 #[cfg(test)]
@@ -120,27 +120,24 @@ mod tests {
     #[test]
     fn statuses_are_classified() {
         use CallErrorKind::{Ambiguous, NotFound, RateLimited, Refused, Unauthorized};
-        let expired = r#"{"msg":"Session expired. Please log in again."}"#;
-        for (status, body, expected) in [
-            (301, "", Refused),
-            (400, "", Refused),
-            (401, "<html>no</html>", Unauthorized),
-            (403, "", Unauthorized),
-            (404, "", NotFound),
-            (404, r#"{"msg":"Invalid user key"}"#, Unauthorized),
-            (404, expired, Unauthorized),
-            (408, "", Ambiguous),
-            (410, "", Refused),
-            (411, "", Refused),
-            (422, "", Refused),
-            (429, "", RateLimited),
-            (483, "", Refused),
-            (500, "", Ambiguous),
-            (502, "", Ambiguous),
-            (503, "", Ambiguous),
-            (599, "", Ambiguous),
+        for (status, expected) in [
+            (301, Refused),
+            (400, Refused),
+            (401, Unauthorized),
+            (403, Unauthorized),
+            (404, NotFound),
+            (408, Ambiguous),
+            (410, Refused),
+            (411, Refused),
+            (422, Refused),
+            (429, RateLimited),
+            (483, Refused),
+            (500, Ambiguous),
+            (502, Ambiguous),
+            (503, Ambiguous),
+            (599, Ambiguous),
         ] {
-            assert_eq!(classify(status, body), expected, "{status} {body}");
+            assert_eq!(classify(status), expected, "{status}");
         }
     }
 
@@ -173,6 +170,7 @@ mod tests {
         assert_eq!(retry_after(Some("Wed, 21 Oct"), "x"), None);
         assert_eq!(retry_after(Some("-1"), ""), None);
         assert_eq!(retry_after(Some("NaN"), ""), None);
+        assert_eq!(retry_after(Some("1e19"), ""), seconds(86_400));
     }
 
     #[test]
@@ -184,6 +182,7 @@ mod tests {
             (Some("1e12"), "", seconds(86_400)),
             (Some("900"), "", None),
             (Some("soon"), "", None),
+            (Some("NaN"), "", None),
             (None, "", None),
             (None, quota, seconds(85_400)),
             (Some("1060"), quota, seconds(60)),

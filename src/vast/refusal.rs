@@ -1,5 +1,5 @@
-//! What a refusal of the market means. Its author decides: slug and words of the market first, then the
-//! status, and a status only with a body of the market's.
+//! What a refusal of the market means. The market's slug and words decide, then the status, which counts
+//! only with a body of the market's.
 
 use serde_json::Value;
 
@@ -38,8 +38,8 @@ pub(super) fn classify(status: u16, body: &str) -> CallErrorKind {
     let is_json = serde_json::from_str::<Value>(body).is_ok_and(|body| body.is_object());
     let is_the_markets =
         !is_page && (is_json || says(&GONE) || says(&NO_INSTANCE) || says(&NO_MONEY));
-    match http::classify(status, body) {
-        // The market itself was not asked, or was and its words were replaced.
+    match http::classify(status) {
+        // Something in between replied, or replaced the market's reply.
         CallErrorKind::Unauthorized | CallErrorKind::NotFound | CallErrorKind::Refused
             if !is_the_markets =>
         {
@@ -157,6 +157,7 @@ mod tests {
                 r#"{"msg":"Session expired. Please log in again."}"#,
                 Unauthorized,
             ),
+            (404, r#"{"msg":"Invalid user key"}"#, Unauthorized),
             (401, two_factor, Unauthorized),
             (400, two_factor, Unauthorized),
             (
