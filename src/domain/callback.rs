@@ -1,6 +1,7 @@
 //! Where a Network Node has `MLNode`s send their proofs.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -16,7 +17,7 @@ pub struct CallbackAddress {
 /// What the host of a callback is to a rental, which is not in any of the operator's private networks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallbackHost {
-    /// A name: on a rental it can be mapped to the rental itself, whatever it means elsewhere.
+    /// A name. A rental can map it to itself.
     Name(String),
     /// The rental itself.
     Loopback,
@@ -134,17 +135,12 @@ fn classify(host: &Host<&str>) -> Option<CallbackHost> {
     }
 }
 
-/// Whether an address is of one place on the internet: many machines have the same private one.
+/// Whether an IP address can identify a machine: many have the same private one.
 pub fn is_public_address(address: &str) -> bool {
-    let host = if address.contains(':') {
-        Host::parse(&format!("[{address}]"))
-    } else {
-        Host::parse(address)
-    };
-    let host = match host {
-        Ok(Host::Ipv4(ip)) => Host::Ipv4(ip),
-        Ok(Host::Ipv6(ip)) => Host::Ipv6(ip),
-        Ok(Host::Domain(_)) | Err(_) => return false,
+    let host = match address.parse() {
+        Ok(IpAddr::V4(ip)) => Host::Ipv4(ip),
+        Ok(IpAddr::V6(ip)) => Host::Ipv6(ip),
+        Err(_) => return false,
     };
     matches!(classify(&host), Some(CallbackHost::Public(_)))
 }

@@ -143,7 +143,8 @@ async fn wait_for_turn(request: &HttpRequest) -> Result<(), CallError> {
     };
     pace.turn().await.map_err(|wait| {
         let minutes = wait.as_secs().div_ceil(60);
-        let detail = format!("it wants no such call for another {minutes} min, so none was sent");
+        let detail =
+            format!("not sent: the server wants no such request for another {minutes} min");
         error_of(request, CallErrorKind::RateLimited, None, &detail)
     })
 }

@@ -157,33 +157,21 @@ fn whole(value: &Value) -> Option<u64> {
 /// Replaces the words `NaN`, `Infinity` and `-Infinity` outside of strings by null. Python's `json`
 /// writes them for floats by default (docs.python.org, `json.dumps`, `allow_nan`).
 pub(super) fn without_bare_numbers(body: &str) -> String {
+    const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
     let mut json = String::with_capacity(body.len());
     let mut rest = body;
-    let mut in_string = false;
+    let (mut in_string, mut escaped) = (false, false);
     while let Some(c) = rest.chars().next() {
-        let word = ["-Infinity", "Infinity", "NaN"];
-        let word = word
-            .iter()
-            .find(|word| !in_string && rest.starts_with(**word));
-        let length = match (c, word) {
-            (_, Some(word)) => {
-                json.push_str("null");
-                rest = &rest[word.len()..];
-                continue;
-            }
-            // The escaped character ends no string.
-            ('\\', _) if in_string => {
-                let escaped = rest.chars().nth(1).map_or(0, char::len_utf8);
-                c.len_utf8() + escaped
-            }
-            ('"', _) => {
-                in_string = !in_string;
-                c.len_utf8()
-            }
-            _ => c.len_utf8(),
-        };
-        json.push_str(&rest[..length]);
-        rest = &rest[length..];
+        let mut words = WORDS.iter().filter(|_| !in_string);
+        if let Some(word) = words.find(|word| rest.starts_with(**word)) {
+            json.push_str("null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        in_string ^= c == '"' && !escaped;
+        escaped = in_string && c == '\\' && !escaped;
+        json.push(c);
+        rest = &rest[c.len_utf8()..];
     }
     json
 }

@@ -37,10 +37,9 @@ pub enum Retry {
 /// Spaces requests out; shared by everything that makes requests of the kind.
 #[async_trait]
 pub trait Pace: Send + Sync + std::fmt::Debug {
-    /// Waits for this request's turn. The error is the time until then, when nothing should wait that
-    /// long.
+    /// Waits for this request's turn. The error is the time until then if that is too long to wait.
     async fn turn(&self) -> Result<(), Duration>;
-    /// The server wants fewer requests: none for so long, if it said.
+    /// The server wants fewer requests, and none for the time that it asked for, if any.
     fn slow_down(&self, asked: Option<Duration>);
 }
 
@@ -80,7 +79,7 @@ impl HttpRequest {
             timeout: DEFAULT_TIMEOUT,
             retry: Retry::Never,
             pace: None,
-            classify: refusal::classify,
+            classify: |status, _| refusal::classify(status),
         }
     }
 
@@ -174,8 +173,7 @@ impl HttpReply {
             .map_err(|error| self.malformed(what, text::json_error(&error, self.body.len())))
     }
 
-    /// The same of a service that writes the bare numbers `NaN` and `Infinity`, which are no JSON: they
-    /// are read as null.
+    /// Also parses the bare words `NaN` and `Infinity`, which are not JSON: as null.
     pub fn lenient_json(&self, what: &str) -> Result<serde_json::Value, CallError> {
         self.json(what).or_else(|error| {
             serde_json::from_str(&json::without_bare_numbers(&self.body)).map_err(|_| error)

@@ -20,7 +20,7 @@ const MEMORY_SLACK: f64 = 0.10;
 /// Measured versions are floats: 12.8 may come as 12.799999.
 const CUDA_SLACK: f64 = 0.001;
 
-/// How the chance changes when another machine of the host is avoided.
+/// Factor on the chance that a boot works while another machine of the host is avoided.
 const AVOIDED_HOST_CHANCE: f64 = 0.5;
 
 /// What a session needs besides the query.
@@ -115,11 +115,11 @@ impl Ranking<'_> {
         if let Some(closed) = offer.closed {
             return Err(closed.to_string());
         }
-        let avoided = self.avoided.iter();
-        let mut avoided = avoided.filter_map(|avoided| Some((avoided, avoided.name_in(offer)?)));
-        if let Some((avoided, by)) = avoided.next() {
+        let mut avoided = self.avoided.iter();
+        let named = avoided.find_map(|avoided| Some((avoided, avoided.name_in(offer)?)));
+        if let Some((avoided, name)) = named {
             return Err(format!(
-                "{by} is avoided until {} UTC: {}",
+                "{name} is avoided until {} UTC: {}",
                 avoided.until.format("%F %R"),
                 avoided.reason
             ));
@@ -149,8 +149,7 @@ impl Ranking<'_> {
         })
     }
 
-    /// A host whose machine is avoided may well have another fault of the kind; with nothing better it is
-    /// rented all the same.
+    /// Other machines of an avoided machine's host may have the same fault: they rank lower, but stay usable.
     fn chance_to_work(&self, offer: &Offer) -> f64 {
         let chance = self.predictor.chance_to_work(offer);
         if self.avoided.iter().any(|avoided| avoided.is_of_host(offer)) {
