@@ -184,7 +184,7 @@ impl Registrations {
         let is_our_journal = cockpit.is_some_and(|id| cockpits.contains(id));
         let ids = nodes.into_iter().map(|node| node.config.id);
         let ours = ids.filter(|id| {
-            let is_journalled = is_our_journal && is_journalled(id, &journal);
+            let is_journalled = is_our_journal && journal.is_our_node(id);
             is_journalled || is_of(id, network_node, rentals)
         });
         Registrations::Listed(Box::new(client), ours.collect())
@@ -213,11 +213,6 @@ impl Registrations {
         }
         removed
     }
-}
-
-fn is_journalled(node: &NodeId, journal: &Ledger) -> bool {
-    let open = journal.registrations();
-    open.iter().any(|open| open.node == *node)
 }
 
 /// It is named after one of these rentals. The prefix alone is no proof: another cockpit may use it.
