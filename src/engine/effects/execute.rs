@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CallError, GovernanceModel, HostId, InstanceId, MachineId, NodeId, Preflight, Workload,
+    CallError, GovernanceModel, InstanceId, MachineId, NodeId, Offer, Preflight, Workload,
     WorkloadModel, is_public_address,
 };
 use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
@@ -56,33 +56,32 @@ impl Engine {
     pub(crate) fn avoid_machine(&mut self, machine: MachineId, reason: String) {
         let until = self.ports.clock.now() + self.config.vast.blocklist_ttl;
         tracing::warn!("machine {machine} is avoided until {until}: {reason}");
+        let host = self.offers_of(machine).find_map(|offer| offer.host);
         self.record(&Record::MachineAvoided {
             machine,
             until,
             reason,
-            host: self.host_of(machine),
+            host,
             address: self.address_of(machine),
         });
     }
 
-    fn host_of(&self, machine: MachineId) -> Option<HostId> {
-        let rented = self.sprint.rentals().map(|rental| &rental.offer);
-        let mut rented = rented.filter(|offer| offer.machine == machine);
-        rented.next()?.host
-    }
-
-    /// What its instance says now, or what its offer said.
-    fn address_of(&self, machine: MachineId) -> Option<String> {
-        let listed = self.observed.listing.iter().flat_map(|(_, all)| all);
-        let mut listed = listed.filter(|instance| instance.machine == Some(machine));
+    /// Rented ones, then those of the last search.
+    fn offers_of(&self, machine: MachineId) -> impl Iterator<Item = &Offer> {
         let rented = self.sprint.rentals().map(|rental| &rental.offer);
         let searched = self.observed.market.iter();
         let searched = searched.flat_map(|view| view.rows.iter().map(|row| &row.offer));
-        let mut offers = rented
-            .chain(searched)
-            .filter(|offer| offer.machine == machine);
+        let offers = rented.chain(searched);
+        offers.filter(move |offer| offer.machine == machine)
+    }
+
+    /// By its instance, or else by its offers.
+    fn address_of(&self, machine: MachineId) -> Option<String> {
+        let listed = self.observed.listing.iter().flat_map(|(_, all)| all);
+        let mut listed = listed.filter(|instance| instance.machine == Some(machine));
         let now = listed.find_map(|instance| instance.public_ip.clone());
         let now = now.filter(|address| is_public_address(address));
+        let mut offers = self.offers_of(machine);
         now.or_else(|| offers.find_map(|offer| offer.public_address.clone()))
     }
 
@@ -180,7 +179,7 @@ impl Engine {
     }
 }
 
-/// What the market says before anything is rented.
+/// Adds what the market itself can tell before a rental.
 async fn add_market_findings(preflight: &mut Preflight, market: &dyn Market) {
     let read = market.try_single_read().await;
     preflight.findings.push(judge_single_read(&read));
