@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
-use crate::domain::{BootTally, Duration, SprintReport, Step, Usd};
+use crate::domain::{BootTally, Duration, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
@@ -20,6 +20,7 @@ use crate::engine::effects::task_set::{self, TaskSet};
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::Poller;
+use crate::engine::publish::history::HistorySource;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rules::sprint_rules;
 use crate::engine::snapshot::{Command, QuitChoice, Snapshot};
@@ -83,8 +84,7 @@ pub fn start(
         destroying: BTreeMap::new(),
         checkpoint: None,
         history: Arc::default(),
-        history_confirmations: 0,
-        history_charges: (0, Usd::ZERO),
+        history_source: HistorySource::default(),
         boots: BootTally::default(),
         onsets: Onsets::default(),
         alert_tracker,

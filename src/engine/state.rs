@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::{
     Account, Aim, ApiRelease, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView,
     Governance, GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode,
-    RequestedPrice, SprintReport, Time, Usd,
+    RequestedPrice, SprintReport, Time,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -22,6 +22,7 @@ use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::proxy_state::ProxyState;
+use crate::engine::publish::history::HistorySource;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Sprint};
@@ -99,9 +100,7 @@ pub(crate) struct Engine {
     /// The sprint as last recorded.
     pub(crate) checkpoint: Option<Sprint>,
     pub(crate) history: Arc<Vec<PastSprintRow>>,
-    pub(crate) history_confirmations: usize,
-    /// What was charged when it was read.
-    pub(crate) history_charges: (usize, Usd),
+    pub(crate) history_source: HistorySource,
     /// Boots that ended in this run of the program.
     pub(crate) boots: BootTally,
     pub(crate) onsets: Onsets,
@@ -145,7 +144,7 @@ pub(crate) struct Observations {
     pub(crate) requested_prices: Vec<RequestedPrice>,
     /// The same for the market's charges.
     pub(crate) charges_failure: LoggedFailure,
-    /// Of the Network Node's API service; unknown until it is read.
+    /// Release of the Network Node's API service; unknown until it is read.
     pub(crate) node_release: Option<ApiRelease>,
     pub(crate) freshness: Freshness,
 }

@@ -23,7 +23,7 @@ pub struct PastSprint<'a> {
     pub confirmation_ratio: Option<f64>,
     /// What a unit of weight cost, in dollars; absent without weight.
     pub usd_per_weight: Option<f64>,
-    /// What the market charged for its rentals, in dollars; absent until that is known of all.
+    /// What the market charged for its rentals, in dollars; absent until it is known for all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged_usd: Option<f64>,
     /// How much more than our own count that is, in dollars; negative for less.
@@ -43,14 +43,16 @@ impl Ledger {
         let mut after: Option<Time> = None;
         let mut rows = Vec::new();
         for (at, report) in self.reports() {
-            let ours = |boot: &&BootTimes| {
-                // Another sprint of the same epoch has boots of its own.
-                report.epoch.is_none_or(|epoch| epoch == boot.label.epoch)
-                    && boot.ended <= *at
-                    && after.is_none_or(|after| boot.ended > after)
+            // Another sprint of the same epoch has rentals of its own.
+            let ours = |label: &RentalLabel, ended: Time| {
+                report.epoch.is_none_or(|epoch| epoch == label.epoch)
+                    && ended <= *at
+                    && after.is_none_or(|after| ended > after)
             };
-            let boots: Vec<&BootTimes> = self.boot_times().iter().filter(ours).collect();
-            let charged = self.charged_between(report, after, *at, &boots);
+            let boots = self.boot_times().iter();
+            let boots = boots.filter(|boot| ours(&boot.label, boot.ended));
+            let boots: Vec<&BootTimes> = boots.collect();
+            let charged = self.charged_of(&boots, ours);
             let charged = charged.map(Usd::dollars);
             let of_epoch =
                 |seen: &&Confirmation| Some(seen.epoch) == report.epoch && report.weight.is_some();
@@ -72,30 +74,22 @@ impl Ledger {
         rows
     }
 
-    /// What the market charged for the rentals of a sprint: of its epoch, gone between two reports.
-    fn charged_between(
+    /// What the market charged for the rentals of a sprint, which are `ours`.
+    fn charged_of(
         &self,
-        report: &SprintReport,
-        after: Option<Time>,
-        until: Time,
         boots: &[&BootTimes],
+        ours: impl Fn(&RentalLabel, Time) -> bool,
     ) -> Option<Usd> {
-        let ours = |label: &RentalLabel, ended: Time| {
-            report.epoch.is_none_or(|epoch| epoch == label.epoch)
-                && ended <= until
-                && after.is_none_or(|after| ended > after)
-        };
         let gone = self.settled().iter();
         let gone = gone.filter(|gone| ours(&gone.label, gone.ended));
-        // In an old journal the settled rentals are gone.
-        let booted = boots.iter().filter_map(|boot| boot.instance);
+        // Compaction drops old settled rentals, and keeps their charges and boots.
         let charged = self.charged().iter();
         let charged = charged.filter(|(_, charged)| ours(&charged.label, charged.ended));
         let instances: BTreeSet<InstanceId> = gone
             .map(|gone| gone.instance)
             .chain(charged.map(|(instance, _)| *instance))
-            .chain(booted)
+            .chain(boots.iter().filter_map(|boot| boot.instance))
             .collect();
-        self.charged_for(&Vec::from_iter(instances))
+        self.charged_for(instances.into_iter())
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    AvoidedMachine, BootEnd, BootTimes, Confirmation, Duration, InstanceId, MachineId, NodeId,
-    PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
+    AvoidedMachine, BootEnd, BootTimes, Confirmation, Duration, HostId, InstanceId, MachineId,
+    NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
 };
 
 /// A cap looks back this much further than its window, so that a clock that was an hour behind when the
@@ -15,7 +15,7 @@ pub(super) const CLOCK_ALLOWANCE: Duration = Duration::hours(2);
 /// Older boots say little about today's market.
 pub(super) const MAX_BOOTS: usize = 500;
 
-/// Removed registrations that are remembered: the Network Node can bring one back.
+/// How many removed registrations are kept: the Network Node can bring one back.
 pub(super) const MAX_REMOVED: usize = 20;
 
 /// The fold over all records.
@@ -27,7 +27,7 @@ pub struct Ledger {
     settled: Vec<Settled>,
     /// By order and not by time: no clock can move a rental into another sprint.
     sprints_ended: u32,
-    /// Without the boots, which are counted when it is read.
+    /// Without their failed boots, which are counted when they are read.
     avoided: BTreeMap<MachineId, AvoidedMachine>,
     boots: Vec<PastBoot>,
     checkpoint: Option<serde_json::Value>,
@@ -98,6 +98,7 @@ impl OpenRegistration {
 impl OpenRental {
     fn new(
         at: Time,
+        sprint: u32,
         label: &RentalLabel,
         machine: MachineId,
         prices: &RentalPrices,
@@ -112,7 +113,7 @@ impl OpenRental {
             prices: prices.clone(),
             reserved,
             destroying: false,
-            sprint: 0,
+            sprint,
         }
     }
 
@@ -139,10 +140,8 @@ impl Ledger {
                 reserved,
                 ..
             } => {
-                let open = OpenRental {
-                    sprint: self.sprints_ended,
-                    ..OpenRental::new(at, label, *machine, prices, *reserved)
-                };
+                let sprint = self.sprints_ended;
+                let open = OpenRental::new(at, sprint, label, *machine, prices, *reserved);
                 self.rentals.insert(label.clone(), open);
             }
             Record::Rented { label, instance } => {
@@ -205,14 +204,14 @@ impl Ledger {
                     open.unregistering = true;
                 }
             }
-            Record::Unregistered { node } => {
-                self.registrations.remove(node);
-                self.removed.retain(|removed| removed != node);
-                self.removed.push(node.clone());
-                let too_many = self.removed.len().saturating_sub(MAX_REMOVED);
-                self.removed.drain(..too_many);
-            }
-            Record::MachineAvoided { .. } => self.avoid(record),
+            Record::Unregistered { node } => self.remove_registration(node),
+            Record::MachineAvoided {
+                machine,
+                until,
+                reason,
+                host,
+                address,
+            } => self.avoid(*machine, *until, reason, *host, address.as_deref()),
             Record::MachineAllowed { machine } => {
                 self.avoided.remove(machine);
             }
@@ -246,26 +245,31 @@ impl Ledger {
         }
     }
 
-    fn avoid(&mut self, record: &Record) {
-        let Record::MachineAvoided {
+    fn remove_registration(&mut self, node: &NodeId) {
+        self.registrations.remove(node);
+        self.removed.retain(|removed| removed != node);
+        self.removed.push(node.clone());
+        let too_many = self.removed.len().saturating_sub(MAX_REMOVED);
+        self.removed.drain(..too_many);
+    }
+
+    fn avoid(
+        &mut self,
+        machine: MachineId,
+        until: Time,
+        reason: &str,
+        host: Option<HostId>,
+        address: Option<&str>,
+    ) {
+        let avoided = AvoidedMachine {
             machine,
             until,
-            reason,
-            host,
-            address,
-        } = record
-        else {
-            return;
-        };
-        let avoided = AvoidedMachine {
-            machine: *machine,
-            until: *until,
-            reason: reason.clone(),
+            reason: reason.to_owned(),
             failed_boots: 0,
-            host: *host,
-            address: address.clone(),
+            host,
+            address: address.map(str::to_owned),
         };
-        self.avoided.insert(*machine, avoided);
+        self.avoided.insert(machine, avoided);
     }
 
     /// A boot that is recorded again, after a crash or because it ended otherwise, counts once.
@@ -305,8 +309,8 @@ impl Ledger {
         })
     }
 
-    /// The record of a charge that is new for a rental of ours that is gone. Charges that were read `from`
-    /// some time on are not all of an older rental.
+    /// The record of a new charge for a rental of ours that is gone. Charges read `from` some time on may
+    /// lack a part of an older rental's.
     pub fn charge_record(&self, from: Time, charge: RentalCharge) -> Option<Record> {
         let mut settled = self.settled.iter();
         let gone = settled.find(|gone| gone.instance == charge.instance)?;
@@ -324,14 +328,13 @@ impl Ledger {
     pub fn charged_in_sprint(&self) -> Option<Usd> {
         let gone = self.settled.iter();
         let gone = gone.filter(|entry| entry.sprint == self.sprints_ended);
-        let instances: Vec<InstanceId> = gone.map(|entry| entry.instance).collect();
-        self.charged_for(&instances)
+        self.charged_for(gone.map(|entry| entry.instance))
     }
 
     /// The sum of these rentals' charges; absent without any, and until all are known.
-    pub(super) fn charged_for(&self, instances: &[InstanceId]) -> Option<Usd> {
-        let known = |instance| Some(self.charged.get(instance)?.charge.total);
-        let charges: Option<Vec<Usd>> = instances.iter().map(known).collect();
+    pub(super) fn charged_for(&self, instances: impl Iterator<Item = InstanceId>) -> Option<Usd> {
+        let known = |instance| Some(self.charged.get(&instance)?.charge.total);
+        let charges: Option<Vec<Usd>> = instances.map(known).collect();
         let charges = charges.filter(|charges| !charges.is_empty())?;
         Some(charges.into_iter().sum())
     }
@@ -344,13 +347,13 @@ impl Ledger {
         &self.charged
     }
 
-    /// How many rentals' charges are known, and their sum: changes with each new one.
+    /// How many rentals' charges are known, and their sum.
     pub fn charges_known(&self) -> (usize, Usd) {
         let totals = self.charged.values().map(|charged| charged.charge.total);
         (self.charged.len(), totals.sum())
     }
 
-    /// What a cap counts: charges come late, so less than our own count says nothing yet.
+    /// What a cap counts: the larger of the two, because charges come late.
     fn cost_of(&self, settled: &Settled) -> Usd {
         let charged = self.charged.get(&settled.instance);
         charged.map_or(settled.cost, |charged| {
@@ -363,13 +366,13 @@ impl Ledger {
         self.registrations.values().collect()
     }
 
-    /// The last registrations of ours that were removed. A Network Node that is restarted with an old
-    /// list of its nodes has them again.
+    /// Our last removed registrations. A Network Node that restarts with an old list of its nodes has them
+    /// again.
     pub fn removed_registrations(&self) -> &[NodeId] {
         &self.removed
     }
 
-    /// Ids of our registrations, removed ones included: each that is listed is ours.
+    /// Ids of our registrations, including removed ones, which may be listed again.
     pub fn our_nodes(&self) -> Vec<NodeId> {
         let open = self.registrations.keys();
         open.chain(&self.removed).cloned().collect()

@@ -2,25 +2,34 @@
 
 use std::sync::Arc;
 
+use crate::domain::Usd;
 use crate::engine::snapshot::PastSprintRow;
 use crate::engine::state::Engine;
 
 /// A month of epochs.
 const HISTORY_ROWS: usize = 30;
 
+/// How much of the ledger the rows are made from; it only grows.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct HistorySource {
+    reports: usize,
+    confirmations: usize,
+    /// Number and sum: a rental's new charge replaces the one before.
+    charges: (usize, Usd),
+}
+
 impl Engine {
     /// Reads past sprints from the ledger. Cheap when nothing is new.
     pub(crate) fn refresh_history(&mut self) {
-        let reports = self.ledger.reports();
-        let is_current = reports.len().min(HISTORY_ROWS) == self.history.len()
-            && self.history.last().map(|row| row.at) == reports.last().map(|(at, _)| *at)
-            && self.history_confirmations == self.ledger.confirmations().len()
-            && self.history_charges == self.ledger.charges_known();
-        if is_current {
+        let source = HistorySource {
+            reports: self.ledger.reports().len(),
+            confirmations: self.ledger.confirmations().len(),
+            charges: self.ledger.charges_known(),
+        };
+        if self.history_source == source {
             return;
         }
-        self.history_confirmations = self.ledger.confirmations().len();
-        self.history_charges = self.ledger.charges_known();
+        self.history_source = source;
         let history = self.ledger.history();
         let first = history.len().saturating_sub(HISTORY_ROWS);
         let rows = history[first..].iter().map(|past| PastSprintRow {
