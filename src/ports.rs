@@ -129,14 +129,14 @@ pub trait Market: Send + Sync {
     async fn instances(&self) -> Result<Vec<Instance>, CallError>;
     /// One instance; `None` when it does not exist (or is not visible yet).
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError>;
-    /// Reads an instance that does not exist by the route of a single one: an error when that route does
-    /// not reply as documented. [`Market::instance`] does without it then.
+    /// Tests the route for a single instance by reading one that does not exist. The error says how the
+    /// reply differs from the documented one; [`Market::instance`] uses the list then.
     async fn try_single_read(&self) -> Result<(), CallError>;
     /// Destroys; a missing instance counts as destroyed.
     async fn destroy(&self, id: InstanceId) -> Result<(), CallError>;
     async fn account(&self) -> Result<Account, CallError>;
-    /// What the market charged for each rental in this time, complete; a charge that is not there yet is
-    /// missing.
+    /// What the market charged for each rental in this period, complete. Charges appear some time after the
+    /// use.
     async fn charges(&self, from: Time, to: Time) -> Result<Vec<RentalCharge>, CallError>;
     /// Higher prices that hosts ask for. Reading them accepts none.
     async fn requested_prices(&self) -> Result<Vec<RequestedPrice>, CallError>;

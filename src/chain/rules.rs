@@ -16,7 +16,7 @@ use crate::ports::Chain;
 
 /// They seldom change.
 const GOOD_FOR: Duration = Duration::minutes(10);
-/// When some of it cannot be read again.
+/// If some of them cannot be read again.
 const USABLE_FOR: Duration = Duration::hours(1);
 
 impl ChainClient {
@@ -30,7 +30,7 @@ impl ChainClient {
         }
         let fresh = self.read_reward_rules(participant).await;
         let rules = match self.read_within(USABLE_FOR, now) {
-            // For a while, a failed request does not discard what is known.
+            // Recent rules stay in use when a request fails.
             Some(last) if !fresh.is_complete() => return fresh.or_last(last.rules),
             _ => fresh,
         };

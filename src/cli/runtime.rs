@@ -109,8 +109,8 @@ pub(crate) fn another_cockpit(instances: &[Instance], config: &Config) -> Option
     ))
 }
 
-/// The market's client. All of a process share the account's rate limit; the simulated market's clock
-/// runs faster.
+/// The market's client. All clients of the process share the account's rate limit, which the simulated
+/// market scales with its speed.
 pub(crate) fn market(
     http: &HttpClient,
     vast: &VastConfig,

@@ -28,9 +28,8 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) 
     }
 }
 
-/// The market's limits on a rent call (field guide, section 0: `len(image) > 1024, or len(args) > 16384,
-/// or len(label) > 256` is refused with 400 and code 3471; six projects). A label of ours is never that
-/// long.
+/// The market's limits on a rent call: it refuses a longer image, script or label (256) with 400 and code
+/// 3471 (field reports of six projects). Our labels are shorter.
 const MAX_IMAGE_BYTES: usize = 1_024;
 const MAX_ONSTART_BYTES: usize = 16_384;
 

@@ -6,8 +6,8 @@ const SCRIPT: &str = include_str!("../../assets/onstart.sh");
 /// Where the operator's own lines go: after the watchdog is armed, before the workload starts.
 const WORKLOAD_PART: &str = "# 4. The workload";
 
-/// The script with the operator's lines in it. They run in a subshell: whatever they do, the
-/// workload still starts.
+/// The script with the operator's lines in it. They run in a subshell, so an `exit` there does not keep the
+/// workload from starting.
 pub fn onstart_script(extra: &str) -> String {
     if extra.trim().is_empty() {
         return SCRIPT.to_owned();

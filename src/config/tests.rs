@@ -458,7 +458,7 @@ fn upstreams_declare_what_they_have() {
         proxy.fallbacks[0].features,
         [TokenIds, EnforcedTokens].into()
     );
-    // What is not declared is missing, and a warning says what that costs.
+    // A missing declaration is warned about, with the consequence.
     let [warning] = &warned(&loaded_with(&fallback("")))[..] else {
         panic!("one warning");
     };

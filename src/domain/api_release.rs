@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// `0.2.15-post5`: as it says, with its numbers.
+/// Such as `0.2.15-post5`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiRelease {
     text: String,
     numbers: [u32; 3],
 }
 
-/// From here on a removal cancels the node's running call instead of waiting for it
+/// From this release on, a removal cancels the node's running call instead of waiting for it
 /// (gonka-ai/gonka#1701).
 const REMOVES_AT_ONCE: [u32; 3] = [0, 2, 16];
 
@@ -39,7 +39,7 @@ impl FromStr for ApiRelease {
                 text: super::excerpt(plain),
                 numbers: [*major, *minor, *patch],
             }),
-            _ => Err(format!("{:?} is no release", super::excerpt(text))),
+            _ => Err(format!("{:?} is not a release", super::excerpt(text))),
         }
     }
 }

@@ -58,7 +58,7 @@ pub struct Offer {
     /// Where the machine is on the internet, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_address: Option<String>,
-    /// What the market's own total has beyond GPUs and disk: a fee whose name it does not say.
+    /// By how much the market's own total exceeds GPUs and disk: an unnamed fee.
     #[serde(default, skip_serializing_if = "UsdPerHour::is_zero")]
     pub surcharge: UsdPerHour,
     /// Why it cannot be rented as it is.
@@ -66,7 +66,7 @@ pub struct Offer {
     pub closed: Option<ClosedOffer>,
 }
 
-/// Why an offer of a search is none: the server does not always apply the filters.
+/// Why a listed offer cannot be rented: the server does not always apply the search's filters.
 #[derive(
     Debug, derive_more::Display, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
 )]
@@ -74,7 +74,7 @@ pub struct Offer {
 pub enum ClosedOffer {
     #[display("not rentable now")]
     NotRentable,
-    /// Interruptible: another bid takes the machine away.
+    /// Interruptible: a higher bid takes the machine away.
     #[display("a bid, not on demand")]
     Bid,
     /// On another market.
@@ -206,7 +206,8 @@ pub struct PortMapping {
     pub external: u16,
 }
 
-/// A host's wish for a higher price. It holds only if the renter accepts it, which pocpit never does.
+/// A host's request for a higher price. It takes effect only if the renter accepts it, which pocpit never
+/// does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestedPrice {
     pub instance: InstanceId,
@@ -257,7 +258,7 @@ impl Offer {
         self.machine == other.machine || same_address
     }
 
-    /// Tells a fee that the parts of the price do not explain; empty without one.
+    /// Names the fee in the price; empty without one.
     pub fn surcharge_text(&self) -> String {
         match self.surcharge {
             UsdPerHour::ZERO => String::new(),

@@ -193,7 +193,7 @@ impl Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub requirement: Requirement,
-    /// What was read, when it says more than the verdict.
+    /// Details of the reading, if any.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub seen: String,
     #[serde(flatten)]

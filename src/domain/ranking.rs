@@ -52,7 +52,7 @@ pub struct AvoidedMachine {
 }
 
 impl AvoidedMachine {
-    /// By which of its names an offer is of this machine, if it is.
+    /// The id or address that identifies an offer as one of this machine, if it is.
     pub fn name_in(&self, offer: &Offer) -> Option<String> {
         if self.machine == offer.machine {
             return Some(format!("machine {}", self.machine));

@@ -1,4 +1,4 @@
-//! Sends a call to the market: with the key, in its turn, and judged by what the market says.
+//! Sends calls to the market, with the key and at its pace, and judges the replies.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ impl VastClient {
         self.with_limiter(RateLimiter::new(limit))
     }
 
-    /// Shares the turns of other clients of the account.
+    /// Shares the rate limit with other clients of the account.
     #[must_use]
     pub fn with_limiter(mut self, limiter: Arc<RateLimiter>) -> Self {
         self.limiter = limiter;

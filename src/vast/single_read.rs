@@ -3,18 +3,18 @@
 use crate::domain::{CallError, CallErrorKind, Finding, Requirement, UnknownEffect, Verdict};
 
 const REMEDY: &str =
-    "use a newer pocpit when there is one: until then rentals are read from the list of instances";
+    "use a newer pocpit once there is one; until then rentals are read from the list of instances";
 
 /// The finding for the read of an instance that does not exist. It never blocks: the list has every
 /// instance too.
 pub fn judge_single_read(read: &Result<(), CallError>) -> Finding {
     let verdict = match read {
         Ok(()) => Verdict::Met,
-        // A page of a gateway, a limit, no connection: it says nothing of the route.
+        // A gateway's page, a rate limit or a lost connection says nothing about the route.
         Err(error) if error.is_passing() && error.kind != CallErrorKind::Malformed => {
             Verdict::Unknown {
                 cause: error.to_string(),
-                remedy: "wait, it is read again before the next rental".to_owned(),
+                remedy: "wait until it is read again, before the next rental".to_owned(),
                 effect: UnknownEffect::Shown,
             }
         }

@@ -8,7 +8,7 @@ use crate::engine::caps_of;
 use crate::flow::{Caps, Funds, Refusal, admit};
 
 /// Permissions that a scoped key needs (Vast's own names).
-const SCOPE: &str = "use a key with these permissions: misc, user_read, instance_read, instance_write, user_write to register the SSH key, and billing_read to see what was charged";
+const SCOPE: &str = "use a key with the permissions misc, user_read, instance_read, instance_write, user_write (registers the SSH key) and billing_read (reads the charges)";
 /// What to check when Vast does not answer.
 const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
 

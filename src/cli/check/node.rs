@@ -42,8 +42,8 @@ pub(super) async fn sprint_needs(
     probes
 }
 
-/// The release of the Network Node's API service, and what it means for removals. Not to know it is no
-/// obstacle.
+/// The release of the Network Node's API service, and what it means for removals. An unknown release blocks
+/// nothing.
 pub(super) fn api_release(read: &Result<Option<ApiRelease>, CallError>) -> String {
     let careful = "our nodes are not removed near a PoC of other nodes";
     match read {
@@ -52,7 +52,7 @@ pub(super) fn api_release(read: &Result<Option<ApiRelease>, CallError>) -> Strin
         }
         Ok(Some(release)) => format!("{release}: {careful}"),
         Ok(None) => format!(
-            "unknown: chain.public_api names none on the host of network_node.admin_api; {careful}"
+            "unknown: no address in chain.public_api is on the host of network_node.admin_api; {careful}"
         ),
         Err(error) => format!("unknown: {error}; {careful}"),
     }

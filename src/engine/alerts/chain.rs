@@ -194,8 +194,8 @@ impl Engine {
     }
 }
 
-/// What a confirmation asks of a rental that is held for it. The early share counts there, too: a third of
-/// the generation after its start (gonka v0.2.14 decentralized-api/poc/earlyshare).
+/// Level, text and advice while a rental is held for a confirmation. The early share counts there, too: a
+/// third of the generation after its start (gonka v0.2.14 decentralized-api/poc/earlyshare).
 fn held_for_confirmation(
     stages: &ConfirmationStages,
     height: Height,
@@ -218,15 +218,15 @@ fn held_for_confirmation(
             node.config.id
         );
         let advice =
-            "the Network Node orders it again while generation lasts: see the rental's log";
+            "the Network Node repeats its order while generation lasts: see the rental's log";
         return (AlertLevel::Warning, text, advice);
     }
-    // It keeps serving, and counts in full.
+    // A preserved node keeps serving and counts in full.
     let is_generation = (stages.generation_start..stages.generation_end).contains(&height);
     let serves = node.is_some_and(|node| node.duty() == NodeDuty::ServesWithWeight);
     if is_generation && serves {
         let text = format!(
-            "a confirmation PoC is under way until height {end}: our node goes on serving, as preserved nodes do, which count in full; the rental is held"
+            "a confirmation PoC is under way until height {end}: our node keeps serving, as a preserved node does, which counts in full; the rental is held"
         );
         return (AlertLevel::Notice, text, "nothing to do");
     }

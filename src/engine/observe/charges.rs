@@ -3,7 +3,7 @@
 use crate::domain::{CallError, Duration, RentalCharge, Time};
 use crate::engine::Ports;
 
-/// So long after its start a rental's charge can still change.
+/// A rental's charge can change for this long after its start.
 const LOOK_BACK: Duration = Duration::days(7);
 /// The market sums charges by the day (UTC); its clock may be ahead.
 const LOOK_AHEAD: Duration = Duration::days(1);
@@ -11,7 +11,7 @@ const LOOK_AHEAD: Duration = Duration::days(1);
 /// The charges of the last days.
 #[derive(Debug)]
 pub(crate) struct ChargesRead {
-    /// Of an older rental a part may be missing.
+    /// Charges of rentals that are older may be incomplete.
     pub(crate) from: Time,
     pub(crate) charges: Result<Vec<RentalCharge>, CallError>,
 }

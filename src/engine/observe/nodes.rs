@@ -41,7 +41,7 @@ impl Engine {
         }
     }
 
-    /// The last known release counts until another is read: there is no way back.
+    /// The last known release counts until another is read: a Network Node is never downgraded.
     pub(crate) fn on_node_release(&mut self, result: Result<Option<ApiRelease>, CallError>) {
         match result {
             Ok(release) => self.observed.node_release = release,

@@ -170,7 +170,7 @@ impl Engine {
         }
     }
 
-    /// The route is documented in a preview only: a market without it is nothing to tell.
+    /// Only a preview documents the route, so a failure is not worth a warning.
     pub(crate) fn on_requested_prices(&mut self, read: Result<Vec<RequestedPrice>, CallError>) {
         match read {
             Ok(requested) => self.observed.requested_prices = requested,

@@ -1,4 +1,4 @@
-//! Rentals that are proven gone, and what the market charged for them beside our own count.
+//! Rentals that are proven gone, and what the market charged for them.
 
 use crate::domain::{CallError, CallErrorKind, InstanceId, Time};
 use crate::engine::observe::charges::ChargesRead;
@@ -30,7 +30,7 @@ impl Engine {
         }
     }
 
-    /// A charge that is missing is unknown, and read again later.
+    /// A missing charge is unknown, and read again later.
     pub(crate) fn on_charges(&mut self, read: ChargesRead) {
         let charges = match read.charges {
             Ok(charges) => charges,
@@ -44,7 +44,7 @@ impl Engine {
         }
     }
 
-    /// Told once: rentals do not depend on it.
+    /// Logged once: rentals do not depend on it.
     fn on_unread_charges(&mut self, error: &CallError) {
         if !self.observed.charges_failure.is_new(error) {
             return;
@@ -54,6 +54,6 @@ impl Engine {
         } else {
             " for now"
         };
-        tracing::warn!("what the market charges is unknown{why}: {error}");
+        tracing::warn!("the market's charges are unknown{why}: {error}");
     }
 }

@@ -10,8 +10,8 @@ use crate::mlnode::boot::{BootOrder, BootTracker};
 use crate::ports::TunnelSpec;
 use crate::vast::stage_times;
 
-/// So long after a start of the program, the stage of a boot that was under way counts as observed: the
-/// link is up within a minute, and a node that runs answers then.
+/// This long after the program starts, the stage of a boot in progress counts as observed: the link is up
+/// within a minute, and then a running node answers.
 const STAGE_KNOWN_WITHIN: Duration = Duration::minutes(3);
 
 impl Engine {
