@@ -20,7 +20,6 @@ use crate::engine::effects::task_set::{self, TaskSet};
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::Poller;
-use crate::engine::publish::history::HistorySource;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rules::sprint_rules;
 use crate::engine::snapshot::{Command, QuitChoice, Snapshot};
@@ -28,7 +27,7 @@ use crate::engine::state::{EndAfter, Engine, EngineOptions, Observations};
 use crate::engine::supervise::catch_panic;
 use crate::engine::{EngineError, Ports};
 use crate::flow::{Event, Sprint};
-use crate::journal::{Journal, Ledger};
+use crate::journal::{HistorySource, Journal, Ledger};
 
 pub struct EngineHandle {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,

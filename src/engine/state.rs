@@ -22,11 +22,10 @@ use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::proxy_state::ProxyState;
-use crate::engine::publish::history::HistorySource;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Sprint};
-use crate::journal::{Journal, Ledger};
+use crate::journal::{HistorySource, Journal, Ledger};
 use crate::ports::ConfirmedWeight;
 
 /// When an engine ends by itself.

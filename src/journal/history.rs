@@ -31,6 +31,15 @@ pub struct PastSprint<'a> {
     pub charge_difference_usd: Option<f64>,
 }
 
+/// How much the rows are made from: as long as it stays the same, they do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HistorySource {
+    reports: usize,
+    confirmations: usize,
+    /// Number and sum: a rental's new charge replaces the one before.
+    charges: (usize, Usd),
+}
+
 impl PastSprint<'_> {
     pub fn boot(&self) -> Option<&BootTimes> {
         main_boot(self.boots.iter().copied())
@@ -38,6 +47,14 @@ impl PastSprint<'_> {
 }
 
 impl Ledger {
+    pub fn history_source(&self) -> HistorySource {
+        HistorySource {
+            reports: self.reports().len(),
+            confirmations: self.confirmations().len(),
+            charges: self.charges_known(),
+        }
+    }
+
     /// Past sprints, oldest first.
     pub fn history(&self) -> Vec<PastSprint<'_>> {
         let mut after: Option<Time> = None;

@@ -18,7 +18,7 @@ mod store;
 
 pub use entry::Entry;
 pub use error::JournalError;
-pub use history::PastSprint;
+pub use history::{HistorySource, PastSprint};
 pub use ids::{EntryId, WriterEpoch};
 pub use ledger::{Ledger, OpenRegistration, OpenRental};
 pub use record::Record;

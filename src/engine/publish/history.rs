@@ -2,30 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::domain::Usd;
 use crate::engine::snapshot::PastSprintRow;
 use crate::engine::state::Engine;
 
 /// A month of epochs.
 const HISTORY_ROWS: usize = 30;
 
-/// How much of the ledger the rows are made from; it only grows.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct HistorySource {
-    reports: usize,
-    confirmations: usize,
-    /// Number and sum: a rental's new charge replaces the one before.
-    charges: (usize, Usd),
-}
-
 impl Engine {
     /// Reads past sprints from the ledger. Cheap when nothing is new.
     pub(crate) fn refresh_history(&mut self) {
-        let source = HistorySource {
-            reports: self.ledger.reports().len(),
-            confirmations: self.ledger.confirmations().len(),
-            charges: self.ledger.charges_known(),
-        };
+        let source = self.ledger.history_source();
         if self.history_source == source {
             return;
         }
