@@ -1,7 +1,6 @@
 //! Why a workload ended, by what its log said before. Pure.
 //!
-//! Lines only name causes. That the workload ended is known by its exit status and its API: a line ends
-//! nothing, whatever it says.
+//! Lines only name causes. The exit status and the API show that the workload ended: no line ends it.
 
 use super::faults::{self, Fault, Weight};
 use crate::domain::{BootFault, Duration, Time, Workload};
@@ -12,8 +11,6 @@ pub struct Suspects {
     workload: Workload,
     run: Run,
     best: Option<Suspect>,
-    /// The best since the run's end: of leftover processes, or of the next run.
-    since_end: Option<Suspect>,
 }
 
 /// A cause, and how much is known about it.
@@ -24,14 +21,14 @@ pub(super) struct Suspect {
 }
 
 /// Whether a run of the workload still writes the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Run {
     Open,
-    /// It ended. Leftover processes may still write.
-    Ended,
+    /// It ended. Leftover processes may still write, or the next run: the best cause since then.
+    Ended(Option<Suspect>),
 }
 
-/// What a line of the log was for the run that wrote it.
+/// What a line of the log means for the run that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LogLine {
     /// The run ended, or another began.
@@ -62,15 +59,13 @@ impl Suspects {
             workload,
             run: Run::Open,
             best: None,
-            since_end: None,
         }
     }
 
     /// Takes the next line of the log.
     pub(super) fn observe(&mut self, now: Time, line: &str) -> LogLine {
         if line.contains(ENDED) {
-            self.run = Run::Ended;
-            self.since_end = None;
+            self.run = Run::Ended(None);
             return LogLine::RunBoundary;
         }
         let starts = match self.workload {
@@ -92,17 +87,16 @@ impl Suspects {
         *self = Suspects::new(self.workload);
     }
 
-    /// Another run shows, but not by the log, which may have said why that one ended too, or may yet say
-    /// why the earlier one did.
+    /// The record or the API shows another run. The log may be ahead, with the cause of that run's end, or
+    /// behind, with the cause of the earlier end still to come.
     pub(super) fn begin_run(&mut self, now: Time) {
-        match self.run {
+        match std::mem::replace(&mut self.run, Run::Open) {
             Run::Open => {
                 let since = now - RECORD_LAG;
                 self.best.take_if(|best| best.fault.seen_at < since);
             }
-            Run::Ended => self.best = self.since_end.take(),
+            Run::Ended(since) => self.best = since,
         }
-        self.run = Run::Open;
     }
 
     /// The weightiest cause of the latest run. Of equal weight, the first counts: the others followed from
@@ -126,15 +120,13 @@ impl Suspects {
 
     fn weigh(&mut self, found: Suspect) {
         // A workload that fails before its first lines begins its next run with the cause.
-        if self.run == Run::Ended && found.weight == Weight::Cause {
+        if found.weight == Weight::Cause && self.run != Run::Open {
             self.restart();
         }
-        if self.run == Run::Ended && is_better(&found, self.since_end.as_ref()) {
-            self.since_end = Some(found.clone());
+        if let Run::Ended(since) = &mut self.run {
+            keep_better(since, found.clone());
         }
-        if is_better(&found, self.best.as_ref()) {
-            self.best = Some(found);
-        }
+        keep_better(&mut self.best, found);
     }
 
     fn suspect(&self, now: Time, line: &str) -> Option<Suspect> {
@@ -146,11 +138,14 @@ impl Suspects {
     }
 }
 
-fn is_better(found: &Suspect, known: Option<&Suspect>) -> bool {
-    known.is_none_or(|known| {
+fn keep_better(known: &mut Option<Suspect>, found: Suspect) {
+    let is_better = known.as_ref().is_none_or(|known| {
         let outlived = found.fault.seen_at - known.fault.seen_at >= OUTLIVED;
         known.weight < found.weight || known.weight == found.weight && outlived
-    })
+    });
+    if is_better {
+        *known = Some(found);
+    }
 }
 
 /// What a log line says about lost work on a node that keeps running. Never a reason to end it.
