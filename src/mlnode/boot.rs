@@ -58,8 +58,8 @@ pub struct BootTracker {
 pub struct BootOrder {
     pub workload: Workload,
     pub rented_at: Time,
-    /// From then on its stage is known even if its node has not answered. Of a boot that began under an
-    /// earlier run of the program nothing else tells how far it is.
+    /// From then on its stage counts as known even without the node's answer, which alone shows how far a
+    /// boot is that began under an earlier run of the program.
     pub stage_known_from: Time,
     pub machine: OrderedMachine,
     /// It is ready when it serves this.
@@ -140,7 +140,7 @@ impl BootTracker {
                 return self.fail(suspects::boot_fault(now, workload, known, evidence));
             }
         }
-        // Only by a word from us or the market: started without its GPUs, or out of credit.
+        // Only the market or we stop it: it was started without its GPUs, or the credit ran out.
         if instance.intended.as_deref() == Some("stopped") {
             return self.contract_stopped(now, message);
         }
@@ -273,13 +273,7 @@ impl BootTracker {
         // has been served it is only a warning.
         let shortcoming = hardware::shortcoming(&self.order.machine, status);
         if let (Some((name, evidence)), Readiness::Never) = (&shortcoming, self.readiness) {
-            return self.fail(BootFault {
-                name: (*name).to_owned(),
-                evidence: evidence.clone(),
-                advice: "retrying on another machine".to_owned(),
-                blame: Blame::Host,
-                seen_at: now,
-            });
+            return self.blame_host(now, name, evidence.clone());
         }
         self.judge_readiness(now, status);
         self.warning = shortcoming
@@ -404,7 +398,7 @@ impl BootTracker {
         !self.is_ready() && now - self.order.rented_at > usual
     }
 
-    /// Whether what was observed so far tells how far the boot is.
+    /// Whether the observations so far show how far the boot is.
     pub fn knows_stage(&self, now: Time) -> bool {
         let knows_files = !matches!(
             self.files,

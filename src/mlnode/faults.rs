@@ -7,8 +7,8 @@ mod signs;
 mod wording;
 mod work;
 
-pub(super) use fault::{Fault, Weight};
-pub(super) use signs::SIGNS;
+pub(super) use fault::{ANOTHER_MACHINE, Fault, Weight};
+pub(super) use signs::{SIGNS, WORK_SIGNS};
 
 /// Known faults of one kind of text.
 #[derive(Clone, Copy)]

@@ -91,31 +91,13 @@ const VLLM_MARKS: &[(&str, Mark)] = &[
     ("non-default args:", Mark::Stage(BootStage::Api)),
 ];
 
-/// Signs of lost work.
-const LOST_WORK: &[&str] = &[
-    "attempts, dropping",
-    "attempts, giving up",
-    "allback queue full",
-    "worker loop crashed",
-    "skipping callback",
-    "PoC timed out",
-    "PoC generation crashed",
-    "generation task failed",
-    "PoC init: failed",
-    "GPU fault?",
-    "produced NaN",
-    "NaN in FP16",
-    "Generate worker error",
-    "Generate job",
-];
-
 /// Whether a line has any text that matters, to the stage or to causes. One search for all: hardly a line
 /// in a thousand has one, and the exact matching that follows is slow.
 pub(super) fn matters(line: &str) -> bool {
     static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
         let marks = [MARKS, MLNODE_MARKS, VLLM_MARKS].concat();
         let marks = marks.iter().map(|(mark, _)| *mark);
-        let others = faults::SIGNS.iter().chain(LOST_WORK);
+        let others = faults::SIGNS.iter().chain(faults::WORK_SIGNS);
         let others = others.chain(suspects::MLNODE_STARTS).copied();
         let others = others.chain([suspects::ENDED]);
         AhoCorasick::builder()

@@ -60,12 +60,15 @@ impl BootTracker {
         }
     }
 
-    /// No failure yet: an end of the run is counted when it shows. The Network Node may stop a model too,
-    /// to load it again: that is told, and is no trouble.
+    /// This counts as no failure: the end of the run does, once it shows. When the Network Node stops a
+    /// model to load it again, the detail says so, and there is no setback.
     fn tell_loss(&mut self, now: Time, status: &MlNodeStatus) {
         const NO_LONGER_SERVED: &str = "the model is no longer served";
         let loss = match self.suspects.cause() {
-            Some(cause) => cause.clone(),
+            Some(cause) => BootFault {
+                seen_at: now,
+                ..cause.clone()
+            },
             None if status.state == ServiceState::Stopped => {
                 NO_LONGER_SERVED.clone_into(&mut self.detail);
                 return;
@@ -79,10 +82,7 @@ impl BootTracker {
             },
         };
         self.detail = format!("{}: {}", loss.name, loss.evidence);
-        self.setback = Some(BootFault {
-            seen_at: now,
-            ..loss
-        });
+        self.setback = Some(loss);
     }
 
     fn become_ready(&mut self, now: Time) {

@@ -7,7 +7,7 @@ use super::readiness::Readiness;
 use super::runs::{Ending, RunChange};
 use super::{Api, BootTracker, Files, record};
 use crate::domain::{Blame, BootFault, BootStage, Duration, Instance, Time, excerpt};
-use crate::mlnode::faults::Weight;
+use crate::mlnode::faults::{ANOTHER_MACHINE, Weight};
 use crate::mlnode::suspects::Suspect;
 
 /// A silence of two polls is reported.
@@ -27,15 +27,9 @@ const NOT_RUN: [i32; 2] = [126, 127];
 impl BootTracker {
     pub(super) fn on_failed_download(&mut self, now: Time, why: &str) {
         let known = self.suspects.best_with_error(now, why);
-        let failure = known.unwrap_or_else(|| Suspect {
-            weight: Weight::End,
-            fault: BootFault {
-                name: "the model's download failed".to_owned(),
-                evidence: excerpt(why),
-                advice: "the download is retried; see the boot log".to_owned(),
-                blame: Blame::Nobody,
-                seen_at: now,
-            },
+        let failure = known.unwrap_or_else(|| {
+            let advice = "the download is retried; see the boot log";
+            unexplained(now, "the model's download failed", excerpt(why), advice)
         });
         self.record_failure(failure);
     }
@@ -67,28 +61,12 @@ impl BootTracker {
     }
 
     fn explain(&self, now: Time, ending: &Ending) -> Suspect {
-        let unknown = |weight, name: &str, evidence: String, advice: &str, blame| Suspect {
-            weight,
-            fault: BootFault {
-                name: name.to_owned(),
-                evidence,
-                advice: advice.to_owned(),
-                blame,
-                seen_at: now,
-            },
-        };
         match ending {
             Ending::FailedStart(why) => {
                 let known = self.suspects.best_with_error(now, why);
                 known.unwrap_or_else(|| {
                     let evidence = format!("vLLM failed to start: {why}");
-                    unknown(
-                        Weight::End,
-                        "vLLM did not start",
-                        evidence,
-                        "see the boot log",
-                        Blame::Nobody,
-                    )
+                    unexplained(now, "vLLM did not start", evidence, "see the boot log")
                 })
             }
             Ending::Exit(status) => {
@@ -99,26 +77,23 @@ impl BootTracker {
                         known.fault.evidence = format!("{} ({exit})", known.fault.evidence);
                         known
                     }
-                    None if status.is_some_and(|status| NOT_RUN.contains(&status)) => unknown(
-                        Weight::Cause,
-                        "the workload's command cannot be run",
-                        exit,
-                        "check mlnode.command and vast.image",
-                        Blame::Ours,
-                    ),
-                    None => unknown(
-                        Weight::End,
-                        "the workload ended",
-                        exit,
-                        "see the boot log",
-                        Blame::Nobody,
-                    ),
+                    None if status.is_some_and(|status| NOT_RUN.contains(&status)) => Suspect {
+                        weight: Weight::Cause,
+                        fault: BootFault {
+                            name: "the workload's command cannot be run".to_owned(),
+                            evidence: exit,
+                            advice: "check mlnode.command and vast.image".to_owned(),
+                            blame: Blame::Ours,
+                            seen_at: now,
+                        },
+                    },
+                    None => unexplained(now, "the workload ended", exit, "see the boot log"),
                 }
             }
         }
     }
 
-    /// The log comes by another way than the API, and may name a cause after the failure is known.
+    /// The log arrives separately from the API, and may name a cause after the failure is known.
     pub(super) fn revise_failure(&mut self) {
         let (Some(weight), Some(found)) = (self.last_failure, self.suspects.best()) else {
             return;
@@ -182,21 +157,20 @@ impl BootTracker {
         };
         let status = &instance.actual;
         let evidence = format!("status {status}: {message}");
-        self.fail(BootFault {
-            name: name.to_owned(),
-            evidence,
-            advice: "retrying on another machine".to_owned(),
-            blame: Blame::Host,
-            seen_at: now,
-        });
+        self.blame_host(now, name, evidence);
     }
 
     /// The market does not intend it to run: it never will, and its disk costs.
     pub(super) fn contract_stopped(&mut self, now: Time, message: &str) {
+        let evidence = format!("intended status stopped: {message}");
+        self.blame_host(now, "the market stopped the contract", evidence);
+    }
+
+    pub(super) fn blame_host(&mut self, now: Time, name: &str, evidence: String) {
         self.fail(BootFault {
-            name: "the market stopped the contract".to_owned(),
-            evidence: format!("intended status stopped: {message}"),
-            advice: "retrying on another machine".to_owned(),
+            name: name.to_owned(),
+            evidence,
+            advice: ANOTHER_MACHINE.to_owned(),
             blame: Blame::Host,
             seen_at: now,
         });
@@ -216,5 +190,19 @@ impl BootTracker {
             _ => REPORTED_SILENCE,
         };
         (now - since >= usual).then_some(since)
+    }
+}
+
+/// A failure of which only the end is known.
+fn unexplained(now: Time, name: &str, evidence: String, advice: &str) -> Suspect {
+    Suspect {
+        weight: Weight::End,
+        fault: BootFault {
+            name: name.to_owned(),
+            evidence,
+            advice: advice.to_owned(),
+            blame: Blame::Nobody,
+            seen_at: now,
+        },
     }
 }

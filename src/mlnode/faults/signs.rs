@@ -1,5 +1,23 @@
 //! Which log lines are worth the exact search.
 
+/// A part of each text of lost work, in the case that programs use.
+pub(in crate::mlnode) const WORK_SIGNS: &[&str] = &[
+    "attempts, dropping",
+    "attempts, giving up",
+    "allback queue full",
+    "worker loop crashed",
+    "skipping callback",
+    "PoC timed out",
+    "PoC generation crashed",
+    "generation task failed",
+    "PoC init: failed",
+    "GPU fault?",
+    "produced NaN",
+    "NaN in FP16",
+    "Generate worker error",
+    "Generate job",
+];
+
 /// A part of each text of the log's faults in the case that programs use: a prefilter that is many times
 /// faster than a case-insensitive search, and that hardly any line of a healthy start passes.
 pub(in crate::mlnode) const SIGNS: &[&str] = &[

@@ -510,9 +510,11 @@ fn workload_failures_are_all_tested() {
 
 #[test]
 fn workload_failures_have_prefilter_sign() {
-    for text in LOG.faults.iter().flat_map(|fault| fault.texts) {
-        let mut signs = SIGNS.iter().map(|sign| sign.to_ascii_lowercase());
-        assert!(signs.any(|sign| text.contains(&sign)), "{text}");
+    for (table, signs) in [(LOG, SIGNS), (WORK, WORK_SIGNS)] {
+        for text in table.faults.iter().flat_map(|fault| fault.texts) {
+            let mut signs = signs.iter().map(|sign| sign.to_ascii_lowercase());
+            assert!(signs.any(|sign| text.contains(&sign)), "{text}");
+        }
     }
 }
 

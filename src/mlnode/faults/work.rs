@@ -4,6 +4,9 @@
 
 use super::fault::{Fault, nobody, ours};
 
+const VOTE_MISSING: &str =
+    "its vote is missing; many of them count against this host: see the rental's log";
+
 pub(super) const FAULTS: &[Fault] = &[
     // After ten attempts over about 2.5 minutes. Until then it retries, and so it does for a moment after
     // each PoC, whose end the node learns of last.
@@ -43,12 +46,12 @@ pub(super) const FAULTS: &[Fault] = &[
     ),
     nobody(
         "a validation of another host's proofs failed",
-        "its vote is missing; many of them count against this host: see the rental's log",
+        VOTE_MISSING,
         &["generate worker error"],
     ),
     nobody(
         "a validation of another host's proofs failed",
-        "its vote is missing; many of them count against this host: see the rental's log",
+        VOTE_MISSING,
         &["generate job "],
     )
     .besides(&[" failed:"]),
