@@ -76,7 +76,7 @@ impl Sprint {
     }
 
     fn on_resumed(&mut self, now: Time) {
-        // What was forecast in an earlier life is out of date.
+        // Forecasts from before the restart are out of date.
         for boot in [&mut self.volatile.boot, &mut self.volatile.hedge_boot] {
             boot.least_left = None;
             boot.likely_left = None;
@@ -217,7 +217,7 @@ impl Sprint {
         }
     }
 
-    /// The rental with this id, unless it is only to be destroyed, and what is known of its boot.
+    /// The rental with this id and its boot, unless it is only to be destroyed.
     fn rented(&mut self, id: InstanceId) -> Option<(&mut Rental, &mut BootReading)> {
         let Volatile {
             boot, hedge_boot, ..

@@ -6,7 +6,7 @@ use crate::chain::challenge::{Sighting, sighting};
 use crate::domain::{Challenge, EpochView, Time};
 
 impl Sprint {
-    /// The challenge that our node is in, as far as is known.
+    /// The known challenge of our node, if any.
     pub fn challenge(&self) -> Option<Challenge> {
         self.volatile.challenge
     }

@@ -144,7 +144,7 @@ impl Funds {
     }
 }
 
-/// What is known of a boot.
+/// The latest reading of a boot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct BootReading {
     /// A request went through the tunnel to the API.
@@ -157,9 +157,9 @@ pub struct BootReading {
     /// What the node does about its model. Not saved: it is read again after a restart.
     #[serde(skip)]
     pub model: ModelState,
-    /// Nine boots in ten take longer from here.
+    /// Nine in ten boots take longer than this from here.
     pub least_left: Option<Duration>,
-    /// Every second boot takes longer from here.
+    /// Half of all boots take longer than this from here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub likely_left: Option<Duration>,
     #[serde(default)]

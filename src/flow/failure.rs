@@ -105,7 +105,7 @@ impl Sprint {
             let boot = Some(BootEnd::Failed);
             return given_up("startup_timeout", text, Blame::Host, boot);
         }
-        if self.too_slow(now, boot) {
+        if !boot.ready && self.misses_deadline(now, boot.least_left) {
             let text = "too slow: 90 % of boots need more time than is left";
             if let Some(failure) = too_late(text) {
                 return Some(failure);
@@ -115,12 +115,6 @@ impl Sprint {
             return given_up("boot_too_slow", text.into(), Blame::Nobody, boot);
         }
         None
-    }
-
-    fn too_slow(&self, now: Time, boot: &BootReading) -> bool {
-        let needed = boot.least_left.filter(|_| !boot.ready);
-        let left = self.time_to_deadline(now);
-        needed.zip(left).is_some_and(|(needed, left)| needed > left)
     }
 
     /// Records what the failure says about the machine.

@@ -96,24 +96,19 @@ impl Sprint {
         matches!(self.step, Step::Booting | Step::Warming) && self.ending.is_none()
     }
 
-    /// The boot is behind, or will rather not be ready in time, and a second rental is allowed. Whether
-    /// that can be ready in time depends on its offer: a search returns none that cannot.
+    /// The boot is behind or unlikely to be ready in time, and a second rental is allowed. Whether that can
+    /// be ready in time depends on its offer: a search returns none that cannot.
     fn needs_hedge(&self, now: Time) -> bool {
         let boot = &self.volatile.boot;
         let may_yet_work = !boot.ready && boot.fault.is_none();
-        let is_behind = boot.pace == BootProgress::Behind || self.is_likely_late(now, boot);
+        // The bytes of a stalled download show that it will be late long before it is behind.
+        let is_behind =
+            boot.pace == BootProgress::Behind || self.misses_deadline(now, boot.likely_left);
         self.plan.hedging == Hedging::On
             && self.is_booting()
             && may_yet_work
             && is_behind
             && self.rentals < self.plan.max_attempts
-    }
-
-    /// A download that stalls needs ever more time by its bytes, long before others would be done.
-    fn is_likely_late(&self, now: Time, boot: &BootReading) -> bool {
-        let left = self.time_to_deadline(now);
-        let likely = boot.likely_left.zip(left);
-        likely.is_some_and(|(needed, left)| needed > left)
     }
 
     /// In every step: a hedge is pursued to its end.

@@ -147,6 +147,12 @@ impl Sprint {
         Some(self.eta(self.deadline()?)? - now)
     }
 
+    /// Whether a boot that takes this long from now on misses the deadline.
+    pub(super) fn misses_deadline(&self, now: Time, needed: Option<Duration>) -> bool {
+        let left = self.time_to_deadline(now);
+        needed.zip(left).is_some_and(|(needed, left)| needed > left)
+    }
+
     /// When to rent: the expected start less p95 of a boot and the margin, or at once.
     pub fn rent_at(&self) -> Option<Time> {
         if self.plan.aim != Aim::Proof {
@@ -156,7 +162,7 @@ impl Sprint {
         Some(start - self.plan.lead - self.plan.margin)
     }
 
-    /// The height at which the policy releases the rental, as far as is known now.
+    /// The height at which the policy releases the rental, by what is known now.
     pub fn release_height(&self, stages: &EpochStages) -> Height {
         match (self.plan.release, self.confirmations.first()) {
             (ReleasePolicy::AfterConfirmation, Some(first)) => {

@@ -111,7 +111,7 @@ struct Volatile {
     weight_asked: Option<Time>,
     note: Option<Note>,
     wake: Option<Time>,
-    /// The challenge that our node is in, as far as is known.
+    /// The known challenge of our node, if any.
     #[serde(default)]
     challenge: Option<Challenge>,
     // The rest is not saved at all.
