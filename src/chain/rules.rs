@@ -1,5 +1,5 @@
-//! Reads the chain's reward rules over its REST API: one request each, all at once, and cached for some
-//! minutes once they are complete.
+//! Reads the chain's reward rules over its REST API: the parameters first, then everything else with
+//! concurrent requests. A complete reading is cached for some minutes.
 
 use std::sync::PoisonError;
 
@@ -14,9 +14,9 @@ use crate::domain::{
 use crate::http::json::Fields;
 use crate::ports::Chain;
 
-/// They seldom change.
+/// Rules seldom change.
 const GOOD_FOR: Duration = Duration::minutes(10);
-/// If some of them cannot be read again.
+/// For this long, the last complete reading fills the gaps of a new one.
 const USABLE_FOR: Duration = Duration::hours(1);
 
 impl ChainClient {
@@ -30,7 +30,6 @@ impl ChainClient {
         }
         let fresh = self.read_reward_rules(participant).await;
         let rules = match self.read_within(USABLE_FOR, now) {
-            // Recent rules stay in use when a request fails.
             Some(last) if !fresh.is_complete() => return fresh.or_last(last.rules),
             _ => fresh,
         };

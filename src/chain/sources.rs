@@ -176,8 +176,8 @@ impl ChainSources {
         Err(reasons.join("; "))
     }
 
-    /// What cannot be derived from the stages of a reply without parameters is kept from the last reply
-    /// that had them.
+    /// A reply without parameters has those that its stages show. The safety window is not among them: it
+    /// comes from the last reply with parameters.
     fn with_known_params(&mut self, view: &EpochView) -> EpochView {
         let mut view = view.clone();
         if view.params_origin == ParamsOrigin::Told {

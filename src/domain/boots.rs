@@ -30,7 +30,7 @@ pub struct TimeLeft {
     pub p90: Duration,
 }
 
-/// What is known of the rest of the model's download.
+/// How much of the model's download is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DownloadLeft {
     /// The usual time applies.

@@ -11,7 +11,7 @@ pub struct GovernanceModel {
     pub hf_repo: Option<String>,
     /// Its revision, if governance names one. The Network Node never uses it.
     pub hf_commit: Option<String>,
-    /// vLLM's arguments that every node gets, whatever its own are.
+    /// Arguments of vLLM that every node gets, in addition to its own.
     pub args: Vec<String>,
     /// Memory of all GPUs of one instance, in gigabytes, if reported.
     pub v_ram_gb: Option<u64>,

@@ -7,7 +7,7 @@
 
 use super::GpuFamily;
 
-/// What is known of a model in advance.
+/// A model of the network.
 #[derive(Debug, Clone, Copy)]
 pub struct KnownModel {
     pub id: &'static str,

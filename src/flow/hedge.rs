@@ -165,7 +165,7 @@ impl Sprint {
     fn choose_hedge_offer(&mut self, now: Time) -> Option<(Offer, Usd)> {
         let mut offers = self.fresh_offers(now)?;
         let first = &self.rental.as_ref()?.offer;
-        offers.retain(|candidate| candidate.offer.machine != first.machine);
+        offers.retain(|candidate| !candidate.offer.is_same_machine(first));
         // What slows one machine down may slow down all of its host.
         let same_host = |offer: &Offer| offer.host.is_some() && offer.host == first.host;
         offers.sort_by_key(|candidate| same_host(&candidate.offer));

@@ -15,62 +15,45 @@ pub enum CallbackWay {
     Direct,
 }
 
-/// What makes the callback's host lead into the tunnel on a rental.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HostStep {
-    Nothing,
-    /// The rental maps the name to itself.
-    Name,
-}
-
-impl HostStep {
-    fn word(self) -> &'static str {
-        match self {
-            HostStep::Nothing => "plain",
-            HostStep::Name => "name",
-        }
-    }
-}
-
 /// The route from a rental to a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallbackRoute {
     address: CallbackAddress,
-    step: HostStep,
     /// The port forward that it needs, if any.
     pub forward: Option<CallbackForward>,
 }
 
 impl CallbackRoute {
     pub fn of(address: CallbackAddress, way: &CallbackWay) -> CallbackRoute {
-        let (step, target) = match (way, address.host()) {
+        let target = match (way, address.host()) {
             // A private address could only be served at the rental's own loopback, and a rental is an
             // unprivileged container (guide to Vast.ai, section on machines), which can add none.
             (CallbackWay::Direct, _) | (_, CallbackHost::Public(_) | CallbackHost::Private(_)) => {
-                (HostStep::Nothing, None)
+                None
             }
-            (CallbackWay::Tunnel { target }, CallbackHost::Name(_)) => {
-                (HostStep::Name, Some(target))
-            }
-            (CallbackWay::Tunnel { target }, CallbackHost::Loopback) => {
-                (HostStep::Nothing, Some(target))
+            (CallbackWay::Tunnel { target }, CallbackHost::Name(_) | CallbackHost::Loopback) => {
+                Some(target)
             }
         };
         let forward = target.map(|target| CallbackForward {
             remote_port: address.port(),
             target: target.clone(),
         });
-        CallbackRoute {
-            address,
-            step,
-            forward,
+        CallbackRoute { address, forward }
+    }
+
+    /// How the script makes the callback's host lead into the tunnel: the rental maps a name to itself.
+    fn step(&self) -> &'static str {
+        match (&self.forward, self.address.host()) {
+            (Some(_), CallbackHost::Name(_)) => "name",
+            _ => "plain",
         }
     }
 
     /// The command that sets up the route on the rental and calls the callback.
     pub fn command(&self) -> String {
         let (script, host) = (quoted(SCRIPT), quoted(self.address.host_text()));
-        let (step, url) = (self.step.word(), quoted(&self.address.versions_url()));
+        let (step, url) = (self.step(), quoted(&self.address.versions_url()));
         format!("sh -c {script} callback {step} {host} {url}")
     }
 
@@ -147,32 +130,22 @@ mod tests {
     fn each_kind_of_host_has_its_route() {
         let direct = CallbackWay::Direct;
         for (url, way, step, port) in [
-            ("http://api:9100", tunnel(), HostStep::Name, Some(9_100)),
-            (
-                "http://node.example.org",
-                tunnel(),
-                HostStep::Name,
-                Some(80),
-            ),
-            ("http://10.0.0.5:9101", tunnel(), HostStep::Nothing, None),
-            (
-                "http://127.0.0.1:9100",
-                tunnel(),
-                HostStep::Nothing,
-                Some(9_100),
-            ),
-            ("http://203.0.113.9:9100", tunnel(), HostStep::Nothing, None),
+            ("http://api:9100", tunnel(), "name", Some(9_100)),
+            ("http://node.example.org", tunnel(), "name", Some(80)),
+            ("http://10.0.0.5:9101", tunnel(), "plain", None),
+            ("http://127.0.0.1:9100", tunnel(), "plain", Some(9_100)),
+            ("http://203.0.113.9:9100", tunnel(), "plain", None),
             (
                 "http://node.example.org:9100",
                 direct.clone(),
-                HostStep::Nothing,
+                "plain",
                 None,
             ),
-            ("http://10.0.0.5:9100", direct, HostStep::Nothing, None),
+            ("http://10.0.0.5:9100", direct, "plain", None),
         ] {
             let route = route(url, &way);
             let forwarded = route.forward.as_ref().map(|forward| forward.remote_port);
-            assert_eq!((route.step, forwarded), (step, port), "{url} {way:?}");
+            assert_eq!((route.step(), forwarded), (step, port), "{url} {way:?}");
         }
     }
 

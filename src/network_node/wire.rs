@@ -65,14 +65,14 @@ pub(super) fn register_error(error: CallError) -> Result<(), RegisterError> {
     }
 }
 
-/// `api.poc_callback_url` of `GET /admin/v1/config`: nothing else of it is read or quoted (gonka v0.2.14
-/// decentralized-api/apiconfig/config.go).
 /// `GET /v1/versions` of the public API: `{"api_version": {"version": "0.2.15-post5"}, …}`.
 pub(super) fn release(reply: Fields<'_>) -> Result<ApiRelease, String> {
     let version: String = reply.object("api_version")?.required("version")?;
     version.parse()
 }
 
+/// `api.poc_callback_url` of `GET /admin/v1/config`: nothing else of it is read or quoted (gonka v0.2.14
+/// decentralized-api/apiconfig/config.go).
 pub(super) fn callback_address(config: Fields<'_>) -> Result<CallbackAddress, String> {
     let text = config.child("api").text("poc_callback_url");
     CallbackAddress::parse(&text.unwrap_or_default()).map_err(|error| error.to_string())

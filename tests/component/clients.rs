@@ -6,69 +6,19 @@ use futures_util::StreamExt;
 use pocpit::config::Exposure;
 use pocpit::domain::{
     ActualStatus, Blocks, CallErrorKind, CallbackHost, EpochIndex, Height, InferencePort,
-    InstanceId, NodeConfig, NodeId, Offer, OfferId, Participant, RentOrder, Requirement,
-    ServiceState, SourceReport, StartupState, Time, UsdPerHour, Workload,
+    InstanceId, NodeConfig, NodeId, OfferId, Participant, RentOrder, Requirement, ServiceState,
+    SourceReport, StartupState, Time, UsdPerHour, Workload,
 };
 use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::{Chain, Market, NetworkNode, Remote, RentError, TunnelSpec};
 use pocpit::ssh::OpenSshRemote;
-use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{
     ChainAccess, ChainAge, EnvironmentRule, Fault, FaultKind, MODEL, Scenario, WORKER_PRIVATE_KEY,
 };
 
-use crate::scene::Scene;
-
-impl Scene {
-    pub fn market(&self) -> VastClient {
-        VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off)
-    }
-
-    pub async fn offers(&self) -> Vec<Offer> {
-        let now = self.world.clock().now();
-        self.market()
-            .search(&self.config.vast.query, now)
-            .await
-            .unwrap()
-    }
-
-    async fn rentable_offer(&self) -> OfferId {
-        let offers = self.offers().await;
-        let mut open = offers.iter().filter(|offer| offer.closed.is_none());
-        open.next().unwrap().id
-    }
-
-    async fn order(&self) -> RentOrder {
-        RentOrder {
-            offer: self.rentable_offer().await,
-            label: "pocpit/demo/359/1-abc".parse().unwrap(),
-            image: self.config.vast.image.clone(),
-            template_hash: None,
-            disk_gb: self.config.vast.query.disk_gb,
-            env: [(
-                "POCPIT_LEASE_UNTIL".to_owned(),
-                (self.world.clock().now().timestamp() + 7_200).to_string(),
-            )]
-            .into(),
-            ports: Vec::new(),
-            onstart: "#!/bin/sh\nexec true\n".into(),
-        }
-    }
-
-    pub async fn rent(&self) -> InstanceId {
-        for _ in 0..20 {
-            match self.market().rent(&self.order().await).await {
-                Ok(id) => return id,
-                // In a fast world an offer can be gone between the search and the request.
-                Err(RentError::OfferGone(_)) => {}
-                Err(error) => panic!("{error}"),
-            }
-        }
-        panic!("every offer was gone");
-    }
-}
+use crate::scene::{Scene, eventually};
 
 fn node(id: &str) -> NodeConfig {
     NodeConfig {
@@ -609,14 +559,4 @@ async fn mlnode_boots_through_the_tunnel() {
     assert_eq!(ready.startup, StartupState::Completed, "{ready:?}");
     session.close().await;
     market.destroy(id).await.unwrap();
-}
-
-pub async fn eventually<T, F: Future<Output = Option<T>>>(mut poll: impl FnMut() -> F) -> T {
-    for _ in 0..1_200 {
-        if let Some(found) = poll().await {
-            return found;
-        }
-        tokio::time::sleep(RealDuration::from_millis(50)).await;
-    }
-    panic!("it never came");
 }

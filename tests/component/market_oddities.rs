@@ -6,8 +6,7 @@ use pocpit::domain::{CallErrorKind, Duration, Instance, InstanceId, Usd};
 use pocpit::ports::Market;
 use pocpit::world::{MarketOddity, Scenario};
 
-use crate::clients::eventually;
-use crate::scene::Scene;
+use crate::scene::{Scene, eventually};
 
 async fn scene_with(oddity: MarketOddity) -> Scene {
     let scenario = Scenario {
@@ -110,7 +109,7 @@ async fn contract_born_stopped_is_reported() {
 #[tokio::test]
 async fn requested_prices_are_read() {
     let scene = scene_with(MarketOddity::PriceIncreases).await;
-    let (id, _) = rented(&scene).await;
+    let (id, agreed) = rented(&scene).await;
     let market = scene.market();
     let requested = eventually(|| async {
         let requested = market.requested_prices().await.unwrap();
@@ -120,10 +119,7 @@ async fn requested_prices_are_read() {
     assert!(requested.requested > requested.current, "{requested:?}");
     // It was only read: the price is the old one.
     let row = market.instance(id).await.unwrap().unwrap();
-    assert!(
-        !row.total_price
-            .exceeds(row.total_price.max(requested.current))
-    );
+    assert!(!row.total_price.exceeds(agreed.total_price), "{row:?}");
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
-//! A served world and the configuration for it.
+//! A served world, its configuration and its clients.
+
+use std::time::Duration;
 
 use pocpit::chain::client::ChainClient;
 use pocpit::cli;
 use pocpit::config::Config;
-use pocpit::domain::Preflight;
+use pocpit::domain::{InstanceId, Offer, OfferId, Preflight, RentOrder};
 use pocpit::engine::preflight::run_preflight;
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
+use pocpit::ports::{Market, RentError};
+use pocpit::vast::{RateLimit, VastClient};
 use pocpit::world::{Scenario, ServedWorld, WorldOptions, serve};
 
 pub struct Scene {
@@ -58,4 +62,62 @@ impl Scene {
             .await
             .preflight
     }
+
+    pub fn market(&self) -> VastClient {
+        VastClient::new(HttpClient::new(), &self.config.vast).with_rate_limit(RateLimit::Off)
+    }
+
+    pub async fn offers(&self) -> Vec<Offer> {
+        let now = self.world.clock().now();
+        self.market()
+            .search(&self.config.vast.query, now)
+            .await
+            .unwrap()
+    }
+
+    async fn rentable_offer(&self) -> OfferId {
+        let offers = self.offers().await;
+        let mut open = offers.iter().filter(|offer| offer.closed.is_none());
+        open.next().unwrap().id
+    }
+
+    pub async fn order(&self) -> RentOrder {
+        RentOrder {
+            offer: self.rentable_offer().await,
+            label: "pocpit/demo/359/1-abc".parse().unwrap(),
+            image: self.config.vast.image.clone(),
+            template_hash: None,
+            disk_gb: self.config.vast.query.disk_gb,
+            env: [(
+                "POCPIT_LEASE_UNTIL".to_owned(),
+                (self.world.clock().now().timestamp() + 7_200).to_string(),
+            )]
+            .into(),
+            ports: Vec::new(),
+            onstart: "#!/bin/sh\nexec true\n".into(),
+        }
+    }
+
+    pub async fn rent(&self) -> InstanceId {
+        for _ in 0..20 {
+            match self.market().rent(&self.order().await).await {
+                Ok(id) => return id,
+                // In a fast world an offer can be gone between the search and the request.
+                Err(RentError::OfferGone(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("every offer was gone");
+    }
+}
+
+/// Polls until there is something.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(mut poll: impl FnMut() -> F) -> T {
+    for _ in 0..1_200 {
+        if let Some(found) = poll().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never came");
 }

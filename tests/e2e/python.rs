@@ -1,4 +1,4 @@
-//! Python environments with exactly the pinned packages, for the clients of others.
+//! Python environments with exactly the pinned packages, for third-party clients.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,15 +13,15 @@ const PROXIES: [&str; 6] = [
     "ALL_PROXY",
 ];
 
-/// Nothing between the client and loopback.
+/// Lets the client reach loopback directly.
 pub fn without_proxy(command: &mut Command) {
     for name in PROXIES {
         command.env_remove(name);
     }
 }
 
-/// The `bin` directory of an environment with the requirements of `tests/e2e/NAME`, made once. Without
-/// one the test is skipped, or fails if `required` is set.
+/// The `bin` directory of an environment with the requirements of `tests/e2e/NAME`, made once. If it
+/// cannot be made the test is skipped, or fails when the variable `required` is set.
 pub fn environment(name: &str, required: &str) -> Option<PathBuf> {
     match install(name) {
         Ok(bin) => Some(bin),

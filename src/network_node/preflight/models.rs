@@ -25,8 +25,8 @@ pub(super) fn approved(target: &PreflightTarget, facts: &PreflightFacts) -> Judg
     }
 }
 
-/// Whether our model is the one that governance means. Nodes load the id, whatever repository governance
-/// names, and the revision only when it is pinned in their own arguments (gonka v0.2.14
+/// Whether our model is the one that governance means. Nodes load the repository of the model's id and not
+/// the one that governance names, and a revision only when their own arguments pin it (gonka v0.2.14
 /// decentralized-api/broker/broker.go `MergeModelArgs`).
 fn as_governed(target: &PreflightTarget, governed: &GovernanceModel) -> Judged {
     let model = &target.model;
@@ -51,15 +51,13 @@ fn as_governed(target: &PreflightTarget, governed: &GovernanceModel) -> Judged {
         );
     }
     // The memory that official deployments have may be less than what governance says.
-    let wanted = match known_model(model).and_then(KnownModel::least_memory_gb) {
-        Some(known) => Some(u64::from(known)),
-        None => governed.v_ram_gb,
-    };
+    let known = known_model(model).and_then(KnownModel::least_memory_gb);
+    let wanted = known.map(u64::from).or(governed.v_ram_gb);
+    let present = target.gpu_memory_mb / 1_000;
     match wanted {
-        Some(gb) if target.gpu_memory_mb < gb * 1_000 => warning(
+        Some(gb) if present < gb => warning(
             format!(
-                "{model} needs {gb} GB of GPU memory, and the search also finds machines with {} GB: its load would fail there",
-                target.gpu_memory_mb / 1_000
+                "{model} needs {gb} GB of GPU memory, and the search also finds machines with {present} GB: its load would fail there"
             ),
             "raise vast.min_total_gpu_memory or vast.min_gpu_memory",
         ),

@@ -150,6 +150,15 @@ fn hedge_prefers_machine_of_another_host() {
 }
 
 #[test]
+fn hedge_is_another_machine_under_any_id() {
+    // Given a stalled boot, and the best offer of another host is the same machine under a new id,
+    let mut world = stalled(plan()).with(|faults| faults.relisted = Some(3));
+    world.run_to_the_end();
+    // then the hedge is the next one.
+    assert_eq!(rented_offers(&world)[1].id, OfferId(4));
+}
+
+#[test]
 fn tight_cap_refuses_hedge_by_name() {
     type Narrow = fn(&mut Plan);
     let narrow: [(Narrow, &str); 2] = [

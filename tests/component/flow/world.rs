@@ -39,6 +39,8 @@ pub struct Faults {
     pub stalled_boots: BTreeSet<u32>,
     /// The bytes of a download tell that it stalls, before it is late beside others.
     pub stalls_show_in_bytes: bool,
+    /// This offer is the first machine again, under a new id.
+    pub relisted: Option<u64>,
     /// Rentals by number that cost more than was agreed.
     pub dearer_rentals: BTreeSet<u32>,
     /// Destroys that fail before one works.
@@ -618,8 +620,15 @@ impl World {
             _ => None,
         });
         let avoided: Vec<MachineId> = avoided.collect();
+        let listed = |id| {
+            let is_first = id == 1 || self.faults.relisted == Some(id);
+            Offer {
+                public_address: is_first.then(|| "203.0.113.1".to_owned()),
+                ..offer(id)
+            }
+        };
         let usable = ids
-            .map(offer)
+            .map(listed)
             .filter(|offer| !avoided.contains(&offer.machine));
         let offers = usable.map(|offer| Candidate {
             offer,
