@@ -165,7 +165,7 @@ fn removed(is_named: impl Fn(&str) -> bool) -> Option<&'static RemovedSetting> {
     REMOVED.iter().find(|removed| is_named(removed.path))
 }
 
-/// Variables that mean something else to the program or its tests.
+/// Variables that mean something else to the program.
 const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_LOG",
     "POCPIT_LOG_FORMAT",
@@ -175,16 +175,21 @@ const PROGRAM_VARIABLES: &[&str] = &[
     // For the program of notify.command.
     "POCPIT_LEVEL",
     "POCPIT_TITLE",
+    // For its tests, which start the program in their own environment.
     "POCPIT_OLDER",
-    "POCPIT_REQUIRE_OPENAI",
-    "POCPIT_REQUIRE_SSHD",
-    "POCPIT_REQUIRE_SYSTEMD",
     "POCPIT_UPDATE",
 ];
 
+/// Beginnings of further variables for its tests.
+const TEST_VARIABLES: [&str; 2] = ["POCPIT_REQUIRE_", "POCPIT_TEST_"];
+
 /// True when an environment variable means to be a setting.
 pub(super) fn is_setting(variable: &str) -> bool {
-    variable.starts_with("POCPIT_") && !PROGRAM_VARIABLES.contains(&variable)
+    variable.starts_with("POCPIT_")
+        && !PROGRAM_VARIABLES.contains(&variable)
+        && !TEST_VARIABLES
+            .iter()
+            .any(|beginning| variable.starts_with(beginning))
 }
 
 /// Text of an environment variable or an answer as a value. Lists are separated by commas, tables by

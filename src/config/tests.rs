@@ -324,6 +324,19 @@ fn direct_exposure_needs_no_tunnel() {
 }
 
 #[test]
+fn variables_of_ci_are_no_settings() {
+    // The tests hand their environment on to the programs that they start.
+    let words = include_str!("../../.ci/run").split(|letter: char| {
+        !(letter.is_ascii_uppercase() || letter.is_ascii_digit() || letter == '_')
+    });
+    let variables: Vec<&str> = words.filter(|word| word.starts_with("POCPIT_")).collect();
+    assert!(variables.len() >= 4, "{variables:?}");
+    for variable in variables {
+        assert!(!super::source::is_setting(variable), "{variable}");
+    }
+}
+
+#[test]
 fn environment_overrides_file_and_is_checked() {
     let with = |name: &str, value: &str| parsed_with(LEAST, &[(name.to_owned(), value.to_owned())]);
     let loaded = with("POCPIT_VAST_GPU_NAMES", "RTX 4090, H100 SXM").unwrap();
