@@ -525,14 +525,20 @@ async fn mlnode_boots_through_the_tunnel() {
     market.ensure_account_key(key).await.unwrap();
     market.ensure_account_key(key).await.unwrap();
     let id = scene.rent().await;
-    let running = eventually(|| async {
+    let running = || async {
         // A new instance can be invisible for a moment.
         let instance = market.instance(id).await.unwrap()?;
-        (instance.actual == ActualStatus::Running && !instance.ssh.is_empty()).then_some(instance)
+        let is_running = instance.actual == ActualStatus::Running;
+        is_running.then_some(instance)
+    };
+    eventually(running).await;
+    market.attach_key(id, key).await.unwrap();
+    let session = eventually(|| async {
+        // The container's own address appears later than the market's forward to it.
+        let endpoint = running().await?.ssh.into_iter().next()?;
+        remote.connect(id, &endpoint).await.ok()
     })
     .await;
-    market.attach_key(id, key).await.unwrap();
-    let session = eventually(|| async { remote.connect(id, &running.ssh[0]).await.ok() }).await;
     let any = "127.0.0.1:0".parse().unwrap();
     let spec = TunnelSpec {
         api_listen: any,
