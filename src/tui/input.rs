@@ -1,26 +1,23 @@
-//! Reads terminal input on its own thread. crossterm spins when the terminal is gone, so the thread waits
-//! with poll(2) and lets crossterm read only what is there.
+//! Reads terminal input on its own thread, which waits with poll(2) and sees when the terminal is gone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossterm::event::{self, Event, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use tokio::sync::mpsc;
 
+use super::decoder::Decoder;
 use super::error::TuiError;
 use super::message::{Message, Pointer};
 
-/// With a zero timeout crossterm does not read at all.
-const READ_TIMEOUT: Duration = Duration::from_millis(1);
 /// Queued messages; more are dropped.
 const QUEUE: usize = 256;
-const WAIT: Timespec = Timespec {
-    tv_sec: 0,
-    tv_nsec: 100_000_000,
-};
+/// How soon the thread sees that it is to stop.
+const WAIT: Duration = Duration::from_millis(100);
 
 /// The running input thread. It ends soon after this is dropped.
 pub struct Input {
@@ -50,45 +47,54 @@ impl Drop for Input {
 
 fn read_until_gone(sender: &mpsc::Sender<Message>, stop: &AtomicBool) {
     let stdin = std::io::stdin();
+    let mut decoder = Decoder::new(Instant::now());
+    let mut bytes = [0; 4_096];
     while !stop.load(Ordering::Relaxed) {
+        let wait = decoder.patience(Instant::now()).unwrap_or(WAIT).min(WAIT);
+        let wait = Timespec {
+            tv_sec: 0,
+            tv_nsec: wait.subsec_nanos().into(),
+        };
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut fds, Some(&WAIT)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
-            Ok(_) => {}
+        let events = match poll(&mut fds, Some(&wait)) {
+            Ok(0) => decoder.on_silence(Instant::now()).into_iter().collect(),
+            Err(Errno::INTR) => continue,
+            Ok(_) if is_gone(fds[0].revents()) => return,
+            Ok(_) => match rustix::io::read(&stdin, &mut bytes) {
+                Ok(0) => return,
+                Ok(count) => decoder.feed(&bytes[..count], Instant::now()),
+                Err(Errno::INTR | Errno::AGAIN) => continue,
+                Err(_) => return,
+            },
             Err(_) => return,
-        }
-        let events = fds[0].revents();
-        if events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
-            return;
-        }
-        if !drain(sender) {
+        };
+        if !send(sender, events) {
             return;
         }
     }
 }
 
-/// Sends all pending input; false when the receiver or the terminal is gone.
-fn drain(sender: &mpsc::Sender<Message>) -> bool {
-    loop {
-        match event::poll(READ_TIMEOUT) {
-            Ok(true) => {}
-            Ok(false) => return !sender.is_closed(),
-            Err(_) => return false,
-        }
-        let message = match event::read() {
-            Ok(Event::Key(key)) => Message::Key(key),
-            Ok(Event::Mouse(mouse)) => match pointer(mouse) {
-                Some(pointer) => Message::Pointer(pointer),
-                None => continue,
-            },
-            Ok(Event::Paste(text)) => Message::Paste(text),
-            Ok(_) => continue,
-            Err(_) => return false,
-        };
+fn is_gone(events: PollFlags) -> bool {
+    events.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
+}
+
+/// False when the receiver is gone.
+fn send(sender: &mpsc::Sender<Message>, events: Vec<Event>) -> bool {
+    for message in events.into_iter().filter_map(message) {
         // A full queue: the keys are a flood, not typing.
         if let Err(mpsc::error::TrySendError::Closed(_)) = sender.try_send(message) {
             return false;
         }
+    }
+    !sender.is_closed()
+}
+
+fn message(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) => Some(Message::Key(key)),
+        Event::Mouse(mouse) => pointer(mouse).map(Message::Pointer),
+        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Resize(..) | Event::FocusGained | Event::FocusLost => None,
     }
 }
 

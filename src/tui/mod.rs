@@ -4,6 +4,7 @@
 mod app;
 mod bell;
 pub mod breakpoint;
+mod decoder;
 mod error;
 pub mod hit_areas;
 mod input;
