@@ -98,6 +98,15 @@ impl HttpClient {
         self.transport.messages(url, first).await
     }
 
+    /// Sends a request once. A complete reply of any status is returned: for services whose body says more
+    /// than a status can.
+    pub async fn exchange(&self, request: &HttpRequest) -> Result<HttpReply, CallError> {
+        wait_for_turn(request).await?;
+        let answer = self.transport.exchange(request).await;
+        let answer = answer.map_err(|error| transport_failure(request, &error).error)?;
+        complete(request, answer).map_err(|failure| failure.error)
+    }
+
     async fn send_once(&self, request: &HttpRequest) -> Result<HttpReply, FailedAttempt> {
         let answer = self
             .transport
@@ -107,20 +116,7 @@ impl HttpClient {
         if !(200..300).contains(&answer.status) {
             return Err(status_failure(request, &answer));
         }
-        match answer.broken {
-            None => Ok(HttpReply {
-                status: answer.status,
-                body: answer.body,
-            }),
-            Some(broken) => {
-                let (kind, detail) = broken_body(&broken);
-                Err(FailedAttempt {
-                    error: error_of(request, kind, Some(answer.status), &detail),
-                    transient: kind == CallErrorKind::Ambiguous,
-                    wait: None,
-                })
-            }
-        }
+        complete(request, answer)
     }
 }
 
@@ -165,6 +161,27 @@ fn error_of(
         status,
         detail: text::sanitize(detail, request.bearer.as_ref()),
     }
+}
+
+fn complete(request: &HttpRequest, answer: Answer) -> Result<HttpReply, FailedAttempt> {
+    let Some(broken) = answer.broken else {
+        return Ok(HttpReply {
+            status: answer.status,
+            body: answer.body,
+        });
+    };
+    let (kind, detail) = broken_body(&broken);
+    Err(FailedAttempt {
+        error: error_of(request, kind, Some(answer.status), &detail),
+        transient: kind == CallErrorKind::Ambiguous,
+        wait: None,
+    })
+}
+
+/// The error that a reply means.
+pub fn refusal(request: &HttpRequest, reply: &HttpReply, kind: CallErrorKind) -> CallError {
+    let message = refusal::message(&reply.body);
+    error_of(request, kind, Some(reply.status), &message)
 }
 
 fn status_failure(request: &HttpRequest, answer: &Answer) -> FailedAttempt {

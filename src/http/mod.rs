@@ -8,8 +8,8 @@ mod request;
 mod text;
 mod transport;
 
-pub use client::HttpClient;
-pub use refusal::{MAX_RETRY_AFTER, classify};
+pub use client::{HttpClient, refusal};
+pub use refusal::{MAX_RETRY_AFTER, classify, is_page};
 pub use request::{Classify, HttpMethod, HttpReply, HttpRequest, Pace, Retry, join};
 pub use transport::{Answer, BrokenBody, Messages, Transport, TransportError};
 pub(crate) use transport::{is_loopback, with_causes};

@@ -33,7 +33,9 @@ pub fn message(body: &str) -> String {
     };
     let text = |name: &str| fields.get(name).and_then(field_text);
     let slug = text("error");
-    let message = ["msg", "message", "detail"].into_iter().find_map(text);
+    let message = ["msg", "message", "detail", "description"]
+        .into_iter()
+        .find_map(text);
     match (message, slug) {
         (Some(message), Some(slug)) if !message.contains(&slug) => format!("{message} [{slug}]"),
         (Some(words), _) | (None, Some(words)) => words,
@@ -48,6 +50,13 @@ fn field_text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         other => Some(other.to_string()),
     }
+}
+
+/// Whether a body is a page for people. No API answers with one: a login or a gateway in between does.
+pub fn is_page(body: &str) -> bool {
+    let start: String = body.trim_start().chars().take(14).collect();
+    let start = start.to_ascii_lowercase();
+    start == "<!doctype html" || start.starts_with("<html")
 }
 
 /// Strips the tags of an HTML page; other text stays.
@@ -147,6 +156,7 @@ mod tests {
             (r#"{"msg":"m","message":"n","detail":"d"}"#, "m"),
             (r#"{"message":"n","detail":"d"}"#, "n"),
             (r#"{"detail":"d","error":"slug"}"#, "d [slug]"),
+            (r#"{"description":"e","error_code":400}"#, "e"),
             (r#"{"error":"slug"}"#, "slug"),
             (
                 r#"{"msg":"error 404: no_such_ask gone","error":"no_such_ask"}"#,
@@ -158,6 +168,26 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(message(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn page_is_told_from_other_answers() {
+        for page in [
+            "<!doctype html><html>",
+            "\n<HTML lang=en>",
+            "<!DOCTYPE HTML PUBLIC>",
+        ] {
+            assert!(is_page(page), "{page}");
+        }
+        for other in [
+            "",
+            "ok",
+            "{\"ok\":true}",
+            "<b>done</b>",
+            "<?xml version='1.0'?>",
+        ] {
+            assert!(!is_page(other), "{other}");
         }
     }
 

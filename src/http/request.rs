@@ -160,7 +160,7 @@ impl HttpRequest {
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct HttpReply {
-    /// HTTP status, 200 to 299.
+    /// HTTP status: 200 to 299, except from `HttpClient::exchange`.
     pub status: u16,
     /// May hold secrets, so it is not part of `Debug`.
     pub body: String,

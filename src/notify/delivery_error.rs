@@ -22,13 +22,15 @@ pub enum FailureKind {
 
 impl DeliveryError {
     pub(super) fn new(error: &CallError, hint: String) -> DeliveryError {
-        use CallErrorKind::{Ambiguous, NotSent, RateLimited, Unanswered};
+        use CallErrorKind::{Ambiguous, Malformed, NotSent, RateLimited, Unanswered};
         DeliveryError {
             why: error.to_string(),
             hint,
-            // `Ambiguous` too: a duplicate notice does no harm.
+            // `Ambiguous` too: a duplicate notice does no harm. `Malformed`: something in between answered.
             kind: match error.kind {
-                Ambiguous | Unanswered | NotSent | RateLimited => FailureKind::Transient,
+                Ambiguous | Unanswered | NotSent | RateLimited | Malformed => {
+                    FailureKind::Transient
+                }
                 _ => FailureKind::Permanent,
             },
         }

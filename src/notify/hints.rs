@@ -30,7 +30,10 @@ pub(super) fn hint(channel: Channel, error: &CallError) -> String {
         (CallErrorKind::Refused, _) if channel == Channel::Telegram => {
             "check notify.telegram_chat: it must be the id of a chat that the bot is in".to_owned()
         }
-        (CallErrorKind::Refused | CallErrorKind::Malformed, _) => {
+        (CallErrorKind::Malformed, _) => format!(
+            "read the answer: if it is a page, a login or a gateway answers in place of the service behind {setting}"
+        ),
+        (CallErrorKind::Refused, _) => {
             format!("read the answer, and check that {setting} accepts this kind of message")
         }
     }

@@ -11,6 +11,7 @@ mod delivery_error;
 mod hints;
 mod notice;
 mod outbox;
+mod receipt;
 mod request;
 mod secrets;
 #[cfg(test)]

@@ -47,8 +47,13 @@ pub(super) fn webhook(config: &NotifyConfig, notice: &Notice, now: u64) -> Optio
     Some(request.json(body))
 }
 
-/// <https://core.telegram.org/bots/api#sendmessage>.
-pub(super) fn telegram(config: &NotifyConfig, notice: &Notice) -> Option<HttpRequest> {
+/// <https://core.telegram.org/bots/api#sendmessage>. A group that moved has another id than the configured
+/// one, and its members are told.
+pub(super) fn telegram(
+    config: &NotifyConfig,
+    notice: &Notice,
+    moved_to: Option<i64>,
+) -> Option<HttpRequest> {
     let telegram = config.telegram.as_ref()?;
     let mut url = telegram.api.clone();
     let bot = format!("bot{}", bare_token(telegram.token.expose_secret()));
@@ -56,9 +61,17 @@ pub(super) fn telegram(config: &NotifyConfig, notice: &Notice) -> Option<HttpReq
         .ok()?
         .pop_if_empty()
         .extend([bot.as_str(), "sendMessage"]);
+    let (chat, advice) = match moved_to {
+        None => (telegram.chat.clone(), String::new()),
+        Some(chat) => (
+            chat.to_string(),
+            format!("\n(This group has a new id: set notify.telegram_chat to {chat}.)"),
+        ),
+    };
+    let text = truncate(&text(notice), MAX_TELEGRAM - advice.chars().count()) + &advice;
     Some(HttpRequest::post("notify Telegram", url).json(json!({
-        "chat_id": telegram.chat,
-        "text": truncate(&text(notice), MAX_TELEGRAM),
+        "chat_id": chat,
+        "text": text,
         "disable_notification": notice.level.is_quiet(),
     })))
 }
@@ -199,7 +212,7 @@ mod tests {
                 telegram: Some(telegram_config("https://api.telegram.org", token)),
                 ..NotifyConfig::default()
             };
-            let url = telegram(&config, &notice()).unwrap().url;
+            let url = telegram(&config, &notice(), None).unwrap().url;
             assert_eq!(url.path(), "/bot123:abc/sendMessage");
         }
     }
@@ -212,7 +225,7 @@ mod tests {
             ntfy: Some(ntfy_config("https://ntfy.example.org/base/mine", None)),
             ..NotifyConfig::default()
         };
-        let (url, sent) = body(telegram(&config, &notice()));
+        let (url, sent) = body(telegram(&config, &notice(), None));
         assert_eq!(
             url.as_str(),
             "https://api.telegram.org/bot123:abc/sendMessage"

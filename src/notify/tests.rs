@@ -274,3 +274,60 @@ async fn delivery_errors_hold_no_secret() {
         assert!(error.hint.contains("notify."), "{error:?}");
     }
 }
+
+#[tokio::test]
+async fn moved_telegram_group_is_followed() {
+    let (received, mut requests) = mpsc::unbounded_channel();
+    let answer = move |body: Bytes| async move {
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let is_old = body["chat_id"] == "-100";
+        received.send(body).unwrap();
+        if !is_old {
+            return (StatusCode::OK, json!({"ok": true}).to_string());
+        }
+        // <https://core.telegram.org/bots/api#responseparameters>
+        let moved = json!({"ok": false, "error_code": 400,
+            "description": "Bad Request: group chat was upgraded to a supergroup chat",
+            "parameters": {"migrate_to_chat_id": -1_001_557_i64}});
+        (StatusCode::BAD_REQUEST, moved.to_string())
+    };
+    let host = serve(Router::new().fallback(answer)).await;
+    let config = NotifyConfig {
+        telegram: Some(telegram(&host, "123456:secret")),
+        ..NotifyConfig::default()
+    };
+    assert_eq!(send(&config, &["rental left"]).await, 0);
+    requests.recv().await.expect("the old group");
+    let second = requests.recv().await.expect("the new group");
+    assert_eq!(second["chat_id"], "-1001557");
+    // Its members see what to set.
+    let text = second["text"].as_str().unwrap();
+    assert!(
+        text.contains("set notify.telegram_chat to -1001557"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn login_page_is_no_delivery() {
+    let answers = Arc::new(Mutex::new(VecDeque::from(["<html>sign in</html>", "{}"])));
+    let answer = move || async move {
+        let next = answers.lock().unwrap().pop_front().unwrap_or("{}");
+        (StatusCode::OK, next)
+    };
+    let host = serve(Router::new().fallback(answer)).await;
+    let config = NotifyConfig {
+        webhook: Some(format!("{host}/hook").parse().unwrap()),
+        heartbeat: Some(format!("{host}/alive").parse().unwrap()),
+        ..NotifyConfig::default()
+    };
+    let http = HttpClient::new();
+    let attempt = async || deliver(&http, &config, Channel::Webhook, &critical("a")).await;
+    // A page is retried, and the error says what it was,
+    let error = attempt().await.unwrap_err();
+    assert_eq!(error.kind, FailureKind::Transient);
+    assert!(error.why.contains("sign in"), "{error}");
+    assert!(error.hint.contains("login"), "{error:?}");
+    // until the service answers itself.
+    attempt().await.unwrap();
+}
