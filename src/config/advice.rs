@@ -1,5 +1,9 @@
 //! Settings that are valid but should be changed.
 
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use super::checks::is_exposed;
 use super::derived::{disk_floor, profile_of, revision_in};
 use super::draft::Draft;
 use super::source::{Source, Values};
@@ -22,7 +26,39 @@ pub(super) fn of(draft: &Draft, values: &Values) -> Vec<String> {
         .iter()
         .flatten()
         .filter_map(|arg| odd_form(arg));
-    all.into_iter().flatten().chain(odd).collect()
+    let all = all.into_iter().flatten().chain(odd);
+    all.chain(exposed_keys(draft)).collect()
+}
+
+/// Keys that anyone on the way can read. The market's key is not among them: it is an error.
+fn exposed_keys(draft: &Draft) -> Vec<String> {
+    let notify = &draft.notify;
+    let discord = notify.discord.as_ref();
+    let discord: Option<Url> = discord.and_then(|url| url.expose_secret().parse().ok());
+    let telegram = draft.telegram_token.as_ref();
+    let telegram = telegram.map(|_| draft.telegram_api.clone());
+    let settings = [
+        ("notify.webhook", notify.webhook.clone()),
+        ("notify.telegram_api", telegram),
+        ("notify.discord_webhook", discord),
+        ("notify.ntfy", draft.ntfy_topic.clone()),
+        ("notify.heartbeat", notify.heartbeat.clone()),
+    ];
+    let settings = settings
+        .into_iter()
+        .filter_map(|(name, url)| Some((name, url?)));
+    let upstreams = draft
+        .proxy
+        .upstreams()
+        .filter(|upstream| upstream.has_key());
+    let upstreams = upstreams.map(|upstream| ("inference_proxy.upstream", upstream.url.clone()));
+    let exposed = settings.chain(upstreams).filter(|(_, url)| is_exposed(url));
+    exposed
+        .map(|(name, url)| {
+            let host = url.host_str().unwrap_or_default();
+            format!("{name} is plain http to {host}: anyone on the way can read its key and what is sent. Use https")
+        })
+        .collect()
 }
 
 fn cuda(draft: &Draft) -> Option<String> {

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use url::Url;
+
 use super::draft::{Draft, ExposureKind};
 use super::onstart::onstart_script;
 use super::read::Reader;
-use crate::domain::Hedging;
+use crate::domain::{Hedging, is_private_url};
 
 /// What is wrong and what was expected.
 type Fault = (String, &'static str);
@@ -46,6 +48,13 @@ const FORBIDDEN: [(&str, &str); 2] = [
 ];
 
 const CHECKS: &[Check] = &[
+    (&["vast.base_url"], |d| {
+        fault(
+            is_exposed(&d.vast.base_url),
+            "plain http: anyone on the way could read the API key and spend its money",
+            "https, or an address of this machine or of a private network",
+        )
+    }),
     (&["chain.public_api"], |d| {
         fault(
             d.chain.public_api.is_empty(),
@@ -226,6 +235,11 @@ const CHECKS: &[Check] = &[
         )
     }),
 ];
+
+/// What is sent there can be read on the way.
+pub(super) fn is_exposed(url: &Url) -> bool {
+    url.scheme() == "http" && !is_private_url(url)
+}
 
 fn fault(is_wrong: bool, what: &str, expected: &'static str) -> Option<Fault> {
     is_wrong.then(|| (what.to_owned(), expected))

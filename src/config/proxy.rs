@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use smart_default::SmartDefault;
 use url::Url;
 
@@ -78,6 +78,12 @@ pub struct UpstreamConfig {
     pub key: SecretString,
     pub model: String,
     pub features: BTreeSet<UpstreamFeature>,
+}
+
+impl UpstreamConfig {
+    pub fn has_key(&self) -> bool {
+        !self.key.expose_secret().is_empty()
+    }
 }
 
 /// What the network needs of an upstream beyond the usual API. The vLLM of an `MLNode` has both.

@@ -233,7 +233,7 @@ impl<'a> Reader<'a> {
         });
         let upstreams = tables.into_iter().filter_map(|table| {
             let key = self.secret_in(setting.path, &self.dirs.resolve(&table.key_file));
-            let url = match parse_url(&table.url) {
+            let url = match base_url(&table.url) {
                 Ok(url) => url,
                 Err(what) => {
                     self.problem(setting.path, what, "an http or https URL as upstream");
@@ -256,10 +256,11 @@ fn apply(kind: Kind, value: &Value, dirs: &BaseDirs, draft: &mut Draft) -> Resul
     match kind {
         Kind::Text(set) => set(draft, text_of(value)?),
         Kind::Parsed { parse, .. } => parse(draft, &text_of(value)?)?,
-        Kind::Url(set) => set(draft, parse_url(&text_of(value)?)?),
+        Kind::Url(set) => set(draft, base_url(&text_of(value)?)?),
+        Kind::SecretUrl(set) => set(draft, parse_url(&text_of(value)?)?),
         Kind::Urls(set) => {
             let texts = texts_of(value)?;
-            let urls: Result<_, _> = texts.iter().map(|text| parse_url(text)).collect();
+            let urls: Result<_, _> = texts.iter().map(|text| base_url(text)).collect();
             set(draft, urls?);
         }
         Kind::Texts(set) => set(draft, texts_of(value)?),
@@ -426,6 +427,16 @@ fn table_of(value: &Value) -> Result<BTreeMap<String, String>, String> {
         None => Err(format!("{name} is not a quoted string")),
     });
     pairs.collect()
+}
+
+/// A URL to which paths are appended.
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = parse_url(text)?;
+    if url.query().is_some() || url.fragment().is_some() {
+        // It may hold a key, so it is not shown.
+        return Err("the URL contains a query or fragment".into());
+    }
+    Ok(url)
 }
 
 /// A plain URL: a password in one would end up in logs.

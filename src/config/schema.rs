@@ -34,9 +34,11 @@ pub(super) enum Kind {
     Secret(Set<SecretString>),
     /// Read together with its [`Kind::Secret`].
     SecretFile,
-    /// `http` or `https`, without user and password.
+    /// `http` or `https`, without user and password. Paths are appended to it, so it has no query.
     Url(Set<Url>),
     Urls(Set<Vec<Url>>),
+    /// A URL that grants access to anyone who knows it: its path or query is a password.
+    SecretUrl(Set<Url>),
     Texts(Set<Vec<String>>),
     /// A list in a format of its own; `expected` describes it.
     ParsedList {
@@ -204,14 +206,9 @@ impl Setting {
     /// True if a wrong value must not be printed: a secret, a URL that grants access, or the name of a
     /// secret's file, where the secret itself is easily put.
     pub(super) fn may_hold_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret(_) | Kind::SecretFile) || self.is_secret_url()
-    }
-
-    /// A URL that grants access to anyone who knows it.
-    pub(super) fn is_secret_url(&self) -> bool {
         matches!(
-            self.path,
-            "notify.webhook" | "notify.ntfy" | "notify.heartbeat"
+            self.kind,
+            Kind::Secret(_) | Kind::SecretFile | Kind::SecretUrl(_)
         )
     }
 }
@@ -228,7 +225,11 @@ impl Kind {
             Kind::Parsed { expected, .. } | Kind::ParsedList { expected, .. } => expected.into(),
             Kind::SecretFile | Kind::Path(_) => "a path in quotes".into(),
             Kind::Url(_) => {
-                "an http or https URL without user and password, such as \"https://host:port\""
+                "an http or https URL without user, password and query, such as \"https://host:port\""
+                    .into()
+            }
+            Kind::SecretUrl(_) => {
+                "an http or https URL without user and password, such as \"https://host/path\""
                     .into()
             }
             Kind::Urls(_) => "a list of URLs, such as [\"http://host:9000\"]".into(),

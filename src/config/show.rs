@@ -68,7 +68,7 @@ fn masked(setting: &Setting, value: &Value) -> String {
             let hidden = table.keys().map(|name| (name.clone(), MASK.into()));
             Value::Table(hidden.collect()).to_string()
         }
-        (Kind::Url(_), value) if setting.is_secret_url() => masked_url(value),
+        (Kind::SecretUrl(_), value) => masked_url(value),
         (_, value) => value.to_string(),
     }
 }

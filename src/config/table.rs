@@ -433,7 +433,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     count("inference_proxy.hardware_count", 1, 64, |d, v| d.proxy.hardware.count = v)
         .default("1")
         .doc("Number of GPUs to register for the proxy."),
-    setting("notify.webhook", Kind::Url(|d, v| d.notify.webhook = Some(v)))
+    setting("notify.webhook", Kind::SecretUrl(|d, v| d.notify.webhook = Some(v)))
         .optional("\"https://example.org/hook\"")
         .doc("URL that alerts and outcomes are posted to as JSON."),
     setting("notify.webhook_token", Kind::Secret(|d, v| d.notify.webhook_token = Some(v)))
@@ -454,7 +454,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("notify.discord_webhook", Kind::Secret(|d, v| d.notify.discord = Some(v)))
         .doc("URL of a Discord webhook. Prefer a file."),
     secret_file("notify.discord_webhook_file").optional("\"~/.config/pocpit/discord.webhook\""),
-    setting("notify.ntfy", Kind::Url(|d, v| d.ntfy_topic = Some(v)))
+    setting("notify.ntfy", Kind::SecretUrl(|d, v| d.ntfy_topic = Some(v)))
         .optional("\"https://ntfy.sh/a-name-nobody-guesses\"")
         .doc("ntfy server and topic."),
     setting("notify.ntfy_token", Kind::Secret(|d, v| d.ntfy_token = Some(v)))
@@ -463,7 +463,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("notify.command", Kind::Texts(|d, v| d.notify.command = v))
         .default("[]")
         .doc("Program and arguments to run for each notice, without a shell: [\"/usr/local/bin/tell\", \"me\"]. It reads the notice as JSON from standard input; POCPIT_LEVEL and POCPIT_TITLE are set."),
-    setting("notify.heartbeat", Kind::Url(|d, v| d.notify.heartbeat = Some(v)))
+    setting("notify.heartbeat", Kind::SecretUrl(|d, v| d.notify.heartbeat = Some(v)))
         .optional("\"https://hc-ping.com/your-id\"")
         .doc("URL that is requested as long as the chain and your rentals can be read. A monitoring service that expects it alerts you when pocpit or its machine is down."),
     duration("notify.heartbeat_interval", MINUTE, Duration::hours(12), |d, v| d.notify.heartbeat_interval = v)

@@ -286,6 +286,72 @@ fn pinned_revision_is_an_argument() {
 }
 
 #[test]
+fn key_is_never_sent_in_plain_http_to_the_market() {
+    let with = |url: &str| with_line("vast", &format!("base_url = \"{url}\""));
+    let problem = problem_of(&with("http://console.vast.ai"), "vast.base_url");
+    assert!(problem.what.contains("plain http"), "{}", problem.what);
+    for url in [
+        "http://127.0.0.1:1",
+        "http://10.0.0.7",
+        "http://market.lan",
+        "https://console.vast.ai",
+    ] {
+        assert!(parsed(&with(url)).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn other_keys_in_plain_http_are_warned_about() {
+    let exposed = |text: &str| {
+        let warnings = loaded(text).warnings.into_iter();
+        let exposed = warnings.filter(|warning| warning.contains("plain http"));
+        let names = exposed.map(|warning| warning.split(' ').next().unwrap().to_owned());
+        names.collect::<Vec<String>>()
+    };
+    assert_eq!(exposed(LEAST), [""; 0]);
+    let notify = |lines: &str| format!("{LEAST}[notify]\n{lines}\n");
+    let telegram = "telegram_token = \"1:a\"\ntelegram_chat = \"2\"\ntelegram_api";
+    for (line, setting) in [
+        ("webhook", "notify.webhook"),
+        ("ntfy", "notify.ntfy"),
+        ("heartbeat", "notify.heartbeat"),
+        ("discord_webhook", "notify.discord_webhook"),
+        (telegram, "notify.telegram_api"),
+    ] {
+        let at = |address: &str| notify(&format!("{line} = \"{address}/a\""));
+        assert_eq!(exposed(&at("http://203.0.113.9")), [setting]);
+        assert_eq!(exposed(&at("https://203.0.113.9")), [""; 0]);
+        assert_eq!(exposed(&at("http://127.0.0.1:9")), [""; 0]);
+    }
+}
+
+#[test]
+fn base_address_has_no_query() {
+    for (section, setting) in [
+        ("vast", "base_url"),
+        ("chain", "public_api"),
+        ("network_node", "admin_api"),
+    ] {
+        let value = "https://host.example/?api_key=canary";
+        let value = match setting {
+            "public_api" => format!("[\"{value}\"]"),
+            _ => format!("\"{value}\""),
+        };
+        let name = format!(
+            "POCPIT_{}_{}",
+            section.to_uppercase(),
+            setting.to_uppercase()
+        );
+        let variable = (name, value.trim_matches(['[', ']', '"']).to_owned());
+        let report = parsed_with(LEAST, &[variable])
+            .expect_err(setting)
+            .to_string();
+        assert!(report.contains("query"), "{report}");
+        assert!(!report.contains("canary"), "{report}");
+    }
+}
+
+#[test]
 fn market_limits_are_checked_before_renting() {
     let extra = |bytes: usize| {
         let line = format!("onstart_extra = \"{}\"", "x".repeat(bytes));

@@ -1,7 +1,8 @@
 //! Where a Network Node has `MLNode`s send their proofs.
 
+// Addresses without the sockets of `std::net`: this file is pure.
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
@@ -145,6 +146,22 @@ pub fn is_public_address(address: &str) -> bool {
     matches!(classify(&host), Some(CallbackHost::Public(_)))
 }
 
+/// Whether what is sent to this URL stays on this machine or in a private network. A name without a dot is
+/// one of a container network or of the hosts file.
+pub fn is_private_url(url: &Url) -> bool {
+    const PRIVATE_DOMAINS: [&str; 5] = [".localhost", ".local", ".internal", ".lan", ".home.arpa"];
+    let host = url.host().as_ref().and_then(classify);
+    match host {
+        None => false,
+        Some(CallbackHost::Loopback | CallbackHost::Private(_)) => true,
+        Some(CallbackHost::Public(_)) => false,
+        Some(CallbackHost::Name(name)) => {
+            let name = name.trim_end_matches('.');
+            !name.contains('.') || PRIVATE_DOMAINS.iter().any(|end| name.ends_with(end))
+        }
+    }
+}
+
 fn is_host_name(name: &str) -> bool {
     let is_of_a_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     !name.is_empty() && !name.starts_with('-') && name.bytes().all(is_of_a_name)
@@ -182,6 +199,32 @@ mod tests {
             ("http://[2001:db8::1]:9100", public("2001:db8::1")),
         ] {
             assert_eq!(host(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn private_urls_stay_at_home() {
+        let is_private = |url: &str| is_private_url(&url.parse().unwrap());
+        for url in [
+            "http://127.0.0.1:1",
+            "http://localhost",
+            "http://[::1]:2",
+            "http://10.1.2.3",
+            "http://100.64.0.7",
+            "http://api:9200",
+            "http://gateway.lan",
+            "http://node.home.arpa.",
+        ] {
+            assert!(is_private(url), "{url}");
+        }
+        for url in [
+            "http://console.vast.ai",
+            "http://203.0.113.1",
+            "http://[2001:db8::1]",
+            "http://notlocal",
+            "http://evillan.example",
+        ] {
+            assert_eq!(is_private(url), url == "http://notlocal", "{url}");
         }
     }
 

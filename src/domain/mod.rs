@@ -33,7 +33,8 @@ pub use boots::{
 };
 pub use call::{CallError, CallErrorKind};
 pub use callback::{
-    CallbackAddress, CallbackHost, CallbackProof, InvalidCallback, is_public_address,
+    CallbackAddress, CallbackHost, CallbackProof, InvalidCallback, is_private_url,
+    is_public_address,
 };
 pub use chain::{
     BlockHeader, ChainPhase, ChainSource, Challenge, ChallengeRule, ConfirmationEvent,
