@@ -47,7 +47,7 @@ fn nodes_text(nodes: &[RegisteredNode]) -> String {
             node.config.id.to_string(),
             format!("{}:{}", node.config.host, node.config.poc_port),
             node.current.to_string(),
-            node.poc_current.to_string(),
+            node.poc_word(),
             enabled.to_owned(),
             format!("epoch {}", node.admin_epoch),
             weight.to_string(),

@@ -121,9 +121,11 @@ pub enum NodeDuty {
     #[default]
     Unknown,
     Serves,
-    /// It serves and has weight in the current epoch: during a `PoC` it may be preserved, and keep its
-    /// weight.
+    /// It serves and has weight in the current epoch: during a `PoC` it may be preserved. The Network Node
+    /// does not say.
     ServesWithWeight,
+    /// It serves through the `PoC` and keeps its weight.
+    Preserved,
     Generates,
     Validates,
 }
@@ -151,16 +153,37 @@ pub struct RegisteredNode {
     pub version: Option<String>,
     /// `PoC` weight by model in the running epoch.
     pub weights: BTreeMap<String, Weight>,
+    /// Models for which it is preserved: it serves through the `PoC` and keeps its weight. Null when dapi
+    /// does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preserved_models: Option<Vec<String>>,
 }
 
 impl RegisteredNode {
+    /// Whether the Network Node says that it is preserved: then dapi does not start its `PoC` (gonka v0.2.14
+    /// decentralized-api/broker/broker.go `ShouldContinueInference`).
+    pub fn is_preserved(&self) -> bool {
+        let models = self.preserved_models.as_ref();
+        models.is_some_and(|models| !models.is_empty())
+    }
+
+    /// What it does in the `PoC`, in a word of the Network Node; a preserved node is idle for that reason.
+    pub fn poc_word(&self) -> String {
+        match self.poc_current {
+            PocStatus::Idle if self.is_preserved() => "PRESERVED".to_owned(),
+            status => status.to_string(),
+        }
+    }
+
     /// What the Network Node currently has it do.
     pub fn duty(&self) -> NodeDuty {
         let has_weight = self.weights.values().any(|weight| weight.0 > 0);
+        let is_told = self.preserved_models.is_some();
         match (self.intended, self.poc_intended) {
             (NodeStatus::Poc, PocStatus::Generating) => NodeDuty::Generates,
             (NodeStatus::Poc, PocStatus::Validating) => NodeDuty::Validates,
-            (NodeStatus::Inference, _) if has_weight => NodeDuty::ServesWithWeight,
+            (NodeStatus::Inference, _) if self.is_preserved() => NodeDuty::Preserved,
+            (NodeStatus::Inference, _) if has_weight && !is_told => NodeDuty::ServesWithWeight,
             (NodeStatus::Inference, _) => NodeDuty::Serves,
             _ => NodeDuty::Unknown,
         }
@@ -205,6 +228,37 @@ fn is_of_a_version(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn preserved_nodes_have_a_duty_of_their_own() {
+        let config = NodeConfig {
+            id: NodeId("vastai-1".into()),
+            host: "10.0.0.5".into(),
+            inference_port: 5050,
+            inference_segment: String::new(),
+            poc_port: 8080,
+            poc_segment: String::new(),
+            max_concurrent: 500,
+            models: BTreeMap::new(),
+            hardware: Vec::new(),
+        };
+        let listed = crate::domain::samples::listed(config);
+        let duty = |weight: u64, preserved: Option<&[&str]>| {
+            let preserved =
+                preserved.map(|models| models.iter().map(ToString::to_string).collect());
+            let node = RegisteredNode {
+                weights: BTreeMap::from([("m".to_owned(), Weight(weight))]),
+                preserved_models: preserved,
+                ..listed.clone()
+            };
+            node.duty()
+        };
+        // An older dapi does not say.
+        assert_eq!(duty(812, None), NodeDuty::ServesWithWeight);
+        assert_eq!(duty(812, Some(&[])), NodeDuty::Serves);
+        assert_eq!(duty(812, Some(&["m"])), NodeDuty::Preserved);
+        assert_eq!(duty(0, None), NodeDuty::Serves);
+    }
 
     #[test]
     fn version_before_path_is_stripped() {

@@ -41,5 +41,6 @@ pub(crate) fn listed(config: NodeConfig) -> RegisteredNode {
         admin_epoch: EpochIndex(1),
         version: None,
         weights: BTreeMap::new(),
+        preserved_models: None,
     }
 }

@@ -53,13 +53,26 @@ impl Sprint {
         }
     }
 
+    /// A preserved node keeps serving through a `PoC` and keeps its weight: it is drawn from the nodes with
+    /// weight in the running epoch.
     pub(super) fn warn_if_not_generating(&mut self, now: Time) {
         let Some((stages, height)) = self.position() else {
             return;
         };
         let generation = stages.poc_start + GENERATES_WITHIN..stages.poc_generation_end;
-        if self.proof.generated || self.may_be_preserved() || !generation.contains(&height) {
+        if self.proof.generated || !generation.contains(&height) {
             return;
+        }
+        match self.listed_node() {
+            Some(node) if node.status == NodeStatus::Failed => {}
+            Some(node) if node.duty == NodeDuty::Preserved => {
+                return self.set_note(
+                    "our node is preserved: it serves through this PoC and keeps its weight",
+                );
+            }
+            // It may be.
+            Some(node) if node.duty == NodeDuty::ServesWithWeight => return,
+            _ => {}
         }
         let failure = self.listed_node().map_or("", |node| &node.failure);
         let colon = if failure.is_empty() { "" } else { ": " };
@@ -67,15 +80,6 @@ impl Sprint {
             "the PoC has begun and our node does not generate{colon}{failure}"
         ));
         self.wake_at(now + CHAIN_FRESH);
-    }
-
-    /// A preserved node keeps serving through a `PoC` and keeps its weight: it is drawn from the nodes with
-    /// weight in the running epoch.
-    fn may_be_preserved(&self) -> bool {
-        let listed = self.listed_node();
-        listed.is_some_and(|node| {
-            node.duty == NodeDuty::ServesWithWeight && node.status != NodeStatus::Failed
-        })
     }
 
     /// Why there is no weight: what the node did, and which rules are not met.

@@ -49,7 +49,16 @@ pub(super) fn row(row: Fields<'_>) -> Option<RegisteredNode> {
         weights: by_name(state, "epoch_ml_nodes", |node| {
             Weight(whole(node, "poc_weight"))
         }),
+        preserved_models: preserved_models(state),
     })
+}
+
+/// `{"<model>": true}`, from v0.2.14 on: dapi reads it from the chain's snapshot of preserved nodes, for nodes
+/// that take part (gonka v0.2.14 decentralized-api/broker/broker.go `EnsurePreservedMembershipCached`).
+fn preserved_models(state: Fields<'_>) -> Option<Vec<String>> {
+    let models = state.get("preserved_models")?.as_object()?.iter();
+    let preserved = models.filter(|(_, value)| **value == Value::Bool(true));
+    Some(preserved.map(|(model, _)| model.clone()).collect())
 }
 
 /// What a refused registration means. dapi always answers 400, with the reason in words (gonka v0.2.14
@@ -180,6 +189,7 @@ pub(super) mod tests {
         assert_eq!(node.admin_epoch, EpochIndex(358));
         assert!(node.enabled);
         assert_eq!(node.weights["MiniMaxAI/MiniMax-M2.7"], Weight(1234));
+        assert_eq!(node.preserved_models, Some(Vec::new()));
         assert_eq!(body(&node.config), a_row()["node"]);
     }
 
@@ -264,6 +274,24 @@ pub(super) mod tests {
             let value = json!({"node": {"id": "a"}, "state": state});
             let node = row(Fields(&value)).expect("a row");
             assert_eq!(node.enabled, expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn preserved_models_are_those_that_are_true() {
+        let read = |state: Value| {
+            let value = json!({"node": {"id": "a"}, "state": state});
+            row(Fields(&value)).expect("a row").preserved_models
+        };
+        let kept = json!({"preserved_models": {"a": true, "b": false, "c": "true"}});
+        assert_eq!(read(kept), Some(vec!["a".into()]));
+        // An older dapi, and one that says it in another way, do not tell.
+        for state in [
+            json!({}),
+            json!({"preserved_models": null}),
+            json!({"preserved_models": [1]}),
+        ] {
+            assert_eq!(read(state), None);
         }
     }
 

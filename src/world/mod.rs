@@ -39,4 +39,4 @@ pub use scenario::{
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
 pub use state::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, UPSTREAM_KEY, World};
-pub use truth::{Confirmation, TrueRental, Truth};
+pub use truth::{Confirmation, Harm, TrueRental, Truth};

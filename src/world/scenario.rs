@@ -29,6 +29,8 @@ pub struct Scenario {
     pub workload_fault: Option<WorkloadFault>,
     /// Release of the chain and of the Network Node.
     pub network_release: NetworkRelease,
+    /// Further nodes of the operator at the Network Node, each with its release.
+    pub other_nodes: Vec<MlNodeRelease>,
     /// The callback has a public address instead of a tunnel.
     pub public_callback: bool,
     /// `api.poc_callback_url` of the Network Node's configuration, which it passes to its `MLNode`s.
@@ -368,6 +370,7 @@ impl Default for Scenario {
             environment: EnvironmentRule::default(),
             workload_fault: None,
             network_release: NetworkRelease::default(),
+            other_nodes: Vec::new(),
             public_callback: false,
             callback_url: "http://api:9100".into(),
             offers_gone: 0,

@@ -8,7 +8,7 @@ use super::account::{AccountKey, Bill, Template};
 use super::clock::{as_seconds, seconds};
 use super::exchange::Outgoing;
 use super::model::{LogCopy, PocPhase, SimInstance};
-use super::network_node::{Dapi, Node};
+use super::network_node::{Dapi, Node, OtherNode};
 use super::numbers::{number, whole};
 use super::scenario::Scenario;
 use super::truth::{Confirmation, TrueRental};
@@ -52,6 +52,8 @@ pub struct World {
     /// Halts of the chain so far: height of the last block, seconds.
     pub(super) halts: Vec<(u64, f64)>,
     pub(super) nodes: BTreeMap<String, Node>,
+    /// Machines of the operator's further nodes, by the node's id.
+    pub(super) others: BTreeMap<String, OtherNode>,
     pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
     pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
     /// Batches per epoch in the first third of generation.
@@ -122,6 +124,7 @@ impl World {
     fn next_stop(&self) -> Time {
         let quiet = self.round() == PocPhase::Inference
             && self.active_epoch == self.epoch()
+            && self.others_are_at_rest()
             && self.instances.values().all(|i| i.is_at_rest(self.now));
         if !quiet {
             return self.now + seconds(SLICE);
@@ -147,6 +150,7 @@ impl World {
         self.advance_workloads();
         self.advance_epoch();
         self.send_batches();
+        self.advance_others();
         self.advance_confirmation();
         self.advance_dapi();
         self.advance_challenge();

@@ -28,6 +28,27 @@ pub struct Truth {
     pub peak_live_rentals: usize,
 }
 
+/// What was done to another node of the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Harm {
+    /// A removal blocked the Network Node when the node should have begun or ended its work in a `PoC`.
+    HeldUp {
+        node: String,
+        /// The height that identifies the `PoC`.
+        round: u64,
+    },
+    /// It was stopped to load its model again.
+    Reloaded {
+        node: String,
+    },
+    Removed {
+        node: String,
+    },
+    Disabled {
+        node: String,
+    },
+}
+
 /// Result of a confirmation `PoC`, or of a segment of a challenge, on the scale of confirmations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Confirmation {

@@ -65,8 +65,10 @@ impl Campaign {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let scenario = with_releases(seed, scenario(plan));
         let releases = format!(
-            "MLNode {}, network {}",
-            scenario.mlnode_release, scenario.network_release
+            "MLNode {}, network {}, {} other nodes",
+            scenario.mlnode_release,
+            scenario.network_release,
+            scenario.other_nodes.len()
         );
         let stage = Stage::new(seed, scenario, start);
         // Memory where the machine has it: every record is synced.
@@ -303,6 +305,9 @@ impl Campaign {
         let ledger = reads.then(|| journal::read_only(self.directory.path()).unwrap());
         self.judge.end(epoch, report, ledger.as_ref());
         self.check_money(begun, report);
+        if !self.plan.disturbs_network() {
+            self.judge.other_nodes_worked(epoch);
+        }
         if let Some(race) = report.race {
             self.summary.races += 1;
             self.summary.races_won += u64::from(race.winner == Some(race.second));

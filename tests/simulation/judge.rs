@@ -22,6 +22,8 @@ const VALIDATED: u64 = 185;
 /// A program that is about to end may not have read the Network Node's list for this long.
 const NOTICED: Duration = Duration::minutes(2);
 const FOUND_OUT: Duration = Duration::minutes(5);
+/// Batches of a node that begins within half a minute, one each 5 s for 60 blocks of 5.6 s.
+const WHOLE_POC: u64 = 60;
 /// A program that is started again has found everything by then, if the world lets it.
 pub const CONVERGED: Duration = Duration::seconds(60);
 
@@ -104,7 +106,7 @@ impl Judge {
     /// What must hold at every moment of a life that began at `born`.
     pub fn look(&self, born: Time) {
         let now = self.stage.time();
-        let (live, recent, nodes, spent, removals_wait, revived) = {
+        let (live, recent, nodes, spent, removals_wait, revived, harm) = {
             let world = self.stage.world();
             let recent: Vec<TrueRental> = world.recent_rentals().collect();
             let live: Vec<TrueRental> = recent
@@ -116,7 +118,8 @@ impl Judge {
             let removals_wait = removals_wait(&world);
             let nodes = world.registered();
             let revived: Vec<_> = nodes.iter().map(|node| world.revived(node)).collect();
-            (live, recent, nodes, spent, removals_wait, revived)
+            let harm = world.harm();
+            (live, recent, nodes, spent, removals_wait, revived, harm)
         };
         let ours: Vec<&TrueRental> = live.iter().filter(|rental| is_ours(rental)).collect();
         if ours.len() > self.at_once {
@@ -139,6 +142,11 @@ impl Judge {
         }
         if !nodes.iter().any(|node| node == "colleague-1") {
             self.violation("somebody else's node is gone");
+        }
+        if !harm.is_empty() {
+            self.violation(&format!(
+                "other nodes of the operator were harmed: {harm:?}"
+            ));
         }
         for (node, revived) in nodes.iter().zip(revived) {
             let rental = node.strip_prefix("vastai-").and_then(|id| id.parse().ok());
@@ -257,6 +265,21 @@ impl Judge {
             && report.outcome != OutcomeKind::Aborted
         {
             self.violation(&format!("a miss without a cause: {report:?}"));
+        }
+    }
+
+    /// What must hold after a `PoC` in which nothing but our own workload failed: each other node of the
+    /// operator worked through all of it.
+    pub fn other_nodes_worked(&self, epoch: u64) {
+        let batches = self.stage.world().truth().batches;
+        let batches = batches.get(&epoch);
+        for node in self.stage.world().others() {
+            let worked = batches.and_then(|batches| batches.get(&node)).copied();
+            if worked.is_none_or(|worked| worked < WHOLE_POC) {
+                self.violation(&format!(
+                    "{node} delivered {worked:?} batches in epoch {epoch}"
+                ));
+            }
         }
     }
 

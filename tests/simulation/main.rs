@@ -168,6 +168,28 @@ fn broken_workloads_cost_no_epoch() {
     assert_eq!(summary.windows_made, summary.windows, "{summary}");
 }
 
+/// Two to four of them, of mixed releases, at each release of the Network Node: no removal of ours holds up
+/// their `PoC`, and none is loaded again.
+#[test]
+fn other_nodes_are_never_harmed() {
+    beside_other_nodes(3);
+}
+
+#[test]
+#[ignore = "deep: 400 epochs"]
+fn other_nodes_are_never_harmed_for_long() {
+    beside_other_nodes(40);
+}
+
+fn beside_other_nodes(epochs: u64) {
+    let seeds = [2, 3, 4, 6, 7];
+    for plan in [Plan::Workloads, Plan::Outages] {
+        let summary = play_seeds(&seeds, plan, epochs);
+        assert_eq!(summary.epochs, 5 * epochs, "{summary}");
+        assert!(summary.windows > 0 && summary.made() >= MADE, "{summary}");
+    }
+}
+
 #[test]
 fn faults_leak_no_rental() {
     let all = play_seeds(&[2, 13], Plan::Faulty, SHORT);

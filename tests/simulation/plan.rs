@@ -23,6 +23,11 @@ pub enum Plan {
 }
 
 impl Plan {
+    /// Whether the chain or the Network Node has faults of its own.
+    pub fn disturbs_network(self) -> bool {
+        self == Plan::Outages || self.is_faulty()
+    }
+
     pub fn is_faulty(self) -> bool {
         matches!(self, Plan::Faulty | Plan::Crashing)
     }
@@ -104,13 +109,22 @@ fn everything() -> RandomFaults {
     }
 }
 
-/// The seed decides which releases the world plays: six seeds in a row have every pair of them.
+/// Further nodes of the operator, of both releases in turn: none in a fourth of the campaigns.
+fn other_nodes(seed: usize) -> Vec<MlNodeRelease> {
+    let count = [0, 2, 3, 4][seed / 2 % 4];
+    let releases = MlNodeRelease::VARIANTS.iter().cycle();
+    releases.copied().skip(seed % 2).take(count).collect()
+}
+
+/// The seed decides which releases the world plays: six seeds in a row have every pair of them, and 24 every
+/// pair with each number of other nodes.
 pub fn with_releases(seed: u64, scenario: Scenario) -> Scenario {
     let (mlnodes, networks) = (MlNodeRelease::VARIANTS, NetworkRelease::VARIANTS);
     let seed = usize::try_from(seed).unwrap();
     Scenario {
         mlnode_release: mlnodes[seed % mlnodes.len()],
         network_release: networks[seed % networks.len()],
+        other_nodes: other_nodes(seed),
         ..scenario
     }
 }

@@ -204,7 +204,7 @@ fn held_for_confirmation(
     let end = stages.validation_end;
     let late = stages.generation_start + EARLY_SHARE_ALLOWS..stages.generation_end;
     let is_idle = |node: &&RegisteredNode| {
-        node.duty() == NodeDuty::Generates
+        matches!(node.duty(), NodeDuty::Generates | NodeDuty::Serves)
             && !matches!(node.poc_current, PocStatus::Generating | PocStatus::Mixed)
     };
     if let Some(node) = node.filter(is_idle).filter(|_| late.contains(&height)) {
@@ -223,16 +223,17 @@ fn held_for_confirmation(
     }
     // A preserved node keeps serving and counts in full.
     let is_generation = (stages.generation_start..stages.generation_end).contains(&height);
-    let serves = node.is_some_and(|node| node.duty() == NodeDuty::ServesWithWeight);
-    if is_generation && serves {
-        let text = format!(
-            "a confirmation PoC is under way until height {end}: our node keeps serving, as a preserved node does, which counts in full; the rental is held"
-        );
-        return (AlertLevel::Notice, text, "nothing to do");
-    }
-    let text = format!(
-        "a confirmation PoC is under way until height {end}: the rental is held until then"
-    );
+    let duty = node.map(RegisteredNode::duty).filter(|_| is_generation);
+    let node = match duty {
+        Some(NodeDuty::Preserved) => {
+            "our node is preserved: it keeps serving, which counts in full. The rental is held"
+        }
+        Some(NodeDuty::ServesWithWeight) => {
+            "our node keeps serving, as a preserved node does, which counts in full; the rental is held"
+        }
+        _ => "the rental is held until then",
+    };
+    let text = format!("a confirmation PoC is under way until height {end}: {node}");
     (AlertLevel::Notice, text, "nothing to do")
 }
 
@@ -314,6 +315,14 @@ mod tests {
         let idle = node(ordered, PocStatus::Idle);
         let works = node(ordered, PocStatus::Generating);
         let serves = node((NodeStatus::Inference, PocStatus::Idle), PocStatus::Idle);
+        let preserved = RegisteredNode {
+            preserved_models: Some(vec!["m".into()]),
+            ..serves.clone()
+        };
+        let left_out = RegisteredNode {
+            preserved_models: Some(Vec::new()),
+            ..serves.clone()
+        };
         let told = |height: u64, node: &RegisteredNode| {
             let (level, text, _) = held_for_confirmation(&stages, Height(height), Some(node));
             (level, text)
@@ -330,9 +339,13 @@ mod tests {
             (1_095, &works),
             (1_141, &idle),
             (1_095, &serves),
+            (1_095, &preserved),
         ] {
             assert_eq!(told(height, node).0, AlertLevel::Notice, "{height}");
         }
-        assert!(told(1_095, &serves).1.contains("preserved"));
+        assert!(told(1_095, &serves).1.contains("as a preserved node does"));
+        assert!(told(1_095, &preserved).1.contains("is preserved"));
+        // It serves, and dapi says that it is not preserved.
+        assert_eq!(told(1_095, &left_out).0, AlertLevel::Warning);
     }
 }

@@ -174,7 +174,7 @@ fn node_lines(
         name(row),
         address(row),
         node.current,
-        node.poc_current
+        node.poc_word()
     );
     let wanted = wants(row).map(|text| Line::styled(text, theme.warn()));
     let failure = why(row).map(|text| Line::styled(text, theme.bad()));

@@ -12,7 +12,7 @@ use crate::world::exchange::ApiResponse;
 use crate::world::model::PocPhase;
 use crate::world::network_node::is_unmanaged;
 use crate::world::numbers::{number, uniform, whole};
-use crate::world::state::{WEIGHT_PER_BATCH, World};
+use crate::world::state::{MODEL, PARTICIPANT, WEIGHT_PER_BATCH, World};
 use crate::world::truth::Confirmation;
 
 /// No confirmation is triggered so close to an upgrade.
@@ -159,6 +159,20 @@ impl World {
             && !is_unmanaged(id)
             && self.active.contains_key(id)
             && uniform(self.seed, 44, name) < rate
+    }
+
+    /// `GET …/preserved_nodes_snapshot` (gonka v0.2.14 decentralized-api/broker/broker.go
+    /// `EnsurePreservedMembershipCached`).
+    pub(super) fn preserved_snapshot(&self) -> Value {
+        let round = self.round_height();
+        let preserved = |id: &&String| self.is_preserved(id, round);
+        let nodes: Vec<&String> = self.active.keys().filter(preserved).collect();
+        if nodes.is_empty() {
+            return json!({"snapshot": null, "found": false});
+        }
+        let participants = json!([{"participant_id": PARTICIPANT, "node_ids": nodes}]);
+        json!({"snapshot": {"model_preserved_nodes": [{"model_id": MODEL, "participants": participants}]},
+            "found": true})
     }
 
     /// At the end the chain counts what the nodes generated again.

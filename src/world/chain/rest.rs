@@ -106,9 +106,7 @@ impl World {
                 ApiResponse::ok(&json!({"addresses": [OTHER_HOST], "pagination": null}))
             }
             "poc_delegation" => ApiResponse::ok(&self.delegation(ours)),
-            "preserved_nodes_snapshot" => {
-                ApiResponse::ok(&json!({"snapshot": null, "found": false}))
-            }
+            "preserved_nodes_snapshot" => ApiResponse::ok(&self.preserved_snapshot()),
             "all_poc_v2_store_commits" => ApiResponse::ok(&self.commits(argument)),
             "get_participant_current_stats" if ours => {
                 let weight = self.active.values().sum::<u64>().to_string();

@@ -48,19 +48,33 @@ impl World {
         if let Err(why) = check_artifacts(body) {
             return ApiResponse::error(400, why);
         }
-        let counts = match round.kind {
+        self.count_batches(node, round.kind, 1);
+        ApiResponse::text(200, "")
+    }
+
+    /// Batches of a further node of the operator.
+    pub(super) fn take_batches(&mut self, node: &str, height: u64, batches: u64) {
+        let round = self.generating_round();
+        if let Some(round) = round.filter(|round| round.height == height)
+            && self.nodes.contains_key(node)
+        {
+            self.count_batches(node.to_owned(), round.kind, batches);
+        }
+    }
+
+    fn count_batches(&mut self, node: String, kind: RoundKind, batches: u64) {
+        let counts = match kind {
             RoundKind::Regular => {
                 let epoch = self.epoch();
                 if self.is_early() {
-                    *self.early_batches.entry(epoch).or_default() += 1;
+                    *self.early_batches.entry(epoch).or_default() += batches;
                 }
                 self.batches.entry(epoch).or_default()
             }
             RoundKind::Confirmation => &mut self.confirming,
             RoundKind::Challenge => &mut self.challenged,
         };
-        *counts.entry(node).or_default() += 1;
-        ApiResponse::text(200, "")
+        *counts.entry(node).or_default() += batches;
     }
 
     fn validated(&self, body: &Value) -> ApiResponse {

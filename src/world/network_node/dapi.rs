@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::errands::{COMMAND_TIMEOUT, Errand, Finished, Next};
 use super::node::{Command, Node, PocWork, Standing, Status, is_unmanaged};
+use super::others::Asked;
 use super::restart::Running;
 use super::saved::SavedNodes;
 use crate::domain::Time;
@@ -36,6 +37,8 @@ pub(in crate::world) struct Dapi {
     reconciled_at: Option<(Time, u64)>,
     /// How often each node was stopped to load its model again.
     pub(in crate::world) reloads: BTreeMap<String, u64>,
+    /// Other nodes of the operator whose `PoC` a removal held up, with the height of the round.
+    pub(super) held_up: BTreeSet<(String, u64)>,
     pub(super) running: Running,
     /// When a restart brought each removed node back.
     pub(super) revived: BTreeMap<String, Time>,
@@ -56,6 +59,7 @@ impl Dapi {
         *self = Dapi {
             last_call: self.last_call,
             reloads: std::mem::take(&mut self.reloads),
+            held_up: std::mem::take(&mut self.held_up),
             revived: std::mem::take(&mut self.revived),
             ..Dapi::default()
         };
@@ -125,7 +129,7 @@ impl World {
     /// Intents are set by commands, which wait behind a removal.
     fn renew_intents(&mut self, round: Option<Round>) {
         if !self.dapi.is_loop_free() {
-            return;
+            return self.note_held_up(round);
         }
         for id in self.managed_nodes(|node| node.intended != self.intent(node, round)) {
             let intent = self.nodes.get(&id).map(|node| self.intent(node, round));
@@ -136,7 +140,7 @@ impl World {
         }
     }
 
-    fn intent(&self, node: &Node, round: Option<Round>) -> Standing {
+    pub(super) fn intent(&self, node: &Node, round: Option<Round>) -> Standing {
         let takes_part = |round: &Round| match round.kind {
             // Nothing is preserved, and only what contributes must generate.
             RoundKind::Challenge => self.challenge_is_open(node.id()),
@@ -295,7 +299,11 @@ impl World {
         if errand == Errand::UpStop {
             *self.dapi.reloads.entry(id.to_owned()).or_default() += 1;
         }
-        self.outgoing.push(Outgoing::Call { number, request });
+        match self.ask_other(id, number, errand) {
+            Asked::Answered(answer) => self.call_ended(number, &answer),
+            Asked::Later => {}
+            Asked::Elsewhere => self.outgoing.push(Outgoing::Call { number, request }),
+        }
     }
 
     /// Reports the result of one of dapi's calls.

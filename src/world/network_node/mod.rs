@@ -8,6 +8,7 @@ mod config;
 mod dapi;
 mod errands;
 mod node;
+mod others;
 mod reach;
 mod registry;
 mod restart;
@@ -22,6 +23,7 @@ use super::state::World;
 pub use config::WORKER_PRIVATE_KEY;
 pub(super) use dapi::Dapi;
 pub(super) use node::{Node, is_unmanaged};
+pub(super) use others::OtherNode;
 pub use reach::CallbackReach;
 
 /// Answer of the admin API.

@@ -146,11 +146,19 @@ impl World {
         let is_preserved = self.is_preserved(id, self.round_height());
         let preserved = is_preserved.then(|| json!({MODEL: true}));
         let preserved = preserved.unwrap_or_else(|| json!({}));
+        let version = match self.others.get(id) {
+            Some(other) => other.release.to_string(),
+            None => self
+                .scenario
+                .node_version
+                .trim_start_matches('v')
+                .to_owned(),
+        };
         let mut state = json!({"intended_status": node.intended.status, "current_status": node.current.status,
             "poc_intended_status": node.intended.poc, "poc_current_status": node.current.poc,
             "lock_count": 0, "failure_reason": node.failure, "status_timestamp": node.status_at.to_rfc3339(),
             "admin_state": {"enabled": node.enabled, "epoch": self.public_epoch(node.admin_epoch)},
-            "ml_node_version": self.scenario.node_version.trim_start_matches('v'), "poc_validation_inference": false,
+            "ml_node_version": version, "poc_validation_inference": false,
             "epoch_models": {}, "epoch_ml_nodes": weights.unwrap_or_else(|| json!({})), "preserved_models": preserved});
         if let Some(command) = node.command {
             let target = command.target();

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::AdminReply;
 use super::node::Node;
+use super::others::OtherNode;
 use crate::world::exchange::ApiResponse;
 use crate::world::scenario::NetworkRelease;
 use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
@@ -14,7 +15,16 @@ struct Rejection(String);
 impl World {
     pub(in crate::world) fn register_initial_nodes(&mut self) {
         let epoch = self.epoch() - 1;
-        for (id, host) in [(PROXY_NODE, "10.0.0.2"), (COLLEAGUE, "10.0.0.9")] {
+        let mut nodes = vec![
+            (PROXY_NODE.to_owned(), "10.0.0.2".to_owned()),
+            (COLLEAGUE.to_owned(), "10.0.0.9".to_owned()),
+        ];
+        for (number, release) in (1..).zip(self.scenario.other_nodes.clone()) {
+            let id = format!("rack-{number}");
+            self.others.insert(id.clone(), OtherNode::serving(release));
+            nodes.push((id, format!("10.0.1.{number}")));
+        }
+        for (id, host) in nodes {
             let config = json!({"id": id, "host": host, "inference_port": 5050, "inference_segment": "", "poc_port": 8080, "poc_segment": "",
                 "max_concurrent": 500, "models": {MODEL: {"args": []}}, "hardware": [{"type": "NVIDIA H100 80GB HBM3", "count": 4}]});
             self.insert_node(config, epoch);

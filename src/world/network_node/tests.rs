@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::AdminReply;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
-use crate::world::scenario::{NetworkRelease, Scenario};
+use crate::world::scenario::{MlNodeRelease, NetworkRelease, Scenario};
 use crate::world::state::{MODEL, PROXY_NODE, World};
+use crate::world::truth::Harm;
 
 /// What the nodes answer.
 type Nodes = fn(&NodeRequest) -> Heard;
@@ -21,10 +22,16 @@ struct Scene {
 
 impl Scene {
     fn new(release: NetworkRelease, nodes: Nodes) -> Scene {
+        Scene::beside(release, nodes, &[])
+    }
+
+    /// With further nodes of the operator.
+    fn beside(release: NetworkRelease, nodes: Nodes, others: &[MlNodeRelease]) -> Scene {
         let start = chrono::Utc.with_ymd_and_hms(2026, 11, 24, 6, 0, 0).unwrap();
         let scenario = Scenario {
             network_release: release,
             node_version: String::new(),
+            other_nodes: others.to_vec(),
             ..Scenario::default()
         };
         Scene {
@@ -480,4 +487,79 @@ fn answer_to_a_removed_node_reaches_no_other() {
         scene.world.call_ended(number, &Err("cut".into()));
     }
     assert_eq!(scene.row("ours")["failure_reason"], "");
+}
+
+const BOTH: [MlNodeRelease; 2] = [MlNodeRelease::V3_0_14, MlNodeRelease::V3_0_16];
+
+/// Another node's batches in the latest epoch.
+fn batches(world: &World, node: &str) -> u64 {
+    let epochs = world.truth().batches;
+    let nodes = epochs.get(&world.epoch());
+    nodes
+        .and_then(|nodes| nodes.get(node))
+        .copied()
+        .unwrap_or(0)
+}
+
+#[test]
+fn other_nodes_work_through_their_poc() {
+    let mut scene = Scene::beside(NetworkRelease::V0_2_15, healthy, &BOTH);
+    let validated = scene.poc_start() + seconds(1_100.0);
+    scene.pass(as_seconds(validated - scene.world.now()));
+    for (node, release) in [("rack-1", "3.0.14"), ("rack-2", "3.0.16")] {
+        assert!(batches(&scene.world, node) > 60, "{node}");
+        assert!(scene.world.weight(scene.world.epoch(), node) > Some(0));
+        assert_eq!(scene.row(node)["ml_node_version"], release);
+    }
+    assert_eq!(scene.world.harm(), []);
+}
+
+#[test]
+fn blocked_loop_holds_up_other_nodes() {
+    for (release, is_held_up) in [
+        (NetworkRelease::V0_2_14, true),
+        (NetworkRelease::V0_2_15, true),
+        (NetworkRelease::V0_2_16, false),
+    ] {
+        // Given a node of ours whose load dapi awaits, removed shortly before the PoC,
+        let mut scene = Scene::beside(release, loading, &BOTH);
+        let start = scene.poc_start();
+        scene.world.advance(start - seconds(300.0));
+        assert_eq!(scene.register("ours", 7_000).status, 200);
+        scene.pass(120.0);
+        let reply = scene.admin("DELETE", "/admin/v1/nodes/ours", Value::Null);
+        assert_eq!(reply == AdminReply::Waiting, is_held_up, "{release}");
+        scene.pass(as_seconds(start + seconds(1_100.0) - scene.world.now()));
+        // then the others begin late, or not at all.
+        let harm = scene.world.harm();
+        let held_up = |node: &str| {
+            harm.iter()
+                .any(|harm| matches!(harm, Harm::HeldUp { node: it, .. } if it == node))
+        };
+        for node in ["rack-1", "rack-2"] {
+            assert_eq!(held_up(node), is_held_up, "{release}: {harm:?}");
+            let is_whole = batches(&scene.world, node) > 60;
+            assert_eq!(is_whole, !is_held_up, "{release} {node}");
+        }
+    }
+}
+
+#[test]
+fn harm_to_other_nodes_is_known() {
+    let mut scene = Scene::beside(NetworkRelease::V0_2_16, healthy, &BOTH);
+    scene.pass(60.0);
+    let mut changed = scene.world.nodes["rack-1"].config.clone();
+    changed["models"][MODEL]["args"] = json!(["--max-num-seqs", "8"]);
+    scene.admin("PUT", "/admin/v1/nodes/rack-1", changed);
+    scene.admin("DELETE", "/admin/v1/nodes/rack-2", Value::Null);
+    let expected = [
+        Harm::Reloaded {
+            node: "rack-1".into(),
+        },
+        Harm::Removed {
+            node: "rack-2".into(),
+        },
+    ];
+    assert_eq!(scene.world.harm(), expected);
+    assert!(scene.world.nodes["rack-1"].loading_since.is_some());
 }

@@ -266,6 +266,7 @@ pub(super) fn node(id: &str, owner: NodeOwner) -> NodeRow {
             admin_epoch: EpochIndex(150),
             version: None,
             weights: BTreeMap::from([("m".into(), Weight(812))]),
+            preserved_models: None,
         },
     }
 }

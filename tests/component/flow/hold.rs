@@ -1,6 +1,6 @@
 //! How long a rental is held, and what delays or cancels a plan.
 
-use pocpit::domain::{Duration, Height, Mode, ReleasePolicy, Step, UpgradePlan};
+use pocpit::domain::{Duration, Height, Mode, NodeDuty, ReleasePolicy, Step, UpgradePlan};
 use pocpit::flow::{Event, Plan};
 
 use super::assert_confirmed;
@@ -129,16 +129,22 @@ fn challenge_ends_with_the_lease() {
 
 #[test]
 fn preserved_node_is_not_idle() {
-    // Given a node with weight in the running epoch that serves on through the PoC.
-    let mut world = World::auto(95).with(|faults| {
-        faults.preserved = true;
-        faults.never_generates = true;
-    });
-    world.until(|world| world.height().0 > POC_START + 30);
-    let note = world.sprint.note().unwrap_or_default();
-    assert!(!note.contains("does not generate"), "{note}");
-    world.run_to_the_end();
-    assert_confirmed(&world);
+    // Given a node that serves on through the PoC: dapi says so, or at least that it has weight.
+    for (duty, is_said) in [
+        (NodeDuty::Preserved, true),
+        (NodeDuty::ServesWithWeight, false),
+    ] {
+        let mut world = World::auto(95).with(|faults| {
+            faults.preserved = Some(duty);
+            faults.never_generates = true;
+        });
+        world.until(|world| world.height().0 > POC_START + 30);
+        let note = world.sprint.note().unwrap_or_default();
+        assert!(!note.contains("does not generate"), "{note}");
+        assert_eq!(note.contains("is preserved"), is_said, "{note}");
+        world.run_to_the_end();
+        assert_confirmed(&world);
+    }
 }
 
 fn upgrading(name: &str, height: u64) -> World {

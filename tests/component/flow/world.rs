@@ -53,8 +53,8 @@ pub struct Faults {
     pub no_weight: bool,
     /// Our node sits the `PoC` out.
     pub never_generates: bool,
-    /// It is preserved: it has weight in the running epoch and serves on.
-    pub preserved: bool,
+    /// It serves on through the `PoC`, and is listed with this.
+    pub preserved: Option<NodeDuty>,
     /// A `PoC` Challenge lasts, from and to these blocks after the start of the `PoC`.
     pub challenge: Option<(u64, u64)>,
     /// The list of weights cannot be read.
@@ -475,8 +475,7 @@ impl World {
             .is_some_and(|(from, to)| (POC_START + from..POC_START + to).contains(&height));
         match (challenged, self.faults.preserved) {
             (true, _) => NodeDuty::Generates,
-            (false, true) => NodeDuty::ServesWithWeight,
-            (false, false) => NodeDuty::Serves,
+            (false, duty) => duty.unwrap_or(NodeDuty::Serves),
         }
     }
 
