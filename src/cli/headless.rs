@@ -288,7 +288,7 @@ impl StatusLines {
         for (alert, news) in snapshot.alerts.iter().zip(&alerts) {
             if !self.alerts.contains(news) {
                 let advice = &alert.advice.text;
-                status_line(format_args!("{at}  ! {} {advice}", alert.text));
+                status_line(format_args!("{at}  ! {} → {advice}", alert.text));
             }
         }
         self.alerts = alerts;

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::heights::Epoch;
+use super::lead::{BootTime, boot_time};
 use crate::domain::{
     Blocks, ConfirmationParams, Duration, EpochParams, EpochStages, Height, ReleasePolicy, Usd,
     UsdPerHour,
@@ -22,6 +23,8 @@ pub struct Terms {
     pub block: Duration,
     /// From renting to `poc_start`.
     pub before_poc: Duration,
+    /// From renting to the registration, of a slow boot.
+    pub lead: Duration,
     /// What the lease adds to the planned release.
     pub lease: Duration,
     /// A rental lives no longer than this after `poc_start`, whatever the policy.
@@ -53,6 +56,8 @@ pub struct PolicyForecast {
     pub chance_of_losing: f64,
     /// `poc.execution_timeout` ends the rental before the policy does.
     pub cut_short: bool,
+    /// Whether what is left after the release is enough to boot for the next epoch.
+    pub next_boot: BootTime,
 }
 
 impl PolicyForecast {
@@ -85,6 +90,8 @@ pub fn forecast(policy: ReleasePolicy, terms: &Terms) -> PolicyForecast {
     let chance_of_losing = terms.confirmation.fails_below().map_or(0.0, |_| chance);
     let latest = number(start.until(epoch.latest_release(policy)));
     let latest = time(terms.block, latest) + terms.lease;
+    let after = number(odds.end.until(terms.stages.next_poc_start));
+    let after = time(terms.block, after);
     let cost = |length: Duration| terms.price.times(terms.before_poc + length) + terms.downloads;
     PolicyForecast {
         policy,
@@ -94,6 +101,7 @@ pub fn forecast(policy: ReleasePolicy, terms: &Terms) -> PolicyForecast {
         worst_cost: cost(latest.min(terms.longest)),
         chance_of_losing,
         cut_short: planned > cut,
+        next_boot: boot_time(after, terms.lead),
     }
 }
 
@@ -215,6 +223,7 @@ mod tests {
             },
             block: Duration::milliseconds(5_500),
             before_poc: Duration::minutes(50),
+            lead: Duration::minutes(50),
             lease: Duration::minutes(30),
             longest: Duration::hours(30),
             price: UsdPerHour::from_dollars(10.0),
@@ -272,6 +281,20 @@ mod tests {
         let forecast = with_one_confirmation(WholeEpoch);
         assert_near(forecast.expected_cost.dollars(), 1.0 + 243.2, 0.2);
         assert!(!forecast.cut_short);
+    }
+
+    #[test]
+    fn late_release_leaves_no_time_to_boot() {
+        for (policy, expected) in [
+            (AfterValidation, BootTime::Enough),
+            (AfterConfirmation, BootTime::Enough),
+            // 46 minutes of a lead of 50, and two.
+            (BlocksAfterStart(15_391 - 500), BootTime::Short),
+            (WholeEpoch, BootTime::TooShort),
+        ] {
+            let forecast = with_one_confirmation(policy);
+            assert_eq!(forecast.next_boot, expected, "{policy}");
+        }
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! How long before the `PoC` renting begins. Pure.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{BootEnd, Duration, Lead, LeadBasis, LeadBound, PastBoot};
 
 /// Older boots say little about today's image and market.
@@ -38,6 +41,28 @@ pub fn lead(
     };
     let basis = LeadBasis::OwnBoots { boots, p95, bound };
     Lead { length, basis }
+}
+
+/// What the time that is left to register is worth to a boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BootTime {
+    /// As long as the lead, or longer.
+    Enough,
+    /// A fast boot makes it.
+    Short,
+    /// No boot does.
+    TooShort,
+}
+
+pub fn boot_time(left: Duration, lead: Duration) -> BootTime {
+    if left >= lead {
+        BootTime::Enough
+    } else if left >= lead / 3 {
+        BootTime::Short
+    } else {
+        BootTime::TooShort
+    }
 }
 
 #[cfg(test)]

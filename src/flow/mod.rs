@@ -38,7 +38,7 @@ pub use budget::{Cap, Caps, Refusal, admit};
 pub use effect::{Effect, EffectKey, RentalRole};
 pub use event::{BootProgress, BootReading, Candidate, Event, Funds, NodeReading, PriceIncrease};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
-pub use lead::lead;
+pub use lead::{BootTime, boot_time, lead};
 pub use plan::Plan;
 pub use proof::{EARLY_SHARE_ALLOWS, Proof};
 

@@ -4,7 +4,8 @@
 use super::note::Note;
 use super::release::Next;
 use super::{
-    Candidate, Effect, Gate, LISTING_FRESH, Refusal, RentalRole, Sprint, Target, admit, is_due,
+    BootTime, Candidate, Effect, Gate, LISTING_FRESH, Refusal, RentalRole, Sprint, Target, admit,
+    boot_time, is_due,
 };
 use crate::chain::epoch::one_epoch_later;
 use crate::domain::{
@@ -132,7 +133,7 @@ impl Sprint {
         let (Some(target), Some(left)) = (self.target, self.time_to_deadline(now)) else {
             return;
         };
-        if target.fixed || left >= self.plan.lead / 3 {
+        if target.fixed || boot_time(left, self.plan.lead) != BootTime::TooShort {
             return;
         }
         let stages = one_epoch_later(&target.stages);

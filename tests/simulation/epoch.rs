@@ -16,6 +16,7 @@ use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::plan::{Plan, hedging, scenario, with_releases};
 use crate::played::Stage;
+use crate::refusal::Refusal;
 use crate::setup::configuration;
 use crate::storage::{FillingDisk, spool};
 use crate::summary::Summary;
@@ -317,6 +318,7 @@ impl Campaign {
             self.count_hold(epoch);
             return self.count(epoch, begun, "");
         }
+        self.check_refusal(begun, report);
         let cause = report.cause.as_deref().unwrap_or("no cause");
         let cause = cause.split(':').next().unwrap_or_default();
         self.count(epoch, begun, &format!("{}: {cause}", report.outcome));
@@ -405,6 +407,18 @@ impl Campaign {
         if self.plan == Plan::Calm && counted > 1.02 * spent + proofs {
             self.judge.violation(&format!(
                 "${spent:.2} was spent and ${counted:.2} counted: {report:?}"
+            ));
+        }
+    }
+
+    fn check_refusal(&self, begun: Time, report: &SprintReport) {
+        let Some(refusal) = Refusal::of(report) else {
+            return;
+        };
+        let (truth, caps) = (self.stage.world().truth(), self.judge.purse.caps);
+        if let Some(missing) = refusal.unexplained(caps, begun, &truth) {
+            self.judge.violation(&format!(
+                "a budget refused although ${missing:.2} more were left: {report:?}"
             ));
         }
     }

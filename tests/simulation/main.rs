@@ -26,6 +26,7 @@ mod missed;
 mod outage;
 mod plan;
 mod played;
+mod refusal;
 mod setup;
 mod storage;
 mod summary;

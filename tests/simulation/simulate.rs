@@ -14,6 +14,7 @@ mod judge;
 mod life;
 mod plan;
 mod played;
+mod refusal;
 mod setup;
 mod storage;
 mod summary;

@@ -14,7 +14,7 @@ use crate::domain::{
     ReleasePolicy, SourceHealth, SourceStatus, Time, Usd,
 };
 use crate::engine::{lead_of, needs};
-use crate::flow::{ASSUMED_CONFIRMATION, Effect, Sprint, Terms, admit, forecast};
+use crate::flow::{ASSUMED_CONFIRMATION, BootTime, Effect, Sprint, Terms, admit, forecast};
 use crate::mlnode::arguments::{self, Overridden};
 use crate::vast::RankedOffers;
 
@@ -213,6 +213,8 @@ pub(in crate::cli) struct Policy {
     pub chance_of_losing_reward: f64,
     /// The worst case fits into what is left of every cap.
     pub fits_budget: bool,
+    /// Whether what is left after the release is enough to boot for the next epoch.
+    pub next_boot: BootTime,
     /// Hours that `poc.execution_timeout` must have for it; null if it is long enough.
     pub needs_execution_timeout_hours: Option<f64>,
     /// Value of an epoch's reward, in US dollars, above which it pays compared with the policy in
@@ -360,6 +362,7 @@ fn policies(
         confirmation,
         block: next.clock.block_time().unwrap_or(TYPICAL_BLOCK),
         before_poc: sprint.plan().lead + poc.margin,
+        lead: sprint.plan().lead,
         lease: poc.lease,
         longest: poc.execution_timeout,
         // Without an offer, the most that one may cost.
@@ -391,6 +394,7 @@ fn policies(
             worst_cost_usd: estimate.worst_cost.dollars(),
             chance_of_losing_reward: estimate.chance_of_losing,
             fits_budget: admitted.is_ok(),
+            next_boot: estimate.next_boot,
             needs_execution_timeout_hours: (needed > poc.execution_timeout).then_some(hours),
             pays_from_reward_usd: estimate.pays_from(&in_force).map(Usd::dollars),
         }

@@ -7,6 +7,7 @@ use super::report::{
 };
 use crate::cli::table::table;
 use crate::domain::{ChallengeRule, Time};
+use crate::flow::BootTime;
 
 pub(super) fn of(plan: &PlanReport) -> String {
     let mut text = String::new();
@@ -185,6 +186,11 @@ fn notes(policy: &Policy) -> String {
     }
     if let Some(hours) = policy.needs_execution_timeout_hours {
         notes.push(format!("needs poc.execution_timeout = \"{hours:.0}h\""));
+    }
+    match policy.next_boot {
+        BootTime::Enough => {}
+        BootTime::Short => notes.push("little time to boot for the next epoch".to_owned()),
+        BootTime::TooShort => notes.push("misses the next epoch: no time to boot".to_owned()),
     }
     notes.join(", ")
 }

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::state::Engine;
-use crate::flow::EARLY_SHARE_ALLOWS;
+use crate::flow::{BootTime, EARLY_SHARE_ALLOWS, boot_time};
 
 /// A change of parameters is shown for this long.
 const CHANGE_SHOWN_FOR: Duration = Duration::hours(24);
@@ -129,8 +129,9 @@ impl Engine {
         };
         let effect = match (held, self.sprint.rental()) {
             (Some(_), Some(rental)) => format!(
-                "; the rental is held for it, at most until its lease ends ({})",
-                rental.lease_until.format("%H:%M UTC")
+                "; the rental is held for it, at most until its lease ends ({}){}",
+                rental.lease_until.format("%H:%M UTC"),
+                self.next_boot_after(end, view.current.next_poc_start)
             ),
             _ => String::new(),
         };
@@ -144,6 +145,15 @@ impl Engine {
             text,
             "release nothing that has weight in this epoch, and keep the callback reachable",
         ))
+    }
+
+    /// A rental that is held until shortly before the next `PoC` leaves little time for another boot.
+    fn next_boot_after(&self, end: Height, next_poc_start: Height) -> String {
+        let (Some(end), Some(next)) = (self.sprint.eta(end), self.sprint.eta(next_poc_start))
+        else {
+            return String::new();
+        };
+        time_to_boot(next - end, self.sprint.plan().lead)
     }
 
     /// What a running confirmation `PoC` means for the epoch's reward.
@@ -192,6 +202,19 @@ impl Engine {
             ),
         ))
     }
+}
+
+/// What the time from the end of a hold to the next `PoC` means for the next epoch.
+fn time_to_boot(left: Duration, lead: Duration) -> String {
+    let effect = match boot_time(left, lead) {
+        BootTime::Enough => return String::new(),
+        BootTime::Short => "may be missed",
+        BootTime::TooShort => "is missed",
+    };
+    let (left, lead) = (left.num_minutes(), lead.num_minutes());
+    format!(
+        ". Then {left} min are left before the next PoC, and a boot can take {lead}: the next epoch {effect}"
+    )
 }
 
 /// Level, text and advice while a rental is held for a confirmation. The early share counts there, too: a
@@ -291,6 +314,18 @@ mod tests {
     use super::*;
     use crate::config::samples::config;
     use crate::domain::{EpochIndex, NodeStatus, Weight, samples};
+
+    #[test]
+    fn long_hold_costs_the_next_epoch() {
+        let told = |left| time_to_boot(Duration::minutes(left), Duration::minutes(55));
+        assert_eq!(told(60), "");
+        let short = told(46);
+        assert!(
+            short.contains("46 min") && short.contains("can take 55") && short.contains("may be"),
+            "{short}"
+        );
+        assert!(told(2).ends_with("the next epoch is missed"));
+    }
 
     #[test]
     fn idle_node_misses_a_confirmations_early_share() {

@@ -197,6 +197,7 @@ impl Engine {
                 confirmation,
                 block: self.block_clock.block_time()?,
                 before_poc: self.sprint.plan().lead + poc.margin,
+                lead: self.sprint.plan().lead,
                 lease: poc.lease,
                 longest: poc.execution_timeout,
                 price: self.config.vast.query.max_price,

@@ -22,3 +22,15 @@ fn foreign_node_needs_typed_name() {
         vec![change("big-iron", NodeChange::Remove)]
     );
 }
+
+#[test]
+fn preserved_node_is_shown_as_such() {
+    let mut snapshot = waiting();
+    let mut row = node("rack-1", NodeOwner::Other);
+    row.node.preserved_models = Some(vec!["m".into()]);
+    snapshot.nodes.rows = vec![node("rack-2", NodeOwner::Other), row];
+    let screen = shown(&model(snapshot), 200, 60);
+    let line = |id: &str| screen.lines().find(|line| line.contains(id)).expect(id);
+    assert!(line("rack-1").contains("PRESERVED"), "{screen}");
+    assert!(line("rack-2").contains("IDLE"), "{screen}");
+}
