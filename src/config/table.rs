@@ -260,8 +260,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     parsed("mlnode.command", "the command that starts the MLNode", |d, text| {
         not_empty(text).map(|command| d.mlnode.command = command)
     })
-        .default("\"cd /app && set -- uvicorn api.app:app --host=0.0.0.0 --port=8080 && { [ ! -x entrypoint.sh ] || exec /app/entrypoint.sh \\\"$@\\\"; . packages/api/.venv/bin/activate; export PYTHONPATH=/app:/app/packages/api/src; exec \\\"$@\\\"; }\"")
-        .doc("Command that starts the MLNode in the container: SSH instances do not run the image's own. The default runs the image's entrypoint with its usual arguments, or starts the server directly in old images without an entrypoint."),
+        .default("\"cd /app && set -- uvicorn api.app:app --host=0.0.0.0 --port=8080 --no-access-log && { [ ! -x entrypoint.sh ] || exec /app/entrypoint.sh \\\"$@\\\"; . packages/api/.venv/bin/activate; export PYTHONPATH=/app:/app/packages/api/src; exec \\\"$@\\\"; }\"")
+        .doc("Command that starts the MLNode in the container: SSH instances do not run the image's own. The default runs the image's entrypoint with its usual arguments, and without a line for each of pocpit's requests, or starts the server directly in old images without an entrypoint."),
     parsed("vllm.image", "an image, such as \"vllm/vllm-openai:v0.11.2\"", |d, text| {
         not_empty(text).map(|image| d.vllm.image = image)
     })

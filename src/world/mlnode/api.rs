@@ -8,6 +8,7 @@ use super::lines::{self, SEEN};
 use super::node::{
     EngineHealth, Inference, Load, Orphans, Process, Remains, SimMlNode, StartOutcome,
 };
+use super::settings::AccessLog;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::scenario::{MlNodeRelease, PocVersion};
@@ -71,6 +72,7 @@ impl World {
             Process::Serving(_) => {
                 let before = node.starts;
                 let answer = node.answer(now, request, &hardware);
+                node.log_access(now, request, answer.status);
                 // This call awaits the start (`api/inference/routes.py` `inference_setup`).
                 if node.starts > before && request.path == "/api/v1/inference/up" {
                     return MlNodeReply::AfterStart(node.starts);
@@ -142,6 +144,12 @@ impl SimMlNode {
         match &self.service()?.inference {
             Inference::Loading(load) => Some(load),
             _ => None,
+        }
+    }
+
+    fn log_access(&mut self, now: Time, request: &ApiRequest, status: u16) {
+        if self.spec.settings.access_log == AccessLog::On {
+            lines::access(&mut self.log, now, &request.method, &request.path, status);
         }
     }
 

@@ -53,6 +53,23 @@ pub(super) fn importing(log: &mut Log, at: Time, api_at: Time) {
     );
 }
 
+/// A request, as uvicorn logs it: `api/app.py` changes nothing of that.
+pub(super) fn access(log: &mut Log, at: Time, method: &str, path: &str, status: u16) {
+    let reason = match status {
+        200 => "OK",
+        202 => "Accepted",
+        404 => "Not Found",
+        409 => "Conflict",
+        422 => "Unprocessable Entity",
+        503 => "Service Unavailable",
+        _ => "",
+    };
+    log.uvicorn(
+        at,
+        &format!("127.0.0.1:41622 - \"{method} {path} HTTP/1.1\" {status} {reason}"),
+    );
+}
+
 /// The node's part of a start.
 pub(super) fn starting(log: &mut Log, at: Time, instances: Instances, gpus: u64) {
     let mut say = |text: &str| log.node(at, RUNNER, "INFO", text);
@@ -134,7 +151,10 @@ pub(super) fn shards(log: &mut Log, at: Time, load: f64, size: f64) {
         );
         log.raw(at + seconds(passed), Writer::Vllm, &line);
     }
-    log.raw(at + seconds(span), Writer::Vllm, "\n");
+    let over = at + seconds(span);
+    log.raw(over, Writer::Vllm, "\n");
+    let text = format!("Loading weights took {span:.2} seconds");
+    log.vllm(over, WORKER, "INFO", "default_loader.py:384", &text);
 }
 
 fn minutes(time: f64) -> String {
@@ -142,42 +162,85 @@ fn minutes(time: f64) -> String {
     format!("{:02}:{:02}", time / 60, time % 60)
 }
 
-/// From the loaded weights to the server.
+/// From the loaded weights to the server: a forward pass is compiled, the rest of the memory becomes the KV
+/// cache, graphs are captured (vLLM 0.20, `compilation/backends.py`, `compilation/monitor.py`,
+/// `v1/core/kv_cache_utils.py`, `v1/engine/core.py`).
 pub(super) fn compiling(log: &mut Log, at: Time, gib: f64, load: f64, captures: Captures) {
-    let mut say = |after: f64, place: &str, text: &str| {
+    let mut worker = |after: f64, place: &str, text: &str| {
         log.vllm(at + seconds(after), WORKER, "INFO", place, text);
     };
-    let text = format!("Model loading took {gib:.1} GiB and {load:.1} seconds");
-    say(0.0, "gpu_model_runner.py:3659", &text);
-    say(
-        8.0,
-        "backends.py:643",
-        "Dynamo bytecode transform time: 8.00 s",
-    );
-    say(
-        9.5,
-        "gpu_worker.py:359",
-        "Available KV cache memory: 14.52 GiB",
-    );
-    if captures == Captures::Graphs {
-        for step in 1..=10_u64 {
-            let (percent, done) = (step * 10, step * 67 / 10);
-            let line = format!(
-                "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE): {percent:3}%|{}| {done}/67",
-                "█".repeat(usize::try_from(step).unwrap_or(0))
-            );
-            log.raw(at + seconds(8.0 + 4.8 * number(step)), Writer::Vllm, &line);
+    let text = format!("Model loading took {gib:.2} GiB memory and {load:.6} seconds");
+    worker(0.0, "gpu_model_runner.py:5187", &text);
+    let graphs = captures == Captures::Graphs;
+    if graphs {
+        for (after, place, text) in COMPILED {
+            worker(*after, place, text);
         }
-        log.raw(at + seconds(56.2), Writer::Vllm, "\n");
-        let text = "Graph capturing finished in 46 secs, took 1.21 GiB";
-        log.vllm(
-            at + seconds(56.4),
-            WORKER,
-            "INFO",
-            "gpu_model_runner.py:4466",
-            text,
-        );
     }
+    let text = "Available KV cache memory: 14.52 GiB";
+    worker(23.5, "gpu_worker.py:436", text);
+    for text in [
+        "GPU KV cache size: 196,368 tokens",
+        "Maximum concurrency for 180,000 tokens per request: 1.09x",
+    ] {
+        let place = "kv_cache_utils.py:1319";
+        log.vllm(at + seconds(23.6), ENGINE, "INFO", place, text);
+    }
+    if graphs {
+        capturing(log, at + seconds(CAPTURE));
+    }
+    let text =
+        "init engine (profile, create kv cache, warmup model) took 57.21 s (compilation: 21.40 s)";
+    log.vllm(at + seconds(57.2), ENGINE, "INFO", "core.py:306", text);
+}
+
+/// Seconds after the load, place and text.
+const COMPILED: &[(f64, &str, &str)] = &[
+    (
+        8.9,
+        "backends.py:1089",
+        "Using cache directory: /root/.cache/vllm/torch_compile_cache/7c10152ca9/rank_0_0/backbone for vLLM's torch.compile",
+    ),
+    (
+        9.0,
+        "backends.py:1148",
+        "Dynamo bytecode transform time: 8.00 s",
+    ),
+    (
+        11.2,
+        "backends.py:376",
+        "Cache the graph of compile range (1, 8192) for later use",
+    ),
+    (
+        21.7,
+        "backends.py:391",
+        "Compiling a graph for compile range (1, 8192) takes 12.74 s",
+    ),
+    (22.4, "monitor.py:53", "torch.compile took 21.40 s in total"),
+];
+
+/// Seconds from the load to the first graph, and until all are captured.
+const CAPTURE: f64 = 25.0;
+const CAPTURED_IN: f64 = 31.0;
+const GRAPH_COUNT: u64 = 67;
+
+fn capturing(log: &mut Log, at: Time) {
+    for step in 1..=10_u64 {
+        let (percent, done) = (step * 10, step * GRAPH_COUNT / 10);
+        let passed = CAPTURED_IN * number(step) / 10.0;
+        let rate = number(GRAPH_COUNT) / CAPTURED_IN;
+        let line = format!(
+            "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE): {percent:3}%|{:10}| {done}/{GRAPH_COUNT} [{}<{},  {rate:.2}it/s]",
+            "█".repeat(usize::try_from(step).unwrap_or(0)),
+            minutes(passed),
+            minutes(CAPTURED_IN - passed)
+        );
+        log.raw(at + seconds(passed), Writer::Vllm, &line);
+    }
+    let over = at + seconds(CAPTURED_IN);
+    log.raw(over, Writer::Vllm, "\n");
+    let text = format!("Graph capturing finished in {CAPTURED_IN:.0} secs, took 1.21 GiB");
+    log.vllm(over, WORKER, "INFO", "gpu_model_runner.py:6387", &text);
 }
 
 /// Whether CUDA graphs are captured.

@@ -38,6 +38,14 @@ pub(super) enum HubAccess {
     Offline,
 }
 
+/// Whether uvicorn logs each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AccessLog {
+    On,
+    /// `--no-access-log`.
+    Off,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::world) struct Settings {
     /// Where vLLM looks for a model.
@@ -53,6 +61,7 @@ pub(in crate::world) struct Settings {
     pub(super) inference_port: u16,
     pub(super) entry: Entry,
     pub(super) supervision: Supervision,
+    pub(super) access_log: AccessLog,
 }
 
 /// The record that a start script with a loop writes.
@@ -88,6 +97,11 @@ impl Settings {
                 Entry::Entrypoint
             } else {
                 Entry::Bare
+            },
+            access_log: if contains("--no-access-log") {
+                AccessLog::Off
+            } else {
+                AccessLog::On
             },
             supervision: if contains("mlnode.status") {
                 Supervision::Loop
@@ -131,6 +145,7 @@ mod tests {
         assert_eq!(module, Some("gonka_poc.entrypoint.api_router"));
         assert_eq!(settings.entry, Entry::Entrypoint);
         assert_eq!(settings.supervision, Supervision::Loop);
+        assert_eq!(settings.access_log, AccessLog::On);
     }
 
     #[test]

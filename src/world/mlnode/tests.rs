@@ -752,9 +752,18 @@ fn boot_log_follows_the_real_order() {
         "\rLoading safetensors checkpoint shards:",
         "No vLLM backend available. Ports: [5001], Healthy: {5001: False}",
         "100% Completed |",
-        "Model loading took 53.6 GiB and",
+        "Loading weights took",
+        "Model loading took 53.55 GiB memory and",
+        "for vLLM's torch.compile",
         "Dynamo bytecode transform time: 8.00 s",
+        "Compiling a graph for compile range (1, 8192) takes",
+        "torch.compile took 21.40 s in total",
+        "Available KV cache memory:",
+        "GPU KV cache size:",
         "\rCapturing CUDA graphs (mixed prefill-decode, PIECEWISE): 100%|",
+        "Graph capturing finished in 31 secs",
+        "init engine (profile, create kv cache, warmup model) took",
+        "Starting vLLM API server 0",
         "Application startup complete.",
         "127.0.0.1:5001 is UP",
         "Starting backward compatibility server on port 5000",
@@ -780,4 +789,18 @@ fn boot_log_follows_the_real_order() {
         stamp.is_some_and(|line| line.starts_with("2026-11-24 06:")),
         "{stamp:?}"
     );
+}
+
+/// The image's own command logs every request of ours.
+#[test]
+fn requests_are_logged_unless_that_is_off() {
+    let with = |command: &str| {
+        let mut order = supervised();
+        order["env"]["POCPIT_COMMAND"] = json!(command);
+        Rental::with(real(), &order).log()
+    };
+    let line = "\"GET /api/v1/state HTTP/1.1\" 200 OK";
+    let plain = "exec /app/entrypoint.sh uvicorn api.app:app --host=0.0.0.0 --port=8080";
+    assert!(with(plain).contains(line));
+    assert!(!with(&format!("{plain} --no-access-log")).contains(line));
 }
