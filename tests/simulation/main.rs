@@ -54,7 +54,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Epochs of a campaign in the default tier.
 const SHORT: u64 = 40;
-/// Epochs of a campaign in the deep tier, which plays 2,560 in all.
+/// Epochs of a campaign in the deep tier, which plays 2,960 in all.
 const LONG: u64 = 320;
 
 /// Least share of the windows that could be made and are made.
