@@ -48,7 +48,7 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
         })?;
         return Ok(Exit::Done);
     }
-    let command = shell_command(&config.ssh, id, &endpoint, &arguments.remote);
+    let command = shell_command(&config.ssh, id, &endpoint, &arguments.remote)?;
     if arguments.print {
         print(&shell_line(&command))?;
         return Ok(Exit::Done);

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use crate::domain::SshEndpoint;
 use crate::ports::LinkError;
@@ -9,14 +10,22 @@ use crate::ports::LinkError;
 /// Characters of `ssh`'s output in an error.
 const MAX_DETAIL: usize = 200;
 
-pub(super) fn connect_error(endpoint: &SshEndpoint, error: &openssh::Error) -> LinkError {
+/// `directory` is the one with the control sockets; `ssh` itself is known to be there.
+pub(super) fn connect_error(
+    endpoint: &SshEndpoint,
+    directory: &Path,
+    error: &openssh::Error,
+) -> LinkError {
     let kind = match error {
         openssh::Error::Connect(source) | openssh::Error::Master(source) => source.kind(),
         _ => ErrorKind::Other,
     };
     let words = words(error);
     if kind == ErrorKind::NotFound {
-        return missing_ssh_error();
+        return LinkError::Local(format!(
+            "{} vanished while SSH connected; the next try makes it anew",
+            directory.display()
+        ));
     }
     classify(endpoint, kind == ErrorKind::PermissionDenied, &words)
 }
@@ -58,7 +67,7 @@ fn words(error: &openssh::Error) -> String {
 }
 
 /// The first meaningful line, truncated.
-fn short(words: &str) -> String {
+pub(super) fn short(words: &str) -> String {
     const NOISE: [&str; 2] = ["Warning: Permanently added", "@@"];
     let is_noise = |line: &str| NOISE.iter().any(|noise| line.starts_with(noise));
     let mut lines = words.lines().map(str::trim);

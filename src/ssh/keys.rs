@@ -48,6 +48,11 @@ pub(super) fn check_private(path: &Path) -> Result<(), LinkError> {
             "cannot read the SSH key {shown}: {error}. Set ssh.key_file to the right file, or create one: ssh-keygen -t ed25519 -N '' -f {shown}"
         ))
     })?;
+    if !data.is_file() {
+        return Err(LinkError::Local(format!(
+            "the SSH key {shown} is not a regular file"
+        )));
+    }
     if data.permissions().mode() & 0o077 != 0 {
         return Err(LinkError::Local(format!(
             "the SSH key {shown} is readable by others, so ssh rejects it: chmod 600 {shown}"

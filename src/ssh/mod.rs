@@ -8,13 +8,15 @@ mod front;
 mod keys;
 mod log_tail;
 mod meter;
+mod options;
 mod remote;
 pub mod sanitize;
 mod session;
 mod shell;
+mod socket_directory;
 mod tunnel;
 
-pub use control::socket_directory;
 pub use keys::generate_key;
 pub use remote::OpenSshRemote;
 pub use shell::{known_hosts, quoted, shell_command};
+pub use socket_directory::socket_directory;

@@ -1,6 +1,7 @@
 //! Connects to rentals.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,7 +11,7 @@ use tokio::sync::oneshot;
 use super::control::ControlDirectory;
 use super::session::OpenSshSession;
 use super::tunnel::Tunnels;
-use super::{failure, keys, shell};
+use super::{failure, keys, options, shell};
 use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
 use crate::ports::{LinkError, Remote, RemoteSession};
@@ -35,38 +36,80 @@ impl OpenSshRemote {
     pub fn new(config: &SshConfig, runtime_dir: &Path) -> Result<OpenSshRemote, LinkError> {
         require_ssh()?;
         keys::check_private(&config.key_file)?;
-        Ok(OpenSshRemote {
+        let session_config = options::session_config(&config.key_file)?;
+        let remote = OpenSshRemote {
             config: config.clone(),
-            control: Arc::new(ControlDirectory::create(runtime_dir)?),
+            control: Arc::new(ControlDirectory::create(runtime_dir, session_config)?),
             tunnels: Arc::default(),
             public_key: keys::public_key(&config.key_file)?,
-        })
+        };
+        remote.check_options()?;
+        Ok(remote)
+    }
+
+    /// Asks `ssh` how it understands a session's options: a path that it reads differently would otherwise
+    /// show once a rental is paid for.
+    fn check_options(&self) -> Result<(), LinkError> {
+        let directory = self.control.path();
+        let known_hosts = self.known_hosts(InstanceId(0));
+        let socket = directory.join(".ssh-connectionXXXXXX/master");
+        let output = Command::new("ssh")
+            .args(["-G", "-F"])
+            .arg(ControlDirectory::config_file(&directory))
+            .arg("-S")
+            .arg(&socket)
+            .arg("-o")
+            .arg(format!(
+                "UserKnownHostsFile={}",
+                options::path_word(&known_hosts)?
+            ))
+            .args(["-l", &self.config.user, "rental.invalid"])
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|error| LinkError::Local(format!("cannot run ssh: {error}")))?;
+        if !output.status.success() {
+            let why = failure::short(&String::from_utf8_lossy(&output.stderr));
+            return Err(LinkError::Local(format!(
+                "ssh refuses the options of a session: {why}"
+            )));
+        }
+        let wanted = [
+            ("controlpath", socket.as_path()),
+            ("identityfile", &self.config.key_file),
+            ("userknownhostsfile", &known_hosts),
+        ];
+        let printed = String::from_utf8_lossy(&output.stdout);
+        options::misread(&printed, &wanted).map_or(Ok(()), |why| Err(LinkError::Local(why)))
     }
 
     fn known_hosts(&self, instance: InstanceId) -> PathBuf {
         shell::known_hosts(&self.config, instance)
     }
 
-    fn builder(&self, instance: InstanceId, endpoint: &SshEndpoint) -> SessionBuilder {
+    fn builder(
+        &self,
+        instance: InstanceId,
+        endpoint: &SshEndpoint,
+        directory: &Path,
+    ) -> Result<SessionBuilder, LinkError> {
         let mut builder = SessionBuilder::default();
         builder
             .user(self.config.user.clone())
             .port(endpoint.port)
-            .keyfile(&self.config.key_file)
             // The first key of a rental is pinned in a file for that rental only: the same address and
             // port may later belong to another.
             .known_hosts_check(KnownHosts::Add)
-            .user_known_hosts_file(self.known_hosts(instance))
+            .user_known_hosts_file(options::path_word(&self.known_hosts(instance))?)
             .connect_timeout(self.config.connect_timeout)
             .server_alive_interval(self.config.keepalive)
-            .control_directory(self.control.path())
+            .control_directory(directory)
             .control_persist(MASTER_OUTLIVES_US)
-            .config_file(self.control.config_file());
-        builder
+            .config_file(ControlDirectory::config_file(directory));
+        Ok(builder)
     }
 }
 
-/// Fails at the start without `ssh`, not once a rental is paid for.
+/// Told from a vanished file, for which a failed start of `ssh` could be taken too.
 fn require_ssh() -> Result<(), LinkError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join("ssh").is_file());
@@ -102,6 +145,8 @@ impl Remote for OpenSshRemote {
         instance: InstanceId,
         endpoint: &SshEndpoint,
     ) -> Result<Box<dyn RemoteSession>, LinkError> {
+        require_ssh()?;
+        let sockets = self.control.ensure()?;
         let directory = &self.config.known_hosts_dir;
         std::fs::create_dir_all(directory).map_err(|error| {
             LinkError::Local(format!(
@@ -109,10 +154,10 @@ impl Remote for OpenSshRemote {
                 directory.display()
             ))
         })?;
-        let builder = self.builder(instance, endpoint);
+        let builder = self.builder(instance, endpoint, &sockets)?;
         let session = connect_uncancelled(builder, endpoint.host.clone(), self.control.clone())
             .await
-            .map_err(|error| failure::connect_error(endpoint, &error))?;
+            .map_err(|error| failure::connect_error(endpoint, &sockets, &error))?;
         Ok(Box::new(OpenSshSession::new(
             session,
             self.control.clone(),
@@ -130,7 +175,10 @@ impl Remote for OpenSshRemote {
     }
 
     async fn forget_host_key(&self, instance: InstanceId) {
-        // A file that was never written is as forgotten as one that is removed.
-        let _ = std::fs::remove_file(self.known_hosts(instance));
+        let file = self.known_hosts(instance);
+        if std::fs::symlink_metadata(&file).is_ok_and(|data| data.is_file()) {
+            // The next rental has another id, so a file that stays does no harm.
+            let _ = std::fs::remove_file(file);
+        }
     }
 }

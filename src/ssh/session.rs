@@ -129,8 +129,8 @@ impl RemoteSession for OpenSshSession {
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
         let tunnel = self.tunnels.of(self.instance, spec)?;
-        let link = tunnel.lead(self.session()?, spec, self.control.path());
-        let link = link.await?;
+        let directory = self.control.path();
+        let link = tunnel.lead(self.session()?, spec, &directory).await?;
         self.routes().push(link);
         Ok(tunnel.ends())
     }

@@ -1,10 +1,12 @@
 //! The command for a shell on a rental: with our key, and only to the host whose key is pinned.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::options::path_word;
 use crate::config::SshConfig;
 use crate::domain::{InstanceId, SshEndpoint};
+use crate::ports::LinkError;
 
 /// The known-hosts file of one rental: the same address may later belong to another.
 pub fn known_hosts(config: &SshConfig, instance: InstanceId) -> PathBuf {
@@ -18,21 +20,21 @@ pub fn shell_command(
     instance: InstanceId,
     endpoint: &SshEndpoint,
     remote: &[String],
-) -> Vec<OsString> {
+) -> Result<Vec<OsString>, LinkError> {
     let pinned = known_hosts(config, instance);
     let check = if pinned.exists() { "yes" } else { "accept-new" };
     let mut command: Vec<OsString> = vec!["ssh".into()];
     // The operator's ssh_config is for other hosts.
     command.extend(["-F".into(), "none".into()]);
-    command.extend(["-i".into(), config.key_file.clone().into_os_string()]);
     command.extend(["-p".into(), endpoint.port.to_string().into()]);
     let mut option = |name: &str, value: &OsStr| {
         let mut text = OsString::from(format!("{name}="));
         text.push(value);
         command.extend(["-o".into(), text]);
     };
+    option("IdentityFile", path_word(&config.key_file)?.as_ref());
     option("IdentitiesOnly", "yes".as_ref());
-    option("UserKnownHostsFile", &file_name(&pinned));
+    option("UserKnownHostsFile", path_word(&pinned)?.as_ref());
     option("GlobalKnownHostsFile", "/dev/null".as_ref());
     option("StrictHostKeyChecking", check.as_ref());
     option("UpdateHostKeys", "no".as_ref());
@@ -43,7 +45,7 @@ pub fn shell_command(
     option("ServerAliveInterval", &seconds(config.keepalive));
     command.push(format!("{}@{}", config.user, endpoint.host).into());
     command.extend(remote.iter().map(OsString::from));
-    command
+    Ok(command)
 }
 
 /// Quotes a word for a POSIX shell.
@@ -51,18 +53,10 @@ pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A file name as an option's value: `ssh` splits it at spaces and expands `%`.
-fn file_name(path: &Path) -> OsString {
-    let text = path.to_string_lossy().replace('%', "%%");
-    if text.contains(' ') {
-        format!("\"{text}\"").into()
-    } else {
-        text.into()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn command(known_hosts_dir: &Path, remote: &[String]) -> Vec<String> {
@@ -77,7 +71,7 @@ mod tests {
             host: "203.0.113.7".into(),
             port: 41_022,
         };
-        let command = shell_command(&config, InstanceId(7), &endpoint, remote);
+        let command = shell_command(&config, InstanceId(7), &endpoint, remote).unwrap();
         let texts = command.into_iter().map(|word| word.into_string().unwrap());
         texts.collect()
     }
@@ -88,7 +82,7 @@ mod tests {
         let words = command(scratch.path(), &[]);
         let file = scratch.path().join("7").display().to_string();
         for pair in [
-            ["-i", "/keys/pocpit"],
+            ["-o", "IdentityFile=/keys/pocpit"],
             ["-p", "41022"],
             ["-F", "none"],
             ["-o", &format!("UserKnownHostsFile={file}")],

@@ -20,6 +20,8 @@ const MAX_VIEWERS: usize = 16;
 /// After the engine's end, viewers get this long to read its last snapshot.
 const LAST_SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(1);
 const ACCEPT_RETRY: Duration = Duration::from_secs(1);
+/// A logout or a cleaner of temporary files may take the socket away.
+const SOCKET_CHECK: Duration = Duration::from_secs(10);
 
 /// Serves an engine's snapshots until it has ended, and passes viewers' commands to it. Only the
 /// holder of the state directory's lock may call this.
@@ -28,25 +30,39 @@ pub fn serve(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     commands: mpsc::Sender<Command>,
 ) -> io::Result<JoinHandle<()>> {
-    let (listener, file) = listen(paths)?;
+    let socket = listen(paths)?;
     Ok(tokio::spawn(accept_viewers(
-        listener, file, snapshots, commands,
+        socket,
+        paths.clone(),
+        snapshots,
+        commands,
     )))
 }
 
 async fn accept_viewers(
-    listener: UnixListener,
-    _file: SocketFile,
+    (mut listener, mut file): (UnixListener, SocketFile),
+    paths: Paths,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     commands: mpsc::Sender<Command>,
 ) {
     let mut viewers = JoinSet::new();
     let ended = end_of(snapshots.clone());
     tokio::pin!(ended);
+    let mut look = tokio::time::interval(SOCKET_CHECK);
     loop {
         tokio::select! {
             () = &mut ended => break,
             Some(_) = viewers.join_next() => {}
+            _ = look.tick() => if !file.is_there() {
+                match listen(&paths) {
+                    Ok((anew, its_file)) => {
+                        listener = anew;
+                        // The new file may have the old one's inode: the old one must not remove it.
+                        std::mem::forget(std::mem::replace(&mut file, its_file));
+                    }
+                    Err(error) => tracing::warn!("a second pocpit cannot attach: {error}"),
+                }
+            },
             accepted = listener.accept(), if viewers.len() < MAX_VIEWERS => match accepted {
                 Ok((viewer, _)) => {
                     viewers.spawn(serve_viewer(viewer, snapshots.clone(), commands.clone()));

@@ -1,9 +1,9 @@
 //! Where the owner's socket is. It is named after the state directory's device and inode, and the state
 //! directory has a link to it: a viewer finds it whatever its own environment says.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
@@ -28,9 +28,16 @@ pub(super) struct SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // The next owner may have replaced it already.
-        if fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode) {
+        if self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+impl SocketFile {
+    /// Viewers can still find it.
+    pub(super) fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|file| file.ino() == self.inode)
     }
 }
 
@@ -42,12 +49,12 @@ pub(super) fn listen(paths: &Paths) -> io::Result<(UnixListener, SocketFile)> {
     crate::journal::make_private_dir(&directory)?;
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o700))?;
     let path = directory.join(format!("{:x}-{:x}.sock", state.dev(), state.ino()));
-    remove(&path)?;
+    remove(&path, FileType::is_socket)?;
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     let inode = fs::symlink_metadata(&path)?.ino();
     let link = paths.state_dir.join(LINK);
-    remove(&link)?;
+    remove(&link, FileType::is_symlink)?;
     symlink(&path, &link)?;
     Ok((listener, SocketFile { path, inode }))
 }
@@ -58,9 +65,15 @@ pub(super) async fn connect(state_dir: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path).await
 }
 
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Removes what an earlier owner left. A file of another type is not ours.
+fn remove(path: &Path, is_ours: impl Fn(&FileType) -> bool) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(data) if is_ours(&data.file_type()) => fs::remove_file(path),
+        Ok(_) => {
+            let what = format!("{} is in the way", path.display());
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
+        }
     }
 }

@@ -345,6 +345,40 @@ async fn each_state_directory_has_its_own_private_socket() {
 }
 
 #[tokio::test]
+async fn vanished_socket_is_made_anew() {
+    let scratch = tempfile::tempdir().unwrap();
+    let paths = paths(scratch.path(), "state");
+    let (_publish, snapshots) = watch::channel(Arc::new(snapshot(1)));
+    serve(&paths, snapshots, nobody()).unwrap();
+    drop(attach(&paths.state_dir).await.unwrap());
+    // Given a logout that takes the runtime directory away,
+    std::fs::remove_dir_all(&paths.runtime_dir).unwrap();
+    // when some time passes, then viewers find the owner again.
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_mins(1)).await;
+    tokio::time::resume();
+    let attached = loop {
+        match attach(&paths.state_dir).await {
+            Ok(attached) => break attached,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(attached.snapshots.borrow().at, at(1));
+}
+
+#[test]
+fn file_of_others_is_no_stale_socket() {
+    let scratch = tempfile::tempdir().unwrap();
+    let paths = paths(scratch.path(), "state");
+    let taken = paths.state_dir.join("cockpit.sock");
+    std::fs::write(&taken, "precious").unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let error = runtime.block_on(async { super::socket::listen(&paths).unwrap_err() });
+    assert!(error.to_string().contains("is in the way"), "{error}");
+    assert_eq!(std::fs::read_to_string(&taken).unwrap(), "precious");
+}
+
+#[tokio::test]
 async fn stale_socket_is_replaced() {
     let scratch = tempfile::tempdir().unwrap();
     let mut paths = paths(scratch.path(), "state");

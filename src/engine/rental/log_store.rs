@@ -80,16 +80,28 @@ fn remove_oldest(all: &Path, own: &Path) {
     let Ok(entries) = fs::read_dir(all) else {
         return;
     };
-    let others = entries.flatten().filter(|entry| entry.path() != own);
+    let others = entries.flatten().map(|entry| entry.path());
+    let others = others.filter(|path| path != own && is_rental(path));
     let mut dated: Vec<_> = others
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter_map(|path| Some((path.symlink_metadata().ok()?.modified().ok()?, path)))
         .collect();
     dated.sort();
     let excess = (dated.len() + 1).saturating_sub(MAX_RENTALS);
     for (_, path) in dated.into_iter().take(excess) {
-        // The next rental retries what cannot be removed.
-        let _ = fs::remove_dir_all(path);
+        for file in files(&path) {
+            let _ = fs::remove_file(file.path);
+        }
+        // The next rental retries what cannot be removed; what others put there stays.
+        let _ = fs::remove_dir(path);
     }
+}
+
+/// A directory of ours: its name is a rental's id.
+fn is_rental(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let id = name.and_then(|name| name.parse::<u64>().ok());
+    id.is_some_and(|id| name == Some(InstanceId(id).to_string().as_str()))
+        && path.symlink_metadata().is_ok_and(|data| data.is_dir())
 }
 
 #[derive(Debug, Default)]
@@ -132,7 +144,11 @@ impl LogFile {
             number: numbers.next()?.ok()?,
             inode: numbers.next()?.ok()?,
             offset: numbers.next()?.ok()?,
-            length: path.metadata().ok()?.len(),
+            length: path
+                .symlink_metadata()
+                .ok()
+                .filter(fs::Metadata::is_file)?
+                .len(),
             path,
         })
     }

@@ -111,7 +111,7 @@ fn ssh_runs_command_and_pins_host_key() {
     let config = &scene.config.ssh;
     let known = config.known_hosts_dir.join(id.to_string());
     for part in [
-        format!("-i {}", config.key_file.display()),
+        format!("IdentityFile={}", config.key_file.display()),
         format!("UserKnownHostsFile={}", known.display()),
         format!("{}@", config.user),
     ] {

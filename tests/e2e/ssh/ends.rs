@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use pocpit::domain::SshEndpoint;
 use pocpit::ports::TunnelSpec;
+use pocpit::ssh::shell_command;
 
 use super::*;
 use crate::ssh::wire::Wire;
@@ -34,9 +35,9 @@ for_both_peers! {
         session.close().await;
         eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
         eventually("the end of the remote tail", async || processes_with(&path).is_empty()).await;
-        let run_dir = scene.run_dir();
+        let sockets = scene.sockets();
         drop(scene.remote);
-        let left: Vec<_> = std::fs::read_dir(run_dir).unwrap().flatten().map(|entry| entry.path()).collect();
+        let left: Vec<_> = std::fs::read_dir(sockets).unwrap().flatten().map(|entry| entry.path()).collect();
         assert!(left.is_empty(), "{left:?}");
     }
 
@@ -49,17 +50,58 @@ for_both_peers! {
 
     async fn next_start_ends_orphaned_master(scene: Scene) {
         let session = scene.connect().await;
-        // Given a control directory that carries the id of a process that is gone,
+        // Given a control directory whose process is gone,
         let run = scene.scratch.path().join("run");
-        let ours = std::fs::read_dir(&run).unwrap().next().unwrap().unwrap().path();
-        std::fs::rename(ours, run.join("2147483646-0")).unwrap();
+        let ours = std::fs::read_dir(scene.sockets()).unwrap().next().unwrap().unwrap().path();
+        let orphaned = scene.sockets().join("2147483646-0");
+        std::fs::rename(ours, &orphaned).unwrap();
+        std::fs::remove_file(orphaned.join("lock")).unwrap();
+        std::fs::write(orphaned.join("lock"), "").unwrap();
         assert!(session.check().await.is_err());
         assert!(!processes_with(&scene.run_dir()).is_empty(), "the master still runs");
         // when the next cockpit starts, then the master ends and the directory is gone.
         let next = OpenSshRemote::new(&scene.config, &run).unwrap();
         eventually("the end of the master", async || processes_with(&scene.run_dir()).is_empty()).await;
-        assert!(!run.join("2147483646-0").exists());
+        assert!(!orphaned.exists());
         drop(next);
+    }
+
+    async fn vanished_runtime_directory_is_made_anew(scene: Scene) {
+        let session = scene.connect().await;
+        // When a logout takes the directory away, then the link is lost,
+        std::fs::remove_dir_all(scene.run_dir()).unwrap();
+        let lost = session.check().await.unwrap_err();
+        assert!(matches!(lost, LinkError::Lost(_)), "{lost}");
+        session.close().await;
+        // and the next try connects. The old master has nobody left, and ends by its ControlPersist.
+        let session = scene.connect().await;
+        assert_eq!(session.run("true").await.unwrap().status, Some(0));
+        session.open_tunnel(&spec(&scene)).await.unwrap();
+        session.close().await;
+    }
+
+    async fn odd_paths_reach_ssh_whole(scene: Scene) {
+        // Given a key, host keys and sockets in directories with odd names,
+        let odd = scene.scratch.path().join("an operator's 100% \"#\"=");
+        std::fs::create_dir(&odd).unwrap();
+        let key_file = odd.join("k %h");
+        std::fs::copy(&scene.config.key_file, &key_file).unwrap();
+        let config = SshConfig {
+            key_file,
+            known_hosts_dir: odd.join("known hosts"),
+            ..scene.config.clone()
+        };
+        // when a rental is reached, by the program and by the printed command,
+        let remote = OpenSshRemote::new(&config, &odd).unwrap();
+        remote.connect(ID, &scene.peer.endpoint()).await.unwrap().close().await;
+        let words = shell_command(&config, ID, &scene.peer.endpoint(), &["true".to_owned()]).unwrap();
+        let status = tokio::process::Command::new(&words[0]).args(&words[1..]).status().await.unwrap();
+        assert!(status.success());
+        // then its host key is where it belongs, and nothing is anywhere else.
+        let pinned = std::fs::read_to_string(config.known_hosts_dir.join(ID.to_string())).unwrap();
+        assert!(pinned.contains("ssh-"), "{pinned}");
+        let beside = std::fs::read_dir(&odd).unwrap().count();
+        assert_eq!(beside, 2, "the key and the known hosts");
     }
 
     async fn cancelled_connect_leaves_no_master(scene: Scene) {
@@ -169,16 +211,12 @@ async fn killed_cockpit_leaves_nothing_for_long() {
     .await;
     // and the next start ends the rest, also when another process has the dead one's number by now.
     let directories = || {
-        let entries = std::fs::read_dir(&run)
-            .unwrap()
-            .flatten()
-            .map(|entry| entry.path());
-        entries
-            .filter(|path| path.file_name().is_some_and(|name| name != "hosts"))
-            .collect::<Vec<_>>()
+        let entries = std::fs::read_dir(run.join("pocpit-sockets")).unwrap();
+        let paths = entries.flatten().map(|entry| entry.path());
+        paths.collect::<Vec<_>>()
     };
     let [left] = directories().try_into().unwrap();
-    std::fs::rename(left, run.join("1-0")).unwrap();
+    std::fs::rename(left, run.join("pocpit-sockets/1-0")).unwrap();
     let next = OpenSshRemote::new(&scene.config, &run).unwrap();
     eventually("the end of the master", async || {
         processes_with(&run_dir).is_empty()

@@ -69,6 +69,10 @@ impl Scene {
         }
     }
 
+    fn sockets(&self) -> std::path::PathBuf {
+        self.scratch.path().join("run/pocpit-sockets")
+    }
+
     fn run_dir(&self) -> String {
         self.scratch.path().join("run").display().to_string()
     }

@@ -24,7 +24,7 @@ async fn terminal_shell_passes_on_exit_code() {
         return;
     };
     std::fs::create_dir_all(&scene.config.known_hosts_dir).unwrap();
-    let words = shell_command(&scene.config, ID, &scene.peer.endpoint(), &[]);
+    let words = shell_command(&scene.config, ID, &scene.peer.endpoint(), &[]).unwrap();
     let pty = native_pty_system().openpty(PtySize::default()).unwrap();
     let mut command = CommandBuilder::from_argv(words);
     command.env("TERM", "dumb");
@@ -48,7 +48,7 @@ async fn command_passes_on_output_and_pins_host() {
     std::fs::create_dir_all(&scene.config.known_hosts_dir).unwrap();
     let run = |scene: &Scene| {
         let remote = ["echo here; exit 9".to_owned()];
-        let words = shell_command(&scene.config, ID, &scene.peer.endpoint(), &remote);
+        let words = shell_command(&scene.config, ID, &scene.peer.endpoint(), &remote).unwrap();
         Command::new(&words[0])
             .args(&words[1..])
             .stdin(Stdio::null())

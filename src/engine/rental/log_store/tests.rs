@@ -132,3 +132,41 @@ fn past_log_is_read_across_files() {
     assert_eq!(lines, ["one", "two", "three"]);
     assert!(logs.read(InstanceId(8), Time::UNIX_EPOCH).is_empty());
 }
+
+#[test]
+fn things_of_others_outlive_old_logs() {
+    let scratch = tempfile::tempdir().unwrap();
+    let logs = LogStore::in_directory(scratch.path().to_owned());
+    // Given things of others, one of them in the oldest rental's directory,
+    for name in ["2019-photos", "007", "notes"] {
+        fs::create_dir(scratch.path().join(name)).unwrap();
+        fs::write(scratch.path().join(name).join("file"), "precious").unwrap();
+    }
+    std::os::unix::fs::symlink(scratch.path().join("notes"), scratch.path().join("8")).unwrap();
+    for id in 100..100 + MAX_RENTALS as u64 {
+        logs.of(InstanceId(id)).append(&chunk(3, 0, b"one\n"));
+    }
+    let mixed = scratch.path().join("100").join("notes");
+    fs::write(&mixed, "precious").unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    for name in ["100", "101"] {
+        let directory = File::open(scratch.path().join(name)).unwrap();
+        directory.set_modified(long_ago).unwrap();
+    }
+    // when newer rentals begin,
+    for id in 200..202 {
+        logs.of(InstanceId(id)).append(&chunk(3, 0, b"one\n"));
+    }
+    // then only the oldest logs are gone.
+    assert!(files(&scratch.path().join("100")).is_empty());
+    assert!(!scratch.path().join("101").exists());
+    let kept = ["2019-photos/file", "007/file", "notes/file"].map(|name| scratch.path().join(name));
+    for file in kept.iter().chain([&mixed]) {
+        assert_eq!(
+            fs::read_to_string(file).unwrap(),
+            "precious",
+            "{}",
+            file.display()
+        );
+    }
+}
