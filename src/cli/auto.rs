@@ -6,10 +6,10 @@ use std::time::Duration;
 use color_eyre::eyre::Report;
 use tokio::time::timeout;
 
-use super::arguments::{Auto, Common};
+use super::arguments::{Auto, Common, Confirmation};
 use super::headless::{self, FollowEnd, Signals};
 use super::logging::{self, Audience};
-use super::{Exit, causes, lock_wait, runtime, service, status_line, stop};
+use super::{Exit, causes, gc, lock_wait, runtime, service, status_line, stop};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
@@ -20,6 +20,8 @@ use crate::ports::Market;
 const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
 /// The same while a sprint is active.
 const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
+/// Time to list the account and to see everything gone.
+const TAKEDOWN_TIMEOUT: Duration = Duration::from_mins(20);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let mut config = runtime::load(common)?.config;
@@ -33,14 +35,14 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             started = lock_wait::wait(state_dir, start) => started,
             () = signals.end() => return Ok(ended_before_start(state_dir)),
         };
-        let handle = started.map_err(|error| {
-            if lock_wait::is_locked(&error) {
+        let handle = match started {
+            Ok(handle) => handle,
+            Err(error) if lock_wait::is_locked(&error) => {
                 // Not `Refused`: the service manager retries, because the other process will end.
-                stop(Exit::Failed, causes(&error))
-            } else {
-                error
+                return Err(stop(Exit::Failed, causes(&error)));
             }
-        })?;
+            Err(error) => return take_down(&config, error).await,
+        };
         let load = || reload(common, &config);
         let followed = headless::follow_until_reload(
             handle,
@@ -54,6 +56,15 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             FollowEnd::Reloaded(fresh) => config = *fresh,
         }
     }
+}
+
+/// An `auto` that cannot use its journal leaves nothing rented.
+async fn take_down(config: &Config, error: Report) -> Result<Exit, Report> {
+    let Some(unusable) = gc::unusable_journal(&error) else {
+        return Err(error);
+    };
+    service::extend_startup("taking everything down without a journal", TAKEDOWN_TIMEOUT);
+    gc::without_journal(config, unusable, Confirmation { yes: true }).await
 }
 
 /// How long to run. Beside another cockpit it finishes the active sprint, which is paid for, or refuses.
@@ -109,7 +120,8 @@ fn reload(common: &Common, old: &Config) -> Result<Config, String> {
 /// rental is paid for, and no other process releases it.
 fn has_unfinished_work(state_dir: &Path) -> bool {
     let Ok(ledger) = journal::read_only(state_dir) else {
-        return false;
+        // Unknown is not empty.
+        return true;
     };
     let sprint = engine::saved_sprint(&ledger).ok().flatten();
     let is_active = sprint.is_some_and(|sprint| sprint.step() != Step::Waiting);

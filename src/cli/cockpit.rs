@@ -4,11 +4,11 @@ use std::path::Path;
 
 use color_eyre::eyre::{Report, eyre};
 
-use super::arguments::{Common, SprintOutput};
+use super::arguments::{Common, Confirmation, SprintOutput};
 use super::headless::{self, Signals};
 use super::lock_wait::is_locked;
 use super::logging::{self, Audience};
-use super::{Exit, runtime, setup, status_line};
+use super::{Exit, gc, runtime, setup, status_line};
 use crate::config::{Config, LoadError};
 use crate::domain::Mode;
 use crate::engine::attach::{self, Attached};
@@ -34,7 +34,12 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
             let attached = attach::attach(state_dir).await?;
             view(attached, &config, options).await
         }
-        Err(error) => Err(error),
+        Err(error) => match gc::unusable_journal(&error) {
+            Some(unusable) => {
+                gc::without_journal(&config, unusable, Confirmation { yes: false }).await
+            }
+            None => Err(error),
+        },
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line, one file per command. Results go to standard output, everything else to standard
 //! error; exit codes are stable.
 
+mod accept_journal;
 mod arguments;
 mod auto;
 mod avoided;
@@ -42,6 +43,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use color_eyre::eyre::Report;
+use rustix::fs::Mode;
+use rustix::process::umask;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -65,6 +68,8 @@ pub enum Exit {
     /// Refused for safety: budget, deadline, another cockpit.
     Refused = 3,
     Unknown = 4,
+    /// The journal cannot be used: what carries our label was taken down without it.
+    NoJournal = 5,
 }
 
 impl From<Exit> for ExitCode {
@@ -94,6 +99,10 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
+    // Whatever it was: only the operator reads what we write. Manual pages are for everyone.
+    if !matches!(arguments.command, Some(Command::Man(_))) {
+        umask(Mode::RWXG | Mode::RWXO);
+    }
     let hooks = color_eyre::config::HookBuilder::default()
         .display_env_section(false)
         .install();
@@ -138,6 +147,9 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Plan(output)) => plan::run(&common, output).await,
         Some(Command::Offers(output)) => offers::run(&common, output).await,
         Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),
+        Some(Command::AcceptJournal(confirmation)) => {
+            accept_journal::run(confirmation, &common).await
+        }
         Some(Command::Epoch(output)) => read_only::epoch(&common, output).await,
         Some(Command::Nodes(output)) => read_only::nodes(&common, output).await,
         Some(Command::History(arguments)) => history::run(arguments, &common),

@@ -29,6 +29,9 @@ impl Engine {
                 self.record(&Record::MachineAllowed { machine });
                 self.dispatch(now, Event::RefreshRequested);
             }
+            Command::AcceptJournal => {
+                self.record(&Record::JournalAccepted);
+            }
             Command::Abort => self.dispatch(now, Event::AbortRequested),
             Command::Quit(choice) => self.quit(now, choice),
         }

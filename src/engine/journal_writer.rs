@@ -26,6 +26,9 @@ impl Engine {
     /// Records an intent to spend or register. Only if this returns true may it be carried out.
     pub(crate) fn record_intent(&mut self, intent: &Record) -> bool {
         let now = self.ports.clock.now();
+        if self.ledger.lost().is_some() {
+            return false;
+        }
         self.try_recover(now) && matches!(self.record(intent), Some(WriteOutcome::Durable))
     }
 

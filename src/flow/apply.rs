@@ -59,7 +59,7 @@ impl Sprint {
                 self.on_nodes(now, node, proxy_listed);
             }
             Event::RegisterNotRecorded => {
-                self.set_note("the journal cannot be written: the node is registered when it can");
+                self.set_note("the journal cannot be used: the node is registered when it can");
             }
             Event::ModelStartFailed(error) | Event::RegisterFailed(error) => {
                 self.set_note(error.to_string());

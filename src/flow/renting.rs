@@ -161,7 +161,7 @@ impl Sprint {
 
     /// A disk that is full now may have room in a minute: while there is time, the epoch is not lost.
     pub(super) fn on_rent_not_recorded(&mut self, effects: &mut Vec<Effect>) {
-        let note = "the journal cannot be written: nothing is rented without a record; retrying while there is time";
+        let note = "the journal cannot be used: nothing is rented without a record; retrying while there is time";
         self.void_rent(note, effects);
         self.volatile.search.answered = None;
         self.set_note(note);

@@ -43,6 +43,8 @@ struct Live {
     charged: BTreeMap<InstanceId, EntryId>,
     watched: BTreeMap<RentalLabel, EntryId>,
     checkpoint: Option<EntryId>,
+    /// Whether the journal was lost, and accepted.
+    continuity: Option<EntryId>,
     /// Reports, skipped epochs, confirmations, and what only a newer program understands.
     history: Vec<EntryId>,
 }
@@ -155,6 +157,7 @@ impl Live {
             Record::BootWatched { boot } => {
                 self.watched.insert(boot.label.clone(), id);
             }
+            Record::JournalLost { .. } | Record::JournalAccepted => self.continuity = Some(id),
             Record::Checkpoint { .. } => self.checkpoint = Some(id),
             Record::SprintEnded { .. } => {
                 self.checkpoint = None;
@@ -174,6 +177,7 @@ impl Live {
     fn needed(self, now: Time, settled_retained: usize) -> BTreeSet<EntryId> {
         let mut needed: BTreeSet<EntryId> = self.history.into_iter().collect();
         needed.extend(self.checkpoint);
+        needed.extend(self.continuity);
         needed.extend(self.watched.into_values());
         needed.extend(self.charged.into_values());
         let open = self

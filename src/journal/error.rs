@@ -46,6 +46,14 @@ pub enum JournalError {
 }
 
 impl JournalError {
+    /// No other pocpit uses it, and this one cannot: what is rented must be taken down without it.
+    pub fn is_unusable(&self) -> bool {
+        !matches!(
+            self,
+            JournalError::Locked { .. } | JournalError::Fenced { .. }
+        )
+    }
+
     /// Names the file that an error is about.
     pub(super) fn at<E: Into<Box<dyn Error + Send + Sync>>>(path: &Path) -> impl Fn(E) -> Self {
         move |source| JournalError::Failed {

@@ -35,6 +35,18 @@ pub struct Ledger {
     watched: Vec<BootTimes>,
     confirmations: Vec<Confirmation>,
     charged: BTreeMap<InstanceId, ChargedRental>,
+    continuity: Continuity,
+}
+
+/// Whether this journal is known to go on from the one before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum Continuity {
+    #[default]
+    Unquestioned,
+    /// Why it does not.
+    Lost(String),
+    /// The operator agreed to go on.
+    Accepted,
 }
 
 /// A rental that is gone, with what the market charged for it.
@@ -218,6 +230,8 @@ impl Ledger {
             Record::BootEnded { boot } => self.add_boot(boot),
             Record::BootWatched { boot } => self.add_times(boot),
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
+            Record::JournalLost { reason } => self.continuity = Continuity::Lost(reason.clone()),
+            Record::JournalAccepted => self.continuity = Continuity::Accepted,
             Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
             Record::EpochNotTried { epoch, cause } => {
                 let report = SprintReport::not_tried(*epoch, cause);
@@ -229,6 +243,24 @@ impl Ledger {
                 self.reports.push((at, report.clone()));
             }
         }
+    }
+
+    /// Why an older journal is missing. Nothing is rented until the operator agrees to go on.
+    pub fn lost(&self) -> Option<&str> {
+        match &self.continuity {
+            Continuity::Lost(reason) => Some(reason),
+            Continuity::Unquestioned | Continuity::Accepted => None,
+        }
+    }
+
+    /// It knows of no rental, past or present, and nobody agreed to that: a rental of ours on the account
+    /// is a sign of an older journal.
+    pub fn is_suspiciously_blank(&self) -> bool {
+        self.continuity == Continuity::Unquestioned
+            && self.rentals.is_empty()
+            && self.settled.is_empty()
+            && self.boots.is_empty()
+            && self.reports.is_empty()
     }
 
     /// A repeated record settles nothing.

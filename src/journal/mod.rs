@@ -15,6 +15,7 @@ mod spool;
 mod sqlite;
 mod storage;
 mod store;
+mod traces;
 
 pub use entry::Entry;
 pub use error::JournalError;

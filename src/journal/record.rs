@@ -124,6 +124,12 @@ pub enum Record {
     BootEnded {
         boot: PastBoot,
     },
+    /// This journal is not the one that was here before: nothing is rented until the operator agrees.
+    JournalLost {
+        reason: String,
+    },
+    /// The operator agreed to go on with this journal.
+    JournalAccepted,
     /// The state of the active sprint; the newest counts.
     Checkpoint {
         sprint: serde_json::Value,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::compact::{SETTLED_RETAINED, superfluous};
 use super::spool::Spool;
+use super::traces::{self, Traces};
 use super::{Entry, EntryId, JournalError, Ledger, Record, SqliteStorage, Storage, WriterEpoch};
 use crate::domain::Time;
 
@@ -40,10 +41,33 @@ pub enum WriteOutcome {
 impl Journal {
     /// Opens or creates the journal of a state directory and adds it up.
     pub fn open(state_dir: &Path) -> Result<(Journal, Ledger), JournalError> {
+        let file = state_dir.join(FILE);
+        // Before the lock, which is a trace itself.
+        let traces = Traces::read(state_dir, &file);
         let lock = lock(state_dir)?;
-        let storage = SqliteStorage::open(&state_dir.join(FILE))?;
+        let storage = SqliteStorage::open(&file)?;
+        let loss = traces.loss(storage.current()?);
         let spool = Spool::open(&state_dir.join(SPOOL))?;
-        Journal::start(Box::new(storage), Some(spool), Some(lock))
+        let (mut journal, mut ledger) = Journal::start(Box::new(storage), Some(spool), Some(lock))?;
+        if let Some(reason) = loss {
+            journal.record_loss(&mut ledger, reason)?;
+        }
+        if journal.claimed {
+            traces::mark(state_dir, journal.writer);
+        }
+        Ok((journal, ledger))
+    }
+
+    /// On the disk before the mark is: a crash in between finds the loss again.
+    fn record_loss(&mut self, ledger: &mut Ledger, reason: String) -> Result<(), JournalError> {
+        tracing::error!("{reason}");
+        // No clock is needed: it lasts until the operator agrees.
+        let (at, record) = (Time::default(), Record::JournalLost { reason });
+        if let WriteOutcome::Spooled(error) = self.append(at, &record)? {
+            tracing::error!("{error}");
+        }
+        ledger.apply(at, &record);
+        Ok(())
     }
 
     /// Opens the journal in `storage` for writing, which fences off the previous writer. Without a spool
@@ -196,7 +220,20 @@ fn lock(state_dir: &Path) -> Result<File, JournalError> {
         source,
     };
     make_private_dir(state_dir).map_err(directory)?;
-    let lock = File::create(state_dir.join(LOCK)).map_err(directory)?;
+    // Not truncated: in a shared directory the name may be taken.
+    let mut options = File::options();
+    let options = options.create(true).truncate(false).write(true);
+    let path = state_dir.join(LOCK);
+    let lock = match options.open(&path) {
+        Ok(lock) => lock,
+        // On a disk that has become read-only, another pocpit may still run.
+        Err(_) if is_held(&path) => {
+            return Err(JournalError::Locked {
+                path: state_dir.to_owned(),
+            });
+        }
+        Err(error) => return Err(directory(error)),
+    };
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
@@ -204,6 +241,11 @@ fn lock(state_dir: &Path) -> Result<File, JournalError> {
         }),
         Err(TryLockError::Error(source)) => Err(directory(source)),
     }
+}
+
+fn is_held(lock: &Path) -> bool {
+    let lock = File::open(lock);
+    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 /// Creates a directory that only the operator can read.

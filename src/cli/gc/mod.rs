@@ -8,7 +8,7 @@ use color_eyre::eyre::Report;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::arguments::{Common, Gc};
+use super::arguments::{Common, Confirmation, Gc, Output};
 use super::runtime::{self, Clients};
 use super::teardown::confirm;
 use super::{Exit, print, print_json, status_line};
@@ -23,15 +23,74 @@ use sweep::Sweep;
 
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let (mut access, ledger) = JournalAccess::open(arguments, &config)?;
+    let (access, ledger) = JournalAccess::open(arguments, &config)?;
+    let findings = if arguments.output.json {
+        // The operator still needs to read what the question is about.
+        Findings::Status
+    } else {
+        Findings::Result
+    };
+    sweep(arguments, &config, access, &ledger, findings).await
+}
+
+/// The error of a journal that nobody can use.
+pub(super) fn unusable_journal(error: &Report) -> Option<&JournalError> {
+    let journal = error.downcast_ref::<JournalError>();
+    journal.filter(|error| error.is_unusable())
+}
+
+/// Takes down what carries our label, for a program that cannot use its journal (law 15).
+pub(super) async fn without_journal(
+    config: &Config,
+    error: &JournalError,
+    confirmation: Confirmation,
+) -> Result<Exit, Report> {
+    status_line(format_args!("pocpit: {error}"));
+    let arguments = Gc {
+        dry_run: false,
+        confirmation,
+        output: Output { json: false },
+    };
+    let (access, ledger) = JournalAccess::unusable();
+    sweep(arguments, config, access, &ledger, Findings::Status).await
+}
+
+/// Where findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Findings {
+    /// On standard output.
+    Result,
+    /// On standard error.
+    Status,
+}
+
+async fn sweep(
+    arguments: Gc,
+    config: &Config,
+    mut access: JournalAccess,
+    ledger: &Ledger,
+    findings: Findings,
+) -> Result<Exit, Report> {
+    let is_unusable = matches!(access, JournalAccess::Unusable);
+    if is_unusable {
+        status_line(
+            "without the journal nothing is rented; only what carries our label is known to be ours",
+        );
+    }
     // Only the holder of the lock counts failures: another holder notices by itself.
     let is_writer = matches!(access, JournalAccess::Writer(_));
     let failures = is_writer.then(|| FailureCount::of(&config.paths.state_dir));
     let record_failure = |now| {
         let failures = failures.as_ref();
-        failures.map_or(Exit::Unknown, |failures| failures.record_failure(now))
+        // Without a journal failures cannot be counted, so each is one.
+        let uncounted = if is_unusable {
+            Exit::Failed
+        } else {
+            Exit::Unknown
+        };
+        failures.map_or(uncounted, |failures| failures.record_failure(now))
     };
-    let clients = Clients::new(&config);
+    let clients = Clients::new(config);
     let (market, network_node) = (&clients.market, &clients.network_node);
     let clock = clients.clock.as_ref();
     let (instances, nodes) = tokio::join!(market.instances(), network_node.nodes());
@@ -49,12 +108,12 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
             "warning: registrations unknown, left as they are: {error}"
         ));
     }
-    let sprint = saved_sprint(&ledger);
+    let sprint = saved_sprint(ledger);
     let readings = ReconcileInput {
         now: clock.now(),
         instances: &instances,
         nodes: nodes.as_deref().ok(),
-        ledger: &ledger,
+        ledger,
         sprint: sprint.as_ref(),
         cockpit: &config.cockpit,
         node_prefix: &config.network_node.node_prefix,
@@ -63,8 +122,8 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
     let mut found: Vec<Leftover> = actions
         .map(|action| Leftover::of(action, &readings))
         .collect();
-    let foreign = Foreign::all(&instances, &config, readings.now);
-    print_findings(arguments, &found, &foreign, &readings)?;
+    let foreign = Foreign::all(&instances, config, readings.now);
+    print_findings(findings, &found, &foreign, &readings)?;
     let exit = match &mut access {
         _ if found.is_empty() => Exit::Done,
         JournalAccess::DryRun => Exit::Done,
@@ -75,16 +134,17 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
             ));
             Exit::Refused
         }
-        JournalAccess::Writer(_) if !confirm(arguments.confirmation, "remove all of this?")? => {
+        _ if arguments.dry_run => Exit::Done,
+        _ if !confirm(arguments.confirmation, "remove all of this?")? => {
             status_line("nothing was changed");
             Exit::Refused
         }
-        JournalAccess::Writer(journal) => {
+        JournalAccess::Writer(_) | JournalAccess::Unusable => {
             let mut sweep = Sweep {
                 market,
                 network_node,
-                journal,
-                ledger: &ledger,
+                journal: access.journal(),
+                ledger,
                 clock,
             };
             sweep.carry_out(&mut found).await;
@@ -101,6 +161,7 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         record_failure(clock.now())
     };
     let exit = match exit {
+        Exit::Done if recorded == Exit::Done && is_unusable => Exit::NoJournal,
         Exit::Done => recorded,
         exit => exit,
     };
@@ -142,20 +203,42 @@ enum JournalAccess {
     DryRun,
     /// Another process holds the lock.
     Locked,
+    /// Nobody can use it.
+    Unusable,
 }
 
 impl JournalAccess {
     fn open(arguments: Gc, config: &Config) -> Result<(JournalAccess, Ledger), JournalError> {
         let state_dir = &config.paths.state_dir;
         if arguments.dry_run {
-            return Ok((JournalAccess::DryRun, journal::read_only(state_dir)?));
+            return Ok(match journal::read_only(state_dir) {
+                Ok(ledger) => (JournalAccess::DryRun, ledger),
+                Err(error) => JournalAccess::after(&error),
+            });
         }
         match Journal::open(state_dir) {
             Ok((journal, ledger)) => Ok((JournalAccess::Writer(journal), ledger)),
             Err(JournalError::Locked { .. }) => {
                 Ok((JournalAccess::Locked, journal::read_only(state_dir)?))
             }
+            Err(error) if error.is_unusable() => Ok(JournalAccess::after(&error)),
             Err(error) => Err(error),
+        }
+    }
+
+    fn after(error: &JournalError) -> (JournalAccess, Ledger) {
+        status_line(format_args!("pocpit: {error}"));
+        JournalAccess::unusable()
+    }
+
+    fn unusable() -> (JournalAccess, Ledger) {
+        (JournalAccess::Unusable, Ledger::default())
+    }
+
+    fn journal(&mut self) -> Option<&mut Journal> {
+        match self {
+            JournalAccess::Writer(journal) => Some(journal),
+            _ => None,
         }
     }
 }
@@ -171,7 +254,7 @@ fn saved_sprint(ledger: &Ledger) -> Option<Sprint> {
 }
 
 fn print_findings(
-    arguments: Gc,
+    findings: Findings,
     found: &[Leftover],
     foreign: &[Foreign],
     readings: &ReconcileInput<'_>,
@@ -185,9 +268,8 @@ fn print_findings(
             ));
         }
     }
-    // With `--json` the operator still needs to read what the question is about.
     let out = |text: &str| {
-        if arguments.output.json {
+        if findings == Findings::Status {
             status_line(text);
             return Ok(());
         }

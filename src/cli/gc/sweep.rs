@@ -14,7 +14,8 @@ use crate::ports::{Clock, Market, NetworkNode};
 pub(super) struct Sweep<'a, M, N> {
     pub(super) market: &'a M,
     pub(super) network_node: &'a N,
-    pub(super) journal: &'a mut Journal,
+    /// Absent if it cannot be used.
+    pub(super) journal: Option<&'a mut Journal>,
     pub(super) ledger: &'a Ledger,
     pub(super) clock: &'a dyn Clock,
 }
@@ -77,7 +78,10 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
     }
 
     fn record(&mut self, record: &Record) -> bool {
-        match self.journal.append(self.clock.now(), record) {
+        let Some(journal) = &mut self.journal else {
+            return true;
+        };
+        match journal.append(self.clock.now(), record) {
             Ok(_) => true,
             Err(error) => {
                 status_line(format_args!("warning: {error}"));

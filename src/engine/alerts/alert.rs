@@ -81,6 +81,8 @@ pub enum Condition {
     ReleasePolicyCut,
     /// Nothing new is rented or registered.
     ReleaseOnly,
+    /// An older journal is missing: nothing is rented until the operator agrees.
+    JournalLost,
     /// A rental of another cockpit on the same account.
     #[serde(alias = "foreign")]
     ForeignRental(InstanceId),

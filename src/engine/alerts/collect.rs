@@ -23,6 +23,7 @@ impl Engine {
         alerts.extend(self.clock_alert(now, onsets));
         alerts.extend(self.policy_alert(now, onsets));
         alerts.extend(self.release_only_alert());
+        alerts.extend(self.journal_lost_alert(now, onsets));
         alerts.extend(self.foreign_alerts(now, onsets));
         alerts.extend(self.listing_alert());
         alerts.extend(self.nodes_alert(now, onsets));
@@ -87,6 +88,20 @@ impl Engine {
                 mode.why
             ),
             mode.advice.as_str(),
+        ))
+    }
+
+    fn journal_lost_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+        let reason = self.ledger.lost()?;
+        Some(onsets.alert(
+            Condition::JournalLost,
+            now,
+            AlertLevel::Critical,
+            format!("nothing is rented: {reason}, and what it knew of money spent is forgotten"),
+            Advice::with_command(
+                "stop pocpit and restore the state directory from a backup; or compare the budget with the Vast console, then agree with `pocpit accept-journal`",
+                "pocpit accept-journal",
+            ),
         ))
     }
 

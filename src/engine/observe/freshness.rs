@@ -53,6 +53,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         Condition::ClockSkew
         | Condition::ReleasePolicyCut
         | Condition::ReleaseOnly
+        | Condition::JournalLost
         | Condition::DestroyOverdue(_)
         | Condition::PriceIncrease(_)
         | Condition::PriceRequested(_)

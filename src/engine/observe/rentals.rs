@@ -26,6 +26,7 @@ impl Engine {
         };
         self.observed.freshness.mark(Feed::Rentals, now);
         self.observed.listing_error = None;
+        self.suspect_lost_journal(&instances);
         // An outdated list of nodes counts as unknown.
         let nodes = self.observed.nodes.as_ref();
         let nodes = nodes.filter(|_| self.observed.nodes_error.is_none());
@@ -47,6 +48,21 @@ impl Engine {
             self.reconcile(now, action);
         }
         self.dispatch(now, Event::RentalsListed { leftovers });
+    }
+
+    /// Rentals of ours that a journal without any past does not know were rented with an older one.
+    fn suspect_lost_journal(&mut self, instances: &[Instance]) {
+        let cockpit = &self.config.cockpit;
+        let mut ours = instances.iter().filter(|one| one.is_rented_by(cockpit));
+        if let Some(ours) = ours.next()
+            && self.ledger.is_suspiciously_blank()
+        {
+            let reason = format!(
+                "rental {} of this cockpit is on the account, and the journal never knew any",
+                ours.id
+            );
+            self.record(&Record::JournalLost { reason });
+        }
     }
 
     /// Our rentals that are not the sprint's: listed, or in the journal and perhaps not listed yet.

@@ -19,7 +19,7 @@ use crate::engine::snapshot::TunnelRate;
 use crate::engine::supervise::catch_panic;
 use crate::mlnode::boot::record;
 use crate::network_node::CallbackWay;
-use crate::ports::{LinkError, LogPosition, RemoteSession, TunnelEnds, TunnelSpec};
+use crate::ports::{CommandOutput, LinkError, LogPosition, RemoteSession, TunnelEnds, TunnelSpec};
 
 /// The onstart script appends the workload's output here.
 pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
@@ -355,7 +355,7 @@ async fn renew_lease(
         if output.status != Some(0) {
             tracing::warn!(
                 "the lease on the rental was not renewed: {}",
-                String::from_utf8_lossy(&output.stderr)
+                reason(&output)
             );
             ports.clock.sleep(LEASE_RETRY).await;
             continue;
@@ -363,6 +363,17 @@ async fn renew_lease(
         if lease.changed().await.is_err() {
             return std::future::pending().await;
         }
+    }
+}
+
+/// Why a command failed. One that a signal ended, or that says nothing, has a reason too.
+fn reason(output: &CommandOutput) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let text = text.trim();
+    match output.status {
+        _ if !text.is_empty() => text.to_owned(),
+        Some(status) => format!("the command exited with {status} and gave no reason"),
+        None => "the command was killed".to_owned(),
     }
 }
 

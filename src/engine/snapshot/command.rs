@@ -30,6 +30,8 @@ pub enum Command {
     AvoidMachine(MachineId),
     /// No longer leave this machine out.
     AllowMachine(MachineId),
+    /// Go on with a journal that lacks what an older one knew.
+    AcceptJournal,
     /// End the sprint and release everything.
     Abort,
     /// Stop the engine. `Release` first releases everything; `Detach` leaves the rental to the

@@ -450,3 +450,84 @@ fn history_assigns_boots_to_their_sprints() {
     assert_eq!(history[1].confirmation_ratio, Some(0.45));
     assert_eq!(history[1].usd_per_weight, Some(0.005));
 }
+
+#[test]
+fn held_lock_counts_on_read_only_disk() {
+    let scratch = tempfile::tempdir().unwrap();
+    // Given a lock that cannot be opened for writing, as on a read-only disk,
+    let lock = scratch.path().join("lock");
+    std::fs::create_dir(&lock).unwrap();
+    let held = std::fs::File::open(&lock).unwrap();
+    held.try_lock().unwrap();
+    // then its holder is left alone, and without one the journal is unusable.
+    let error = Journal::open(scratch.path()).unwrap_err();
+    assert!(matches!(error, JournalError::Locked { .. }), "{error}");
+    assert!(!error.is_unusable());
+    drop(held);
+    let error = Journal::open(scratch.path()).unwrap_err();
+    assert!(error.is_unusable(), "{error}");
+}
+
+/// Ways to lose a journal. Its write-ahead log goes with it, as when a person tidies up.
+const LOSSES: [fn(&std::path::Path); 3] = [
+    |journal| std::fs::remove_file(journal).unwrap(),
+    |journal| std::fs::write(journal, "").unwrap(),
+    // An older copy.
+    |journal| {
+        let copy = journal.with_extension("copy");
+        std::fs::copy(copy, journal).unwrap();
+    },
+];
+
+#[test]
+fn lost_journal_is_noticed_until_accepted() {
+    for lose in LOSSES {
+        let scratch = tempfile::tempdir().unwrap();
+        let journal = scratch.path().join("journal.sqlite");
+        let open = || Journal::open(scratch.path()).unwrap();
+        assert_eq!(open().1.lost(), None, "a first start");
+        std::fs::copy(&journal, journal.with_extension("copy")).unwrap();
+        let (mut older, _) = open();
+        append(&mut older, &[(0, rent_intended(1)), (1, rented(1, 5))]);
+        drop(older);
+        // Given a journal that is gone, empty, or an older copy,
+        lose(&journal);
+        for log in ["journal.sqlite-wal", "journal.sqlite-shm"] {
+            let _ = std::fs::remove_file(scratch.path().join(log));
+        }
+        // then that is noticed, once and for all starts,
+        for _ in 0..2 {
+            let (mut anew, ledger) = open();
+            let reason = ledger.lost().unwrap_or_default().to_owned();
+            assert!(reason.contains("journal was opened 2 times"), "{reason}");
+            anew.compact(at(1)).unwrap();
+        }
+        assert!(read_only(scratch.path()).unwrap().lost().is_some());
+        // until the operator agrees, once and for all starts too.
+        append(&mut open().0, &[(2, Record::JournalAccepted)]);
+        for _ in 0..2 {
+            let (mut anew, ledger) = open();
+            assert_eq!(
+                (ledger.lost(), ledger.is_suspiciously_blank()),
+                (None, false)
+            );
+            anew.compact(at(1)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn traces_tell_of_a_journal_without_mark() {
+    for trace in ["lock", "journal.spool", "told.json", "journal.damaged"] {
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join(trace), "").unwrap();
+        let (_, ledger) = Journal::open(scratch.path()).unwrap();
+        let reason = ledger.lost().unwrap_or_default();
+        assert!(reason.contains(trace), "{trace}: {reason}");
+    }
+    // One that an older pocpit left whole has no mark, and is not lost.
+    let scratch = tempfile::tempdir().unwrap();
+    drop(Journal::open(scratch.path()).unwrap());
+    std::fs::remove_file(scratch.path().join("journal.mark")).unwrap();
+    assert_eq!(Journal::open(scratch.path()).unwrap().1.lost(), None);
+}

@@ -284,7 +284,7 @@ fn unrecorded_rent_is_retried() {
     world.until(|world| world.rents() == 1);
     world.tick();
     let note = world.sprint.note().unwrap_or_default();
-    assert!(note.contains("the journal cannot be written"), "{note}");
+    assert!(note.contains("the journal cannot be used"), "{note}");
     world.run_to_the_end();
     assert_eq!(world.rents(), 9);
     assert_confirmed(&world);

@@ -210,6 +210,113 @@ fn release_survives_bad_config_and_journal() {
     );
 }
 
+/// What is wrong with a state directory.
+const DAMAGES: [(&str, fn(&std::path::Path)); 4] = [
+    ("newer", |state| {
+        drop(Journal::open(state).unwrap());
+        let journal = rusqlite::Connection::open(state.join("journal.sqlite")).unwrap();
+        journal.pragma_update(None, "user_version", 99).unwrap();
+    }),
+    ("damaged", |state| {
+        std::fs::create_dir_all(state).unwrap();
+        std::fs::write(state.join("journal.sqlite"), "not a journal at all").unwrap();
+    }),
+    ("an odd spool", |state| {
+        std::fs::create_dir_all(state.join("journal.spool")).unwrap();
+    }),
+    // As on a read-only disk, nothing can be created in it.
+    ("no directory", |state| {
+        std::fs::write(state, "").unwrap();
+    }),
+];
+
+#[test]
+fn unusable_journal_is_taken_down_by_label() {
+    for (number, (what, damage)) in DAMAGES.into_iter().enumerate() {
+        let account = Account::new();
+        let ours = account.rent("pocpit/demo/1/1-a");
+        let others = account.rent("pocpit/other/1/1-b");
+        let node = format!("vastai-{ours}");
+        account.register(&node);
+        let state = account.home.path("damaged");
+        damage(&state);
+        let run = |arguments: &[&str]| {
+            let mut command = account.home.command(&["--config", &account.sim.config]);
+            ran(command
+                .args(arguments)
+                .env("POCPIT_PATHS_STATE_DIR", &state)
+                .env("POCPIT_COCKPIT_PEERS", "other"))
+        };
+        // Given a journal that cannot be used, a dry run changes nothing and says so by its code.
+        let looked = run(&["gc", "--dry-run"]);
+        assert_eq!(looked.code, Some(5), "{what}: {}", looked.stderr);
+        let line = format!("destroy rental {ours}");
+        assert!(looked.stdout.contains(&line), "{what}: {}", looked.stdout);
+        assert_eq!(account.rentals(), [ours, others], "{what}");
+        // When it is run for good, by a person or unattended,
+        let took = if number % 2 == 0 {
+            run(&["auto", "--once"])
+        } else {
+            run(&["gc", "--yes"])
+        };
+        // then what carries our label is gone, and the code says that it went without a journal.
+        assert_eq!(took.code, Some(5), "{what}: {}", took.stderr);
+        assert!(
+            took.stderr.contains("2 of 2 done"),
+            "{what}: {}",
+            took.stderr
+        );
+        assert_eq!(account.rentals(), [others], "{what}");
+        assert!(!account.is_registered(&node), "{what}");
+    }
+}
+
+#[test]
+fn lost_journal_waits_for_the_operator() {
+    let account = Account::new();
+    // Given a state directory whose journal is gone,
+    let state = account.home.path("tidied");
+    std::fs::create_dir_all(&state).unwrap();
+    std::fs::write(state.join("lock"), "").unwrap();
+    let command = |arguments: &[&str]| {
+        let mut command = account.home.command(&["--config", &account.sim.config]);
+        command
+            .args(arguments)
+            .env("POCPIT_PATHS_STATE_DIR", &state);
+        command
+    };
+    let mut auto = command(&["auto", "--once"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(auto.stderr.take().unwrap()).lines();
+    let mut until = |text: &str| {
+        let mut lines = lines.by_ref().map_while(Result::ok);
+        let found = lines.any(|line| line.contains(text));
+        assert!(found, "it never said {text:?}");
+    };
+    // then auto says so, and how to agree, and rents nothing.
+    until("`pocpit accept-journal`");
+    assert!(account.rentals().is_empty());
+    // Not asked, nobody agrees; once the operator does, it rents.
+    let unasked = ran(&mut command(&["accept-journal"]));
+    assert_eq!(unasked.code, Some(1), "{}", unasked.stderr);
+    let accepted = ran(&mut command(&["accept-journal", "--yes"]));
+    assert_eq!(accepted.code, Some(0), "{}", accepted.stderr);
+    until("booting");
+    kill_process(Pid::from_child(&auto), Signal::KILL).unwrap();
+    auto.wait().unwrap();
+    // Agreed once is agreed for all starts.
+    let again = ran(&mut command(&["accept-journal", "--yes"]));
+    assert_eq!(again.code, Some(1), "{}", again.stderr);
+    assert!(
+        again.stderr.contains("nothing to accept"),
+        "{}",
+        again.stderr
+    );
+}
+
 #[test]
 fn gc_lists_and_removes_leftovers() {
     let account = Account::new();

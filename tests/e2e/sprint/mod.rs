@@ -13,7 +13,7 @@ mod told;
 mod viewer;
 
 use pocpit::domain::{GateKind, Mode, OutcomeKind, ServiceState, Step};
-use pocpit::engine::{Command, LinkSnapshot, QuitChoice, Snapshot};
+use pocpit::engine::{Command, Condition, LinkSnapshot, QuitChoice, Snapshot};
 use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
 
 use rig::Rig;
@@ -336,4 +336,13 @@ async fn orphan_with_our_label_is_destroyed() {
         (ended(orphan.0), ended(neighbour.0)),
         (Some(true), Some(false))
     );
+    // And nothing is rented with a journal that lost its past, until the operator agrees.
+    let is_lost = |snapshot: &Snapshot| {
+        let mut alerts = snapshot.alerts.iter();
+        alerts.any(|alert| alert.condition == Condition::JournalLost)
+    };
+    rig.until("the alert", is_lost).await;
+    rig.send(Command::AcceptJournal).await;
+    rig.until("the end of the alert", |snapshot| !is_lost(snapshot))
+        .await;
 }

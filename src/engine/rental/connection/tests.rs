@@ -53,6 +53,30 @@ fn leading_number(line: &str) -> usize {
     line[..digits].parse().unwrap()
 }
 
+#[test]
+fn failed_command_always_has_a_reason() {
+    for (status, stderr, wanted) in [
+        (
+            Some(1),
+            "mv: No space left on device\n",
+            "mv: No space left on device",
+        ),
+        (
+            Some(2),
+            " \n",
+            "the command exited with 2 and gave no reason",
+        ),
+        (None, "", "the command was killed"),
+    ] {
+        let output = CommandOutput {
+            status,
+            stdout: Vec::new(),
+            stderr: stderr.into(),
+        };
+        assert_eq!(reason(&output), wanted);
+    }
+}
+
 /// The log as a watcher reports it.
 struct Observations {
     bytes: Vec<u8>,

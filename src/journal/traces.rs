@@ -1,0 +1,72 @@
+//! Signs that a state directory had an older journal than the one in it: a journal that begins anew
+//! forgets what was spent, so that must not go unnoticed.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::WriterEpoch;
+use crate::atomic_file;
+
+/// Beside the journal: its newest writer.
+const MARK: &str = "journal.mark";
+/// What only a program with a journal leaves in a state directory.
+const TRACES: [&str; 8] = [
+    "lock",
+    "journal.spool",
+    "journal.damaged",
+    "journal.sqlite-wal",
+    "journal.sqlite-shm",
+    "told.json",
+    "rental_logs",
+    "cockpit.sock",
+];
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Mark {
+    writer: WriterEpoch,
+}
+
+/// What a directory says about the journal that should be in it, before it is opened.
+#[derive(Debug)]
+pub(super) struct Traces {
+    mark: WriterEpoch,
+    /// The first file of an older journal, if there is no journal now.
+    left: Option<&'static str>,
+}
+
+impl Traces {
+    pub(super) fn read(state_dir: &Path, journal: &Path) -> Traces {
+        // A mark that cannot be read says nothing.
+        let mark: Mark = atomic_file::read(&state_dir.join(MARK)).unwrap_or_default();
+        let is_new = fs::metadata(journal).map_or(true, |file| file.len() == 0);
+        let mut traces = TRACES.into_iter();
+        let left = traces.find(|name| is_new && state_dir.join(name).symlink_metadata().is_ok());
+        Traces {
+            mark: mark.writer,
+            left,
+        }
+    }
+
+    /// Why the journal cannot be the one that was here, given the writer that it knew last.
+    pub(super) fn loss(&self, known: WriterEpoch) -> Option<String> {
+        if known < self.mark {
+            return Some(format!(
+                "the journal was opened {} times, and this one only {known} times: it was emptied, removed or replaced by an older copy",
+                self.mark
+            ));
+        }
+        let left = self.left?;
+        Some(format!(
+            "the journal is empty or missing, but {left} of an older one is there"
+        ))
+    }
+}
+
+/// Leaves the mark of a writer.
+pub(super) fn mark(state_dir: &Path, writer: WriterEpoch) {
+    if let Err(error) = atomic_file::write(&state_dir.join(MARK), &Mark { writer }) {
+        tracing::warn!("cannot write {MARK}: {error}");
+    }
+}
