@@ -54,8 +54,7 @@ fn check(common: &Common) -> Result<Exit, Report> {
 }
 
 fn import(env: &Path, path: &Path) -> Result<Exit, Report> {
-    let text =
-        std::fs::read_to_string(env).wrap_err_with(|| format!("cannot read {}", env.display()))?;
+    let text = config::read_text(env).wrap_err_with(|| format!("cannot read {}", env.display()))?;
     let imported = config::import(&text)
         .map_err(|why| stop(Exit::Usage, format!("{}: {why}", env.display())))?;
     if path.exists() {

@@ -1,6 +1,6 @@
 //! Checks of values that are well-formed.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use url::Url;
 
@@ -149,9 +149,7 @@ const CHECKS: &[Check] = &[
     }),
     (&["network_node.host", "network_node.exposure"], |d| {
         let host = &d.tunnel.host;
-        let what = || format!("{host:?} is not a host");
-        let is_wrong = is_tunnel(d) && host.contains(':');
-        is_wrong.then(|| (what(), "a name or address without scheme and port"))
+        is_tunnel(d).then(|| wrong_host(host)).flatten()
     }),
     (&["network_node.api_listen", "network_node.exposure"], |d| {
         unset_in_tunnel(d, d.tunnel.api_listen.is_none())
@@ -258,6 +256,27 @@ fn is_variable(name: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let is_digit_or_letter = |c: char| c.is_ascii_digit() || is_letter(c);
     name.starts_with(is_letter) && name.chars().all(is_digit_or_letter)
+}
+
+/// The Network Node puts a node's host into `http://HOST:PORT` as it is (gonka v0.2.14
+/// decentralized-api/broker/broker.go `InferenceUrl`, `PoCUrl`): an IPv6 address needs brackets.
+fn wrong_host(host: &str) -> Option<Fault> {
+    if host.parse::<Ipv6Addr>().is_ok() {
+        let what = format!("{host} is an IPv6 address without brackets");
+        return Some((
+            what,
+            "an IPv6 address in brackets, such as \"[2001:db8::1]\"",
+        ));
+    }
+    let bracketed = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    if bracketed.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok()) {
+        return None;
+    }
+    let is_wrong = host.contains(|c: char| ":/[]@?#".contains(c) || c.is_whitespace());
+    let what = || format!("{host:?} is not a host");
+    is_wrong.then(|| (what(), "a name or address without scheme and port"))
 }
 
 fn is_host_and_port(text: &str) -> bool {

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::schema::Setting;
 use super::table::{OPTIONAL_SECTIONS, SETTINGS};
+use super::value;
 use crate::domain::nearest;
 
 #[derive(Debug, Default)]
@@ -96,7 +97,7 @@ const RULES: &[(&str, Rule)] = &[
 pub(super) fn of_env(text: &str) -> Imported {
     let mut imported = Imported::default();
     for (variable, value) in variables(text) {
-        let fate = imported.add(&variable, &value);
+        let fate = value.and_then(|value| imported.add(&variable, &value));
         imported.note(&variable, fate);
     }
     if imported.values.contains_key("chain.public_api") {
@@ -178,15 +179,25 @@ impl Imported {
     }
 }
 
-fn variables(text: &str) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> = Vec::new();
+/// A variable's value, or why only a shell could tell it.
+type EnvValue = Result<String, String>;
+
+fn variables(text: &str) -> Vec<(String, EnvValue)> {
+    let mut variables: Vec<(String, EnvValue)> = Vec::new();
     for line in text.lines() {
         let line = line.trim();
         let line = line.strip_prefix("export ").unwrap_or(line);
         let Some((name, value)) = line.split_once('=').filter(|_| !line.starts_with('#')) else {
             continue;
         };
-        let value = expand(&unquoted(value.trim()), &variables);
+        let value = value.trim();
+        let literal = value.starts_with('\'');
+        let value = unquoted(value);
+        let value = if literal {
+            Ok(value)
+        } else {
+            expand(&value, &variables)
+        };
         let name = name.trim().to_owned();
         variables.retain(|(earlier, _)| *earlier != name);
         variables.push((name, value));
@@ -211,13 +222,24 @@ fn unquoted(value: &str) -> String {
         .to_owned()
 }
 
-/// Replaces `${NAME}` by an earlier value.
-fn expand(value: &str, variables: &[(String, String)]) -> String {
+/// Replaces `${NAME}` by an earlier value. What a shell would run or look up elsewhere is not known here;
+/// the value may be a secret and is not shown.
+fn expand(value: &str, variables: &[(String, EnvValue)]) -> EnvValue {
+    if value.contains("$(") || value.contains('`') {
+        let why = "a shell would run a command for its value: set it by hand";
+        return Err(why.to_owned());
+    }
     let mut expanded = value.to_owned();
     for (name, earlier) in variables {
-        expanded = expanded.replace(&format!("${{{name}}}"), earlier);
+        if let Ok(earlier) = earlier {
+            expanded = expanded.replace(&format!("${{{name}}}"), earlier);
+        }
     }
-    expanded
+    if expanded.contains("${") {
+        let why = "it refers to a variable that has no value here: set it by hand";
+        return Err(why.to_owned());
+    }
+    Ok(expanded)
 }
 
 fn is_placeholder(value: &str) -> bool {
@@ -252,13 +274,24 @@ fn parsed<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
 
 fn number(text: &str) -> Result<String, String> {
     let trimmed = text.trim();
-    let is_number = trimmed.parse().is_ok_and(f64::is_finite);
-    let number = is_number.then(|| trimmed.to_owned());
-    number.ok_or_else(|| format!("{text:?} is not a number"))
+    // As TOML writes it: `.5`, `5.` and `+5` are numbers to others.
+    if let Ok(whole) = trimmed.parse::<i64>() {
+        return Ok(whole.to_string());
+    }
+    let number: Option<f64> = trimmed
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite());
+    let number = number.ok_or_else(|| format!("{text:?} is not a number"))?;
+    Ok(format!("{number:?}"))
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
-    parsed(text.trim(), "a whole number of seconds")
+    let seconds: u64 = parsed(text.trim(), "a whole number of seconds")?;
+    let is_duration = value::duration(&format!("{seconds}s")).is_some();
+    is_duration
+        .then_some(seconds)
+        .ok_or_else(|| format!("{text:?} is too many seconds"))
 }
 
 fn proxy_port(value: &str) -> Converted {
@@ -281,11 +314,15 @@ fn gpu_names(value: &str) -> Converted {
 fn own_address(value: &str) -> Converted {
     let address: IpAddr = parsed(value, "an IP address; set network_node.host yourself")?;
     let listen = |port| quoted(SocketAddr::from((address, port)).to_string());
+    let host = match address {
+        IpAddr::V4(_) => quoted(value),
+        IpAddr::V6(address) => quoted(format!("[{address}]")),
+    };
     Ok(vec![
-        ("network_node.host", quoted(value)),
+        ("network_node.host", host.clone()),
         ("network_node.api_listen", listen(18_080)),
         ("network_node.inference_listen", listen(15_000)),
-        ("inference_proxy.host", quoted(value)),
+        ("inference_proxy.host", host),
     ])
 }
 
@@ -308,6 +345,9 @@ const CHAIN_APIS: &str = "a Network Node's proxy does not serve them unless DISA
 /// The scripts had one cap, which a single sprint could use up.
 fn budget(value: &str) -> Converted {
     let day: f64 = parsed(&number(value)?, "a number")?;
+    if value::dollars_of(day * 30.0).is_none() {
+        return Err(format!("{value:?} is not a sum for a day"));
+    }
     Ok(vec![
         ("budget.per_sprint", format!("{day:?}")),
         ("budget.per_day", format!("{day:?}")),

@@ -13,6 +13,7 @@ use super::schema::{Credential, Kind};
 use super::settings::Config;
 use super::source::{Found, Source, Values, collect, is_setting, names_section};
 use super::table::{SETTINGS, find};
+use super::text_file::read_text;
 use super::{advice, checks, derived};
 
 /// The name of the configuration file in the XDG configuration directory.
@@ -80,7 +81,7 @@ pub fn load_for(
 ) -> Result<Loaded, LoadError> {
     let path = file.map_or_else(default_file, |path| Ok(path.to_owned()))?;
     let dirs = base_dirs_for(&path);
-    let text = match std::fs::read_to_string(&path) {
+    let text = match read_text(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // Everything may come from the environment, unless a file was named.

@@ -31,6 +31,7 @@ mod syntax;
 mod table;
 #[cfg(test)]
 mod tests;
+mod text_file;
 mod value;
 
 pub use example::{example, filled, only};
@@ -53,3 +54,4 @@ pub use settings::{
     TelegramConfig, VastConfig, VllmConfig,
 };
 pub use show::ShownSetting;
+pub use text_file::read_text;

@@ -12,6 +12,7 @@ use super::report::{ConfigReport, Problem};
 use super::schema::Credential;
 use super::settings::{NetworkNodeConfig, NotifyConfig, Paths, SimulationConfig, VastConfig};
 use super::source::{Layers, collect, names_section};
+use super::text_file::read_text;
 use super::{checks, derived};
 use crate::domain::CockpitId;
 
@@ -89,7 +90,7 @@ struct Parts {
 impl Parts {
     fn new(file: Option<&Path>, environment: &[(String, String)]) -> Parts {
         let file = file.map(Path::to_owned).or_else(|| default_file().ok());
-        let text = file.as_ref().map(std::fs::read_to_string);
+        let text = file.as_deref().map(read_text);
         let text = text.and_then(Result::ok).unwrap_or_default();
         Parts {
             dirs: file.as_deref().map(base_dirs_for).unwrap_or_default(),

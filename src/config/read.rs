@@ -16,6 +16,7 @@ use super::report::{Hint, Problem};
 use super::schema::{Credential, Kind, Need, Setting, UPSTREAM_FEATURES, UPSTREAM_FIELDS};
 use super::source::{Found, Source, Values, names_section};
 use super::table::{OPTIONAL_SECTIONS, SETTINGS, all, find};
+use super::text_file::read_text;
 use super::value;
 use crate::domain::{Duration, Time, Usd};
 
@@ -172,6 +173,14 @@ impl<'a> Reader<'a> {
             }
             text => text.flatten().filter(|text| !text.is_empty()),
         };
+        if let Some(odd) = direct.and_then(odd_secret) {
+            self.problem(
+                setting.path,
+                format!("it {odd}"),
+                "the secret and nothing else",
+            );
+            return None;
+        }
         let direct = direct.map(SecretString::from);
         let file = find(&format!("{}_file", setting.path))?;
         if !self.is_given(file.path) {
@@ -201,13 +210,13 @@ impl<'a> Reader<'a> {
     /// The secret that a file holds.
     fn secret_in(&mut self, setting: &str, file: &Path) -> Option<SecretString> {
         let name = file.display();
-        let text = std::fs::read_to_string(file);
-        let secret = match text.as_deref().map(str::trim) {
+        let secret = match read_text(file) {
             Err(error) => Err(format!("cannot read {name}: {error}")),
-            Ok(text) if text.is_empty() || text.contains(char::is_whitespace) => {
-                Err(format!("{name} does not hold exactly one word"))
+            Ok(text) => {
+                let text = text.trim();
+                let odd = odd_secret(text).map(|odd| format!("{name} {odd}"));
+                odd.map_or_else(|| Ok(SecretString::from(text)), Err)
             }
-            Ok(text) => Ok(SecretString::from(text)),
         };
         match &secret {
             Err(what) => {
@@ -249,6 +258,26 @@ impl<'a> Reader<'a> {
         });
         upstreams.collect()
     }
+}
+
+/// What no key or token has: it would be refused only where it is sent, without a reason. The text is not
+/// shown.
+fn odd_secret(text: &str) -> Option<&'static str> {
+    let is_in = |quote: char| text.starts_with(quote) || text.ends_with(quote);
+    if text.starts_with('\u{feff}') {
+        return Some("begins with a byte order mark: save it as UTF-8 without one");
+    }
+    if text.contains('\0') {
+        return Some("has a NUL byte: save it as plain text");
+    }
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Some("does not hold exactly one word");
+    }
+    if is_in('"') || is_in('\'') {
+        return Some("is in quotes: write it without them");
+    }
+    let is_odd = text.chars().any(|letter| !letter.is_ascii_graphic());
+    is_odd.then_some("has characters that no key has")
 }
 
 /// Stores a value in the draft, or says what is wrong with it.

@@ -440,6 +440,64 @@ fn secret_file_is_read_never_shown() {
 }
 
 #[test]
+fn odd_secret_is_refused_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("vast.key");
+    let by_file = LEAST.replace(
+        "api_key = \"vast-secret-value\"",
+        &format!("api_key_file = {file:?}"),
+    );
+    for (secret, why) in [
+        ("\u{feff}hidden-key\n", "byte order mark"),
+        ("hidden\0key", "NUL byte"),
+        ("\"hidden-key\"", "in quotes"),
+        ("'hidden-key", "in quotes"),
+        ("hidden key", "exactly one word"),
+        ("hidden\u{200b}key", "characters that no key has"),
+        ("hidden\u{7}key", "characters that no key has"),
+    ] {
+        // Given a secret with bytes of an editor or a script, in a file or in the configuration,
+        std::fs::write(&file, secret).unwrap();
+        let direct = LEAST.replace(
+            "\"vast-secret-value\"",
+            &toml::Value::from(secret).to_string(),
+        );
+        for (text, setting) in [(&by_file, "vast.api_key_file"), (&direct, "vast.api_key")] {
+            // then it is refused with the reason, and not shown.
+            let problem = problem_of(text, setting);
+            assert!(problem.what.contains(why), "{secret:?}: {}", problem.what);
+            assert!(!report(text).to_string().contains("hidden"), "{secret:?}");
+        }
+    }
+    std::fs::write(&file, [0xff, 0xfe, b'k', 0]).unwrap();
+    let problem = problem_of(&by_file, "vast.api_key_file");
+    assert!(problem.what.contains("UTF-8"), "{}", problem.what);
+}
+
+#[test]
+fn ipv6_host_needs_brackets() {
+    let with = |host: &str| LEAST.replace("host = \"10.0.0.7\"", &format!("host = {host:?}"));
+    for good in ["[2001:db8::1]", "203.0.113.5", "node.example"] {
+        assert!(
+            parse(&with(good), &[], "a test", &BaseDirs::default()).is_ok(),
+            "{good}"
+        );
+    }
+    let bare = problem_of(&with("2001:db8::1"), "network_node.host");
+    assert!(bare.what.contains("without brackets"), "{}", bare.what);
+    for wrong in [
+        "http://node.example",
+        "node.example:8080",
+        "a b",
+        "[node]",
+        "me@node",
+    ] {
+        let problem = problem_of(&with(wrong), "network_node.host");
+        assert!(problem.what.contains("is not a host"), "{}", problem.what);
+    }
+}
+
+#[test]
 fn wrong_type_does_not_leak_secret() {
     let report = report(&LEAST.replace("\"vast-secret-value\"", "12345678")).to_string();
     assert!(
@@ -750,6 +808,53 @@ SOMETHING_ELSE=1
             "chain.rest, chain.rpc"
         ]
     );
+}
+
+#[test]
+fn env_values_of_a_shell_are_not_imported() {
+    let env = "\
+VASTAI_API_KEY=$(pass vast)
+DOCKER_IMAGE=`cat image`
+MLNODE_POC_MODEL=\"${MODEL:-none}\"
+VASTAI_SSH_KEY_PATH='/keys/$(1)'
+VASTAI_NUM_GPUS=+4
+VASTAI_MAX_PRICE=.5
+MAX_DAILY_SPEND=1e308
+VASTAI_DISK_SIZE=inf
+POC_PREP_TIME=18446744073709551615
+VPS_IP=2001:db8::1
+";
+    let imported = import(env).unwrap();
+    // What a shell would have run is named, and no value that TOML or a setting refuses is written.
+    assert!(imported.secrets.is_empty());
+    let value = |path: &str| imported.values.get(path).map(String::as_str);
+    assert_eq!(
+        value("ssh.key_file"),
+        Some("\"/keys/$(1)\""),
+        "a shell takes it literally"
+    );
+    assert_eq!(value("vast.gpu_count"), Some("4"));
+    assert_eq!(value("vast.max_price"), Some("0.5"));
+    assert_eq!(value("network_node.host"), Some("\"[2001:db8::1]\""));
+    let why = |variable: &str| {
+        let note = imported.notes.iter().find(|note| note.variable == variable);
+        note.unwrap().fate.clone().unwrap_err()
+    };
+    for (variable, reason) in [
+        ("VASTAI_API_KEY", "would run a command"),
+        ("DOCKER_IMAGE", "would run a command"),
+        ("MLNODE_POC_MODEL", "has no value here"),
+        ("MAX_DAILY_SPEND", "not a sum"),
+        ("VASTAI_DISK_SIZE", "not a number"),
+        ("POC_PREP_TIME", "too many seconds"),
+    ] {
+        assert!(
+            why(variable).contains(reason),
+            "{variable}: {}",
+            why(variable)
+        );
+        assert!(!why(variable).contains("pass vast"));
+    }
 }
 
 #[test]

@@ -79,6 +79,8 @@ fn units_are_hardened_with_own_credentials() {
             "ProtectSystem=strict",
             "SystemCallFilter=@system-service",
             "User=pocpit",
+            "LimitCORE=0",
+            "LimitNOFILE=65536",
         ] {
             assert!(
                 text.lines().any(|known| known == line),

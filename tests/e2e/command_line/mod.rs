@@ -84,8 +84,21 @@ fn mode(path: &Path) -> u32 {
 fn missing_config_names_config_init() {
     let home = Home::new();
     for command in [
-        "auto", "check", "plan", "offers", "avoided", "epoch", "nodes", "history", "ssh", "proxy",
-        "rehearse", "serve", "release", "gc",
+        "auto",
+        "check",
+        "plan",
+        "offers",
+        "avoided",
+        "accept-journal",
+        "epoch",
+        "nodes",
+        "history",
+        "ssh",
+        "proxy",
+        "rehearse",
+        "serve",
+        "release",
+        "gc",
     ] {
         let ran = home.run(&[command]);
         assert_eq!(ran.code, Some(2), "{command}: {}", ran.stderr);
@@ -95,6 +108,57 @@ fn missing_config_names_config_init() {
             ran.stderr
         );
         assert_eq!(ran.stdout, "");
+    }
+}
+
+/// Everything below a directory that is not a link.
+fn below(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let files = paths.filter(|path| !path.is_symlink());
+    files
+        .flat_map(|path| {
+            let inner = if path.is_dir() {
+                below(&path)
+            } else {
+                Vec::new()
+            };
+            std::iter::once(path).chain(inner)
+        })
+        .collect()
+}
+
+#[test]
+fn open_umask_writes_private_files() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "2000"]));
+    // Given an operator whose umask lets everybody in,
+    let written = home.path("written");
+    let script = r#"umask 000; for command in "gc --yes" check; do "$@" $command; done; exit 0"#;
+    let command = home.command(&[]);
+    let program = command.get_program().to_owned();
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", script, "sh"])
+        .arg(program)
+        .args(["--config", &sim.config])
+        .envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .env("POCPIT_PATHS_STATE_DIR", written.join("state"))
+        .env("POCPIT_PATHS_RUNTIME_DIR", written.join("run"))
+        .env("POCPIT_SSH_KNOWN_HOSTS_DIR", written.join("hosts"))
+        .stdin(Stdio::null());
+    let output = shell.output().unwrap();
+    assert!(output.status.success());
+    // then nobody else can read or change what is written.
+    let files = below(&written);
+    let has = |name: &str| files.iter().any(|path| path.ends_with(name));
+    assert!(has("journal.sqlite") && has("pocpit-sockets"), "{files:?}");
+    for file in &files {
+        assert_eq!(mode(file) & 0o077, 0, "{}", file.display());
     }
 }
 
