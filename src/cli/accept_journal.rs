@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::arguments::{Common, Confirmation};
 use super::teardown::confirm;
-use super::{Exit, runtime, status_line};
+use super::{Exit, logging, runtime, status_line};
 use crate::domain::Time;
 use crate::engine::attach::{self, Attached};
 use crate::engine::{Command, Condition, Snapshot};
@@ -20,7 +20,9 @@ const QUESTION: &str =
     "go on with this journal? What an older one knew of money spent counts for no cap";
 
 pub(crate) async fn run(confirmation: Confirmation, common: &Common) -> Result<Exit, Report> {
-    let config = runtime::load_quietly(common)?;
+    logging::start_quiet();
+    // No key is needed, and on a server none is at hand.
+    let config = runtime::load_for(common, &[])?.config;
     let state_dir = &config.paths.state_dir;
     let now = runtime::clock(config.simulation).now();
     match Journal::open(state_dir) {

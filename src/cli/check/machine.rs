@@ -73,6 +73,10 @@ impl Owner {
 pub(super) fn journal(opened: &Result<(Journal, Ledger), JournalError>) -> Checked {
     match opened {
         Ok((_, ledger)) => {
+            if let Some(reason) = ledger.lost() {
+                let remedy = "nothing is rented: restore paths.state_dir from a backup, or agree with `pocpit accept-journal`";
+                return Err(unmet(reason, remedy));
+            }
             let open = ledger.open_rentals().len();
             Ok(format!("can be opened; {open} open rentals"))
         }
