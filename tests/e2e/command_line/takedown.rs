@@ -210,8 +210,9 @@ fn release_survives_bad_config_and_journal() {
     );
 }
 
-/// What is wrong with a state directory.
-const DAMAGES: [(&str, fn(&std::path::Path)); 4] = [
+/// What is wrong with a state directory, and how it comes about.
+type Damage = (&'static str, fn(&std::path::Path));
+const DAMAGES: [Damage; 4] = [
     ("newer", |state| {
         drop(Journal::open(state).unwrap());
         let journal = rusqlite::Connection::open(state.join("journal.sqlite")).unwrap();
