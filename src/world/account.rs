@@ -64,14 +64,16 @@ impl DayCharge {
 pub(super) struct Bill {
     pub id: u64,
     pub label: String,
+    pub template: Value,
     pub days: BTreeMap<i64, DayCharge>,
 }
 
 impl Bill {
-    pub fn new(id: u64, label: &str) -> Bill {
+    pub fn new(id: u64, order: &Value) -> Bill {
         Bill {
             id,
-            label: label.to_owned(),
+            label: order["label"].as_str().unwrap_or_default().to_owned(),
+            template: order["template_id"].clone(),
             days: BTreeMap::new(),
         }
     }

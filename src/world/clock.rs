@@ -31,6 +31,11 @@ pub(super) fn as_seconds(delta: TimeDelta) -> f64 {
     delta.num_milliseconds() as f64 / 1000.0
 }
 
+/// Seconds since 1970.
+pub(super) fn unix(time: Time) -> f64 {
+    as_seconds(time - Time::UNIX_EPOCH)
+}
+
 impl WorldClock {
     pub fn now(&self) -> Time {
         self.world_start + seconds(as_seconds(Utc::now() - self.real_start) * self.speed)

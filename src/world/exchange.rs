@@ -23,6 +23,8 @@ pub struct ApiRequest {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiResponse {
     pub status: u16,
+    /// Headers besides those of every response.
+    pub headers: Vec<(&'static str, String)>,
     /// JSON or text.
     pub body: String,
 }
@@ -88,10 +90,7 @@ impl CallAnswer {
 
 impl ApiResponse {
     pub(super) fn new(status: u16, body: &Value) -> ApiResponse {
-        ApiResponse {
-            status,
-            body: body.to_string(),
-        }
+        ApiResponse::text(status, &body.to_string())
     }
 
     pub(super) fn ok(body: &Value) -> ApiResponse {
@@ -101,7 +100,11 @@ impl ApiResponse {
     /// Serializes directly, without a `Value`: for frequent requests.
     pub(super) fn written(body: &impl Serialize) -> ApiResponse {
         match serde_json::to_string(body) {
-            Ok(body) => ApiResponse { status: 200, body },
+            Ok(body) => ApiResponse {
+                status: 200,
+                headers: Vec::new(),
+                body,
+            },
             Err(error) => ApiResponse::error(500, &error.to_string()),
         }
     }
@@ -119,8 +122,14 @@ impl ApiResponse {
     pub(super) fn text(status: u16, text: &str) -> ApiResponse {
         ApiResponse {
             status,
+            headers: Vec::new(),
             body: text.into(),
         }
+    }
+
+    pub(super) fn with_header(mut self, name: &'static str, value: String) -> ApiResponse {
+        self.headers.push((name, value));
+        self
     }
 
     /// The page of a gateway between a client and a service, as nginx writes it.
@@ -135,11 +144,11 @@ impl ApiResponse {
             504 => "Gateway Timeout",
             _ => "Error",
         };
-        ApiResponse {
+        ApiResponse::text(
             status,
-            body: format!(
+            &format!(
                 "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} {reason}</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
             ),
-        }
+        )
     }
 }

@@ -22,9 +22,9 @@ pub enum MarketOddity {
     KeyDeleted,
     /// The account asks for a second factor: it can be read, but nothing can be listed or rented.
     TwoFactorMissing,
-    /// 429 as JSON with `retry_after`, and no more searches that day.
+    /// No more searches that day: 429, with the next midnight in a header.
     SearchQuotaExceeded,
-    /// 429 as JSON of the token buckets.
+    /// 429 as JSON of the token buckets: how long to wait, there and in a header.
     TokenBuckets,
     /// Rows hold bare `NaN` and `Infinity`, which are not JSON.
     NotANumber,

@@ -12,6 +12,7 @@ pub struct Scenario {
     pub blocks_before_poc: u64,
     /// Mean block time in seconds.
     pub block_seconds: f64,
+    /// Machines on the market. The first 60 are alike; those beyond are of all kinds.
     pub machines: u64,
     /// Money on the account in dollars.
     pub credit: f64,
@@ -411,7 +412,10 @@ impl Scenario {
     ];
 
     pub fn named(name: &str) -> Option<Scenario> {
-        let mut scenario = Scenario::default();
+        let mut scenario = Scenario {
+            machines: 3_000,
+            ..Scenario::default()
+        };
         match name {
             "happy" => {}
             "no-offers" => scenario.machines = 0,

@@ -246,7 +246,7 @@ async fn search_filters_and_prices_disk() {
 #[tokio::test]
 async fn search_reads_every_page() {
     let scenario = Scenario {
-        machines: 600,
+        machines: 20_000,
         ..Scenario::default()
     };
     let scene = Scene::new(1.0, scenario).await;
@@ -254,7 +254,7 @@ async fn search_reads_every_page() {
     let all = ids.len();
     ids.sort();
     ids.dedup();
-    // A page holds 64; a fifth of the machines has the GPU, and most of them are free.
+    // A page holds 64; one in 20 machines has the GPUs, and every eighth of them fits.
     assert!(all > 80, "{all}");
     assert_eq!(ids.len(), all, "no offer is there twice");
 }
@@ -262,7 +262,7 @@ async fn search_reads_every_page() {
 #[tokio::test]
 async fn failed_page_keeps_cheaper_offers() {
     let scenario = Scenario {
-        machines: 600,
+        machines: 20_000,
         faults: vec![Fault {
             service: "vast".into(),
             call: "POST /api/v0/bundles/".into(),

@@ -113,7 +113,20 @@ impl Wire {
 fn nothing() -> ApiResponse {
     ApiResponse {
         status: 200,
+        headers: Vec::new(),
         body: "{}".into(),
+    }
+}
+
+fn heard(reply: ApiResponse) -> Answer {
+    let header = |name: &str| {
+        let mut headers = reply.headers.iter();
+        headers.find_map(|(other, value)| other.eq_ignore_ascii_case(name).then(|| value.clone()))
+    };
+    Answer {
+        retry_after: header("Retry-After"),
+        quota_reset: header("X-RateLimit-Reset"),
+        ..answer(reply.status, reply.body.clone())
     }
 }
 
@@ -200,7 +213,7 @@ impl Transport for Wire {
         match fault {
             Some(Fault::Slow) => {
                 self.dawdle(request.timeout).await;
-                Ok(answer(reply.status, reply.body))
+                Ok(heard(reply))
             }
             Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
             Some(Fault::TooLate) => {
@@ -221,11 +234,11 @@ impl Transport for Wire {
             }
             Some(Fault::Nonsense) => Ok(answer(200, nonsense())),
             _ => {
-                let body = match self.mangle {
-                    Some(mangle) => mangle(&reply.body, &mut self.stage.chance()),
-                    None => reply.body,
-                };
-                Ok(answer(reply.status, body))
+                let mut answer = heard(reply);
+                if let Some(mangle) = self.mangle {
+                    answer.body = mangle(&answer.body, &mut self.stage.chance());
+                }
+                Ok(answer)
             }
         }
     }

@@ -110,9 +110,11 @@ fn to_http(response: ApiResponse) -> io::Result<Response<Body>> {
     } else {
         "text/plain"
     };
-    Response::builder()
+    let head = Response::builder()
         .status(response.status)
-        .header("content-type", kind)
+        .header("content-type", kind);
+    let more = response.headers.into_iter();
+    more.fold(head, |head, (name, value)| head.header(name, value))
         .body(Body::from(response.body))
         .map_err(io::Error::other)
 }

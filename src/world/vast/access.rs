@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::world::account::DAY;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::numbers::whole;
 use crate::world::oddity::MarketOddity;
 use crate::world::state::{API_KEY, World};
 
@@ -47,7 +49,9 @@ impl World {
     fn rate_limited(&mut self, method: &str, parts: &[&str]) -> Option<ApiResponse> {
         if is_search(method, parts) && self.is_odd(MarketOddity::SearchQuotaExceeded) {
             let text = "Daily search quota exceeded";
-            return Some(ApiResponse::refusal(429, "search_quota_exceeded", text));
+            let refusal = ApiResponse::refusal(429, "search_quota_exceeded", text);
+            let midnight = (self.now.timestamp() / DAY + 1) * DAY;
+            return Some(refusal.with_header("X-RateLimit-Reset", midnight.to_string()));
         }
         let (name, interval, burst) = threshold(method, parts)?;
         // A token bucket, kept as the time at which it is full again.
@@ -56,20 +60,21 @@ impl World {
         let is_early = missing > interval * (burst - 1.0);
         let full_at = full_at.max(self.now) + seconds(interval);
         if is_early && self.scenario.rate_limits {
-            return Some(self.too_frequent(name, interval));
+            let wait = missing - interval * (burst - 1.0);
+            return Some(self.too_frequent(name, interval, wait));
         }
         self.last_calls.insert(name.into(), full_at);
         None
     }
 
-    /// The shapes differ from route to route.
-    fn too_frequent(&self, name: &str, interval: f64) -> ApiResponse {
+    /// The shapes differ from route to route. The vendor's client 1.9.1 waits for as long as the header
+    /// says; whether the market sends it today is not documented.
+    fn too_frequent(&self, name: &str, interval: f64, wait: f64) -> ApiResponse {
         let text = format!("API requests too frequent endpoint threshold={interval:.1}");
         if self.is_odd(MarketOddity::TokenBuckets) {
-            return ApiResponse::new(
-                429,
-                &json!({"error": "HTTPTooManyRequests", "retry_after": interval.ceil(), "limit": 1, "remaining": 0}),
-            );
+            let wait = whole(wait.ceil());
+            let body = json!({"error": "HTTPTooManyRequests", "retry_after": wait, "limit": 1, "remaining": 0});
+            return ApiResponse::new(429, &body).with_header("Retry-After", wait.to_string());
         }
         match name {
             "delete" => ApiResponse::refusal(429, "rate_limit_exceeded", &text),

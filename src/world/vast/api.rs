@@ -77,6 +77,9 @@ impl World {
             _ if is_v1 => return None,
             ("GET", []) => self.list_all_at_once(),
             ("PUT", []) => self.change_many(body),
+            ("POST", ["start"]) => {
+                self.change_many(&json!({"ids": body["IDs"], "state": "running"}))
+            }
             ("DELETE", []) => self.destroy_many(body),
             ("GET", ["filters"]) => self.instance_filters(),
             ("GET", ["pending-price-increases"]) => self.pending_increases(),

@@ -29,7 +29,8 @@ fn value_of(row: &Value, field: &str) -> Value {
     }
 }
 
-fn holds(have: &Value, conditions: &Value) -> bool {
+/// Whether a value passes its conditions; all pass when there are none.
+pub(super) fn holds(have: &Value, conditions: &Value) -> bool {
     let mut conditions = conditions.as_object().into_iter().flatten();
     conditions.all(|(op, want)| compare(have, op, want))
 }

@@ -4,9 +4,11 @@ mod access;
 mod api;
 mod billing;
 mod filter;
+mod gpus;
 mod instances;
 mod keys;
 mod log_copies;
+mod machines;
 mod offers;
 mod orders;
 mod price_increases;
@@ -15,3 +17,5 @@ mod row;
 mod statements;
 mod states;
 mod templates;
+#[cfg(test)]
+mod tests;

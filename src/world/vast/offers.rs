@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::world::clock::as_seconds;
+use crate::domain::Time;
+use crate::world::clock::{as_seconds, seconds, unix};
 use crate::world::exchange::ApiResponse;
+use crate::world::model::SimInstance;
 use crate::world::numbers::{number, uniform, whole};
 use crate::world::oddity::MarketOddity;
 use crate::world::state::World;
 use crate::world::vast::filter::{self, Direction};
+use crate::world::vast::gpus;
+use crate::world::vast::machines::{FIRST_MACHINE, SimMachine, gpus_of, is_alike, round4};
 
 /// A machine's asks have a thousand ids.
 const FIRST_ASK: u64 = 20_000_000;
@@ -18,43 +22,63 @@ const SHOWN: u64 = 64;
 /// GB of storage in a search's prices, unless it says otherwise.
 const STORAGE: f64 = 8.0;
 
-const CLASSES: [(&str, u64, u64, f64, u64); 5] = [
-    ("H100 SXM", 4, 81_559, 2.0, 900),
-    ("H100 SXM", 8, 81_559, 1.95, 900),
-    ("A100 SXM4", 4, 81_920, 1.0, 800),
-    ("RTX 4090", 1, 24_564, 0.35, 890),
-    ("H200", 4, 143_771, 2.7, 900),
-];
+/// How long an offer of the machines that are alike lasts, and the longest of the others, in seconds.
+const LASTS: f64 = 2_160_000.0;
+const LASTS_AT_MOST: f64 = 60.0 * 86_400.0;
+
+/// What a machine asks for at a time.
+struct Ask {
+    /// Unique per machine at any time.
+    id: u64,
+    /// What its chances depend on.
+    key: u64,
+    since: Time,
+}
 
 impl World {
-    /// The current offer of a machine. It gets a new id and price every 20 to 60 minutes.
-    fn offer(&self, machine: u64) -> Option<Value> {
+    /// The current ask of a machine. It has a new id and price every 20 to 60 minutes; none while somebody
+    /// else has the machine, or while its host has taken it off the market, for a day.
+    fn ask(&self, machine: u64) -> Option<Ask> {
         let age = as_seconds(self.now - self.start);
         let life = 1200.0 + 2400.0 * uniform(self.seed, 1, machine);
-        let generation = whole(age / life + uniform(self.seed, 2, machine));
+        let phase = uniform(self.seed, 2, machine);
+        let generation = whole(age / life + phase);
         let key = machine * 1000 + generation;
-        let taken = self
-            .live()
-            .any(|i| i.holds_gpu(self.now) && i.offer["machine_id"] == json!(40_000 + machine));
-        if taken || (machine > 4 && uniform(self.seed, 3, key) < 0.15) {
+        let day = machine * 1000 + whole(age / 86_400.0);
+        let is_away = !is_alike(machine) && uniform(self.seed, 70, day) < 0.05;
+        let is_let = machine > 4 && uniform(self.seed, 3, key) < 0.15;
+        (!is_away && !is_let).then(|| Ask {
+            id: FIRST_ASK + machine * 1000 + generation % 1000,
+            key,
+            since: self.start + seconds((number(generation) - phase) * life),
+        })
+    }
+
+    fn offer(&self, machine: u64) -> Option<Value> {
+        let ask = self.ask(machine)?;
+        let is_ours = |i: &SimInstance| i.offer["machine_id"] == json!(FIRST_MACHINE + machine);
+        if self.live().any(|i| i.holds_gpu(self.now) && is_ours(i)) {
             return None;
         }
-        let (name, gpus, ram, price, cap) =
-            *CLASSES.get(usize::try_from(machine).unwrap_or(0) % CLASSES.len())?;
-        let base = round4(price * number(gpus) * (0.95 + 0.5 * uniform(self.seed, 4, key)));
-        // Unique per machine at any time.
-        let id = FIRST_ASK + machine * 1000 + generation % 1000;
-        let mut offer = json!({"id": id, "ask_contract_id": id, "bundle_id": 900_000 + machine, "machine_id": 40_000 + machine, "host_id": 50_000 + machine / 3,
-            "num_gpus": gpus, "gpu_name": name, "gpu_arch": "nvidia", "gpu_ram": ram, "gpu_total_ram": ram * gpus, "gpu_frac": 0.5, "compute_cap": cap,
-            "cuda_max_good": 13.0, "driver_version": "580.126.09", "cpu_name": "AMD EPYC 9354", "cpu_cores": 128, "cpu_cores_effective": 64.0, "cpu_ram": 1_031_000});
-        extend(
-            &mut offer,
-            json!({"disk_space": 900.0 + 100.0 * number(machine % 20), "disk_bw": 3100.5, "inet_up": 1800.0, "inet_down": round4(2_000.0 + 6_000.0 * uniform(self.seed, 5, machine)),
-            "inet_up_cost": 0.004, "inet_down_cost": 0.002, "direct_port_count": 124, "static_ip": true, "geolocation": "Washington, US", "dph_base": base,
-            "storage_cost": round4(0.1 + 0.1 * uniform(self.seed, 6, machine)), "min_bid": round4(0.6 * base), "is_bid": false, "platform_fee": null, "reliability": round4(0.97 + 0.03 * uniform(self.seed, 8, machine)),
-            "reliability2": round4(0.97 + 0.03 * uniform(self.seed, 8, machine)), "verification": "verified", "hosting_type": 1, "rentable": true, "rented": false,
-            "external": null, "duration": 2_160_000.0, "end_date": self.now.timestamp() + 2_160_000, "dlperf": 98.3, "score": 345.6, "public_ipaddr": "127.0.0.1", "vms_enabled": false}),
-        );
+        let one = SimMachine::of(self.seed, machine);
+        let base = round4(one.price(uniform(self.seed, 4, ask.key)) * demand(&one, ask.since));
+        let lasts = self.lasts(&one, &ask);
+        let mut offer: Value = one.columns().into();
+        for (name, value) in [
+            ("id", json!(ask.id)),
+            ("ask_contract_id", json!(ask.id)),
+            ("dph_base", json!(base)),
+            ("min_bid", json!(round4(0.6 * base))),
+            ("duration", json!(lasts)),
+            ("start_date", json!(unix(ask.since))),
+            ("end_date", json!(whole(unix(self.now) + lasts))),
+            (
+                "vram_costperhour",
+                json!(base / number(one.gpu.memory * one.gpus)),
+            ),
+        ] {
+            offer[name] = value;
+        }
         if self.is_odd(MarketOddity::UnrentableOffers) && machine % 3 == 1 {
             offer["rentable"] = json!(false);
         }
@@ -67,21 +91,46 @@ impl World {
         Some(offer)
     }
 
-    pub(super) fn offers(&self) -> impl Iterator<Item = Value> {
-        (0..self.scenario.machines).filter_map(|machine| self.offer(machine))
+    /// Seconds from now.
+    fn lasts(&self, machine: &SimMachine, ask: &Ask) -> f64 {
+        if is_alike(machine.number) {
+            return LASTS;
+        }
+        // The square makes many that end soon.
+        let share = uniform(self.seed, 71, ask.key);
+        let at_most = (LASTS_AT_MOST * share * share).max(3_600.0);
+        at_most - as_seconds(self.now - ask.since)
     }
 
-    /// Whether an ask can have this id.
-    pub(super) fn could_be_an_ask(&self, id: u64) -> bool {
-        let machine = id.checked_sub(FIRST_ASK).map(|id| id / 1_000);
-        machine.is_some_and(|machine| machine < self.scenario.machines)
+    /// The offer with this id, if it is still there.
+    pub(super) fn offer_of(&self, id: u64) -> Option<Value> {
+        let machine = self.machine_of(id)?;
+        let is_current = self.ask(machine).is_some_and(|ask| ask.id == id);
+        is_current.then(|| self.offer(machine)).flatten()
+    }
+
+    /// The machine whose ask can have this id.
+    pub(super) fn machine_of(&self, id: u64) -> Option<u64> {
+        let machine = id.checked_sub(FIRST_ASK)? / 1_000;
+        (machine < self.scenario.machines).then_some(machine)
+    }
+
+    /// Offers of the GPUs that a query names; the others are not even looked at.
+    fn offers_for(&self, query: &Value) -> impl Iterator<Item = Value> {
+        let is_wanted = |machine: &u64| {
+            let (gpu, gpus) = gpus_of(self.seed, *machine);
+            filter::holds(&json!(gpus), &query["num_gpus"])
+                && filter::holds(&json!(gpu.name), &query["gpu_name"])
+        };
+        let machines = (0..self.scenario.machines).filter(is_wanted);
+        machines.filter_map(|machine| self.offer(machine))
     }
 
     /// The offers that a query finds, in its order, at most as many as the market shows.
     pub(super) fn found_offers(&self, query: &Value) -> Vec<Value> {
         let gb = query["allocated_storage"].as_f64().unwrap_or(STORAGE);
         let is_bid = query["type"] == "bid";
-        let mut offers: Vec<Value> = self.offers().collect();
+        let mut offers: Vec<Value> = self.offers_for(query).collect();
         for offer in &mut offers {
             if is_bid {
                 as_bid(offer);
@@ -144,8 +193,17 @@ impl World {
 
 /// Names of the kinds of GPUs, each once; the vendor's command checks its arguments with it.
 pub(super) fn gpu_names() -> ApiResponse {
-    let names: BTreeSet<&str> = CLASSES.iter().map(|class| class.0).collect();
+    let names: BTreeSet<&str> = gpus::names().collect();
     ApiResponse::ok(&json!({"success": true, "gpu_names": names}))
+}
+
+/// What the hour of the day makes of a price; the machines that are alike know no hours.
+fn demand(machine: &SimMachine, at: Time) -> f64 {
+    if is_alike(machine.number) {
+        return 1.0;
+    }
+    let day = (unix(at) / 86_400.0).fract();
+    0.92 + 0.16 * (1.0 - (2.0 * day - 1.0).abs())
 }
 
 /// An interruptible offer costs the least bid that wins.
@@ -163,6 +221,7 @@ pub(super) fn price(offer: &mut Value, gb: f64) {
     let total = gpu + disk;
     offer["dph_total"] = json!(total);
     offer["discounted_dph_total"] = json!(total);
+    offer["dph_total_adj"] = json!(total);
     offer["search"] = hourly(gpu, disk);
     offer["instance"] = hourly(0.0, disk);
     for (name, measure) in [
@@ -177,14 +236,4 @@ pub(super) fn price(offer: &mut Value, gb: f64) {
 pub(super) fn hourly(gpu: f64, disk: f64) -> Value {
     json!({"gpuCostPerHour": gpu, "diskHour": disk, "totalHour": gpu + disk, "discountTotalHour": 0,
         "discountedTotalPerHour": gpu + disk})
-}
-
-pub(super) fn round4(x: f64) -> f64 {
-    (x * 10_000.0).round() / 10_000.0
-}
-
-fn extend(object: &mut Value, more: Value) {
-    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
-        object.extend(more);
-    }
 }

@@ -16,11 +16,48 @@ use crate::world::numbers::{number_of, uniform};
 use crate::world::state::World;
 use crate::world::vast::access::ids;
 use crate::world::vast::keys::key_of;
-use crate::world::vast::offers::{price, round4};
+use crate::world::vast::machines::round4;
+use crate::world::vast::offers::price;
 use crate::world::vast::orders::bad_order;
 
 const HOST_FAULT: &str =
     "torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device";
+
+/// Columns of an offer that no instance has (`show_instance.yaml`).
+const OF_OFFERS: [&str; 32] = [
+    "ask_contract_id",
+    "avail_vol_ask_id",
+    "avail_vol_dph",
+    "avail_vol_size",
+    "bundled_results",
+    "cluster_id",
+    "cpu_ghz",
+    "discount_rate",
+    "discounted_hourly",
+    "dph_total_adj",
+    "driver_vers",
+    "expected_reliability",
+    "geolocode",
+    "gpu_display_active",
+    "gpu_ids",
+    "gpu_max_power",
+    "gpu_max_temp",
+    "has_avx",
+    "hostname",
+    "internet_down_cost_per_tb",
+    "internet_up_cost_per_tb",
+    "is_vm_deverified",
+    "nw_disk_avg_bw",
+    "nw_disk_max_bw",
+    "nw_disk_min_bw",
+    "reliability",
+    "reliability_mult",
+    "rented",
+    "resource_type",
+    "rn",
+    "vericode",
+    "vms_enabled",
+];
 
 /// A contract that is about to begin.
 struct Contract {
@@ -35,11 +72,11 @@ struct Contract {
 impl World {
     pub(super) fn rent(&mut self, ask_id: u64, body: &Value) -> ApiResponse {
         self.rent_calls += 1;
-        if !self.could_be_an_ask(ask_id) {
+        if self.machine_of(ask_id).is_none() {
             let text = format!("No ask by id {ask_id} is available.");
             return about_ask(404, "no_such_ask", &text, ask_id);
         }
-        let offer = self.offers().find(|offer| offer["id"] == json!(ask_id));
+        let offer = self.offer_of(ask_id);
         let offer = offer.filter(|_| self.rent_calls > self.scenario.offers_gone);
         let Some(mut offer) = offer.filter(|offer| offer["rentable"] == true) else {
             let text = format!(
@@ -120,6 +157,9 @@ impl World {
             offer["dph_base"] = json!(round4(1.2 * base));
             price(&mut offer, disk_of(&order));
         }
+        if let Some(columns) = offer.as_object_mut() {
+            columns.retain(|name, _| !OF_OFFERS.contains(&name.as_str()));
+        }
         let born_stopped = is_ours && earlier < self.scenario.born_stopped;
         // A bid below the least that wins does not start.
         let least = offer["min_bid"].as_f64().unwrap_or(0.0);
@@ -188,7 +228,7 @@ impl World {
             relet: None,
             destroyed_at: None,
             cost: 0.0,
-            bill: Bill::new(id, label),
+            bill: Bill::new(id, &order),
             billed_gb: 0.0,
             mlnode,
             offer,

@@ -3,8 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use crate::domain::Time;
-use crate::world::clock::as_seconds;
+use crate::world::clock::{as_seconds, unix};
 use crate::world::model::{Boot, HostFault, IntendedStatus, SimInstance};
 use crate::world::numbers::{signed, whole};
 use crate::world::oddity::MarketOddity;
@@ -14,14 +13,6 @@ use crate::world::vast::offers::hourly;
 const BROKEN_HOST: &str = "Error response from daemon: failed to create task for container: OCI runtime create failed: unresolvable CDI devices /gpu=8: unknown Error: failed to start containers: C.ID";
 /// Seconds that a contract runs.
 pub(super) const TERM: i64 = 2_592_000;
-
-/// Columns of an offer that no instance has.
-const OF_OFFERS: [&str; 4] = [
-    "ask_contract_id",
-    "rented",
-    "reliability",
-    "bundled_results",
-];
 
 /// What the host reports of a container.
 struct Reported {
@@ -39,9 +30,7 @@ pub(super) struct InstanceRow<'a> {
 impl InstanceRow<'_> {
     fn columns(&self) -> impl Iterator<Item = (&String, &Value)> {
         let offer = self.offer.as_object().into_iter().flatten();
-        let offer = offer.filter(|(name, _)| {
-            !self.own.contains_key(*name) && !OF_OFFERS.contains(&name.as_str())
-        });
+        let offer = offer.filter(|(name, _)| !self.own.contains_key(*name));
         offer.chain(&self.own)
     }
 
@@ -121,7 +110,7 @@ impl World {
             "onstart": i.order["onstart"], "jupyter_token": format!("{:064x}", u128::from(i.id) * 0x9e37_79b9_7f4a_7c15),
             "template_id": i.order["template_id"], "template_hash_id": i.order["template_hash_id"], "template_name": i.order["template_name"],
             "disk_space": i.disk(), "gpu_totalram": i.offer["gpu_total_ram"], "volume_info": [],
-            "credit_balance": null, "credit_discount": null, "client_run_time": 1.1, "host_run_time": 2_592_000.0,
+            "external": false, "credit_balance": null, "credit_discount": null, "client_run_time": 1.1, "host_run_time": 2_592_000.0,
             "country_code": null, "time_remaining": "", "time_remaining_isbid": "",
         })
     }
@@ -229,8 +218,4 @@ fn forwarded_port(id: u64) -> u16 {
 /// An empty label is none.
 fn label_of(i: &SimInstance) -> Option<&str> {
     Some(i.label.as_str()).filter(|label| !label.is_empty())
-}
-
-fn unix(time: Time) -> f64 {
-    as_seconds(time - Time::UNIX_EPOCH)
 }

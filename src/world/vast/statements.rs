@@ -146,11 +146,10 @@ fn charge_row(bill: &Bill, from: f64, to: f64) -> Option<Value> {
     });
     let count = days.len();
     let many = if count == 1 { "" } else { "s" };
-    let metadata = if bill.label.is_empty() {
-        json!({})
-    } else {
-        json!({"label": bill.label})
-    };
+    let mut metadata = json!({"label": bill.label, "template_id": bill.template});
+    if let Some(metadata) = metadata.as_object_mut() {
+        metadata.retain(|_, value| !value.is_null() && value != "");
+    }
     Some(
         json!({"start": start, "end": end, "type": "instance", "source": format!("instance-{}", bill.id),
         "description": format!("Instance {} Charges - {count} day{many}", bill.id),

@@ -73,7 +73,13 @@ impl World {
             Some("stopped") => self.stop(id),
             Some("running") => self.start(id),
             Some(_) => ApiResponse::refusal(400, "invalid_args", "Invalid target state"),
-            None => ApiResponse::ok(&json!({"success": true})),
+            None => {
+                let text = format!(
+                    "label for {id} set to '{}'",
+                    body["label"].as_str().unwrap_or_default()
+                );
+                ApiResponse::ok(&json!({"success": true, "msg": text}))
+            }
         }
     }
 
