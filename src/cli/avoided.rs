@@ -27,7 +27,7 @@ fn text(avoided: &[AvoidedMachine]) -> String {
             avoided.machine.to_string(),
             avoided.until.format("%Y-%m-%d %H:%M").to_string(),
             avoided.failed_boots.to_string(),
-            avoided.reason.clone(),
+            avoided.why(),
         ]
     });
     table(["MACHINE", "UNTIL (UTC)", "FAILED", "WHY"], rows)

@@ -81,16 +81,19 @@ fn minutes(duration: Duration) -> String {
     format!("{}m", duration.num_minutes())
 }
 
-/// The columns before the durations.
+/// The columns before the durations. Scripts read columns by their place, too: new ones go to the end.
 const CSV_HEADER: &str = "ended,epoch,outcome,cause,node,weight,participant_weight,\
-    confirmation_ratio,cost_usd,usd_per_weight,charged_usd,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds";
+    confirmation_ratio,cost_usd,usd_per_weight,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds";
+
+/// Columns after the durations.
+const LATER_COLUMNS: &str = "charged_usd";
 
 /// One line per sprint; times in seconds, money in dollars, empty if unknown.
 fn csv(history: &[PastSprint<'_>]) -> String {
     let stages = boot_stages().map(|stage| format!("boot_{stage}_seconds").replace(' ', "_"));
     let steps = steps().map(|step| format!("{step}_seconds"));
     let columns: Vec<String> = stages.chain(steps).collect();
-    let header = format!("{CSV_HEADER},{}", columns.join(","));
+    let header = format!("{CSV_HEADER},{},{LATER_COLUMNS}", columns.join(","));
     let lines = history.iter().map(|past| csv_line(&cells(past)));
     let lines: Vec<String> = std::iter::once(header).chain(lines).collect();
     lines.join("\n")
@@ -122,7 +125,6 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         ),
         format!("{:.4}", report.cost_usd),
         or(past.usd_per_weight.map(|usd| format!("{usd:.6}")), ""),
-        or(past.charged_usd.map(|usd| format!("{usd:.4}")), ""),
         past.boots.len().to_string(),
         or(report.race.map(Race::won_by), ""),
         or(boot.map(|boot| boot.machine), ""),
@@ -137,6 +139,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
         or(took.map(|(_, took)| seconds(*took)), "")
     }));
     cells.extend(steps().map(|step| or(report.time_in(step).map(seconds), "")));
+    cells.push(or(past.charged_usd.map(|usd| format!("{usd:.4}")), ""));
     cells
 }
 
@@ -165,10 +168,20 @@ mod tests {
     #[test]
     fn empty_history_is_header_only() {
         let header = csv(&[]);
-        assert!(header.starts_with("ended,epoch,outcome,cause,node,weight,participant_weight,confirmation_ratio,cost_usd,usd_per_weight,"));
-        assert!(
-            header.contains("boot_image_pull_seconds") && header.ends_with("releasing_seconds")
-        );
+        assert!(header.contains("boot_image_pull_seconds") && header.contains("releasing_seconds"));
         assert_eq!(header.lines().count(), 1);
+    }
+
+    #[test]
+    fn csv_columns_keep_their_places() {
+        let header = csv(&[]);
+        // Given the columns of the first release, then they are still where they were,
+        let first = "ended,epoch,outcome,cause,node,weight,participant_weight,confirmation_ratio,cost_usd,usd_per_weight,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds,";
+        assert!(header.starts_with(first), "{header}");
+        // and later ones are behind them.
+        assert!(
+            header.ends_with("releasing_seconds,charged_usd"),
+            "{header}"
+        );
     }
 }

@@ -209,7 +209,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     duration("vast.blocklist_ttl", Duration::zero(), Duration::days(90), |d, v| d.vast.blocklist_ttl = v)
         .default("\"24h\"")
         .renamed_from(&["vast.avoid_for"])
-        .doc("How long a machine that failed is avoided."),
+        .doc("How long a machine that failed is avoided; after a second one of the same host in this time, all of the host's are."),
     count("vast.max_attempts", 1, 20, |d, v| d.vast.max_attempts = v)
         .default("3")
         .doc("Maximum rentals per sprint. Offers taken by someone else do not count."),

@@ -62,7 +62,7 @@ pub use node::{
     Weight, behind_version,
 };
 pub use preflight::{Finding, Preflight, Requirement, UnknownEffect, UnknownRules, Verdict};
-pub use ranking::{AvoidedMachine, RankedOffer};
+pub use ranking::{AvoidedMachine, RankedOffer, judge_hosts};
 pub use reward::{
     AccessRule, CheckStatus, CollateralRule, ConfirmationRule, DelegationPenalties, EpochGroup,
     Ngonka, ParticipantStatus, PocModel, Reading, RewardRules, RulesEpoch, SetupCheck,

@@ -43,27 +43,82 @@ pub struct AvoidedMachine {
     pub reason: String,
     /// Our recorded boots that failed on this machine.
     pub failed_boots: u32,
-    /// Its owner, whose other machines rank lower.
+    /// Its owner, whose other machines rank lower. Not known if the operator avoids it: that says nothing
+    /// about its owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
+    /// Until when all of its owner's machines are avoided, because another of them failed too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_until: Option<Time>,
     /// Its public address: a machine can come back under a new id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
 }
 
 impl AvoidedMachine {
-    /// The id or address that identifies an offer as one of this machine, if it is.
-    pub fn name_in(&self, offer: &Offer) -> Option<String> {
-        if self.machine == offer.machine {
-            return Some(format!("machine {}", self.machine));
+    /// Why an offer of this machine is not rented; none for others'. It can come back under a new id.
+    pub fn objection(&self, offer: &Offer) -> Option<String> {
+        let name = if self.machine == offer.machine {
+            format!("machine {}", self.machine)
+        } else {
+            let address = self.address.as_ref()?;
+            let is_same = offer.public_address.as_ref() == Some(address);
+            is_same.then(|| format!("address {address}"))?
+        };
+        let until = self.until.format("%F %R");
+        Some(format!(
+            "{name} is avoided until {until} UTC: {}",
+            self.reason
+        ))
+    }
+
+    /// Why an offer of its host is not rented; none for others', and while only this machine failed.
+    pub fn objection_to_host(&self, offer: &Offer) -> Option<String> {
+        let (host, until) = (self.host?, self.host_until?);
+        self.is_of_host(offer).then(|| {
+            let (until, machine) = (until.format("%F %R"), self.machine);
+            format!("host {host} is avoided until {until} UTC: several of its machines failed, {machine} with {}", self.reason)
+        })
+    }
+
+    /// Its last failure, and whether its host is avoided with it.
+    pub fn why(&self) -> String {
+        let reason = &self.reason;
+        match (self.host, self.host_until) {
+            (Some(host), Some(until)) => {
+                let until = until.format("%F %R");
+                format!(
+                    "{reason} (another machine of host {host} failed too: all of its are avoided until {until} UTC)"
+                )
+            }
+            _ => reason.clone(),
         }
-        let address = self.address.as_ref()?;
-        let is_same = offer.public_address.as_ref() == Some(address);
-        is_same.then(|| format!("address {address}"))
     }
 
     pub fn is_of_host(&self, offer: &Offer) -> bool {
         self.host.is_some() && self.host == offer.host
+    }
+
+    /// A machine under a new id at the old address is still one machine.
+    fn is_another(&self, other: &AvoidedMachine) -> bool {
+        let same_address = self.address.is_some() && self.address == other.address;
+        self.machine != other.machine && !same_address
+    }
+}
+
+/// One machine's fault is the machine's: its driver, its disk, its cards. When a second machine of the
+/// same host fails while the first is still avoided, the fault is likely the host's, and all of its
+/// machines are avoided until only one is left.
+pub fn judge_hosts(avoided: &mut [AvoidedMachine]) {
+    let all = avoided.to_vec();
+    for one in avoided {
+        let of_host = |other: &&AvoidedMachine| other.host.is_some() && other.host == one.host;
+        let of_host: Vec<&AvoidedMachine> = all.iter().filter(of_host).collect();
+        let pairs = of_host.iter().flat_map(|first| {
+            let seconds = of_host.iter().filter(|second| first.is_another(second));
+            seconds.map(|second| first.until.min(second.until))
+        });
+        one.host_until = pairs.max();
     }
 }
 

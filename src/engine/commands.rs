@@ -22,7 +22,7 @@ impl Engine {
             Command::Approve(kind) => self.dispatch(now, Event::Approved(kind)),
             Command::ChangeNode { ref node, change } => self.change_node(node.clone(), change),
             Command::AvoidMachine(machine) => {
-                self.avoid_machine(machine, "the operator avoids it".to_owned());
+                self.avoid_machine(machine, "the operator avoids it".to_owned(), None);
                 self.dispatch(now, Event::RefreshRequested);
             }
             Command::AllowMachine(machine) => {

@@ -130,8 +130,9 @@ impl Sprint {
         }
         if failure.blame == Blame::Host {
             let machine = rental.offer.machine;
-            let offers = &mut self.volatile.search.offers;
-            offers.retain(|candidate| !candidate.offer.is_same_machine(&rental.offer));
+            // The offers were ranked without this: other machines of the host may be avoided now, too.
+            self.volatile.search.asked = None;
+            self.volatile.search.answered = None;
             let Cause { name, detail } = &failure.cause;
             let reason = format!("{name}: {detail}");
             effects.push(Effect::AvoidMachine { machine, reason });

@@ -6,6 +6,7 @@ use super::Record;
 use crate::domain::{
     AvoidedMachine, BootEnd, BootTimes, Confirmation, Duration, HostId, InstanceId, MachineId,
     NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
+    judge_hosts,
 };
 
 /// A cap looks back this much further than its window, so that a clock that was an hour behind when the
@@ -299,6 +300,7 @@ impl Ledger {
             reason: reason.to_owned(),
             failed_boots: 0,
             host,
+            host_until: None,
             address: address.map(str::to_owned),
         };
         self.avoided.insert(machine, avoided);
@@ -450,12 +452,13 @@ impl Ledger {
     /// Machines to avoid at `now`, with the evidence.
     pub fn avoided(&self, now: Time) -> Vec<AvoidedMachine> {
         let current = self.avoided.values().filter(|avoided| avoided.until > now);
+        let current = current.map(|avoided| AvoidedMachine {
+            failed_boots: self.failed_boots(avoided.machine),
+            ..avoided.clone()
+        });
+        let mut current: Vec<AvoidedMachine> = current.collect();
+        judge_hosts(&mut current);
         current
-            .map(|avoided| AvoidedMachine {
-                failed_boots: self.failed_boots(avoided.machine),
-                ..avoided.clone()
-            })
-            .collect()
     }
 
     fn failed_boots(&self, machine: MachineId) -> u32 {

@@ -109,7 +109,7 @@ pub enum Record {
         until: Time,
         #[serde(default)]
         reason: String,
-        /// Its owner.
+        /// Its owner, unless the operator avoids it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         host: Option<HostId>,
         /// Its public address: it is avoided under any id there.

@@ -115,14 +115,13 @@ impl Ranking<'_> {
         if let Some(closed) = offer.closed {
             return Err(closed.to_string());
         }
-        let mut avoided = self.avoided.iter();
-        let named = avoided.find_map(|avoided| Some((avoided, avoided.name_in(offer)?)));
-        if let Some((avoided, name)) = named {
-            return Err(format!(
-                "{name} is avoided until {} UTC: {}",
-                avoided.until.format("%F %R"),
-                avoided.reason
-            ));
+        let objections = self.avoided.iter().filter_map(|one| one.objection(offer));
+        let of_hosts = self
+            .avoided
+            .iter()
+            .filter_map(|one| one.objection_to_host(offer));
+        if let Some(objection) = objections.chain(of_hosts).next() {
+            return Err(objection);
         }
         let is_wanted = |wanted: &String| plain(&offer.gpu_name).eq(wanted.chars());
         let fits = self.wanted_gpus.is_empty() || self.wanted_gpus.iter().any(is_wanted);
@@ -149,7 +148,8 @@ impl Ranking<'_> {
         })
     }
 
-    /// Other machines of an avoided machine's host may have the same fault: they rank lower, but stay usable.
+    /// Other machines of an avoided machine's host may have the same fault: they rank lower, but stay
+    /// usable until a second one fails.
     fn chance_to_work(&self, offer: &Offer) -> f64 {
         let chance = self.predictor.chance_to_work(offer);
         if self.avoided.iter().any(|avoided| avoided.is_of_host(offer)) {

@@ -400,7 +400,7 @@ impl Default for Scenario {
 
 impl Scenario {
     /// Names for [`Scenario::named`].
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 9] = [
         "happy",
         "no-offers",
         "offer-gone",
@@ -409,6 +409,7 @@ impl Scenario {
         "ssh-drops",
         "lost-reply",
         "confirmation",
+        "price-increase",
     ];
 
     pub fn named(name: &str) -> Option<Scenario> {
@@ -435,6 +436,7 @@ impl Scenario {
                 kind: FaultKind::DropAfter,
             }),
             "confirmation" => scenario.confirmation_after = 4000,
+            "price-increase" => scenario.market_oddities = vec![MarketOddity::PriceIncreases],
             _ => return None,
         }
         Some(scenario)

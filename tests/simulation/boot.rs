@@ -61,7 +61,7 @@ fn generous() -> Scenario {
 }
 
 /// A sprint in virtual time, polled every second until there is an answer.
-fn watch<T>(scenario: Scenario, look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
+pub fn watch<T>(scenario: Scenario, look: impl FnMut(&Stage, &Snapshot) -> Option<T>) -> T {
     watch_with(scenario, |_| {}, look)
 }
 

@@ -1,9 +1,11 @@
 //! Sprints on a market with oddities that its users have seen.
 
-use pocpit::domain::Outcome;
-use pocpit::world::{Fault, FaultKind, MarketOddity, Scenario};
+use pocpit::domain::{Outcome, Step};
+use pocpit::engine::AlertLevel;
+use pocpit::world::{API_KEY, ApiRequest, Fault, FaultKind, MarketOddity, Scenario};
 
-use crate::boot::{Lived, live_in};
+use crate::boot::{Lived, live_in, watch};
+use crate::played::Stage;
 
 fn market(change: impl FnOnce(&mut Scenario)) -> Lived {
     let mut scenario = Scenario {
@@ -45,6 +47,45 @@ fn odd_markets_cost_no_epoch() {
         assert!(confirmed(&lived), "{oddity:?}: {lived:?}");
         assert_eq!(lived.rentals, 1, "{oddity:?}");
     }
+}
+
+#[test]
+fn requested_price_is_told_and_never_accepted() {
+    let scenario = Scenario {
+        credit: 1e9,
+        market_oddities: vec![MarketOddity::PriceIncreases],
+        ..Scenario::default()
+    };
+    let mut told = None;
+    let pending = watch(scenario, |stage, snapshot| {
+        let mut alerts = snapshot.alerts.iter();
+        let alert = alerts.find(|alert| alert.text.contains("asks for"));
+        if let Some(alert) = alert {
+            told.get_or_insert_with(|| {
+                (alert.level, alert.text.clone(), alert.advice.text.clone())
+            });
+        }
+        // When it works, nobody has answered the host.
+        let serves = snapshot.sprint.step >= Step::Proving;
+        (serves && told.is_some()).then(|| pending_increases(stage))
+    });
+    let (level, text, advice) = told.unwrap();
+    assert_eq!(level, AlertLevel::Warning);
+    assert!(text.contains("instead of"), "{text}");
+    assert!(advice.contains("pocpit never accepts"), "{advice}");
+    assert_eq!(pending, 1);
+}
+
+fn pending_increases(stage: &Stage) -> usize {
+    let request = ApiRequest {
+        method: "GET".into(),
+        path: "/api/v0/instances/pending-price-increases/".into(),
+        bearer: Some(API_KEY.into()),
+        ..ApiRequest::default()
+    };
+    let reply = stage.world().vast(&request);
+    let body: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    body["pending_price_increases"].as_array().unwrap().len()
 }
 
 /// A page of a gateway in place of the market's reply.

@@ -121,12 +121,14 @@ fn nothing() -> ApiResponse {
 fn heard(reply: ApiResponse) -> Answer {
     let header = |name: &str| {
         let mut headers = reply.headers.iter();
-        headers.find_map(|(other, value)| other.eq_ignore_ascii_case(name).then(|| value.clone()))
+        let named = headers.find(|(other, _)| other.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.clone())
     };
+    let (retry_after, quota_reset) = (header("Retry-After"), header("X-RateLimit-Reset"));
     Answer {
-        retry_after: header("Retry-After"),
-        quota_reset: header("X-RateLimit-Reset"),
-        ..answer(reply.status, reply.body.clone())
+        retry_after,
+        quota_reset,
+        ..answer(reply.status, reply.body)
     }
 }
 

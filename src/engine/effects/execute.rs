@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CallError, GovernanceModel, InstanceId, MachineId, NodeId, Offer, Preflight, Workload,
+    CallError, GovernanceModel, HostId, InstanceId, MachineId, NodeId, Offer, Preflight, Workload,
     WorkloadModel, is_public_address,
 };
 use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
@@ -49,14 +49,21 @@ impl Engine {
                 took,
                 end,
             } => self.record_boot_end(instance, &offer, took, end),
-            Effect::AvoidMachine { machine, reason } => self.avoid_machine(machine, reason),
+            Effect::AvoidMachine { machine, reason } => {
+                let host = self.offers_of(machine).find_map(|offer| offer.host);
+                self.avoid_machine(machine, reason, host);
+            }
         }
     }
 
-    pub(crate) fn avoid_machine(&mut self, machine: MachineId, reason: String) {
+    pub(crate) fn avoid_machine(
+        &mut self,
+        machine: MachineId,
+        reason: String,
+        host: Option<HostId>,
+    ) {
         let until = self.ports.clock.now() + self.config.vast.blocklist_ttl;
         tracing::warn!("machine {machine} is avoided until {until}: {reason}");
-        let host = self.offers_of(machine).find_map(|offer| offer.host);
         self.record(&Record::MachineAvoided {
             machine,
             until,

@@ -254,6 +254,28 @@ fn machine_is_avoided_until_expiry() {
 }
 
 #[test]
+fn host_is_avoided_while_two_machines_are() {
+    let failed = |machine, until| {
+        let mut record = avoided(machine, until, "no CUDA");
+        if let Record::MachineAvoided { host, .. } = &mut record {
+            *host = Some(HostId(5));
+        }
+        (0, record)
+    };
+    let mut ledger = folded(&[failed(8, 60), failed(9, 90)]);
+    let hosts = |ledger: &Ledger, now| -> Vec<_> {
+        let known = ledger.avoided(at(now));
+        known.iter().map(|one| one.host_until).collect()
+    };
+    // When one of the machines is forgotten, or allowed again, then the host is no longer at fault.
+    assert_eq!(hosts(&ledger, 59), [Some(at(60)); 2]);
+    assert_eq!(hosts(&ledger, 60), [None]);
+    let machine = MachineId(9);
+    ledger.apply(at(1), &Record::MachineAllowed { machine });
+    assert_eq!(hosts(&ledger, 2), [None]);
+}
+
+#[test]
 fn avoided_machine_survives_restart_until_allowed() {
     let machine = MachineId(8);
     let reason = "boot_failed: OCI runtime create failed";

@@ -239,7 +239,7 @@ fn avoided_rows(canvas: &Canvas<'_>, height: usize) -> Rows {
             machine.machine.to_string(),
             format::length(machine.until - model.now()),
             machine.failed_boots,
-            machine.reason
+            machine.why()
         );
         let style = theme.selected_if(index == selected, theme.text());
         lines.push(Line::styled(text, style));

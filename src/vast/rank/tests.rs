@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{BootEnd, ClosedOffer, HostId, InstanceId, MachineId, OfferId, Usd};
+use crate::domain::{
+    BootEnd, ClosedOffer, HostId, InstanceId, MachineId, OfferId, Usd, judge_hosts,
+};
 
 pub(in crate::vast) fn now() -> Time {
     Time::from_timestamp(1_795_000_000, 0).expect("a valid time")
@@ -74,6 +76,7 @@ fn avoided(machine: u64) -> [AvoidedMachine; 1] {
         reason: "boot_failed: OCI runtime create failed".into(),
         failed_boots: 1,
         host: None,
+        host_until: None,
         address: None,
     }]
 }
@@ -179,6 +182,48 @@ fn other_machines_of_avoided_host_rank_lower() {
     // It is better than none.
     let alone = rank(vec![cheap.clone()], &a_query(), &needs(), &experience);
     assert_eq!(alone.usable.len(), 1);
+}
+
+#[test]
+fn second_failing_machine_condemns_its_host() {
+    let at = |hours| now() + Duration::hours(hours);
+    let failed = |machine: u64, host: u64, address: &str, until| AvoidedMachine {
+        machine: MachineId(machine),
+        host: Some(HostId(host)),
+        address: Some(address.into()),
+        until,
+        ..avoided(machine)[0].clone()
+    };
+    let verdict = |mut blocked: Vec<AvoidedMachine>| {
+        judge_hosts(&mut blocked);
+        let mut offer = an_offer(1);
+        offer.host = Some(HostId(5));
+        let experience = RentalHistory {
+            blocked: &blocked,
+            boots: &[],
+        };
+        let ranked = rank(vec![offer], &a_query(), &needs(), &experience);
+        let rejected = ranked.rejected.into_iter().next();
+        rejected.map(|(_, reason)| reason)
+    };
+    let first = || failed(901, 5, "203.0.113.1", at(3));
+    // One machine's fault is its own, and so is that of a machine that came back under a new id,
+    assert_eq!(verdict(vec![first()]), None);
+    let same = failed(902, 5, "203.0.113.1", at(9));
+    assert_eq!(verdict(vec![first(), same]), None);
+    // that of another host's machine, or one that the operator avoids.
+    assert_eq!(
+        verdict(vec![first(), failed(903, 6, "203.0.113.3", at(9))]),
+        None
+    );
+    let mut unwanted = failed(904, 5, "203.0.113.4", at(9));
+    unwanted.host = None;
+    assert_eq!(verdict(vec![first(), unwanted]), None);
+    // Two machines' faults are their host's, until the first of them is forgotten.
+    let reason = verdict(vec![first(), failed(905, 5, "203.0.113.5", at(9))]).unwrap();
+    let until = at(3).format("%F %R");
+    let expected = format!("host 5 is avoided until {until} UTC: several of its machines failed");
+    assert!(reason.starts_with(&expected), "{reason}");
 }
 
 #[test]

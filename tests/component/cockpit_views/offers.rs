@@ -124,6 +124,7 @@ fn avoided_machine_is_allowed_after_dialog() {
         reason: "boot_failed: OCI runtime create failed".into(),
         failed_boots: 2,
         host: None,
+        host_until: None,
         address: None,
     }];
     let mut m = model(snapshot);
