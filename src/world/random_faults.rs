@@ -1,5 +1,7 @@
 //! Random faults of rentals, of the chain and of dapi: the scenario gives their rates, the seed their places.
 
+use std::ops::Range;
+
 use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
@@ -113,6 +115,13 @@ impl World {
         let back = 1 + whole(399.0 * uniform(self.seed, 40, epoch));
         let height = World::poc_start(epoch) - back.min(HALT_BEFORE_POC);
         halts.then(|| (height, 60.0 + 1_140.0 * uniform(self.seed, 41, epoch)))
+    }
+
+    /// When the chain stands still before the `PoC` of this epoch.
+    pub fn halt_of(&self, epoch: u64) -> Option<Range<Time>> {
+        let (last, length) = self.halt_before(epoch)?;
+        let from = self.block_time(last);
+        Some(from..from + seconds(length))
     }
 
     /// Whether the chain halted before the `PoC` of this epoch.

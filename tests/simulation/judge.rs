@@ -89,13 +89,17 @@ pub enum Others {
     AnInstance,
 }
 
-/// When no registration is removed: around the last `PoC` and around the next.
-fn removals_wait(world: &World) -> [Range<Time>; 2] {
-    [world.epoch(), world.epoch() + 1].map(|epoch| {
-        let start = World::poc_start(epoch);
+/// When no registration is removed, in this order: while the chain stands still, as nobody knows how near the
+/// `PoC` is, and around the last `PoC` and the next.
+fn removals_wait(world: &World) -> Vec<Range<Time>> {
+    let epochs = [world.epoch(), world.epoch() + 1];
+    let halts = epochs.iter().filter_map(|epoch| world.halt_of(*epoch));
+    let proofs = epochs.iter().map(|epoch| {
+        let start = World::poc_start(*epoch);
         let from = world.block_time(start) - NO_REMOVAL_BEFORE_POC;
         from..world.block_time(start + VALIDATED)
-    })
+    });
+    halts.chain(proofs).collect()
 }
 
 fn is_ours(rental: &TrueRental) -> bool {
@@ -156,9 +160,15 @@ impl Judge {
             let alone = rental.ended.map(|ended| {
                 // A removed node that a restart of dapi brought back can be seen only from then on.
                 let since = ended.max(born).max(revived.unwrap_or(born));
-                let mut waits = removals_wait.iter();
-                let wait = waits.find(|wait| wait.contains(&since));
-                now - wait.map_or(since, |wait| wait.end)
+                let waits = removals_wait.iter();
+                let since = waits.fold(since, |since, wait| {
+                    if wait.contains(&since) {
+                        wait.end
+                    } else {
+                        since
+                    }
+                });
+                now - since
             });
             if alone.is_some_and(|alone| alone > WITHOUT_RENTAL) {
                 self.violation(&format!(
