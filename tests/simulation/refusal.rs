@@ -52,3 +52,24 @@ impl Refusal {
         (missing > 0.0).then_some(missing)
     }
 }
+
+#[test]
+fn leftover_reservation_is_noticed() {
+    use pocpit::domain::{Cause, EpochIndex};
+    use pocpit::world::{Scenario, World};
+
+    let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
+    let truth = World::new(7, Scenario::default(), start).truth();
+    let unexplained = |left: &str| {
+        let said = format!(
+            "a worst case of $18.00 does not fit into the budget of 24 hours (budget.per_day): {left} is left, $1.00 is missing"
+        );
+        let report = SprintReport::not_tried(EpochIndex(1), &Cause::new("budget_refused", said));
+        let refusal = Refusal::of(&report).expect("a refusal");
+        refusal.unexplained(super::judge::Caps::TIGHT, start, &truth)
+    };
+    // Nothing was spent: all of the $22 should be left.
+    assert_eq!(unexplained("$22.00"), None);
+    let missing = unexplained("$5.00").expect("a leftover");
+    assert!((missing - 16.0).abs() < 1e-9, "{missing}");
+}
