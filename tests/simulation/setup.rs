@@ -54,7 +54,7 @@ pub fn configuration(state: &Path, caps: Caps) -> Config {
         ("chain.participant", text(PARTICIPANT)),
         ("chain.poll", text("45s")),
         ("vast.api_key", text(API_KEY)),
-        ("vast.base_url", text("http://vast.sim")),
+        ("vast.base_url", text("https://vast.sim")),
         ("vast.image", text(IMAGE)),
         ("ssh.key_file", text("/nonexistent")),
         ("mlnode.model", text(MODEL)),
