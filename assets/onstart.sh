@@ -2,7 +2,8 @@
 # Runs at every start of the rental's container, so each part can be repeated.
 R=${POCPIT_ROOT:-}
 LIB=$R/var/lib/pocpit LOG=$R/var/log/pocpit
-mkdir -p "$LIB" "$LOG"
+mkdir -p "$LIB"
+mkdir -p "$LOG"
 chmod 700 "$LIB"
 
 # Some shells do not get the container's environment, nor what the image set: take what is
@@ -25,55 +26,107 @@ EOF
 umask 077
 
 # 1. The watchdog, before anything that can fail: a rental nobody renews ends itself.
-# The key goes to curl on standard input, so that no argument list shows it.
+# Small files are kept in memory while the disk takes none.
+MEM=$R/dev/shm/pocpit
+save() {
+  saved=$LIB/$1
+  if write "$2"; then rm -f "$MEM/$1"; return 0; fi
+  saved=$MEM/$1
+  mkdir -p "$MEM" && chmod 700 "$MEM" && write "$2"
+} 2>/dev/null
+write() { printf '%s\n' "$1" >"$saved.new" && mv -f "$saved.new" "$saved"; }
+load() { cat "$MEM/$1" 2>/dev/null || cat "$LIB/$1" 2>/dev/null; }
+number() { case $1 in '' | *[!0-9]* | ????????????*) return 1 ;; esac; }
+
+# The key goes in by standard input or a file, so that no argument list shows it. The next
+# program is tried when one is missing or broken, not when the market refuses.
 destroy() {
   url=${POCPIT_VAST_URL:-https://console.vast.ai}/api/v0/instances/$CONTAINER_ID/
-  if command -v curl >/dev/null 2>&1; then
-    printf 'header = "Authorization: Bearer %s"\n' "$CONTAINER_API_KEY" |
-      curl -fsS -m 60 -K - -X DELETE -H 'Content-Type: application/json' -d '{}' "$url"
-  else
-    python3 - "$url" <<'PY'
+  auth="Authorization: Bearer $CONTAINER_API_KEY" type='Content-Type: application/json'
+  printf 'header = "%s"\n' "$auth" | curl -fsS -m 60 -K - -X DELETE -H "$type" -d '{}' "$url"
+  s=$?
+  case $s in 0 | 22) return $s ;; esac
+  save wgetrc "header = $auth" && wget --config="$saved" --method=DELETE --header="$type" \
+    --body-data='{}' -nv -T 60 -t 1 -O - "$url"
+  s=$?
+  case $s in 0 | 8) return $s ;; esac
+  python3 - "$url" <<'PY'
 import os, sys, urllib.request as u
 u.urlopen(u.Request(sys.argv[1], b"{}", {"Content-Type": "application/json", "Authorization":
   "Bearer " + os.environ["CONTAINER_API_KEY"]}, method="DELETE"), timeout=60)
 PY
-  fi
 }
-# The later of the order's lease and the renewed one. What is not a number is no lease;
-# without any there is an hour, in which the cockpit can write one.
-FIRST=$(($(date +%s) + 3600))
-lease() {
+# Sets left, in seconds, of the later of the order's lease and the renewed one; without any there
+# is an hour. The wall clock may be wrong or be set: time is measured by the host's uptime, or
+# else by our sleeps. A renewal says how long it holds. Any other lease is taken from the wall
+# clock once, and the order's is no longer than its seconds.
+look() {
+  up='' now=$(date +%s)
+  read -r up _ <"$UPTIME"
+  up=${up%%.*}
+  number "$up" || up=$tick
   until=0
-  for n in "${POCPIT_LEASE_UNTIL:-}" "$(cat "$LIB/lease" 2>/dev/null)"; do
-    case $n in '' | *[!0-9]* | ????????????*) continue ;; esac
-    [ "$n" -le "$until" ] || until=$n
+  for n in "${POCPIT_LEASE_UNTIL:-}" "$(load lease)"; do
+    number "$n" && [ "$n" -gt "$until" ] && until=$n
   done
-  [ "$until" -gt 0 ] || until=$FIRST
-  echo "$until"
+  # shellcheck disable=SC2046,SC2086
+  left_of $(load lease.left) || left_of $own && return
+  left=3600 most=2678400
+  number "$now" && [ "$until" -gt 0 ] && left=$((until - now))
+  if [ "$until" = "${POCPIT_LEASE_UNTIL:-0}" ] && number "${POCPIT_LEASE_SECONDS:-}"; then
+    most=$POCPIT_LEASE_SECONDS
+    number "$now" || left=$most
+  fi
+  [ "$left" -le "$most" ] || left=$most
+  [ "$left" -gt 0 ] || left=0
+  own="$until $up $left"
+  save lease.own "$own"
+} 2>/dev/null
+# left_of UNTIL UP SECONDS: what is left of a lease that had these seconds at this uptime.
+left_of() {
+  number "$2" && number "$3" && [ "$1" = "$until" ] && [ "$2" -le "$up" ] && left=$(($2 + $3 - up))
 }
 watchdog() {
+  tools='' error=''
+  for tool in curl wget python3; do
+    "$tool" --version >/dev/null 2>&1 && tools=$tools,$tool
+  done
   while :; do
-    if [ "$(date +%s)" -ge "$(lease)" ]; then
+    look
+    save watchdog.status "up=$up until=$until left=$left tools=${tools#,} error=$error"
+    if [ "$left" -le 0 ]; then
       echo "$(date -u) the lease is over: destroying this instance"
       # The reply is no proof. While this runs the instance exists: ask again.
-      destroy
-      echo
+      out=$(destroy 2>&1) && error='' || error=$(echo "$out" | tr '\n' ' ' | cut -c1-200)
+      echo "$out"
     fi
     sleep "${POCPIT_PAUSE:-15}"
+    tick=$((tick + 15))
   done
 }
 running() {
-  p=$(cat "$LIB/$1.pid" 2>/dev/null) && [ -n "$p" ] && kill -0 "$p" 2>/dev/null &&
-    [ "$(cat "$LIB/$1.boot" 2>/dev/null)" = "$BOOT" ]
+  p=$(load "$1.pid") && [ -n "$p" ] && kill -0 "$p" 2>/dev/null &&
+    [ "$(load "$1.boot")" = "$BOOT" ]
+}
+# Its process id may have become another's: it looks at the lease four times a minute.
+watched() {
+  running watchdog && s=$(load watchdog.status) && s=${s#up=} && s=${s%% *} &&
+    number "$s" && [ $((up - s)) -lt 300 ]
 }
 started() {
-  echo "$2" >"$LIB/$1.pid"
-  echo "$BOOT" >"$LIB/$1.boot"
+  save "$1.pid" "$2"
+  save "$1.boot" "$BOOT"
 }
+# A log that cannot be written stops nothing.
+log() { if (: >>"$LOG/$1.log") 2>/dev/null; then echo "$LOG/$1.log"; else echo /dev/null; fi; }
 # When process 1 started: a process id from before a restart means nothing.
 BOOT=$(sed 's/.*) //' /proc/1/stat 2>/dev/null | cut -d' ' -f20)
-if ! running watchdog; then
-  (trap '' HUP; watchdog) >>"$LOG/watchdog.log" 2>&1 </dev/null &
+UPTIME=$R/proc/uptime tick=0 own=$(load lease.own)
+[ -e "$UPTIME" ] || UPTIME=/proc/uptime
+look
+if ! watched; then
+  save watchdog.status "up=$up"
+  (trap '' HUP; watchdog) >>"$(log watchdog)" 2>&1 </dev/null &
   started watchdog $!
 fi
 
@@ -184,10 +237,10 @@ run_workload() {
 }
 if [ -n "${POCPIT_COMMAND:-}" ] && ! running mlnode; then
   # end_vllm spares the watchdog and the session that this script runs in.
-  WATCHDOG=$(cat "$LIB/watchdog.pid")
+  WATCHDOG=$(load watchdog.pid)
   SESSION=$(sed 's/.*) //' /proc/$$/stat 2>/dev/null | cut -d' ' -f4)
   umask 022
-  (trap '' HUP; run_workload) >>"$LOG/mlnode.log" 2>&1 </dev/null &
+  (trap '' HUP; run_workload) >>"$(log mlnode)" 2>&1 </dev/null &
   started mlnode $!
 fi
 exit 0

@@ -24,6 +24,7 @@ mod reward;
 pub(crate) mod samples;
 mod sprint;
 mod text;
+mod watchdog;
 mod workload;
 
 pub use api_release::ApiRelease;
@@ -73,6 +74,7 @@ pub use sprint::{
     Step, StepSpan,
 };
 pub use text::{excerpt, hexadecimal, nearest};
+pub use watchdog::WatchdogCheck;
 pub use workload::{
     Backends, Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, InferencePort,
     MlNodeStatus, ModelState, OrderedMachine, RunRecord, RunState, ServiceState, StageMeaning,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     BootFault, CallError, CallbackProof, Duration, EpochIndex, EpochView, GateKind, InstanceId,
     Likeness, Mode, ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight,
-    UpgradePlan, Usd, UsdPerHour, Weight,
+    UpgradePlan, Usd, UsdPerHour, WatchdogCheck, Weight,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -169,6 +169,9 @@ pub struct BootReading {
     /// Whether its proofs would arrive.
     #[serde(default)]
     pub callback: CallbackProof,
+    /// Whether the rental would end itself with its lease.
+    #[serde(default, skip_serializing_if = "WatchdogCheck::is_not_read")]
+    pub watchdog: WatchdogCheck,
     /// What keeps the model from being served for now; it may recover.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setback: Option<BootFault>,

@@ -3,7 +3,7 @@
 
 use super::release::Next;
 use super::{BootReading, Effect, PriceIncrease, Rental, Sprint};
-use crate::domain::{Blame, BootEnd, BootFault, CallbackProof, Cause, Mode, Outcome, Time};
+use crate::domain::{Blame, BootEnd, BootFault, CallbackProof, Cause, Mode, Outcome, Time, WatchdogCheck};
 
 /// Why a rental is given up.
 pub(super) struct RentalFailure {
@@ -68,6 +68,12 @@ impl Sprint {
             let text =
                 format!("instance {id} costs {charged}, {agreed} was agreed; it is released");
             return given_up("dearer_than_agreed", text, Blame::Host, None);
+        }
+        if let (WatchdogCheck::Failed(why), Mode::Auto) = (&boot.watchdog, self.mode) {
+            let id = rental.instance;
+            let text = format!("instance {id} would not end itself with its lease: {why}");
+            let boot = Some(BootEnd::Failed);
+            return given_up("watchdog_unverified", text, Blame::Host, boot);
         }
         // What broke on this machine may break again: another one is better, if there is time for it.
         let setback = boot.setback.as_ref().filter(|_| !boot.ready);

@@ -17,9 +17,7 @@ impl World {
             ended: instance.destroyed_at,
             cost: Usd::from_dollars(instance.cost),
             price: UsdPerHour::from_dollars(instance.full_rate()),
-            lease_until: instance
-                .lease()
-                .and_then(|unix| Time::from_timestamp(unix, 0)),
+            lease_until: instance.lease_ends(),
             is_troubled: instance.fault.is_some() || self.breaks_its_poc(instance),
         }
     }

@@ -26,6 +26,7 @@ mod tests;
 mod truth;
 mod upstream;
 mod vast;
+mod watchdog;
 
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
@@ -40,3 +41,4 @@ pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
 pub use state::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, UPSTREAM_KEY, World};
 pub use truth::{Confirmation, Harm, TrueRental, Truth};
+pub use watchdog::Renewal;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::account::Bill;
 use super::mlnode::node::SimMlNode;
+use super::watchdog::RenewedLease;
 
 /// In GB, of an order without a disk.
 const DEFAULT_DISK: f64 = 8.0;
@@ -53,6 +54,7 @@ pub(super) struct SimInstance {
     pub files: BTreeMap<String, Vec<u8>>,
     pub mlnode: SimMlNode,
     pub increase: PriceIncrease,
+    pub renewed: Option<RenewedLease>,
 }
 
 impl SimInstance {
@@ -77,7 +79,7 @@ impl SimInstance {
 
     /// Nothing but its cost changes any more.
     pub fn is_at_rest(&self, now: Time) -> bool {
-        let idle = self.lease().is_none() && self.mlnode.is_idle();
+        let idle = self.lease_ends().is_none() && self.mlnode.is_idle();
         self.destroyed_at.is_some()
             || self.intended == IntendedStatus::Stopped
             || (idle && self.is_running(now))
@@ -122,18 +124,6 @@ impl SimInstance {
 
     pub fn env(&self, name: &str) -> Option<&str> {
         self.order["env"][name].as_str()
-    }
-
-    /// The later of the environment and the lease file, in unix seconds.
-    pub fn lease(&self) -> Option<i64> {
-        let file = self
-            .files
-            .get("/var/lib/pocpit/lease")
-            .and_then(|b| String::from_utf8_lossy(b).trim().parse().ok());
-        let env = self
-            .env("POCPIT_LEASE_UNTIL")
-            .and_then(|t| t.trim().parse().ok());
-        file.max(env)
     }
 }
 
@@ -189,6 +179,12 @@ pub(super) enum HostFault {
     FailingLoad,
     Vanishing,
     Dearer,
+    /// The start script's watchdog does not run.
+    DeadWatchdog,
+    /// Its clock is a day behind.
+    WrongClock,
+    /// Its SSH server refuses remote forwards.
+    RefusedForwards,
 }
 
 /// A log that a host is uploading or has uploaded.

@@ -22,6 +22,9 @@ impl World {
             (rates.failing_loads, HostFault::FailingLoad),
             (rates.vanishing, HostFault::Vanishing),
             (rates.dearer, HostFault::Dearer),
+            (rates.dead_watchdogs, HostFault::DeadWatchdog),
+            (rates.wrong_clocks, HostFault::WrongClock),
+            (rates.refused_forwards, HostFault::RefusedForwards),
         ];
         drawn(uniform(self.seed, 30, rental), shares)
     }

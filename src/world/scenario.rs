@@ -272,6 +272,12 @@ pub struct RandomFaults {
     pub vanishing: f64,
     /// Per rental: it costs 20 % more than offered.
     pub dearer: f64,
+    /// Per rental: its watchdog does not run.
+    pub dead_watchdogs: f64,
+    /// Per rental: its clock is a day behind.
+    pub wrong_clocks: f64,
+    /// Per rental: its SSH server refuses remote forwards.
+    pub refused_forwards: f64,
     /// Per rental: the SSH key takes up to four minutes longer.
     pub late_keys: f64,
     /// Per rental: the `MLNode` ends within six hours of serving its model.

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::shells::{applet, available};
 
+const LEASE: &str = include_str!("../../src/engine/rental/lease.sh");
 const SCRIPT: &str = include_str!("../../assets/onstart.sh");
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB pocpit";
 const FAR: &str = "99999999999";
@@ -67,6 +68,33 @@ impl Rental {
             .unwrap();
         self.groups.push(child.id());
         assert!(child.wait().unwrap().success(), "{} failed", self.shell);
+    }
+
+    /// What the cockpit's command says, which renews the lease or only reads it back.
+    fn tend_lease(&self, renewal: &[&str]) -> String {
+        let output = Command::new(self.shell)
+            .args(applet(self.shell))
+            .args(["-c", LEASE, "lease"])
+            .args(renewal)
+            .env("POCPIT_ROOT", self.root.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Reads until it says this.
+    fn wait_for_watchdog(&self, wanted: &str) {
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let reading = self.tend_lease(&[]);
+            if reading.contains(wanted) {
+                return;
+            }
+            let late = std::time::Instant::now() >= deadline;
+            assert!(!late, "{}: no {wanted:?} in {reading:?}", self.shell);
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// The watchdog runs.
@@ -152,8 +180,8 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn script_leaves_room_for_extra_lines() {
-    // The market takes 16,384 bytes of arguments in all; half of them are the operator's.
-    assert!(SCRIPT.len() < 8_000, "{} bytes", SCRIPT.len());
+    // The market takes 16,384 bytes of arguments in all; over 7,000 of them are the operator's.
+    assert!(SCRIPT.len() < 9_000, "{} bytes", SCRIPT.len());
     assert!(SCRIPT.starts_with("#!/bin/sh\n") && SCRIPT.is_ascii());
 }
 
@@ -442,6 +470,7 @@ fn python_destroys_without_curl() {
         fs::create_dir(&bin).unwrap();
         for tool in [
             "mkdir", "chmod", "tr", "sed", "head", "cut", "cat", "date", "sleep", "touch", "grep",
+            "mv", "rm",
         ] {
             let at = ["/usr/bin", "/bin"]
                 .map(|dir| Path::new(dir).join(tool))
@@ -539,5 +568,151 @@ fn missing_variables_come_from_container_env() {
             request.contains("\r\nAuthorization: Bearer k2\r\n"),
             "{request}"
         );
+    });
+}
+
+/// The order of a lease that ends in a second.
+fn short_lease(url: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("POCPIT_LEASE_UNTIL", FAR),
+        ("POCPIT_LEASE_SECONDS", "1"),
+        ("POCPIT_VAST_URL", url),
+        ("CONTAINER_ID", "4711"),
+        ("CONTAINER_API_KEY", "k1"),
+    ]
+}
+
+#[test]
+fn wrong_clock_lengthens_no_lease() {
+    under_each_shell(|shell| {
+        for date in [
+            // A day behind, set back at the second look, and broken.
+            "exec /bin/date -d @$(($(/bin/date +%s) - 86400)) \"$@\"",
+            "[ ! -e $POCPIT_ROOT/seen ] || exec /bin/date -d @1000 \"$@\"; : >$POCPIT_ROOT/seen; exec /bin/date \"$@\"",
+            "exit 127",
+        ] {
+            let (url, requests) = market(&[]);
+            let mut rental = Rental::new(shell);
+            let path = path_with(&rental, "date", date);
+            rental.start(&[short_lease(&url), vec![("PATH", &path)]].concat());
+            let request = requests.recv_timeout(PATIENCE).expect(date);
+            assert!(request.starts_with("DELETE "), "{request}");
+        }
+    });
+}
+
+#[test]
+fn broken_disk_stops_no_watchdog() {
+    under_each_shell(|shell| {
+        // Given a log that cannot be written, or nowhere on the disk to write to,
+        for place in ["var/log", "var/lib", "var"] {
+            let (url, requests) = market(&[]);
+            let mut rental = Rental::new(shell);
+            let place = rental.path(place);
+            fs::create_dir_all(place.parent().unwrap()).unwrap();
+            fs::write(&place, "not a directory").unwrap();
+            rental.start(&[&short_lease(&url)[..], &[("POCPIT_COMMAND", "sleep 600")]].concat());
+            // then the rental is destroyed in time, and its watchdog can be read.
+            let request = requests.recv_timeout(PATIENCE).expect("a request");
+            assert!(request.starts_with("DELETE "), "{request}");
+            rental.wait_for_watchdog("alive=yes");
+            rental.wait_for_watchdog(" left=0 ");
+            fs::remove_file(place).unwrap();
+        }
+    });
+}
+
+#[test]
+fn full_disk_moves_the_lease_to_memory() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[]);
+        let mut rental = Rental::new(shell);
+        let lib = rental.path("var/lib/pocpit");
+        fs::create_dir_all(&lib).unwrap();
+        // Given a disk that is full,
+        for name in ["lease", "lease.left", "lease.own", "watchdog.status", "wgetrc"] {
+            std::os::unix::fs::symlink("/dev/full", lib.join(format!("{name}.new"))).unwrap();
+        }
+        rental.start(&short_lease(&url));
+        requests.recv_timeout(PATIENCE).expect("the end of the lease");
+        // when the lease is renewed, then it counts, and it is read back.
+        let until = "99999999998";
+        rental.tend_lease(&["999999999999", "600"]);
+        rental.tend_lease(&[until, "700"]);
+        assert!(rental.tend_lease(&[]).contains(&format!("lease={until}\n")));
+        assert!(!lib.join("lease").exists());
+    });
+}
+
+#[test]
+fn renewed_lease_is_read_back() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[]);
+        let mut rental = Rental::new(shell);
+        let mut env = short_lease(&url);
+        // Given a rental whose clock is a day ahead,
+        let path = path_with(
+            &rental,
+            "date",
+            "exec /bin/date -d @$(($(/bin/date +%s) + 86400)) \"$@\"",
+        );
+        env.retain(|(name, _)| *name != "POCPIT_LEASE_UNTIL");
+        env.extend([("POCPIT_LEASE_UNTIL", "1000"), ("PATH", &path)]);
+        // when a lease of ten minutes is written, then the seconds count that were sent.
+        fs::create_dir_all(rental.path("var/lib/pocpit")).unwrap();
+        rental.tend_lease(&["1700000000", "600"]);
+        rental.start(&env);
+        rental.wait_for_watchdog(" until=1700000000 left=59");
+        let reading = rental.tend_lease(&["1700000001", "2"]);
+        assert!(reading.starts_with("alive=yes now="), "{reading}");
+        rental.wait_for_watchdog(" until=1700000001 left=");
+        requests.recv_timeout(PATIENCE).expect("the end of the lease");
+    });
+}
+
+#[test]
+fn broken_curl_is_replaced_by_another() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[]);
+        let mut rental = Rental::new(shell);
+        let path = path_with(
+            &rental,
+            "curl",
+            "echo curl: 77 error setting certificate file >&2; exit 77",
+        );
+        rental.start(&[short_lease(&url), vec![("PATH", &path)]].concat());
+        let request = requests.recv_timeout(PATIENCE).expect("a request");
+        let request = request.to_lowercase();
+        assert!(request.contains("\r\nauthorization: bearer k1\r\n"), "{request}");
+        assert!(!request.contains("user-agent: curl"), "{request}");
+    });
+}
+
+#[test]
+fn refused_destroy_is_told() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[403; 64]);
+        let mut rental = Rental::new(shell);
+        rental.start(&short_lease(&url));
+        requests.recv_timeout(PATIENCE).expect("a request");
+        rental.wait_for_watchdog(" error=curl: (22) ");
+    });
+}
+
+#[test]
+fn foreign_process_is_no_watchdog() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[]);
+        let mut rental = Rental::new(shell);
+        let lib = rental.path("var/lib/pocpit");
+        fs::create_dir_all(&lib).unwrap();
+        // Given another's process under the id of the watchdog,
+        fs::write(lib.join("watchdog.pid"), std::process::id().to_string()).unwrap();
+        let stat = fs::read_to_string("/proc/1/stat").unwrap();
+        let boot = stat.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap();
+        fs::write(lib.join("watchdog.boot"), boot).unwrap();
+        // when the container starts, then a watchdog of ours does, too.
+        rental.start(&short_lease(&url));
+        requests.recv_timeout(PATIENCE).expect("the end of the lease");
     });
 }

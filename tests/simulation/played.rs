@@ -13,7 +13,7 @@ use pocpit::ports::{
     TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{
-    ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Scenario, World,
+    ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Scenario, Renewal, World,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -587,17 +587,19 @@ impl RemoteSession for Session {
             });
         }
         // The other command that the engine runs: the lease.
-        let lease = command
-            .strip_prefix("printf %s ")
-            .and_then(|rest| rest.split(' ').next());
-        let lease = lease.unwrap_or_else(|| panic!("an unknown command: {command}"));
-        self.stage
-            .world()
-            .write_file(self.machine, "/var/lib/pocpit/lease", lease.as_bytes());
+        let (_, words) = command
+            .rsplit_once("' lease")
+            .unwrap_or_else(|| panic!("an unknown command: {command}"));
+        let mut numbers = words.split_whitespace().map(|word| word.parse().unwrap());
+        let renewal = numbers.next().map(|until| Renewal {
+            until,
+            left: numbers.next().unwrap(),
+        });
+        let stdout = self.stage.world().tend_lease(self.machine, renewal);
         self.stage.moment(|| "after the lease is written".into());
         Ok(CommandOutput {
             status: Some(0),
-            stdout: Vec::new(),
+            stdout: stdout.into_bytes(),
             stderr: Vec::new(),
         })
     }

@@ -104,6 +104,8 @@ pub enum Condition {
     HostKeyMismatch(InstanceId),
     /// The rental does not reach the `PoC` callback.
     CallbackUnproven(InstanceId),
+    /// The rental would not end itself with its lease.
+    WatchdogUnverified(InstanceId),
     /// Not enough for a sprint.
     LowCredit,
     #[serde(alias = "rentals_unread")]
@@ -153,6 +155,7 @@ impl Condition {
             | Condition::PocWorkLost(instance)
             | Condition::LinkDown(instance)
             | Condition::CallbackUnproven(instance)
+            | Condition::WatchdogUnverified(instance)
             | Condition::HostKeyMismatch(instance) => Some(*instance),
             _ => None,
         }

@@ -80,6 +80,9 @@ impl Engine {
             "POCPIT_LEASE_UNTIL".into(),
             self.chain_adjusted(lease_until).timestamp().to_string(),
         );
+        // The rental's clock may be wrong; its watchdog counts these from its start.
+        let seconds = (lease_until - self.ports.clock.now()).num_seconds();
+        env.insert("POCPIT_LEASE_SECONDS".into(), seconds.max(0).to_string());
         env.insert("POCPIT_COMMAND".into(), container_spec.command);
         env.insert(
             "POCPIT_SSH_KEY".into(),

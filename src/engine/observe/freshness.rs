@@ -62,6 +62,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         | Condition::PocWorkLost(_)
         | Condition::LinkDown(_)
         | Condition::CallbackUnproven(_)
+        | Condition::WatchdogUnverified(_)
         | Condition::HostKeyMismatch(_)
         | Condition::NodeChangeFailed
         | Condition::UnreliableSource(_)

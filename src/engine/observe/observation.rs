@@ -3,7 +3,7 @@
 use crate::domain::{
     Account, ApiRelease, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId,
     MlNodeStatus, Offer, ProxyFigures, RegisteredNode, RequestedPrice, RunRecord, SourceReport,
-    SshEndpoint,
+    SshEndpoint, WatchdogCheck,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::observe::charges::ChargesRead;
@@ -113,5 +113,6 @@ pub(crate) enum LinkEvent {
     Tunnel(TunnelEnds),
     Throughput(TunnelRate),
     Callback(CallbackProof),
+    Watchdog(WatchdogCheck),
     Lost(LinkError),
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     ActualStatus, CallError, Duration, Instance, InstanceId, MlNodeStatus, RunRecord, SshEndpoint,
-    StartupState, Time, Workload, WorkloadModel,
+    StartupState, Time, WatchdogCheck, Workload, WorkloadModel,
 };
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
@@ -15,6 +15,7 @@ use crate::engine::observe::observation::{LinkEvent, Observation};
 use crate::engine::rental::callback::CallbackKeeper;
 use crate::engine::rental::direct_gateway::DirectGateway;
 use crate::engine::rental::log_store::LogFiles;
+use crate::engine::rental::watchdog::{self, Lease};
 use crate::engine::snapshot::TunnelRate;
 use crate::engine::supervise::catch_panic;
 use crate::mlnode::boot::record;
@@ -23,7 +24,6 @@ use crate::ports::{CommandOutput, LinkError, LogPosition, RemoteSession, TunnelE
 
 /// The onstart script appends the workload's output here.
 pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
-const LEASE_FILE: &str = "/var/lib/pocpit/lease";
 /// The onstart script's record of the workload's runs. Older scripts write none.
 const READ_RUNS: &str = "cat /var/lib/pocpit/mlnode.status";
 
@@ -41,7 +41,10 @@ const KEY_RETRY: Duration = Duration::seconds(5);
 const ATTACH_INTERVAL: Duration = Duration::seconds(30);
 const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
-const LEASE_RETRY: Duration = Duration::seconds(30);
+/// The watchdog looks four times a minute: by then it knows a new lease.
+const WATCHDOG_SHOWS_AFTER: Duration = Duration::seconds(20);
+const FAILURES_REPORTED: u32 = 3;
+const WATCHDOG_INTERVAL: Duration = Duration::minutes(1);
 
 pub(crate) struct LinkTask {
     pub(crate) ports: Arc<Ports>,
@@ -51,7 +54,7 @@ pub(crate) struct LinkTask {
     pub(crate) model: WorkloadModel,
     pub(crate) gateway: Option<DirectGateway>,
     pub(crate) callback: Option<CallbackWay>,
-    pub(crate) lease: watch::Receiver<Time>,
+    pub(crate) lease: watch::Receiver<Lease>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) stop: CancellationToken,
     /// Cancelled at the first line of the log file: then the market's copies are not needed.
@@ -186,7 +189,7 @@ impl LinkTask {
         let clock = self.ports.clock.clone();
         let polling = self.poll_mlnode(ends);
         let reading = self.read_runs(session);
-        let leasing = renew_lease(self.ports.clone(), session, self.lease.clone());
+        let leasing = self.keep_lease(session);
         let checking = self.monitor_link(session);
         let moving = tunnel_moved(self.tunnel.clone());
         let proving = self.prove_callback(session);
@@ -309,6 +312,56 @@ impl LinkTask {
         }
     }
 
+    /// Writes the lease at once and after every change, and reads back what the watchdog makes of it. A
+    /// wrong reading may be a moment's, also of the start script's: the third one is reported.
+    fn keep_lease<'a>(
+        &self,
+        session: &'a dyn RemoteSession,
+    ) -> impl Future<Output = Result<(), LinkError>> + use<'a> {
+        let (clock, reports) = (self.ports.clock.clone(), self.reports.clone());
+        let (instance, mut lease) = (self.instance, self.lease.clone());
+        async move {
+            let mut is_written = false;
+            let mut failures = 0;
+            loop {
+                let current = *lease.borrow_and_update();
+                let from = clock.now();
+                let command = if is_written {
+                    watchdog::reading()
+                } else {
+                    current.renewal(from)
+                };
+                let output = session.run(&command).await?;
+                let was_written = is_written;
+                let check = if output.status == Some(0) {
+                    is_written = true;
+                    current.verdict(&output, from, clock.now())
+                } else {
+                    let why = reason(&output);
+                    tracing::warn!("the lease on the rental was not renewed: {why}");
+                    WatchdogCheck::Failed(format!("its lease cannot be written: {why}"))
+                };
+                let is_failed = matches!(check, WatchdogCheck::Failed(_));
+                failures = if is_failed { failures + 1 } else { 0 };
+                if !is_failed || failures >= FAILURES_REPORTED {
+                    let observation = Observation::Link(instance, LinkEvent::Watchdog(check));
+                    if reports.send(observation).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                let pause = if was_written && !is_failed {
+                    WATCHDOG_INTERVAL
+                } else {
+                    WATCHDOG_SHOWS_AFTER
+                };
+                tokio::select! {
+                    () = clock.sleep(pause) => {}
+                    () = renewed(&mut lease) => is_written = false,
+                }
+            }
+        }
+    }
+
     async fn report(&self, change: LinkEvent) {
         let _ = self
             .reports
@@ -340,29 +393,10 @@ fn until_next_poll(status: &Result<MlNodeStatus, CallError>) -> Duration {
     }
 }
 
-/// Writes the lease at once and after every change. The watchdog uses the later of this file and its
-/// own deadline, so a lost write never shortens a lease.
-async fn renew_lease(
-    ports: Arc<Ports>,
-    session: &dyn RemoteSession,
-    mut lease: watch::Receiver<Time>,
-) -> Result<(), LinkError> {
-    loop {
-        let until = lease.borrow_and_update().timestamp();
-        let command =
-            format!("printf %s {until} > {LEASE_FILE}.new && mv {LEASE_FILE}.new {LEASE_FILE}");
-        let output = session.run(&command).await?;
-        if output.status != Some(0) {
-            tracing::warn!(
-                "the lease on the rental was not renewed: {}",
-                reason(&output)
-            );
-            ports.clock.sleep(LEASE_RETRY).await;
-            continue;
-        }
-        if lease.changed().await.is_err() {
-            return std::future::pending().await;
-        }
+/// Completes when the lease is another one.
+async fn renewed(lease: &mut watch::Receiver<Lease>) {
+    if lease.changed().await.is_err() {
+        std::future::pending().await
     }
 }
 

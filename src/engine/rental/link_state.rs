@@ -1,6 +1,6 @@
 //! State of the SSH link to a rental.
 
-use crate::domain::{CallbackProof, Duration, InstanceId, SshEndpoint, Time};
+use crate::domain::{CallbackProof, Duration, InstanceId, SshEndpoint, Time, WatchdogCheck};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
 use crate::ports::{LinkError, TunnelEnds};
@@ -26,6 +26,10 @@ pub(crate) struct LinkState {
     pub(crate) callback: CallbackProof,
     /// Since when they would not.
     callback_failed: Option<Time>,
+    /// Whether the rental would end itself with its lease.
+    pub(crate) watchdog: WatchdogCheck,
+    /// Since when it would not.
+    watchdog_failed: Option<Time>,
     /// The first wrong host key: when, and the error.
     pub(crate) strange_host: Option<(Time, String)>,
 }
@@ -55,6 +59,7 @@ impl LinkState {
         self.rate = TunnelRate::default();
         // The last result holds no longer.
         self.callback = CallbackProof::NotTried;
+        self.watchdog = WatchdogCheck::NotRead;
         self.last_error = Some(error.to_string());
     }
 
@@ -69,6 +74,33 @@ impl LinkState {
             CallbackProof::Proven | CallbackProof::NotTried => self.callback_failed = None,
         }
         self.callback = proof;
+    }
+
+    pub(crate) fn watchdog_read(&mut self, now: Time, check: WatchdogCheck) {
+        match &check {
+            WatchdogCheck::Failed(why) => {
+                if self.watchdog != check {
+                    tracing::error!("the rental would not end itself with its lease: {why}");
+                }
+                self.watchdog_failed.get_or_insert(now);
+            }
+            WatchdogCheck::Verified | WatchdogCheck::NotRead => self.watchdog_failed = None,
+        }
+        self.watchdog = check;
+    }
+
+    /// It was read twice before it is reported.
+    fn watchdog_alert(&self, instance: InstanceId) -> Option<Alert> {
+        let WatchdogCheck::Failed(why) = &self.watchdog else {
+            return None;
+        };
+        Some(Alert::new(
+            Condition::WatchdogUnverified(instance),
+            AlertLevel::Critical,
+            self.watchdog_failed?,
+            format!("rental {instance} would not end itself with its lease: {why}"),
+            "while this program runs it ends the rental itself; if it cannot, destroy the rental by hand: it costs money until then",
+        ))
     }
 
     /// Not at the first failure: the Network Node may just be busy.
@@ -97,7 +129,9 @@ impl LinkState {
         let host_key = self.host_key_alert(instance);
         let outage = self.outage_alert(now, instance);
         let callback = self.callback_alert(now, instance);
-        host_key.into_iter().chain(outage).chain(callback)
+        let watchdog = self.watchdog_alert(instance);
+        let alerts = host_key.into_iter().chain(outage);
+        alerts.chain(callback).chain(watchdog)
     }
 
     fn outage_alert(&self, now: Time, instance: InstanceId) -> Option<Alert> {

@@ -10,4 +10,5 @@ pub(crate) mod log_merge;
 pub(crate) mod log_store;
 pub(crate) mod monitor;
 pub(crate) mod supervision;
+pub(crate) mod watchdog;
 pub(crate) mod watcher;

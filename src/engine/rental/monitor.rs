@@ -87,6 +87,7 @@ impl RentalMonitor {
             }
             LinkEvent::Tunnel(ends) => link.ends = Some(ends),
             LinkEvent::Callback(proof) => link.proved(now, proof),
+            LinkEvent::Watchdog(check) => link.watchdog_read(now, check),
             LinkEvent::Throughput(rate) => {
                 link.rate = rate;
                 return false;
@@ -175,6 +176,7 @@ impl RentalMonitor {
             fault: boot.fault().cloned(),
             setback: boot.setback(now),
             callback: self.link.callback.clone(),
+            watchdog: self.link.watchdog.clone(),
         }
     }
 

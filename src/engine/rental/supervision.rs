@@ -3,6 +3,7 @@
 use crate::domain::{Duration, InstanceId, OrderedMachine, Workload};
 use crate::engine::rental::access::{RentalAccess, rental_access};
 use crate::engine::rental::monitor::RentalMonitor;
+use crate::engine::rental::watchdog::Lease;
 use crate::engine::rental::watcher::Watcher;
 use crate::engine::state::Engine;
 use crate::flow::Rental;
@@ -56,7 +57,7 @@ impl Engine {
             && monitor.instance == rental.instance
             && let Some(watcher) = &monitor.watcher
         {
-            watcher.set_lease(self.chain_adjusted(rental.lease_until));
+            watcher.set_lease(self.lease(rental));
             return current;
         }
         if let Some(monitor) = &mut current {
@@ -85,7 +86,7 @@ impl Engine {
                 tunnel,
                 ..self.rental_access()
             },
-            self.chain_adjusted(rental.lease_until),
+            self.lease(rental),
             &self.reports,
         );
         let unreported = self.observed_from_start(rental);
@@ -103,6 +104,13 @@ impl Engine {
             usual,
         });
         RentalMonitor::new(rental.instance, watcher, boot, unreported)
+    }
+
+    fn lease(&self, rental: &Rental) -> Lease {
+        Lease {
+            until: rental.lease_until,
+            clock_behind: self.observed.clock_behind().unwrap_or_default(),
+        }
     }
 
     fn stop_monitor(&mut self, monitor: &mut RentalMonitor) {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ActualStatus, Duration, Instance, InstanceId, Time};
+use crate::domain::{ActualStatus, Duration, Instance, InstanceId};
 use crate::engine::Ports;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::Poller;
 use crate::engine::rental::access::RentalAccess;
 use crate::engine::rental::connection::LinkTask;
+use crate::engine::rental::watchdog::Lease;
 use crate::ports::{LogPosition, TunnelSpec};
 
 const COPY_LINES: u32 = 200;
@@ -23,7 +24,7 @@ const RUNNING_INSTANCE_INTERVAL: Duration = Duration::seconds(30);
 
 /// The watcher of one rental, until [`Watcher::stop`].
 pub(crate) struct Watcher {
-    lease: watch::Sender<Time>,
+    lease: watch::Sender<Lease>,
     tunnel: watch::Sender<TunnelSpec>,
     stop: CancellationToken,
     link: tokio::task::JoinHandle<()>,
@@ -34,11 +35,11 @@ impl Watcher {
         ports: &Arc<Ports>,
         instance: InstanceId,
         access: RentalAccess,
-        lease_until: Time,
+        lease: Lease,
         reports: &mpsc::Sender<Observation>,
     ) -> Watcher {
         let stop = CancellationToken::new();
-        let (lease, lease_updates) = watch::channel(lease_until);
+        let (lease, lease_updates) = watch::channel(lease);
         let (tunnel, tunnel_updates) = watch::channel(access.tunnel);
         let (rows_sender, rows) = watch::channel(None);
         let poller = Poller {
@@ -79,9 +80,9 @@ impl Watcher {
         }
     }
 
-    pub(crate) fn set_lease(&self, until: Time) {
+    pub(crate) fn set_lease(&self, renewed: Lease) {
         self.lease
-            .send_if_modified(|lease| std::mem::replace(lease, until) != until);
+            .send_if_modified(|lease| std::mem::replace(lease, renewed) != renewed);
     }
 
     /// Moves the tunnel to other local ends, as soon as they are free. False if it is there already.

@@ -15,6 +15,7 @@ use crate::world::network_node::CallbackReach;
 use crate::world::serve::http::serve_stream;
 use crate::world::serve::shared::{Shared, SimService};
 use crate::world::ssh_host::{CallbackRequest, Dialer, Machine};
+use crate::world::watchdog::Renewal;
 
 /// In real time.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -116,6 +117,10 @@ impl Machine for RentedMachine {
             Some(dialer) => self.forwards().insert(port, dialer),
             None => self.forwards().remove(&port),
         };
+    }
+
+    fn tend_lease(&self, renewal: Option<Renewal>) -> String {
+        self.shared.world().tend_lease(self.id, renewal)
     }
 
     fn prove_callback(&self, request: CallbackRequest) -> BoxFuture<'static, String> {

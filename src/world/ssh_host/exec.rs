@@ -40,6 +40,10 @@ pub(super) async fn serve(
                 match ShellScript::parse(&String::from_utf8_lossy(&command)) {
                     ShellScript::Follow(place) => return follow(channel, &*machine, &place).await,
                     ShellScript::FreePort(port) => free_port(&forwards, port).await,
+                    ShellScript::Lease(renewal) => CommandOutput {
+                        stdout: machine.tend_lease(renewal).into_bytes(),
+                        ..CommandOutput::default()
+                    },
                     ShellScript::Callback(request) => CommandOutput {
                         stdout: machine.prove_callback(request).await.into_bytes(),
                         ..CommandOutput::default()

@@ -23,6 +23,8 @@ use connection::Connection;
 use forwards::Forwards;
 pub use script::CallbackRequest;
 
+use super::watchdog::Renewal;
+
 /// Opens a connection through a remote forward, from the machine to the client.
 pub type Dialer = Arc<dyn Fn() -> BoxFuture<'static, Option<DuplexStream>> + Send + Sync>;
 
@@ -39,6 +41,10 @@ pub trait Machine: Send + Sync + 'static {
     fn dial(&self, port: u16) -> Option<DuplexStream>;
     /// Called when a remote forward opens (`Some`) or closes (`None`).
     fn offer_forward(&self, port: u16, dialer: Option<Dialer>);
+    /// Renews the lease, if asked to, and returns the script's output.
+    fn tend_lease(&self, _renewal: Option<Renewal>) -> String {
+        String::new()
+    }
     /// Maps the callback's host and sends it a request; returns the script's output.
     fn prove_callback(&self, _request: CallbackRequest) -> BoxFuture<'static, String> {
         Box::pin(std::future::ready("failed connection refused".to_owned()))

@@ -1,11 +1,15 @@
 //! Parses the subset of shell that a simulated machine supports. Pure.
 
+use crate::world::watchdog::Renewal;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ShellScript {
     /// `sh -c SCRIPT follow PATH INODE OFFSET BEFORE`, whatever the script.
     Follow(TailRequest),
     /// `sh -c SCRIPT free-port PORT`, whatever the script.
     FreePort(u16),
+    /// `sh -c SCRIPT lease [UNTIL SECONDS]`, whatever the script.
+    Lease(Option<Renewal>),
     /// `sh -c SCRIPT callback STEP HOST PORT URL`, whatever the script.
     Callback(CallbackRequest),
     /// Commands joined by `&&`.
@@ -87,6 +91,11 @@ fn remote_script(texts: &[&str]) -> Option<ShellScript> {
                 url: (*url).to_owned(),
             }))
         }
+        ["sh", "-c", _, "lease"] => Some(ShellScript::Lease(None)),
+        ["sh", "-c", _, "lease", until, left] => Some(ShellScript::Lease(Some(Renewal {
+            until: until.parse().ok()?,
+            left: left.parse().ok()?,
+        }))),
         ["sh", "-c", _, "free-port", port] => Some(ShellScript::FreePort(port.parse().ok()?)),
         _ => None,
     }

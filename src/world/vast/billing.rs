@@ -1,4 +1,4 @@
-//! What rentals cost, the account's credit, and leases.
+//! What rentals cost, and the account's credit.
 
 use crate::domain::Time;
 use crate::world::account::{DAY, DayCharge};
@@ -45,17 +45,6 @@ impl World {
             self.archived_cost += instance.cost;
             self.past.push(self.true_rental(&instance));
             self.past_bills.push(instance.bill);
-        }
-    }
-
-    /// The watchdog: a machine destroys itself one minute after its lease.
-    pub(in crate::world) fn expire_leases(&mut self) {
-        let now = self.now;
-        for instance in self.instances.values_mut().filter(|i| i.is_running(now)) {
-            let lease = instance.lease();
-            if lease.is_some_and(|until| now.timestamp() > until + 60) {
-                instance.destroyed_at = Some(now);
-            }
         }
     }
 }

@@ -241,6 +241,7 @@ impl World {
             mapped: BTreeMap::new(),
             files: BTreeMap::new(),
             increase: PriceIncrease::None,
+            renewed: None,
         };
         self.instances.insert(id, instance);
         self.peak_live = self.peak_live.max(self.live().count());
