@@ -383,6 +383,9 @@ pub enum LinkError {
     HostKeyChanged { endpoint: String, detail: String },
     #[error("the SSH link was lost: {0}")]
     Lost(String),
+    /// The rental's SSH server refuses what the session asks of it.
+    #[error("the rental refuses {0}")]
+    Refused(String),
     /// A local port of the tunnel cannot be listened on.
     #[error("cannot listen on {address}: {detail}")]
     Listen { address: String, detail: String },

@@ -5,7 +5,7 @@ use color_eyre::eyre::Report;
 use super::arguments::{Common, History};
 use super::table::table;
 use super::{Exit, print, print_report, runtime};
-use crate::domain::{BootStage, BootTimes, Duration, Race, SprintReport, Step};
+use crate::domain::{BootStage, BootTimes, Duration, ForeignText, Race, SprintReport, Step};
 use crate::journal::{self, PastSprint};
 
 pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
@@ -143,13 +143,14 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
     cells
 }
 
-/// Quoted where RFC 4180 requires it.
+/// Quoted where RFC 4180 requires it. A cell has one line: an older journal may hold a foreign text as it was.
 fn csv_line(cells: &[String]) -> String {
     let cells = cells.iter().map(|cell| {
-        if cell.contains([',', '"', '\n', '\r']) {
+        let cell = ForeignText(cell).line(usize::MAX);
+        if cell.contains([',', '"']) {
             format!("\"{}\"", cell.replace('"', "\"\""))
         } else {
-            cell.clone()
+            cell
         }
     });
     cells.collect::<Vec<_>>().join(",")
@@ -161,8 +162,8 @@ mod tests {
 
     #[test]
     fn csv_cells_are_quoted() {
-        let cells = ["plain".to_owned(), "a, \"b\"\nc".to_owned()];
-        assert_eq!(csv_line(&cells), "plain,\"a, \"\"b\"\"\nc\"");
+        let cells = ["plain".to_owned(), "a, \"b\"\nc\x1b".to_owned()];
+        assert_eq!(csv_line(&cells), "plain,\"a, \"\"b\"\" c\u{fffd}\"");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::arguments::{Common, Ssh};
 use super::{Exit, print, print_json, runtime, stop};
 use crate::config::Config;
-use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint};
+use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint, excerpt};
 use crate::journal::{self, OpenRental};
 use crate::ports::Market as _;
 use crate::ssh::{known_hosts, shell_command};
@@ -112,11 +112,7 @@ fn why_unreachable(instance: &Instance) -> String {
     if *status == ActualStatus::Running {
         return format!("rental {id} has no SSH address yet: retry in a few seconds");
     }
-    let message = instance
-        .status_message
-        .as_deref()
-        .unwrap_or_default()
-        .trim();
+    let message = excerpt(instance.status_message.as_deref().unwrap_or_default());
     let why = format!("rental {id} is {status}; SSH needs a running container. {message}");
     why.trim_end().to_owned()
 }

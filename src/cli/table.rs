@@ -1,12 +1,16 @@
 //! Tables on standard output.
 
-/// Columns as wide as their widest cell; the last one as it is.
+use crate::domain::ForeignText;
+
+/// Columns as wide as their widest cell; the last one as it is. A row has one line, whatever its cells hold.
 pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
     let header = header.map(str::to_owned);
-    let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+    let rows = std::iter::once(header).chain(rows);
+    let clean = |cell: String| ForeignText(&cell).line(usize::MAX);
+    let rows: Vec<[String; N]> = rows.map(|row| row.map(clean)).collect();
     let width = |column: usize| {
         rows.iter()
             .map(move |row| row[column].chars().count())

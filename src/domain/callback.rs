@@ -49,6 +49,18 @@ pub enum CallbackProof {
     Proven,
     /// Cause and remedy.
     Failed(String),
+    /// The rental's SSH server refuses the way, and does so again and again.
+    Refused(String),
+}
+
+impl CallbackProof {
+    /// Why proofs would not arrive.
+    pub fn failure(&self) -> Option<&str> {
+        match self {
+            CallbackProof::Failed(why) | CallbackProof::Refused(why) => Some(why),
+            CallbackProof::NotTried | CallbackProof::Proven => None,
+        }
+    }
 }
 
 impl CallbackAddress {

@@ -54,9 +54,48 @@ impl GpuFamily {
     }
 }
 
+/// Whether two names may be the same GPU's, the market's and the driver's: of one family, or with a model
+/// number in common, as `RTX 4090` and `NVIDIA GeForce RTX 4090`.
+pub fn is_same_gpu(a: &str, b: &str) -> bool {
+    match (GpuFamily::of(a), GpuFamily::of(b)) {
+        (None, None) => {
+            let numbers = model_numbers(b);
+            model_numbers(a)
+                .iter()
+                .any(|number| numbers.contains(number))
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// `4090` of `RTX 4090`, `A6000` of `RTX A6000`, but not `24GB`.
+fn model_numbers(name: &str) -> Vec<String> {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.map(str::to_ascii_uppercase);
+    words
+        .filter(|word| word.contains(|c: char| c.is_ascii_digit()) && !word.ends_with("GB"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn driver_name_resembles_the_offer() {
+        for (reported, offered, same) in [
+            ("NVIDIA H100 80GB HBM3", "H100 SXM", true),
+            ("NVIDIA GeForce RTX 4090", "RTX 4090", true),
+            ("NVIDIA RTX A6000", "RTX A6000", true),
+            ("NVIDIA A100-SXM4-80GB", "H100 SXM", false),
+            ("NVIDIA GH200 480GB", "H100 SXM", false),
+            ("Tesla T4 24GB", "RTX 4090 24GB", false),
+            ("", "RTX 4090", false),
+            ("EVIL", "H100 SXM", false),
+        ] {
+            assert_eq!(is_same_gpu(reported, offered), same, "{reported} {offered}");
+        }
+    }
 
     #[test]
     fn market_names_have_a_family() {

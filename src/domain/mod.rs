@@ -6,6 +6,7 @@ mod boots;
 mod call;
 mod callback;
 mod chain;
+mod foreign_text;
 mod governance_model;
 mod gpu;
 mod heights;
@@ -43,8 +44,9 @@ pub use chain::{
     Governance, Milestone, ParamsOrigin, ReportedHead, SourceHealth, SourceKind, SourceReport,
     SourceStatus, SyncState, TimeBand, UpgradePlan,
 };
+pub use foreign_text::{ForeignText, is_harmless};
 pub use governance_model::GovernanceModel;
-pub use gpu::GpuFamily;
+pub use gpu::{GpuFamily, is_same_gpu};
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{
     CockpitId, HostId, InstanceId, InvalidId, MachineId, NodeId, OfferId, Participant, RentalLabel,

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::ForeignText;
+
 /// Bytes as two lower-case hexadecimal digits each.
 pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -11,9 +13,9 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// The first 200 characters of a line: lines of a log can be over 10 kB.
+/// The first 200 characters of a foreign line: lines of a log can be over 10 kB.
 pub fn excerpt(line: &str) -> String {
-    line.trim().chars().take(200).collect()
+    ForeignText(line).line(200)
 }
 
 /// The known name most similar to an unknown one, and their similarity (0 to 1).

@@ -3,7 +3,9 @@
 
 use super::release::Next;
 use super::{BootReading, Effect, PriceIncrease, Rental, Sprint};
-use crate::domain::{Blame, BootEnd, BootFault, CallbackProof, Cause, Mode, Outcome, Time, WatchdogCheck};
+use crate::domain::{
+    Blame, BootEnd, BootFault, CallbackProof, Cause, Mode, Outcome, Time, WatchdogCheck,
+};
 
 /// Why a rental is given up.
 pub(super) struct RentalFailure {
@@ -86,7 +88,12 @@ impl Sprint {
             let why = format!(" It was started again, too late: {why}");
             setback.map(|setback| RentalFailure::of(setback, &why))
         };
-        if let (true, CallbackProof::Failed(why)) = (self.deadline_passed(), &boot.callback)
+        if let CallbackProof::Refused(why) = &boot.callback {
+            let text = format!("the proofs would not arrive: {why}");
+            let boot = Some(BootEnd::Failed);
+            return given_up("callback_refused", text, Blame::Host, boot);
+        }
+        if let (true, Some(why)) = (self.deadline_passed(), boot.callback.failure())
             && boot.ready
         {
             let text = format!(

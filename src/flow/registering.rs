@@ -61,7 +61,7 @@ impl Sprint {
             (CallbackProof::NotTried, true) => {
                 "the node is registered once the rental has reached the PoC callback".to_owned()
             }
-            (CallbackProof::Failed(why), true) => {
+            (CallbackProof::Failed(why) | CallbackProof::Refused(why), true) => {
                 format!("the node is not registered, because its proofs would not arrive: {why}")
             }
         };

@@ -6,7 +6,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::Time;
+use crate::domain::{ForeignText, Time};
+
+/// In characters. The longest name of a GPU that is sold has 40.
+pub const MAX_NAME: usize = 64;
 
 /// The fields of a JSON object. Any other value has none.
 #[derive(Clone, Copy)]
@@ -36,6 +39,12 @@ impl<'a> Fields<'a> {
     pub fn text(self, name: &str) -> Option<String> {
         let text = self.get(name)?.as_str()?.trim();
         (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// The same, as a line that fits into a table and a label.
+    pub fn name(self, name: &str) -> Option<String> {
+        self.text(name)
+            .map(|text| ForeignText(&text).line(MAX_NAME))
     }
 
     pub fn flag(self, name: &str) -> Option<bool> {

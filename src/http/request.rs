@@ -167,16 +167,19 @@ pub struct HttpReply {
 }
 
 impl HttpReply {
-    /// Parses the body as JSON. The error gives the position, not the content.
+    /// Parses the body as JSON, in which every text is clean. The error gives the position, not the content.
     pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, CallError> {
-        serde_json::from_str(&self.body)
+        let cleaned = text::cleaned_json(&self.body);
+        serde_json::from_str(cleaned.as_ref().unwrap_or(&self.body))
             .map_err(|error| self.malformed(what, text::json_error(&error, self.body.len())))
     }
 
     /// Also parses the bare words `NaN` and `Infinity`, which are not JSON: as null.
     pub fn lenient_json(&self, what: &str) -> Result<serde_json::Value, CallError> {
         self.json(what).or_else(|error| {
-            serde_json::from_str(&json::without_bare_numbers(&self.body)).map_err(|_| error)
+            let body = json::without_bare_numbers(&self.body);
+            let cleaned = text::cleaned_json(&body).unwrap_or(body);
+            serde_json::from_str(&cleaned).map_err(|_| error)
         })
     }
 

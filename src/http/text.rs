@@ -1,9 +1,14 @@
 //! Sanitizes text from others for messages: short, printable, without secrets.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::domain::{ForeignText, is_harmless};
 
 /// In characters.
 const MAX_LENGTH: usize = 2_000;
+/// Fields whose lines matter: the market's progress of an image pull has one a layer.
+const MULTI_LINE: [&str; 1] = ["status_msg"];
 const REMOVED: &str = "[removed]";
 /// Their values are secrets, in URLs and in JSON.
 const SECRET_NAMES: [&str; 3] = ["api_key", "api-key", "authorization"];
@@ -16,19 +21,50 @@ pub fn sanitize(text: &str, bearer: Option<&SecretString>) -> String {
     for name in SECRET_NAMES {
         text = redact_values_of(&text, name);
     }
-    let printable = text.trim().chars().map(|c| match c {
-        '\n' | '\r' | '\t' => ' ',
-        c => c,
-    });
-    printable
-        .filter(|c| !c.is_control() && !is_invisible(*c))
-        .take(MAX_LENGTH)
-        .collect()
+    ForeignText(&text).line(MAX_LENGTH)
 }
 
-/// Bidirectional marks and zero-width characters can disguise a message.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// A body of JSON in which every text is clean, or `None` if it is already. Most bodies are.
+pub fn cleaned_json(body: &str) -> Option<String> {
+    let suspicious = body.contains("\\u")
+        || body.contains("\\n")
+        || body.contains("\\r")
+        || body.contains("\\t")
+        || body.contains("\\b")
+        || body.contains("\\f")
+        || !body
+            .chars()
+            .all(|c| c.is_ascii_whitespace() || is_harmless(c));
+    if !suspicious {
+        return None;
+    }
+    let mut value = serde_json::from_str(body).ok()?;
+    clean(&mut value, "");
+    Some(value.to_string())
+}
+
+fn clean(value: &mut Value, name: &str) {
+    match value {
+        Value::String(text) if MULTI_LINE.contains(&name) => {
+            *text = ForeignText(text).lines(usize::MAX);
+        }
+        Value::String(text) if !ForeignText(text).is_clean_line() => {
+            *text = ForeignText(text).line(usize::MAX);
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| clean(item, name)),
+        Value::Object(fields) => {
+            if fields.keys().any(|key| !ForeignText(key).is_clean_line()) {
+                let whole = std::mem::take(fields).into_iter();
+                *fields = whole
+                    .map(|(key, value)| (ForeignText(&key).line(MAX_LENGTH), value))
+                    .collect();
+            }
+            for (key, value) in fields {
+                clean(value, key);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Replaces the value after `name=`, `name: ` and `"name":"`.
@@ -104,10 +140,23 @@ mod tests {
     }
 
     #[test]
+    fn texts_of_json_are_cleaned() {
+        let body = r#"{"a\u001b[2J": [{"host": "x\u001b]52;c;UFdO\u0007\nFORGED \u202e", "n": 1.50}], "status_msg": "a\nb\u001b"}"#;
+        let cleaned = cleaned_json(body).unwrap();
+        assert_eq!(
+            cleaned,
+            "{\"a\u{fffd}[2J\":[{\"host\":\"x\u{fffd}]52;c;UFdO\u{fffd} FORGED \u{fffd}\",\"n\":1.5}],\"status_msg\":\"a\\nb\u{fffd}\"}"
+        );
+        // Raw ones, too; and what is clean is left alone.
+        assert!(cleaned_json("{\"a\": \"\u{202e}\"}").is_some());
+        assert_eq!(cleaned_json("{\"a\":\n \"Zürich\"}"), None);
+    }
+
+    #[test]
     fn control_characters_are_removed_and_length_bounded() {
         assert_eq!(
             sanitize("a\x1b[31mb\u{202e}c\r\nd\u{9b}", None),
-            "a[31mbc  d"
+            "a\u{fffd}[31mb\u{fffd}c  d\u{fffd}"
         );
         assert_eq!(
             sanitize(&"é".repeat(5_000), None).chars().count(),

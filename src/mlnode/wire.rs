@@ -130,7 +130,7 @@ pub(super) fn gpus(reply: Fields<'_>) -> Result<Vec<GpuDevice>, String> {
 fn gpu(device: Fields<'_>) -> Result<GpuDevice, String> {
     Ok(GpuDevice {
         index: device.optional("index")?.unwrap_or_default(),
-        name: device.optional("name")?.unwrap_or_default(),
+        name: device.name("name").unwrap_or_default(),
         total_memory_mb: megabytes(device.optional("total_memory_mb")?),
         used_memory_mb: megabytes(device.optional("used_memory_mb")?),
         utilization_percent: device.optional("utilization_percent")?.unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::domain::SshEndpoint;
+use crate::domain::{ForeignText, SshEndpoint};
 use crate::ports::LinkError;
 
 /// Characters of `ssh`'s output in an error.
@@ -51,8 +51,14 @@ fn classify(endpoint: &SshEndpoint, denied: bool, words: &str) -> LinkError {
     LinkError::Unreachable { endpoint, detail }
 }
 
-pub(super) fn lost_error(error: &openssh::Error) -> LinkError {
-    LinkError::Lost(short(&words(error)))
+/// What a session was asked for failed. A server that answers and refuses is no lost link: by the words of
+/// `openssh-mux-client-error` 0.1 (`RequestFailure`, `PermissionDenied`).
+pub(super) fn session_error(error: &openssh::Error) -> LinkError {
+    let words = words(error);
+    if words.contains("Server refused the request") {
+        return LinkError::Refused(short(&words));
+    }
+    LinkError::Lost(short(&words))
 }
 
 /// The innermost cause: `ssh`'s own output.
@@ -72,9 +78,7 @@ pub(super) fn short(words: &str) -> String {
     let is_noise = |line: &str| NOISE.iter().any(|noise| line.starts_with(noise));
     let mut lines = words.lines().map(str::trim);
     let line = lines.find(|line| !line.is_empty() && !is_noise(line));
-    let line = line.unwrap_or("no reason given").chars();
-    let printable = line.filter(|character| !character.is_control());
-    printable.take(MAX_DETAIL).collect()
+    ForeignText(line.unwrap_or("no reason given")).line(MAX_DETAIL)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use vte::{Params, Parser, Perform};
 
-use crate::domain::{LineStyle, LogLine, TerminalColor, Time};
+use crate::domain::{LineStyle, LogLine, TerminalColor, Time, is_harmless};
 
 /// In characters; the rest of a longer line is dropped.
 pub const MAX_LINE: usize = 4_096;
@@ -300,18 +300,9 @@ fn extended(rest: &mut impl Iterator<Item = u16>) -> Option<TerminalColor> {
     }
 }
 
-/// Invisible characters that can make a line look like another.
-fn is_misleading(character: char) -> bool {
-    matches!(
-        character,
-        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-    )
-}
-
 impl Perform for LineBuffer {
     fn print(&mut self, character: char) {
-        if !character.is_control() && !is_misleading(character) {
+        if is_harmless(character) {
             self.push(character);
         }
     }

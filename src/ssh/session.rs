@@ -82,11 +82,11 @@ impl RemoteSession for OpenSshSession {
             command.stdin(Stdio::null());
             command.stdout(Stdio::piped()).stderr(Stdio::piped());
             let child = command.spawn().await;
-            let mut child = child.map_err(|error| failure::lost_error(&error))?;
+            let mut child = child.map_err(|error| failure::session_error(&error))?;
             let (stdout, stderr) = (child.stdout().take(), child.stderr().take());
             let (stdout, stderr) = tokio::join!(read_capped(stdout), read_capped(stderr));
             let status = child.wait().await;
-            let status = status.map_err(|error| failure::lost_error(&error))?;
+            let status = status.map_err(|error| failure::session_error(&error))?;
             Ok(CommandOutput {
                 status: status.code(),
                 stdout,
@@ -112,7 +112,7 @@ impl RemoteSession for OpenSshSession {
         command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let child = command.spawn().await;
-        let mut child = child.map_err(|error| failure::lost_error(&error))?;
+        let mut child = child.map_err(|error| failure::session_error(&error))?;
         let (sender, receiver) = mpsc::channel(TAIL_CHUNKS);
         let (guard, output) = (child.stdin().take(), child.stdout().take());
         self.spawn(async move {
@@ -145,7 +145,7 @@ impl RemoteSession for OpenSshSession {
 
     async fn check(&self) -> Result<(), LinkError> {
         match tokio::time::timeout(CHECK_TIMEOUT, self.session()?.check()).await {
-            Ok(result) => result.map_err(|error| failure::lost_error(&error)),
+            Ok(result) => result.map_err(|error| failure::session_error(&error)),
             Err(_) => Err(LinkError::Lost(
                 "the SSH client on this machine hangs".into(),
             )),
@@ -168,7 +168,7 @@ impl RemoteSession for OpenSshSession {
             Ok(session) => match tokio::time::timeout(CLOSE_TIMEOUT, session.close()).await {
                 Ok(Ok(())) => {}
                 // The master has already died.
-                Ok(Err(error)) => tracing::debug!("{}", failure::lost_error(&error)),
+                Ok(Err(error)) => tracing::debug!("{}", failure::session_error(&error)),
                 Err(_) => tracing::warn!("the local SSH client hangs and ends by itself"),
             },
             Err(shared) => drop_in_background(shared),

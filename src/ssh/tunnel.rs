@@ -140,7 +140,7 @@ async fn forward_socket(
     let target = Socket::new("127.0.0.1", port);
     let forwarded = session.request_port_forward(ForwardType::Local, socket.clone(), target);
     let forwarded = forwarded.await;
-    forwarded.map_err(|error| failure::lost_error(&error))?;
+    forwarded.map_err(|error| failure::session_error(&error))?;
     Ok(socket.into())
 }
 
@@ -167,11 +167,13 @@ pub(super) async fn forward_callback(
     }
     free_remote_port(session, callback.remote_port).await;
     forward().await.map_err(|error| {
-        LinkError::Lost(format!(
-            "cannot listen on the rental's port {} for the PoC callback: {}",
-            callback.remote_port,
-            failure::lost_error(&error)
-        ))
+        let port = callback.remote_port;
+        match failure::session_error(&error) {
+            LinkError::Refused(why) => LinkError::Refused(format!(
+                "to listen on its port {port} for the PoC callback: {why}"
+            )),
+            other => other,
+        }
     })
 }
 

@@ -1,6 +1,7 @@
 //! Escape sequences of bells and desktop notifications.
 
 use crate::config::BellMode;
+use crate::domain::is_harmless;
 
 /// Characters of a notification that a desktop shows.
 const MAX_LENGTH: usize = 160;
@@ -14,7 +15,7 @@ pub fn sequence(choice: BellMode, text: &str, variable: impl Fn(&str) -> Option<
     let in_tmux = variable("TMUX").is_some_and(|socket| !socket.is_empty());
     let bell_only = in_tmux || is_any(&["linux", "screen", "tmux"]);
     // The text must not end the sequence and start another one.
-    let text = text.chars().filter(|letter| !letter.is_control());
+    let text = text.chars().filter(|letter| is_harmless(*letter));
     let text: String = text.take(MAX_LENGTH).collect();
     match choice {
         BellMode::Off => String::new(),

@@ -48,7 +48,7 @@ fn offer_without_surcharge(row: &Value, now: Time) -> Option<Offer> {
         ),
         machine: MachineId(fields.whole("machine_id")?),
         host: fields.whole("host_id").map(HostId),
-        gpu_name: fields.text("gpu_name")?.replace('_', " "),
+        gpu_name: fields.name("gpu_name")?.replace('_', " "),
         gpu_count: fields
             .whole("num_gpus")
             .and_then(|n| u32::try_from(n).ok())?,
@@ -66,11 +66,11 @@ fn offer_without_surcharge(row: &Value, now: Time) -> Option<Offer> {
             .or_else(|| number("reliability2"))
             .unwrap_or(0.0),
         cuda: number("cuda_max_good"),
-        driver: fields.text("driver_version"),
+        driver: fields.name("driver_version"),
         direct_ports: fields
             .whole("direct_port_count")
             .map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
-        location: fields.text("geolocation"),
+        location: fields.name("geolocation"),
         ends_at: fields
             .time("end_date")
             .or_else(|| end_of(number("duration")?, now)),
@@ -133,7 +133,7 @@ pub(super) fn instance(row: &Value) -> Option<Instance> {
         machine: fields.whole("machine_id").map(MachineId),
         label: fields.text("label"),
         actual: actual_status(fields.text("actual_status").as_deref()),
-        intended: fields.text("intended_status"),
+        intended: fields.name("intended_status"),
         status_message: fields.text("status_msg"),
         ssh: ssh_endpoints(fields, public_ip.as_deref(), &ports),
         public_ip,
@@ -142,7 +142,7 @@ pub(super) fn instance(row: &Value) -> Option<Instance> {
         total_price: total.or_else(|| price("dph_base")).unwrap_or_default(),
         started_at: fields.time("start_date"),
         ends_at: fields.time("end_date"),
-        gpu_name: fields.text("gpu_name").map(|name| name.replace('_', " ")),
+        gpu_name: fields.name("gpu_name").map(|name| name.replace('_', " ")),
         gpu_count: fields.whole("num_gpus").and_then(|n| u32::try_from(n).ok()),
     })
 }

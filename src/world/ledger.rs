@@ -6,7 +6,7 @@ use super::mlnode::node::Breakdown;
 use super::model::SimInstance;
 use super::state::World;
 use super::truth::{Confirmation, TrueRental, Truth};
-use crate::domain::{Time, Usd, UsdPerHour};
+use crate::domain::{Usd, UsdPerHour};
 
 impl World {
     pub(super) fn true_rental(&self, instance: &SimInstance) -> TrueRental {

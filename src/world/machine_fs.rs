@@ -9,6 +9,7 @@ use crate::domain::Time;
 use super::clock::seconds;
 use super::exchange::ApiRequest;
 use super::mlnode::settings::RECORD;
+use super::model::HostFault;
 use super::numbers::number;
 use super::state::World;
 
@@ -43,6 +44,12 @@ impl World {
         self.instances
             .get(&id)
             .is_some_and(|i| i.key_at <= self.now && i.keys.iter().any(|known| known == key))
+    }
+
+    /// Whether its SSH server lets a client listen there.
+    pub fn allows_remote_forwards(&self, id: u64) -> bool {
+        let instance = self.instances.get(&id);
+        instance.is_none_or(|i| i.fault != Some(HostFault::RefusedForwards))
     }
 
     /// Part of a file; `None` if it does not exist or ends before `offset`.

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::account::Bill;
 use super::mlnode::node::SimMlNode;
-use super::watchdog::RenewedLease;
 
 /// In GB, of an order without a disk.
 const DEFAULT_DISK: f64 = 8.0;
@@ -125,6 +124,14 @@ impl SimInstance {
     pub fn env(&self, name: &str) -> Option<&str> {
         self.order["env"][name].as_str()
     }
+}
+
+/// A renewed lease.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RenewedLease {
+    pub until: i64,
+    /// By the host's uptime, which no wrong clock touches.
+    pub ends: Time,
 }
 
 /// The disk of an order, in GB.

@@ -6,18 +6,20 @@ use serde_json::{Value, json};
 use super::clock::seconds;
 use super::exchange::{ApiRequest, ApiResponse};
 use super::state::{API_KEY, World};
-use super::{Scenario, WorldOptions, serve};
+use super::{RandomFaults, Renewal, Scenario, WorldOptions, serve};
 
 fn world() -> World {
+    world_with(RandomFaults::default())
+}
+
+fn world_with(random_faults: RandomFaults) -> World {
     let start = chrono::Utc.with_ymd_and_hms(2026, 11, 24, 6, 0, 0).unwrap();
-    World::new(
-        7,
-        Scenario {
-            rate_limits: false,
-            ..Scenario::default()
-        },
-        start,
-    )
+    let scenario = Scenario {
+        rate_limits: false,
+        random_faults,
+        ..Scenario::default()
+    };
+    World::new(7, scenario, start)
 }
 
 fn call(method: &str, path: &str, body: Value) -> ApiRequest {
@@ -79,6 +81,72 @@ fn expired_lease_destroys_the_machine() {
         json!({"POCPIT_LEASE_UNTIL": until.to_string()}),
     );
     world.advance(world.now() + seconds(1790.0));
+    assert!(world.truth().rentals[0].ended.is_none());
+    world.advance(world.now() + seconds(120.0));
+    assert!(world.truth().rentals[0].ended.is_some());
+}
+
+#[test]
+fn broken_watchdog_ends_no_rental() {
+    // Given one rental whose watchdog is dead, and one whose clock is a day behind,
+    for (faults, ends) in [
+        (
+            RandomFaults {
+                dead_watchdogs: 1.0,
+                ..RandomFaults::default()
+            },
+            false,
+        ),
+        (
+            RandomFaults {
+                wrong_clocks: 1.0,
+                ..RandomFaults::default()
+            },
+            true,
+        ),
+    ] {
+        let mut world = world_with(faults);
+        let until = (world.now() + seconds(1_800.0)).timestamp();
+        let env = json!({"POCPIT_LEASE_UNTIL": until.to_string(), "POCPIT_LEASE_SECONDS": "1800"});
+        let id = rent(&mut world, "pocpit/home/3/1-abcdefgh", env);
+        world.advance(world.now() + seconds(900.0));
+        // then reading it back says so,
+        let reading = world.tend_lease(id, None);
+        let clock: i64 = reading
+            .split("now=")
+            .nth(1)
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(reading.starts_with("alive=yes"), ends, "{reading}");
+        assert_eq!(world.now().timestamp() - clock > 80_000, ends, "{reading}");
+        // and what counts the seconds ends in time all the same.
+        world.advance(world.now() + seconds(4_000.0));
+        assert_eq!(world.truth().rentals[0].ended.is_some(), ends);
+    }
+}
+
+#[test]
+fn renewed_lease_counts_its_seconds() {
+    let mut world = world();
+    let until = (world.now() + seconds(1_800.0)).timestamp();
+    let id = rent(
+        &mut world,
+        "ours",
+        json!({"POCPIT_LEASE_UNTIL": until.to_string()}),
+    );
+    world.advance(world.now() + seconds(1_000.0));
+    // Given a renewal from a clock that is a day ahead,
+    let until = until + 86_400;
+    let reading = world.tend_lease(id, Some(Renewal { until, left: 1_200 }));
+    assert!(
+        reading.contains(&format!("until={until} left=1200 ")),
+        "{reading}"
+    );
+    world.advance(world.now() + seconds(1_190.0));
     assert!(world.truth().rentals[0].ended.is_none());
     world.advance(world.now() + seconds(120.0));
     assert!(world.truth().rentals[0].ended.is_some());

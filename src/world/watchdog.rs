@@ -3,7 +3,7 @@
 use crate::domain::Time;
 
 use super::clock::seconds;
-use super::model::{HostFault, SimInstance};
+use super::model::{HostFault, RenewedLease, SimInstance};
 use super::state::World;
 
 /// A wrong clock is this far behind, in seconds.
@@ -16,18 +16,13 @@ pub struct Renewal {
     pub left: i64,
 }
 
-/// A renewed lease.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RenewedLease {
-    until: i64,
-    /// By the host's uptime, which no wrong clock touches.
-    ends: Time,
-}
-
 impl SimInstance {
     /// When the watchdog ends it: the later of the order's lease and the renewed one.
     pub(super) fn lease_ends(&self) -> Option<Time> {
-        let number = |name| self.env(name).and_then(|text| text.trim().parse::<i64>().ok());
+        let number = |name| {
+            self.env(name)
+                .and_then(|text| text.trim().parse::<i64>().ok())
+        };
         let until = number("POCPIT_LEASE_UNTIL");
         if let Some(renewed) = self.renewed.filter(|renewed| Some(renewed.until) >= until) {
             return Some(renewed.ends);

@@ -630,11 +630,19 @@ fn full_disk_moves_the_lease_to_memory() {
         let lib = rental.path("var/lib/pocpit");
         fs::create_dir_all(&lib).unwrap();
         // Given a disk that is full,
-        for name in ["lease", "lease.left", "lease.own", "watchdog.status", "wgetrc"] {
+        for name in [
+            "lease",
+            "lease.left",
+            "lease.own",
+            "watchdog.status",
+            "wgetrc",
+        ] {
             std::os::unix::fs::symlink("/dev/full", lib.join(format!("{name}.new"))).unwrap();
         }
         rental.start(&short_lease(&url));
-        requests.recv_timeout(PATIENCE).expect("the end of the lease");
+        requests
+            .recv_timeout(PATIENCE)
+            .expect("the end of the lease");
         // when the lease is renewed, then it counts, and it is read back.
         let until = "99999999998";
         rental.tend_lease(&["999999999999", "600"]);
@@ -666,7 +674,9 @@ fn renewed_lease_is_read_back() {
         let reading = rental.tend_lease(&["1700000001", "2"]);
         assert!(reading.starts_with("alive=yes now="), "{reading}");
         rental.wait_for_watchdog(" until=1700000001 left=");
-        requests.recv_timeout(PATIENCE).expect("the end of the lease");
+        requests
+            .recv_timeout(PATIENCE)
+            .expect("the end of the lease");
     });
 }
 
@@ -683,7 +693,10 @@ fn broken_curl_is_replaced_by_another() {
         rental.start(&[short_lease(&url), vec![("PATH", &path)]].concat());
         let request = requests.recv_timeout(PATIENCE).expect("a request");
         let request = request.to_lowercase();
-        assert!(request.contains("\r\nauthorization: bearer k1\r\n"), "{request}");
+        assert!(
+            request.contains("\r\nauthorization: bearer k1\r\n"),
+            "{request}"
+        );
         assert!(!request.contains("user-agent: curl"), "{request}");
     });
 }
@@ -709,10 +722,18 @@ fn foreign_process_is_no_watchdog() {
         // Given another's process under the id of the watchdog,
         fs::write(lib.join("watchdog.pid"), std::process::id().to_string()).unwrap();
         let stat = fs::read_to_string("/proc/1/stat").unwrap();
-        let boot = stat.rsplit(") ").next().unwrap().split(' ').nth(19).unwrap();
+        let boot = stat
+            .rsplit(") ")
+            .next()
+            .unwrap()
+            .split(' ')
+            .nth(19)
+            .unwrap();
         fs::write(lib.join("watchdog.boot"), boot).unwrap();
         // when the container starts, then a watchdog of ours does, too.
         rental.start(&short_lease(&url));
-        requests.recv_timeout(PATIENCE).expect("the end of the lease");
+        requests
+            .recv_timeout(PATIENCE)
+            .expect("the end of the lease");
     });
 }

@@ -13,7 +13,8 @@ use pocpit::ports::{
     TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{
-    ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Scenario, Renewal, World,
+    ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Renewal, Scenario,
+    World,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -664,6 +665,10 @@ impl RemoteSession for Session {
 
     async fn forward_callback(&self, forward: &CallbackForward) -> Result<(), LinkError> {
         self.alive()?;
+        if !self.stage.world().allows_remote_forwards(self.machine) {
+            let port = forward.remote_port;
+            return Err(LinkError::Refused(format!("to listen on its port {port}")));
+        }
         locked(&self.stage.forwards).insert((self.machine, forward.remote_port));
         locked(&self.ports).push(forward.remote_port);
         Ok(())

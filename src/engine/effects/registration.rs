@@ -1,7 +1,7 @@
 //! Changes of registered nodes: ours, the inference proxy, and what the operator changes.
 
 use crate::config::{Exposure, ProxyConfig};
-use crate::domain::{Hardware, InstanceId, NodeConfig, NodeId};
+use crate::domain::{Hardware, InstanceId, NodeConfig, NodeId, is_same_gpu};
 use crate::engine::Ports;
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::engine::observe::observation::Observation;
@@ -139,11 +139,12 @@ impl Engine {
         };
         let status = monitor.mlnode.as_ref();
         let gpus = status.and_then(|status| status.gpus.as_deref());
-        let name = network
-            .hardware_name
-            .as_ref()
-            .or(gpus.and_then(<[_]>::first).map(|gpu| &gpu.name))
-            .unwrap_or(&rental.offer.gpu_name);
+        let ordered = &rental.offer.gpu_name;
+        // A rental says what it likes.
+        let reported = gpus.and_then(<[_]>::first).map(|gpu| &gpu.name);
+        let reported = reported.filter(|name| is_same_gpu(name, ordered));
+        let name = network.hardware_name.as_ref().or(reported);
+        let name = name.unwrap_or(ordered);
         let id = self.sprint.plan().node_id(rental.instance);
         let hardware = vec![Hardware {
             name: name.clone(),

@@ -1,6 +1,6 @@
 //! Rentals in a snapshot.
 
-use crate::domain::{BootStage, Instance, Time, Usd, UsdPerHour};
+use crate::domain::{BootStage, Instance, Time, Usd, UsdPerHour, excerpt};
 use crate::engine::snapshot::{BootSnapshot, LinkSnapshot, RentalSnapshot};
 use crate::engine::state::Engine;
 use crate::flow::Rental;
@@ -62,7 +62,7 @@ impl Engine {
 
 fn status_text(instance: &Instance) -> String {
     match &instance.status_message {
-        Some(message) => format!("{}: {message}", instance.actual),
+        Some(message) => format!("{}: {}", instance.actual, excerpt(message)),
         None => instance.actual.to_string(),
     }
 }

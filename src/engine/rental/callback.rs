@@ -5,10 +5,12 @@ use std::sync::Arc;
 use crate::domain::{CallbackAddress, CallbackProof, Duration};
 use crate::engine::Ports;
 use crate::network_node::{CallbackRoute, CallbackWay, unread_callback};
-use crate::ports::{CallbackForward, RemoteSession};
+use crate::ports::{CallbackForward, LinkError, RemoteSession};
 
 const PROVE_AGAIN: Duration = Duration::minutes(1);
 const RETRY: Duration = Duration::seconds(15);
+/// A port that an earlier session of ours holds is free by then.
+const REFUSALS: u32 = 4;
 
 /// The callback of one session.
 pub(crate) struct CallbackKeeper<'a> {
@@ -18,6 +20,8 @@ pub(crate) struct CallbackKeeper<'a> {
     /// Read once: it changes only with a restart of the Network Node's API service.
     address: Option<CallbackAddress>,
     forwarded: Option<CallbackForward>,
+    /// How often in a row the rental refused the forward.
+    refusals: u32,
 }
 
 impl<'a> CallbackKeeper<'a> {
@@ -28,6 +32,7 @@ impl<'a> CallbackKeeper<'a> {
             way,
             address: None,
             forwarded: None,
+            refusals: 0,
         }
     }
 
@@ -39,6 +44,19 @@ impl<'a> CallbackKeeper<'a> {
         }
         self.address = None;
         (proof, RETRY)
+    }
+
+    /// A server that refuses again and again will not change its mind: another machine will do.
+    fn not_forwarded(&mut self, error: &LinkError) -> CallbackProof {
+        let why = error.to_string();
+        if !matches!(error, LinkError::Refused(_)) {
+            return CallbackProof::Failed(why);
+        }
+        self.refusals += 1;
+        if self.refusals < REFUSALS {
+            return CallbackProof::Failed(why);
+        }
+        CallbackProof::Refused(why)
     }
 
     async fn attempt(&mut self) -> CallbackProof {
@@ -55,8 +73,9 @@ impl<'a> CallbackKeeper<'a> {
             && self.forwarded.as_ref() != Some(forward)
         {
             if let Err(error) = self.session.forward_callback(forward).await {
-                return CallbackProof::Failed(error.to_string());
+                return self.not_forwarded(&error);
             }
+            self.refusals = 0;
             self.forwarded = Some(forward.clone());
         }
         match self.session.run(&route.command()).await {

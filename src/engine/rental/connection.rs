@@ -334,7 +334,6 @@ impl LinkTask {
                 let output = session.run(&command).await?;
                 let was_written = is_written;
                 let check = if output.status == Some(0) {
-                    is_written = true;
                     current.verdict(&output, from, clock.now())
                 } else {
                     let why = reason(&output);
@@ -343,6 +342,8 @@ impl LinkTask {
                 };
                 let is_failed = matches!(check, WatchdogCheck::Failed(_));
                 failures = if is_failed { failures + 1 } else { 0 };
+                // What is wrong is written anew: our clock may have been set.
+                is_written = !is_failed;
                 if !is_failed || failures >= FAILURES_REPORTED {
                     let observation = Observation::Link(instance, LinkEvent::Watchdog(check));
                     if reports.send(observation).await.is_err() {

@@ -3,6 +3,7 @@
 //! there too.
 
 use crate::config::{Config, Exposure};
+use crate::domain::excerpt;
 use crate::ports::{LinkError, RemoteSession};
 
 const SCRIPT: &str = include_str!("../../../assets/front.py");
@@ -34,9 +35,9 @@ impl DirectGateway {
         if output.status == Some(0) {
             return Ok(());
         }
-        Err(LinkError::Local(format!(
-            "the Network Node cannot reach the rental: its gateway did not start: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
+        Err(LinkError::Refused(format!(
+            "to start its gateway, through which the Network Node reaches it: {}",
+            excerpt(&String::from_utf8_lossy(&output.stderr))
         )))
     }
 

@@ -1,6 +1,8 @@
 //! State of the SSH link to a rental.
 
-use crate::domain::{CallbackProof, Duration, InstanceId, SshEndpoint, Time, WatchdogCheck};
+use crate::domain::{
+    Blame, BootFault, CallbackProof, Duration, InstanceId, SshEndpoint, Time, WatchdogCheck,
+};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
 use crate::ports::{LinkError, TunnelEnds};
@@ -9,7 +11,24 @@ use crate::ports::{LinkError, TunnelEnds};
 const STABLE_AFTER: Duration = Duration::seconds(30);
 /// Most lost links are back before that.
 const ALERT_AFTER: Duration = Duration::minutes(2);
+const ANOTHER_MACHINE: &str = "retrying on another machine";
 const CALLBACK_ALERT_AFTER: Duration = Duration::seconds(40);
+
+/// A refusal that is one this often and this long will not end by itself.
+const LASTING_TRIES: u32 = 5;
+const HOST_FAULT_AFTER: Duration = Duration::minutes(2);
+/// The operator, or another program's end, may mend what is wrong on this machine.
+const OUR_FAULT_AFTER: Duration = Duration::minutes(10);
+
+/// Refusals of one kind in a row.
+struct Refusals {
+    blame: Blame,
+    name: &'static str,
+    advice: &'static str,
+    since: Time,
+    count: u32,
+    last: String,
+}
 
 #[derive(Default)]
 pub(crate) struct LinkState {
@@ -32,11 +51,13 @@ pub(crate) struct LinkState {
     watchdog_failed: Option<Time>,
     /// The first wrong host key: when, and the error.
     pub(crate) strange_host: Option<(Time, String)>,
+    refusals: Option<Refusals>,
 }
 
 impl LinkState {
     pub(crate) fn failed(&mut self, now: Time, error: &LinkError) {
         self.attempts += 1;
+        self.count_refusal(now, error);
         self.last_error = Some(error.to_string());
         if matches!(error, LinkError::HostKeyChanged { .. }) {
             let error = || (now, error.to_string());
@@ -50,9 +71,13 @@ impl LinkState {
     }
 
     pub(crate) fn lost(&mut self, now: Time, error: &LinkError) {
+        if self.is_stable(now) {
+            self.refusals = None;
+        }
         if self.is_stable(now) || self.lost_at.is_none() {
             self.lost_at = Some(now);
         }
+        self.count_refusal(now, error);
         self.up_since = None;
         self.ends = None;
         self.proven = false;
@@ -63,9 +88,62 @@ impl LinkState {
         self.last_error = Some(error.to_string());
     }
 
+    /// Tells refusals, which repeat, from failures, which pass. [`LinkError::Denied`] has a rule of its own.
+    fn count_refusal(&mut self, now: Time, error: &LinkError) {
+        let (blame, name, advice) = match error {
+            LinkError::HostKeyChanged { .. } => (
+                Blame::Host,
+                "another host answers in the rental's place",
+                ANOTHER_MACHINE,
+            ),
+            LinkError::Refused(_) => (
+                Blame::Host,
+                "the rental's SSH server refuses the session",
+                ANOTHER_MACHINE,
+            ),
+            LinkError::Listen { .. } | LinkError::Local(_) => (
+                Blame::Ours,
+                "this machine cannot open the link",
+                "`pocpit check` says what is missing",
+            ),
+            LinkError::Unreachable { .. } | LinkError::Denied { .. } | LinkError::Lost(_) => {
+                self.refusals = None;
+                return;
+            }
+        };
+        let earlier = self.refusals.take().filter(|before| before.name == name);
+        self.refusals = Some(Refusals {
+            blame,
+            name,
+            advice,
+            since: earlier.as_ref().map_or(now, |before| before.since),
+            count: earlier.map_or(1, |before| before.count + 1),
+            last: error.to_string(),
+        });
+    }
+
+    /// What would refuse the link for as long as the rental lives.
+    pub(crate) fn fault(&self, now: Time) -> Option<BootFault> {
+        let refusals = self.refusals.as_ref()?;
+        let after = match refusals.blame {
+            Blame::Ours => OUR_FAULT_AFTER,
+            Blame::Host | Blame::Nobody => HOST_FAULT_AFTER,
+        };
+        let is_over = self.is_stable(now);
+        let is_lasting =
+            !is_over && refusals.count >= LASTING_TRIES && now - refusals.since >= after;
+        is_lasting.then(|| BootFault {
+            name: refusals.name.to_owned(),
+            evidence: refusals.last.clone(),
+            advice: refusals.advice.to_owned(),
+            blame: refusals.blame,
+            seen_at: now,
+        })
+    }
+
     pub(crate) fn proved(&mut self, now: Time, proof: CallbackProof) {
         match &proof {
-            CallbackProof::Failed(why) => {
+            CallbackProof::Failed(why) | CallbackProof::Refused(why) => {
                 if self.callback != proof {
                     tracing::warn!("the PoC callback is not proven: {why}");
                 }
@@ -105,9 +183,7 @@ impl LinkState {
 
     /// Not at the first failure: the Network Node may just be busy.
     fn callback_alert(&self, now: Time, instance: InstanceId) -> Option<Alert> {
-        let CallbackProof::Failed(why) = &self.callback else {
-            return None;
-        };
+        let why = self.callback.failure()?;
         let since = self
             .callback_failed
             .filter(|since| now - *since >= CALLBACK_ALERT_AFTER)?;
@@ -223,6 +299,34 @@ mod tests {
         link.lost(at(1_000), &lost());
         assert_eq!(shown(&link, 1_060), None);
         assert_eq!(shown(&link, 1_200).unwrap().0, at(1_000));
+    }
+
+    #[test]
+    fn lasting_refusal_becomes_a_fault() {
+        let at = |seconds| Time::UNIX_EPOCH + Duration::seconds(seconds);
+        let refused = || LinkError::Refused("to open a session".into());
+        let listen = || LinkError::Listen {
+            address: "127.0.0.1:8080".into(),
+            detail: "it is in use".into(),
+        };
+        let mut link = LinkState::default();
+        for (error, blame, after) in [
+            (refused as fn() -> LinkError, Blame::Host, 130),
+            (listen, Blame::Ours, 610),
+        ] {
+            // Given refusals, when they are few or recent, then they may pass,
+            for second in [0, 5, 10, 15, 20] {
+                link.lost(at(second), &error());
+            }
+            assert_eq!(link.fault(at(60)), None);
+            // and later they are the cause.
+            let fault = link.fault(at(after)).unwrap();
+            assert_eq!(fault.blame, blame);
+            assert_eq!(fault.evidence, error().to_string());
+            // A failure that passes in between ends the series.
+            link.lost(at(after), &lost());
+            assert_eq!(link.fault(at(after)), None);
+        }
     }
 
     #[test]

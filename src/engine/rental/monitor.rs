@@ -134,6 +134,11 @@ impl RentalMonitor {
         self.boot.observe_record(now, record);
     }
 
+    /// What would refuse the link for good. A node that was ready may still work, so then it is only an alert.
+    fn link_fault(&self, now: Time) -> Option<BootFault> {
+        self.link.fault(now).filter(|_| !self.boot.is_ready())
+    }
+
     /// What keeps its model from being served, for good or for now.
     pub(crate) fn trouble(&self, now: Time) -> Option<BootFault> {
         let fault = self.boot.fault().cloned();
@@ -173,7 +178,7 @@ impl RentalMonitor {
             } else {
                 BootProgress::OnTrack
             },
-            fault: boot.fault().cloned(),
+            fault: boot.fault().cloned().or_else(|| self.link_fault(now)),
             setback: boot.setback(now),
             callback: self.link.callback.clone(),
             watchdog: self.link.watchdog.clone(),

@@ -73,7 +73,10 @@ impl Lease {
         if off > COUNT_SLACK {
             let way = if over > early { "late" } else { "early" };
             let error = last_error(text);
-            return Some(format!("its watchdog would end it {} {way}{error}", spoken(off)));
+            return Some(format!(
+                "its watchdog would end it {} {way}{error}",
+                spoken(off)
+            ));
         }
         None
     }

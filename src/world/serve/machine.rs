@@ -119,6 +119,10 @@ impl Machine for RentedMachine {
         };
     }
 
+    fn allows_remote_forwards(&self) -> bool {
+        self.shared.world().allows_remote_forwards(self.id)
+    }
+
     fn tend_lease(&self, renewal: Option<Renewal>) -> String {
         self.shared.world().tend_lease(self.id, renewal)
     }

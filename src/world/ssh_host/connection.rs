@@ -147,6 +147,9 @@ impl Handler for Connection {
         port: &mut u32,
         session: &mut Session,
     ) -> Result<bool, russh::Error> {
+        if !self.machine.allows_remote_forwards() {
+            return Ok(false);
+        }
         let wanted = u16::try_from(*port).unwrap_or(0);
         let owner = ForwardOwner {
             connection: self.number,

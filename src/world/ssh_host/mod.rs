@@ -39,6 +39,10 @@ pub trait Machine: Send + Sync + 'static {
     fn write_file(&self, path: &str, bytes: &[u8]);
     /// Connects to a port inside the machine.
     fn dial(&self, port: u16) -> Option<DuplexStream>;
+    /// Whether its SSH server lets clients listen on its ports, as `AllowTcpForwarding yes` does.
+    fn allows_remote_forwards(&self) -> bool {
+        true
+    }
     /// Called when a remote forward opens (`Some`) or closes (`None`).
     fn offer_forward(&self, port: u16, dialer: Option<Dialer>);
     /// Renews the lease, if asked to, and returns the script's output.

@@ -2,7 +2,7 @@
 
 use pocpit::domain::{
     Blocks, CallError, CallErrorKind, CallbackProof, Duration, EpochIndex, Likeness, NodeStatus,
-    Step,
+    Step, WatchdogCheck,
 };
 use pocpit::flow::{BootReading, Effect, Event};
 
@@ -71,6 +71,58 @@ fn never_proven_callback_is_the_cause() {
     assert_eq!(world.registrations(), 0);
     assert_eq!(cause(&world).name, "callback_unproven");
     assert_nothing_is_left(&world);
+}
+
+#[test]
+fn unverified_watchdog_is_replaced_in_auto() {
+    let mut world = World::auto(60);
+    world.until_step(Step::Booting);
+    // Given a rental that would not end itself,
+    world.watchdog = WatchdogCheck::Failed("its watchdog does not run".into());
+    // when auto learns it, then the machine is avoided and another one is rented.
+    world.until(|world| reason_to_avoid(world).is_some());
+    let reason = reason_to_avoid(&world).unwrap();
+    assert!(reason.contains("its watchdog does not run"), "{reason}");
+    world.watchdog = WatchdogCheck::Verified;
+    world.until_step(Step::Proving);
+    assert_eq!(world.rents(), 2);
+    // In the PoC it is kept: an alert tells it, and this program ends it.
+    world.watchdog = WatchdogCheck::Failed("its clock is 24 hours behind".into());
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 2);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn manual_mode_keeps_unverified_rental() {
+    let mut world = World::manual(60);
+    world.start_and_pick(1, 20.0);
+    world.watchdog = WatchdogCheck::Failed("its watchdog does not run".into());
+    world.until_step(Step::Warming);
+    assert_eq!(world.rents(), 1);
+}
+
+#[test]
+fn refused_forward_is_the_hosts_fault() {
+    let mut world = World::auto(60);
+    world.until_step(Step::Booting);
+    // Given a rental whose SSH server refuses the callback's forward,
+    let why = "the rental refuses to listen on its port 9100";
+    world.callback = CallbackProof::Refused(why.into());
+    // when it has refused it a few times, then another machine is rented at once.
+    world.until(|world| reason_to_avoid(world).is_some());
+    assert!(reason_to_avoid(&world).is_some_and(|reason| reason.contains(why)));
+    world.callback = CallbackProof::Proven;
+    world.until_step(Step::Proving);
+    assert_eq!(world.rents(), 2);
+}
+
+/// Why the first machine is avoided.
+fn reason_to_avoid(world: &World) -> Option<&str> {
+    world.effects.iter().find_map(|effect| match effect {
+        Effect::AvoidMachine { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    })
 }
 
 #[test]

@@ -7,7 +7,8 @@ use pocpit::domain::{
     ConfirmationEvent, ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages,
     EpochView, Finding, GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode,
     ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight,
-    ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, Weight,
+    ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, WatchdogCheck,
+    Weight,
 };
 use pocpit::flow::{
     BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, Plan,
@@ -117,6 +118,7 @@ pub struct World {
     /// Other nodes of the host.
     pub others: usize,
     pub callback: CallbackProof,
+    pub watchdog: WatchdogCheck,
     pub enabled: bool,
     pub admin_epoch: EpochIndex,
     pub most_rentals: usize,
@@ -266,6 +268,7 @@ impl World {
             enabled: true,
             others: 0,
             callback: CallbackProof::Proven,
+            watchdog: WatchdogCheck::Verified,
             admin_epoch: EpochIndex(358),
             most_rentals: 0,
             rent_calls: 0,
@@ -548,6 +551,7 @@ impl World {
             },
             fault: fault.cloned(),
             callback: self.callback.clone(),
+            watchdog: self.watchdog.clone(),
             ..BootReading::default()
         }
     }

@@ -289,6 +289,58 @@ async fn overpriced_rentals_are_released_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn refused_forward_ends_with_its_cause() {
+    // Given SSH servers that refuse remote forwards, as `AllowTcpForwarding local` does, when auto rents there,
+    let scenario = Scenario {
+        random_faults: RandomFaults {
+            refused_forwards: 1.0,
+            ..RandomFaults::default()
+        },
+        ..Scenario::default()
+    };
+    let rig = Rig::start(Mode::Auto, scenario).await;
+    let (report, truth) = rig.end().await;
+    // then each is given back in its boot, before anything was loaded for nothing, and the cause is said.
+    assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
+    let cause = report.cause.as_deref().unwrap_or_default();
+    assert!(cause.starts_with("callback_refused"), "{cause}");
+    assert!(cause.contains("refuses to listen on its port"), "{cause}");
+    for rental in &truth.rentals {
+        let lived = rental.ended.unwrap() - rental.started;
+        assert!(lived < chrono::TimeDelta::minutes(20), "{rental:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unguarded_rentals_are_given_back() {
+    // Given rentals whose watchdog does not run, or whose clock is wrong, when auto rents them,
+    let of = |dead_watchdogs, wrong_clocks| RandomFaults {
+        dead_watchdogs,
+        wrong_clocks,
+        ..RandomFaults::default()
+    };
+    for (random_faults, why) in [
+        (of(1.0, 0.0), "its watchdog does not run"),
+        (of(0.0, 1.0), "its clock is 24 hours behind"),
+    ] {
+        let scenario = Scenario {
+            random_faults,
+            ..Scenario::default()
+        };
+        let rig = Rig::start(Mode::Auto, scenario).await;
+        let (report, truth) = rig.end().await;
+        // then each is given back with its cause.
+        assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
+        let cause = report.cause.as_deref().unwrap_or_default();
+        assert!(
+            cause.starts_with("watchdog_unverified") && cause.contains(why),
+            "{cause}"
+        );
+        assert!(truth.rentals.iter().all(|rental| rental.ended.is_some()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_epoch_is_not_rented_again() {
     // Given an image that fails on every machine, when auto runs,
     let scenario = Scenario::named("boot-fails").unwrap();

@@ -132,7 +132,11 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
         gateway: None,
         callback: None,
     };
-    Watcher::start(&ports, ID, access, Time::UNIX_EPOCH, reports)
+    let lease = Lease {
+        until: Time::UNIX_EPOCH,
+        clock_behind: Duration::zero(),
+    };
+    Watcher::start(&ports, ID, access, lease, reports)
 }
 
 #[tokio::test(start_paused = true)]
