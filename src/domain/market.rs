@@ -220,6 +220,9 @@ pub struct RequestedPrice {
 pub struct Account {
     /// Money that can be spent (`credit` on the wire, not `balance`).
     pub credit: Usd,
+    /// The market's clock when it said so: the reply's header `Date` (RFC 9110, section 6.6.1).
+    #[serde(skip)]
+    pub server_time: Option<Time>,
 }
 
 impl Instance {

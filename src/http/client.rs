@@ -168,6 +168,7 @@ fn complete(request: &HttpRequest, answer: Answer) -> Result<HttpReply, FailedAt
         return Ok(HttpReply {
             status: answer.status,
             body: answer.body,
+            date: answer.date,
         });
     };
     let (kind, detail) = broken_body(&broken);

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::json::{self, Fields};
 use super::{refusal, text};
-use crate::domain::{CallError, CallErrorKind};
+use crate::domain::{CallError, CallErrorKind, Time};
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -164,9 +164,17 @@ pub struct HttpReply {
     pub status: u16,
     /// May hold secrets, so it is not part of `Debug`.
     pub body: String,
+    /// The header `Date`.
+    pub date: Option<String>,
 }
 
 impl HttpReply {
+    /// The server's clock when it replied.
+    pub fn server_time(&self) -> Option<Time> {
+        let date = chrono::DateTime::parse_from_rfc2822(self.date.as_deref()?);
+        Some(date.ok()?.to_utc())
+    }
+
     /// Parses the body as JSON, in which every text is clean. The error gives the position, not the content.
     pub fn json<T: DeserializeOwned>(&self, what: &str) -> Result<T, CallError> {
         let cleaned = text::cleaned_json(&self.body);
@@ -246,10 +254,27 @@ mod tests {
     }
 
     #[test]
+    fn server_time_is_the_date_header() {
+        let of = |date: Option<&str>| HttpReply {
+            status: 200,
+            body: String::new(),
+            date: date.map(str::to_owned),
+        };
+        let told = of(Some("Sun, 29 Nov 2026 21:40:00 GMT")).server_time();
+        assert_eq!(
+            told.map(|time| time.to_rfc3339()).as_deref(),
+            Some("2026-11-29T21:40:00+00:00")
+        );
+        assert_eq!(of(Some("yesterday")).server_time(), None);
+        assert_eq!(of(None).server_time(), None);
+    }
+
+    #[test]
     fn malformed_json_is_not_quoted() {
         let reply = HttpReply {
             status: 200,
             body: r#"{"a": "canary-secret"}"#.into(),
+            date: None,
         };
         let error = reply
             .json::<std::collections::BTreeMap<String, u64>>("read it")

@@ -48,6 +48,8 @@ pub struct Answer {
     pub retry_after: Option<String>,
     /// The header `X-RateLimit-Reset`: when a quota is full again, in unix seconds.
     pub quota_reset: Option<String>,
+    /// The header `Date`: the server's clock.
+    pub date: Option<String>,
     /// The body as far as it arrived.
     pub body: String,
     pub broken: Option<BrokenBody>,
@@ -155,11 +157,13 @@ impl Transport for Network {
         };
         let retry_after = text(header::RETRY_AFTER.as_str());
         let quota_reset = text("x-ratelimit-reset");
+        let date = text(header::DATE.as_str());
         let (body, broken) = read_body(response).await;
         Ok(Answer {
             status,
             retry_after,
             quota_reset,
+            date,
             body,
             broken,
         })

@@ -129,6 +129,7 @@ mod tests {
             let reply = HttpReply {
                 status,
                 body: body.into(),
+                date: None,
             };
             assert_eq!(
                 receipt(channel, &reply),

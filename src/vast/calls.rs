@@ -19,7 +19,7 @@ pub struct VastClient {
     pub(super) base: Url,
     pub(super) key: SecretString,
     pub(super) timeout: std::time::Duration,
-    tries: u32,
+    pub(super) tries: u32,
     limiter: Arc<RateLimiter>,
 }
 
@@ -70,12 +70,21 @@ impl VastClient {
         endpoint: VastEndpoint,
         request: HttpRequest,
     ) -> Result<Value, CallError> {
+        self.exchange(endpoint, request).await.map(|(_, body)| body)
+    }
+
+    /// The same, with the reply that the JSON is from.
+    pub(super) async fn exchange(
+        &self,
+        endpoint: VastEndpoint,
+        request: HttpRequest,
+    ) -> Result<(HttpReply, Value), CallError> {
         let what = request.what.clone();
         let reply = self.http.send(self.prepare(endpoint, request)).await?;
         let body = reply.lenient_json(&what)?;
         match refused_in_body(&what, &reply, &body, &self.key) {
             Some(refusal) => Err(refusal),
-            None => Ok(body),
+            None => Ok((reply, body)),
         }
     }
 

@@ -143,13 +143,14 @@ impl Market for VastClient {
     async fn account(&self) -> Result<Account, CallError> {
         let what = self.what("read the account");
         let url = self.url("/api/v0/users/current/");
-        let request = HttpRequest::get(what.clone(), url);
-        let body = self.read(VastEndpoint::Account, request).await?;
+        let request = HttpRequest::get(what.clone(), url).tries(self.tries);
+        let (reply, body) = self.exchange(VastEndpoint::Account, request).await?;
         // Not `balance`, which is often 0.
         let credit = Fields(&body).number("credit");
         let credit = credit.ok_or_else(|| malformed(&what, "the reply has no credit"))?;
         Ok(Account {
             credit: Usd::from_dollars(credit),
+            server_time: reply.server_time(),
         })
     }
 

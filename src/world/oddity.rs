@@ -34,8 +34,13 @@ pub enum MarketOddity {
     UnrentableOffers,
     /// A search for on-demand offers returns bids, too.
     BidOffers,
+    /// Texts that a host sets are attacks on terminals: titles, OSC 52, bidirectional marks, forged lines.
+    HostileTexts,
     /// `dph_total` holds an hourly charge besides GPU and storage.
     PlatformFee,
     /// The hosts of our rentals ask for a higher price.
     PriceIncreases,
 }
+
+/// What [`MarketOddity::HostileTexts`] puts in the place of a text.
+pub(super) const HOSTILE_TEXT: &str = "EV\u{1b}]0;TITLE\u{7}\u{1b}]52;c;UFdO\u{7}\u{1b}[2J\u{9b}31mIL\u{202e}RTL\u{2066}\u{200b}\u{0}\r\nFORGED LINE";

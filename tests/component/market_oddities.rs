@@ -65,6 +65,31 @@ async fn odd_markets_hide_no_rental() {
 }
 
 #[tokio::test]
+async fn hostile_texts_reach_no_terminal() {
+    // Given hosts whose texts are attacks on a terminal,
+    let scene = scene_with(MarketOddity::HostileTexts).await;
+    let query = scene.config().vast.query.clone();
+    let offers = scene.market().search(&query, Utc::now()).await.unwrap();
+    assert!(!offers.is_empty());
+    for offer in offers {
+        // when they are read, then nothing is left that a terminal obeys or that deceives, and they are short.
+        for text in [Some(offer.gpu_name.clone()), offer.location]
+            .into_iter()
+            .flatten()
+        {
+            assert!(text.chars().all(is_harmless), "{text:?}");
+            assert!(text.chars().count() <= 64, "{text:?}");
+        }
+        // The GPU is still known.
+        assert!(
+            is_same_gpu(&offer.gpu_name, "H100 SXM"),
+            "{}",
+            offer.gpu_name
+        );
+    }
+}
+
+#[tokio::test]
 async fn refused_accounts_are_told_from_passing_trouble() {
     for oddity in [MarketOddity::KeyDeleted, MarketOddity::TwoFactorMissing] {
         let scene = scene_with(oddity).await;

@@ -35,6 +35,7 @@ impl Transport for Says {
             status: self.status,
             retry_after: None,
             quota_reset: None,
+            date: None,
             body: self.body.clone(),
             broken: None,
         })

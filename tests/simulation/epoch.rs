@@ -258,6 +258,7 @@ impl Campaign {
     fn step_the_clock(&self, epoch: u64) {
         let error = match (self.plan, epoch % 16) {
             (Plan::WrongClock, _) => -3_600,
+            (Plan::FastClock, _) => 3_600,
             (plan, _) if !plan.is_faulty() => 0,
             (_, 5 | 11) => self.stage.chance().between(-20, 20),
             (_, 13) => self.stage.chance().between(-3_600, 3_600),

@@ -152,6 +152,18 @@ fn slow_clock_costs_no_epoch() {
     assert_eq!(summary.confirmed, 5, "{summary}");
 }
 
+#[test]
+fn fast_clock_rents_nothing() {
+    let summary = Campaign::new(1, Plan::FastClock).run(2);
+    assert_eq!((summary.confirmed, summary.violations), (0, 0), "{summary}");
+    assert!(summary.spend < 0.01, "{summary}");
+    let mut causes = summary.misses.keys();
+    assert!(
+        causes.any(|cause| cause.contains("missed_registration_deadline")),
+        "{summary}"
+    );
+}
+
 /// Shorter than a sprint's lead, and restarts of the Network Node with an old list of its nodes.
 #[test]
 fn outages_before_a_poc_cost_no_epoch() {

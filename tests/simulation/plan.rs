@@ -11,6 +11,8 @@ pub enum Plan {
     Calm,
     /// Nothing but the operator's clock, which is an hour behind.
     WrongClock,
+    /// Nothing but the operator's clock, which is an hour ahead.
+    FastClock,
     /// Services of the host, of the chain and of the market have outages, and the Network Node restarts.
     Outages,
     /// Each workload has a fault within six hours of serving its model.
@@ -44,7 +46,7 @@ pub fn hedging(seed: u64) -> Hedging {
 /// The world of a plan.
 pub fn scenario(plan: Plan) -> Scenario {
     let random_faults = match plan {
-        Plan::Calm | Plan::WrongClock => RandomFaults::default(),
+        Plan::Calm | Plan::WrongClock | Plan::FastClock => RandomFaults::default(),
         Plan::Outages => RandomFaults {
             rest_outages: 0.5,
             report_outages: 0.5,

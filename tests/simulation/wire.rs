@@ -137,6 +137,7 @@ fn answer(status: u16, body: String) -> Answer {
         status,
         retry_after: None,
         quota_reset: None,
+        date: None,
         body,
         broken: None,
     }
@@ -237,6 +238,7 @@ impl Transport for Wire {
             Some(Fault::Nonsense) => Ok(answer(200, nonsense())),
             _ => {
                 let mut answer = heard(reply);
+                answer.date = Some(self.stage.time().to_rfc2822());
                 if let Some(mangle) = self.mangle {
                     answer.body = mangle(&answer.body, &mut self.stage.chance());
                 }

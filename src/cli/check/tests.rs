@@ -39,7 +39,14 @@ fn unauthorized() -> CallError {
 
 fn credit(dollars: f64, offers: &[RankedOffer]) -> Checked {
     let credit = Usd::from_dollars(dollars);
-    account::credit(&config(), Ok(Account { credit }), offers)
+    account::credit(
+        &config(),
+        Ok(Account {
+            credit,
+            server_time: None,
+        }),
+        offers,
+    )
 }
 
 /// [`offer`] costs $30.00 at worst; this one costs as much as it says.

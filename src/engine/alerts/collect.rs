@@ -60,6 +60,16 @@ impl Engine {
     }
 
     fn clock_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+        if let Some(ahead) = self.observed.clock_proven_ahead() {
+            let minutes = ahead.num_minutes();
+            return Some(onsets.alert(
+                Condition::ClockSkew,
+                now,
+                AlertLevel::Critical,
+                format!("this machine's clock is {minutes} minutes ahead of the market's and of the chain's: nothing is rented"),
+                "synchronise it (timedatectl set-ntp true)",
+            ));
+        }
         let minutes = self.observed.clock_behind()?.num_minutes();
         Some(onsets.alert(
             Condition::ClockSkew,

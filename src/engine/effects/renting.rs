@@ -26,6 +26,14 @@ impl Engine {
         lease_until: Time,
     ) {
         let now = self.ports.clock.now();
+        if let Some(ahead) = self.observed.clock_proven_ahead() {
+            let text = format!(
+                "this machine's clock is {} minutes ahead of the market's and of the chain's: set it (timedatectl set-ntp true); leases would be too long",
+                ahead.num_minutes()
+            );
+            let error = CallError::new("rent", CallErrorKind::NotSent, text);
+            return self.dispatch(now, Event::RentRefused(error));
+        }
         // The caps were checked when the offers came; what counts is what is spent now (law 5).
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);
         let caps = self.sprint.plan().caps;

@@ -16,6 +16,7 @@ const CREDIT_FRESH: Duration = Duration::minutes(10);
 impl Engine {
     pub(crate) fn on_account(&mut self, now: Time, account: Account) {
         self.observed.freshness.mark(Feed::Account, now);
+        self.observed.compare_with_market(now, account.server_time);
         self.observed.account = Some((now, account));
     }
 

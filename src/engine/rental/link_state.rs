@@ -302,6 +302,24 @@ mod tests {
     }
 
     #[test]
+    fn unverified_watchdog_alerts_until_verified() {
+        let at = |seconds| Time::UNIX_EPOCH + Duration::seconds(seconds);
+        let mut link = LinkState::default();
+        let failed = || WatchdogCheck::Failed("its watchdog does not run".into());
+        link.watchdog_read(at(10), failed());
+        link.watchdog_read(at(70), failed());
+        let alert = link.alerts(at(80), InstanceId(7)).next().unwrap();
+        assert_eq!((alert.level, alert.since), (AlertLevel::Critical, at(10)));
+        assert!(
+            alert.text.contains("rental 7 would not end itself"),
+            "{}",
+            alert.text
+        );
+        link.watchdog_read(at(130), WatchdogCheck::Verified);
+        assert_eq!(link.alerts(at(140), InstanceId(7)).count(), 0);
+    }
+
+    #[test]
     fn lasting_refusal_becomes_a_fault() {
         let at = |seconds| Time::UNIX_EPOCH + Duration::seconds(seconds);
         let refused = || LinkError::Refused("to open a session".into());

@@ -3,9 +3,9 @@
 use crate::domain::{Duration, InstanceId, OrderedMachine, Workload};
 use crate::engine::rental::access::{RentalAccess, rental_access};
 use crate::engine::rental::monitor::RentalMonitor;
-use crate::engine::rental::watchdog::Lease;
+use crate::engine::rental::watchdog::{Lease, OurClock};
 use crate::engine::rental::watcher::Watcher;
-use crate::engine::state::Engine;
+use crate::engine::state::{CLOCK_SLACK, Engine};
 use crate::flow::Rental;
 use crate::mlnode::boot::{BootOrder, BootTracker};
 use crate::ports::TunnelSpec;
@@ -106,10 +106,18 @@ impl Engine {
         RentalMonitor::new(rental.instance, watcher, boot, unreported)
     }
 
+    fn our_clock(&self) -> OurClock {
+        match self.observed.clock_behind() {
+            Some(behind) => OurClock::Behind(behind),
+            None if self.observed.clock_ahead() > CLOCK_SLACK => OurClock::PerhapsAhead,
+            None => OurClock::Right,
+        }
+    }
+
     fn lease(&self, rental: &Rental) -> Lease {
         Lease {
             until: rental.lease_until,
-            clock_behind: self.observed.clock_behind().unwrap_or_default(),
+            our_clock: self.our_clock(),
         }
     }
 

@@ -18,14 +18,30 @@ const CLOCK_SLACK: Duration = Duration::minutes(5);
 pub(crate) struct Lease {
     /// By this machine's clock.
     pub(crate) until: Time,
-    /// How far that is behind the right one.
-    pub(crate) clock_behind: Duration,
+    pub(crate) our_clock: OurClock,
+}
+
+/// What is known of this machine's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OurClock {
+    Right,
+    Behind(Duration),
+    /// Or the chain stands still: the rental's clock is not judged by it.
+    PerhapsAhead,
 }
 
 impl Lease {
+    /// A time of this machine's clock by the right one.
+    fn right(&self, time: Time) -> Time {
+        match self.our_clock {
+            OurClock::Behind(by) => time + by,
+            OurClock::Right | OurClock::PerhapsAhead => time,
+        }
+    }
+
     /// Renews the lease and reads it back. The seconds left hold whatever either clock says.
     pub(crate) fn renewal(&self, now: Time) -> String {
-        let until = (self.until + self.clock_behind).timestamp();
+        let until = self.right(self.until).timestamp();
         let left = (self.until - now).num_seconds().max(0);
         format!("{} {until} {left}", reading())
     }
@@ -47,9 +63,9 @@ impl Lease {
         let Some(clock) = number("now").and_then(|now| Time::from_timestamp(now, 0)) else {
             return Some("its clock cannot be read".into());
         };
-        let (earliest, latest) = (from + self.clock_behind, to + self.clock_behind);
+        let (earliest, latest) = (self.right(from), self.right(to));
         let off = (clock - latest).max(earliest - clock);
-        if off > CLOCK_SLACK {
+        if off > CLOCK_SLACK && self.our_clock != OurClock::PerhapsAhead {
             let way = if clock > latest { "ahead" } else { "behind" };
             return Some(format!("its clock is {} {way}", spoken(off)));
         }
@@ -83,7 +99,7 @@ impl Lease {
 
     /// The start script of an older version reports nothing; it goes by the file alone.
     fn unreported(&self, file: Option<i64>) -> Option<String> {
-        let until = (self.until + self.clock_behind).timestamp();
+        let until = self.right(self.until).timestamp();
         (file != Some(until)).then(|| "its watchdog does not say what it counts".to_owned())
     }
 }
@@ -130,7 +146,7 @@ mod tests {
     fn lease() -> Lease {
         Lease {
             until: at(3_600),
-            clock_behind: Duration::zero(),
+            our_clock: OurClock::Right,
         }
     }
 
@@ -190,7 +206,7 @@ mod tests {
     #[test]
     fn renewal_sends_relative_seconds_too() {
         let lease = Lease {
-            clock_behind: Duration::hours(2),
+            our_clock: OurClock::Behind(Duration::hours(2)),
             ..lease()
         };
         let command = lease.renewal(at(600));

@@ -78,7 +78,7 @@ async fn respond(
         }
         _ => {}
     }
-    to_http(response)
+    to_http(response).map(|response| dated(&shared, response))
 }
 
 async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
@@ -100,6 +100,17 @@ async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
         bearer: bearer.map(str::to_owned),
         content_type: content_type.map(str::to_owned),
     })
+}
+
+/// The world's clock in the header `Date`: hyper would write this machine's.
+fn dated(shared: &Shared, response: Response<Body>) -> Response<Body> {
+    let (mut head, body) = response.into_parts();
+    let now = shared.world().now();
+    let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = date.parse() {
+        head.headers.insert(hyper::header::DATE, date);
+    }
+    Response::from_parts(head, body)
 }
 
 fn to_http(response: ApiResponse) -> io::Result<Response<Body>> {

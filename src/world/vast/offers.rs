@@ -9,7 +9,7 @@ use crate::world::clock::{as_seconds, seconds, unix};
 use crate::world::exchange::ApiResponse;
 use crate::world::model::SimInstance;
 use crate::world::numbers::{number, uniform, whole};
-use crate::world::oddity::MarketOddity;
+use crate::world::oddity::{HOSTILE_TEXT, MarketOddity};
 use crate::world::state::World;
 use crate::world::vast::filter::{self, Direction};
 use crate::world::vast::gpus;
@@ -175,6 +175,13 @@ impl World {
             for offer in offers.iter_mut().step_by(3) {
                 offer["dlperf_per_dphtotal"] = json!("@NaN");
                 offer["score"] = json!("@Infinity");
+            }
+        }
+        if self.is_odd(MarketOddity::HostileTexts) {
+            for offer in &mut offers {
+                let name = offer["gpu_name"].as_str().unwrap_or_default();
+                offer["gpu_name"] = json!(format!("{name} {HOSTILE_TEXT}{}", "W".repeat(5_000)));
+                offer["geolocation"] = json!(HOSTILE_TEXT);
             }
         }
         if self.is_odd(MarketOddity::OddRows) {

@@ -202,7 +202,9 @@ for_both_peers! {
         let callback = CallbackForward { remote_port, target: target.to_string() };
         let session = scene.connect().await;
         let refused = session.forward_callback(&callback).await;
-        let error = refused.unwrap_err().to_string();
+        let error = refused.unwrap_err();
+        assert!(matches!(error, LinkError::Refused(_)), "{error}");
+        let error = error.to_string();
         assert!(error.contains(&format!("port {remote_port}")), "{error}");
         // The other program still has it.
         let client = tokio::net::TcpStream::connect(("127.0.0.1", remote_port));

@@ -9,6 +9,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use super::*;
 use crate::engine::LogStore;
 use crate::engine::rental::access::RentalAccess;
+use crate::engine::rental::watchdog::OurClock;
 use crate::engine::rental::watcher::Watcher;
 use crate::ssh::sanitize::Sanitizer;
 use host::{Host, ports, tunnel};
@@ -134,7 +135,7 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
     };
     let lease = Lease {
         until: Time::UNIX_EPOCH,
-        clock_behind: Duration::zero(),
+        our_clock: OurClock::Right,
     };
     Watcher::start(&ports, ID, access, lease, reports)
 }

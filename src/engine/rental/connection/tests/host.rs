@@ -304,6 +304,7 @@ impl Transport for Network {
             status: 200,
             retry_after: None,
             quota_reset: None,
+            date: None,
             body: row.to_string(),
             broken: None,
         })
