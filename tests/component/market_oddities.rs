@@ -2,7 +2,9 @@
 
 use std::time::Duration as RealDuration;
 
-use pocpit::domain::{CallErrorKind, Duration, Instance, InstanceId, Usd};
+use pocpit::domain::{
+    CallErrorKind, Duration, Instance, InstanceId, Usd, is_harmless, is_same_gpu,
+};
 use pocpit::ports::Market;
 use pocpit::world::{MarketOddity, Scenario};
 
@@ -68,8 +70,12 @@ async fn odd_markets_hide_no_rental() {
 async fn hostile_texts_reach_no_terminal() {
     // Given hosts whose texts are attacks on a terminal,
     let scene = scene_with(MarketOddity::HostileTexts).await;
-    let query = scene.config().vast.query.clone();
-    let offers = scene.market().search(&query, Utc::now()).await.unwrap();
+    let query = scene.config.vast.query.clone();
+    let offers = scene
+        .market()
+        .search(&query, chrono::Utc::now())
+        .await
+        .unwrap();
     assert!(!offers.is_empty());
     for offer in offers {
         // when they are read, then nothing is left that a terminal obeys or that deceives, and they are short.
