@@ -224,9 +224,11 @@ mod tests {
     fn clock_is_ahead_by_two_witnesses() {
         let now = Time::UNIX_EPOCH + Duration::days(20_000);
         let two_hours = Duration::hours(2);
-        let mut observed = Observations::default();
         // A stalled chain alone looks like a clock that is ahead, and so does one late reply of the market.
-        observed.ahead_of_chain = two_hours;
+        let mut observed = Observations {
+            ahead_of_chain: two_hours,
+            ..Observations::default()
+        };
         assert_eq!(observed.clock_proven_ahead(), None);
         observed.compare_with_market(now, Some(now));
         observed.compare_with_market(now, Some(now - two_hours));

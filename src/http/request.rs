@@ -212,6 +212,7 @@ impl std::fmt::Debug for HttpReply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HttpReply")
             .field("status", &self.status)
+            .field("date", &self.date)
             .field("bytes", &self.body.len())
             .finish()
     }

@@ -189,7 +189,7 @@ impl LinkTask {
         let clock = self.ports.clock.clone();
         let polling = self.poll_mlnode(ends);
         let reading = self.read_runs(session);
-        let leasing = self.keep_lease(session);
+        let leasing = Box::pin(self.keep_lease(session));
         let checking = self.monitor_link(session);
         let moving = tunnel_moved(self.tunnel.clone());
         let proving = self.prove_callback(session);
@@ -397,7 +397,7 @@ fn until_next_poll(status: &Result<MlNodeStatus, CallError>) -> Duration {
 /// Completes when the lease is another one.
 async fn renewed(lease: &mut watch::Receiver<Lease>) {
     if lease.changed().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
