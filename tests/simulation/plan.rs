@@ -85,6 +85,10 @@ fn everything() -> RandomFaults {
         failing_loads: 0.02,
         vanishing: 0.02,
         dearer: 0.02,
+        // They have tests of their own.
+        dead_watchdogs: 0.0,
+        wrong_clocks: 0.0,
+        refused_forwards: 0.0,
         late_keys: 0.1,
         deaf_destroys: 0.05,
         parameter_changes: 0.05,
