@@ -21,6 +21,8 @@
 //! | [`network_node`] | preflight and address clashes (pure), and the Network Node's client |
 //! | [`ssh`] | sessions, the log followed by byte, the tunnel; untrusted bytes to safe lines (pure) |
 //! | [`flow`] | **the sprint**: a pure state machine, events in, effects out |
+//! | [`descriptors`] | the file descriptors of this process |
+//! | [`admission`] | which connections a listener keeps open |
 //! | [`atomic_file`] | small files, replaced as a whole |
 //! | [`journal`] | durable record: intents before effects, outcomes after; the one-writer lock |
 //! | [`notify`] | sends notices: webhook, Telegram, Discord, ntfy, a program; the heartbeat |
@@ -35,10 +37,12 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod admission;
 pub mod atomic_file;
 pub mod chain;
 pub mod cli;
 pub mod config;
+pub mod descriptors;
 pub mod domain;
 pub mod engine;
 pub mod flow;

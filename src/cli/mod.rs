@@ -49,6 +49,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::LoadError;
+use crate::descriptors;
 use crate::engine::attach::AttachError;
 use crate::journal::JournalError;
 use crate::tui::TuiError;
@@ -108,6 +109,11 @@ pub fn main() -> ExitCode {
         .install();
     if let Err(error) = hooks {
         status_line(format_args!("errors are reported without context: {error}"));
+    }
+    if let Err(error) = descriptors::raise_limit() {
+        status_line(format_args!(
+            "the limit of open files is not raised: {error}"
+        ));
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -33,18 +33,22 @@ pub(super) enum Origin {
     Remote(IpAddr),
 }
 
+pub(super) fn is_allowed(rules: &CallerRules, from: IpAddr) -> bool {
+    // An IPv6 socket reports an IPv4 caller as a mapped address.
+    let from = from.to_canonical();
+    let mut networks = rules.networks.iter();
+    rules.networks.is_empty() || networks.any(|network| network.contains(&from))
+}
+
 pub(super) fn check_access(
     rules: &CallerRules,
     from: Origin,
     headers: &HeaderMap,
 ) -> Result<(), AccessError> {
-    if let Origin::Remote(from) = from {
-        // An IPv6 socket reports an IPv4 caller as a mapped address.
-        let from = from.to_canonical();
-        let networks = &rules.networks;
-        if !networks.is_empty() && !networks.iter().any(|network| network.contains(&from)) {
-            return Err(AccessError::AddressNotAllowed);
-        }
+    if let Origin::Remote(from) = from
+        && !is_allowed(rules, from)
+    {
+        return Err(AccessError::AddressNotAllowed);
     }
     let Some(token) = &rules.token else {
         return Ok(());

@@ -15,12 +15,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::access::is_allowed;
 use super::service::handle;
 use super::shared::Proxy;
 use super::worker::{Caller, Worker};
+use crate::admission::{Admitted, AnswerBody};
 
 /// For a caller to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,15 +47,13 @@ pub(super) enum ShutdownStage {
 struct NewConnection {
     stream: std::net::TcpStream,
     from: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    admitted: Admitted,
 }
 
 pub(super) struct Server {
     workers: Vec<mpsc::Sender<NewConnection>>,
     dispatched: AtomicUsize,
-    /// Bounds the open connections, from before their first request.
-    connections: Arc<Semaphore>,
-    stall_timeout: Duration,
+    proxy: Arc<Proxy>,
     ended: mpsc::Receiver<Infallible>,
 }
 
@@ -83,27 +83,24 @@ impl Server {
         Ok(Server {
             workers,
             dispatched: AtomicUsize::new(0),
-            connections: Arc::clone(&proxy.connections),
-            stall_timeout: proxy.config.request_timeout,
+            proxy: Arc::clone(proxy),
             ended,
         })
     }
 
-    /// Accepts connections and deals them out to the workers, forever. While as many as allowed are
-    /// open, more wait in the listener's backlog. May be cancelled: from `accept` on nothing waits, so
-    /// that no accepted connection is lost.
+    /// Accepts connections and deals them out to the workers, forever. May be cancelled: from `accept` on
+    /// nothing waits, so that no accepted connection is lost.
     pub async fn accept(&self, listener: &TcpListener) {
         loop {
-            let permit = Arc::clone(&self.connections).acquire_owned().await;
-            let slot = self.next_worker().reserve().await;
-            // Neither the semaphore nor a queue is closed while the server accepts.
-            let (Ok(permit), Ok(slot)) = (permit, slot) else {
+            // No queue is closed while the server accepts.
+            let Ok(slot) = self.next_worker().reserve().await else {
                 return;
             };
             let accepted = listener.accept().await;
             let accepted = accepted.and_then(|(stream, from)| Ok((stream.into_std()?, from)));
-            match accepted.and_then(|(stream, from)| self.prepare(stream, from, permit)) {
-                Ok(connection) => slot.send(connection),
+            match accepted.and_then(|(stream, from)| self.prepare(stream, from)) {
+                Ok(Some(connection)) => slot.send(connection),
+                Ok(None) => {}
                 Err(error) => {
                     tracing::debug!("cannot accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
@@ -117,18 +114,13 @@ impl Server {
     pub async fn drain_backlog(&self, listener: TcpListener) -> io::Result<()> {
         let listener = listener.into_std()?;
         while let Ok((stream, from)) = listener.accept() {
-            let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
-                break;
-            };
             stream.set_nonblocking(true)?;
-            // A worker has only ended if the shutdown was aborted.
-            let _ = match self.prepare(stream, from, permit) {
-                Ok(connection) => self.next_worker().send(connection).await,
-                Err(error) => {
-                    tracing::debug!("cannot accept a connection: {error}");
-                    continue;
-                }
-            };
+            match self.prepare(stream, from) {
+                // A worker has only ended if the shutdown was aborted.
+                Ok(Some(connection)) => drop(self.next_worker().send(connection).await),
+                Ok(None) => {}
+                Err(error) => tracing::debug!("cannot accept a connection: {error}"),
+            }
         }
         Ok(())
     }
@@ -138,24 +130,34 @@ impl Server {
         &self.workers[turn % self.workers.len()]
     }
 
+    /// `None` for a caller who is not allowed, and if there are too many requests.
     fn prepare(
         &self,
         stream: std::net::TcpStream,
         from: SocketAddr,
-        permit: OwnedSemaphorePermit,
-    ) -> io::Result<NewConnection> {
+    ) -> io::Result<Option<NewConnection>> {
+        let proxy = &self.proxy;
+        let is_local = proxy.is_local(from.ip());
+        if !is_local && !is_allowed(&proxy.config.callers, from.ip()) {
+            tracing::debug!("a connection from {from} is closed: this address is not allowed");
+            return Ok(None);
+        }
+        let Some(admitted) = proxy.connections.admit(from.ip()) else {
+            tracing::debug!("a connection from {from} is closed: too many requests");
+            return Ok(None);
+        };
         // Each frame of a stream leaves at once, not when the previous one is acknowledged.
         stream.set_nodelay(true)?;
         // A caller that reads nothing for this long is gone, or holds a place that another needs.
-        let stall = u32::try_from(self.stall_timeout.as_millis()).unwrap_or(u32::MAX);
+        let stall = u32::try_from(proxy.config.request_timeout.as_millis()).unwrap_or(u32::MAX);
         if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(&stream, stall) {
             tracing::debug!("a stalled caller will not be detected: {error}");
         }
-        Ok(NewConnection {
+        Ok(Some(NewConnection {
             stream,
             from,
-            permit,
-        })
+            admitted,
+        }))
     }
 
     /// Waits until all workers have ended.
@@ -207,7 +209,7 @@ async fn serve_connection(
     let NewConnection {
         stream,
         from,
-        permit: _permit,
+        admitted,
     } = connection;
     let stream = match TcpStream::from_std(stream) {
         Ok(stream) => stream,
@@ -222,13 +224,14 @@ async fn serve_connection(
     });
     let service = service_fn(|request| {
         let (caller, stage) = (Arc::clone(&caller), stage.clone());
+        let answering = admitted.answering();
         async move {
             let mut reply = handle(&caller, request).await;
             if *stage.borrow() != ShutdownStage::Serving {
                 let close = HeaderValue::from_static("close");
                 reply.headers_mut().insert(CONNECTION, close);
             }
-            Ok::<_, Infallible>(reply)
+            Ok::<_, Infallible>(reply.map(|body| AnswerBody::new(body, answering)))
         }
     });
     let connection = http1::Builder::new()
@@ -243,6 +246,7 @@ async fn serve_connection(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = admitted.gives_way() => return,
     };
     if let Err(error) = result {
         tracing::debug!("a connection from {from} broke: {error}");
@@ -255,6 +259,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
+    use crate::admission::Admission;
     use crate::proxy::tests::{LONG, config};
 
     const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nHost: proxy\r\n\r\n";
@@ -266,26 +271,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn open_connections_are_bounded() {
-        // Given a server with two connections at most, both of them taken by callers that are silent,
+    async fn silent_caller_gives_way() {
+        // Given a server with two connections at most, both of them taken, one by a caller who is silent,
         let scratch = tempfile::tempdir().unwrap();
         let settings = config("http://127.0.0.1:1", 1, LONG);
         let mut proxy = Proxy::new(&settings, &scratch.path().join("state")).unwrap();
-        proxy.connections = Arc::new(Semaphore::new(2));
+        proxy.connections = Admission::new(2, 2);
         let (_stage, stages) = watch::channel(ShutdownStage::Serving);
         let server = Server::start(&Arc::new(proxy), &stages).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { server.accept(&listener).await });
-        let silent = TcpStream::connect(address).await.unwrap();
+        let mut silent = TcpStream::connect(address).await.unwrap();
         let mut other = TcpStream::connect(address).await.unwrap();
         other.write_all(HEALTH).await.unwrap();
         assert!(is_answered(&mut other, LONG).await);
-        // when a third one comes, then it waits until one of them leaves.
+        // when a third one comes, then it takes the silent one's place, and the other one stays.
         let mut third = TcpStream::connect(address).await.unwrap();
         third.write_all(HEALTH).await.unwrap();
-        assert!(!is_answered(&mut third, Duration::from_millis(300)).await);
-        drop(silent);
         assert!(is_answered(&mut third, LONG).await);
+        let ended = timeout(LONG, silent.read(&mut [0])).await.unwrap();
+        assert_eq!(ended.unwrap_or(0), 0);
+        let mut rest = [0; 4_096];
+        while let Ok(Ok(_)) = timeout(Duration::from_millis(50), other.read(&mut rest)).await {}
+        other.write_all(HEALTH).await.unwrap();
+        assert!(is_answered(&mut other, LONG).await);
     }
 }

@@ -10,10 +10,11 @@ use tokio::sync::Semaphore;
 
 use super::counters::CounterFile;
 use super::upstreams::{self, Upstream};
+use crate::admission::Admission;
 use crate::config::ProxyConfig;
 
-/// Connections beyond those of admitted requests: idle, or still sending their request. More wait in
-/// the listener's backlog.
+/// Connections beyond those of admitted requests: idle, or still sending their request. One address may
+/// have half of them.
 const SPARE_CONNECTIONS: usize = 1_024;
 
 pub(super) struct Proxy {
@@ -21,8 +22,8 @@ pub(super) struct Proxy {
     pub upstreams: Vec<Arc<Upstream>>,
     /// One permit per request in flight.
     pub requests: Arc<Semaphore>,
-    /// One permit per open connection.
-    pub connections: Arc<Semaphore>,
+    /// Bounds the open connections, from before their first request.
+    pub connections: Arc<Admission>,
     pub counters: CounterFile,
     /// Seconds from the request to the first byte of its reply.
     pub first_byte: Histogram,
@@ -34,7 +35,10 @@ impl Proxy {
         Ok(Proxy {
             upstreams: upstreams::from_config(config)?,
             requests: Arc::new(Semaphore::new(requests)),
-            connections: Arc::new(Semaphore::new(requests + SPARE_CONNECTIONS)),
+            connections: Admission::new(
+                requests + SPARE_CONNECTIONS,
+                requests + SPARE_CONNECTIONS / 2,
+            ),
             counters: CounterFile::open(state_file),
             // 10 ms to 82 s.
             first_byte: Histogram::new(exponential_buckets(0.01, 2.0, 14)),

@@ -19,18 +19,18 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode, Uri};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::{Mutex, watch};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::meter::Meter;
+use crate::admission::{self, Admission};
 use crate::domain::behind_version;
 
-/// For headers only; bodies may take any time.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The Network Node has one for each request that it relays. Each takes two file descriptors.
+const MAX_CONNECTIONS: usize = 512;
 /// The Network Node closes the connection of a command after 15 minutes, and that of a poll after 5 s.
 const READ_PATIENCE: Duration = Duration::from_mins(10);
 const SEND_PATIENCE: Duration = Duration::from_secs(5);
@@ -128,34 +128,17 @@ impl Manner {
     }
 }
 
-pub(super) async fn serve(listener: TcpListener, front: Arc<LocalEnd>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(connections.spawn(serve_connection(stream, front.clone()))),
-                // Out of file descriptors: open connections will free some.
-                Err(_) => tokio::time::sleep(RETRY_INTERVAL).await,
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 /// Each connection uses at most one to the rental, opened by its first request.
-async fn serve_connection(stream: TcpStream, front: Arc<LocalEnd>) {
-    let _ = stream.set_nodelay(true);
-    let idle = Arc::new(Mutex::new(None));
-    let handler = hyper::service::service_fn(move |request| {
-        let (idle, front) = (idle.clone(), front.clone());
-        async move { front.forward(request, &idle).await }
-    });
-    // A connection that breaks off is its client's concern.
-    let _ = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), handler)
-        .await;
+pub(super) async fn serve(listener: TcpListener, front: Arc<LocalEnd>) {
+    let new_service = || {
+        let (idle, front) = (Arc::new(Mutex::new(None)), front.clone());
+        hyper::service::service_fn(move |request| {
+            let (idle, front) = (idle.clone(), front.clone());
+            async move { front.forward(request, &idle).await }
+        })
+    };
+    let admission = Admission::within_descriptors(MAX_CONNECTIONS);
+    admission::serve(listener, admission, new_service).await;
 }
 
 impl LocalEnd {
@@ -308,6 +291,9 @@ fn without_version(uri: &Uri) -> Option<Uri> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+    use tokio::task::JoinSet;
+
     use super::*;
 
     fn behind(path: &str) -> Option<String> {

@@ -46,7 +46,8 @@ fn allowed(file: &str) -> &'static [&'static str] {
         "config" => &["domain", "config"],
         "world" => &["domain", "world"],
         "http" => &["domain", "http"],
-        "atomic_file" => &["atomic_file"],
+        "atomic_file" | "descriptors" => &[],
+        "admission" => &["descriptors"],
         "flow" => &[
             "domain",
             "flow",
@@ -66,6 +67,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
         "chain" | "vast" | "mlnode" | "network_node" | "ssh" | "notify" | "proxy" => &[
             "domain",
             "http",
+            "admission",
             "atomic_file",
             "config",
             "ports",

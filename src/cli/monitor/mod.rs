@@ -13,14 +13,18 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::admission::{self, Admission};
 use crate::domain;
 use crate::engine::{LastReads, Snapshot};
 use crate::proxy::OPENMETRICS;
 
+/// A monitoring service needs one.
+const MAX_CONNECTIONS: usize = 32;
 /// The engine publishes every second; without a snapshot for this long it hangs.
 const ENGINE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The chain and the rentals are read far more often.
@@ -78,9 +82,11 @@ async fn serve_on(listener: TcpListener, mut snapshots: watch::Receiver<Arc<Snap
             arrivals.send_replace(Instant::now());
         }
     };
-    let served = axum::serve(listener, router).with_graceful_shutdown(engine);
-    if let Err(error) = served.await {
-        tracing::warn!("no metrics any more: {error}");
+    let new_service = || TowerToHyperService::new(router.clone());
+    let admission = Admission::within_descriptors(MAX_CONNECTIONS);
+    tokio::select! {
+        () = admission::serve(listener, admission, new_service) => {}
+        () = engine => {}
     }
 }
 
