@@ -113,7 +113,7 @@ impl Admission {
                 Ok((stream, from)) => match self.admit(from.ip()) {
                     Some(admitted) => return (stream, admitted),
                     None => {
-                        tracing::debug!("too many requests: a connection from {from} is closed")
+                        tracing::debug!("too many requests: a connection from {from} is closed");
                     }
                 },
                 Err(_) => tokio::time::sleep(ACCEPT_RETRY_DELAY).await,

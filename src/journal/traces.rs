@@ -53,7 +53,7 @@ impl Traces {
     pub(super) fn loss(&self, known: WriterEpoch) -> Option<String> {
         if known < self.mark {
             return Some(format!(
-                "the journal was opened {} times, and this one only {known} times: it was emptied, removed or replaced by an older copy",
+                "the journal was last opened by writer {}, and this one by writer {known}: it was emptied, removed or replaced by an older copy",
                 self.mark
             ));
         }

@@ -521,7 +521,7 @@ fn lost_journal_is_noticed_until_accepted() {
         for _ in 0..2 {
             let (mut anew, ledger) = open();
             let reason = ledger.lost().unwrap_or_default().to_owned();
-            assert!(reason.contains("journal was opened 2 times"), "{reason}");
+            assert!(reason.contains("last opened by writer 2"), "{reason}");
             anew.compact(at(1)).unwrap();
         }
         assert!(read_only(scratch.path()).unwrap().lost().is_some());
