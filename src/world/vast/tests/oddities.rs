@@ -85,6 +85,9 @@ fn odd_rows_are_really_odd() {
     assert!(bids.iter().any(|offer| offer["is_bid"] == true));
     let rows = search(&mut odd(O::OddRows), &query);
     assert!(rows.iter().any(|offer| !offer["id"].is_u64()));
+    let hostile = search(&mut odd(O::HostileTexts), &query);
+    let attacks = |name: &str| hostile[0][name].as_str().unwrap().contains('\x1b');
+    assert!(attacks("gpu_name") && attacks("geolocation"));
     let dear = &search(&mut odd(O::PlatformFee), &json!({"allocated_storage": 100}))[0];
     let part = |name: &str| dear[name].as_f64().unwrap();
     let fee = part("dph_total") - part("dph_base") - part("storage_total_cost");
