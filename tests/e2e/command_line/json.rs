@@ -198,7 +198,9 @@ fn is_optional(command: &str, field: &str) -> bool {
         // Not every offer or avoided machine has them; charges come late.
         "public_address" | "surcharge" | "closed" => true,
         "charged_usd" | "charge_difference_usd" => true,
-        "host" | "address" => command.starts_with("avoided"),
+        "host" | "address" | "host_until" => command.starts_with("avoided"),
+        // Only some releases of the Network Node tell it.
+        "preserved_models" => command.starts_with("nodes"),
         "why" | "remedy" => command.starts_with("notify"),
         _ => false,
     }
