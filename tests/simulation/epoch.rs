@@ -58,6 +58,8 @@ const SHORTEST_LEAD: i64 = 52;
 /// From a `PoC`'s start: a host that generates nothing in the first 12 blocks fails the early-share guard,
 /// and without the program there is no tunnel.
 const POC_OPENING: Duration = Duration::seconds(70);
+/// Nothing is rented while the operator's clock is further ahead.
+const REFUSED_AHEAD: Duration = Duration::minutes(5);
 /// The journal is read to check it after every so many sprints: it takes longer than a sprint.
 const READ_JOURNAL_EVERY: u64 = 8;
 
@@ -357,8 +359,14 @@ impl Campaign {
         };
         let away = self.was_away_at_poc && !miss.is_empty();
         let refused = self.judge.purse.caps == Caps::TIGHT && miss.contains("budget");
-        let could_be_made =
-            kept_their_word && !halted && !refused && !away && !self.stage.was_disk_full();
+        // By design: a clock that is ahead would lengthen the leases.
+        let ahead = self.stage.clock_error() > REFUSED_AHEAD && !miss.is_empty();
+        let could_be_made = kept_their_word
+            && !halted
+            && !refused
+            && !away
+            && !ahead
+            && !self.stage.was_disk_full();
         if could_be_made {
             self.summary.windows += 1;
             self.summary.windows_made += u64::from(miss.is_empty());
@@ -373,7 +381,7 @@ impl Campaign {
         let excuse = if could_be_made {
             "although the machines and the chain kept their word"
         } else {
-            "a machine, the chain or the disk failed, a tight budget refused, or the program was dead at its start"
+            "a machine, the chain or the disk failed, a tight budget refused, the clock was ahead, or the program was dead at its start"
         };
         *self
             .summary
