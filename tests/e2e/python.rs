@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// Variables that would put a proxy between a client and loopback.
 const PROXIES: [&str; 6] = [
@@ -23,6 +24,9 @@ pub fn without_proxy(command: &mut Command) {
 /// The `bin` directory of an environment with the requirements of `tests/e2e/NAME`, made once. If it
 /// cannot be made the test is skipped, or fails when the variable `required` is set.
 pub fn environment(name: &str, required: &str) -> Option<PathBuf> {
+    // Tests that need the same one start at once.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     match install(name) {
         Ok(bin) => Some(bin),
         Err(why) => {
