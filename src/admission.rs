@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,18 +23,11 @@ use crate::descriptors;
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// For a caller to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most often no file descriptors are left: open connections will free some.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most often, no file descriptors are left: open connections will free some.
+pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// A listener's share of the file descriptors.
 const SHARE: u64 = 8;
-
-/// A connection has sent no request yet.
-const SILENT: u8 = 0;
-/// It has had an answer, and waits for its next request.
-const IDLE: u8 = 1;
-/// A request is being answered.
-const BUSY: u8 = 2;
 
 /// The open connections of a listener.
 #[derive(Debug)]
@@ -53,7 +46,10 @@ struct Open {
 
 #[derive(Debug, Default)]
 struct Place {
-    state: AtomicU8,
+    /// A request has arrived at some time.
+    was_used: AtomicBool,
+    /// A request is being answered.
+    is_busy: AtomicBool,
     gives_way: Notify,
 }
 
@@ -133,30 +129,27 @@ impl Open {
         addresses.filter(|address| *address == from).count()
     }
 
-    /// Closes the oldest silent connection of these addresses, or else the oldest idle one.
+    /// Closes a waiting connection of these addresses: the oldest one that was never used, or else the
+    /// oldest.
     fn make_room(&mut self, is_meant: impl Fn(IpAddr) -> bool) -> Option<()> {
-        let oldest = |state| {
-            let mut all = self.connections.iter();
-            let found = all.find(|(_, (address, place))| is_meant(*address) && place.is(state));
-            found.map(|(number, _)| *number)
-        };
-        let number = oldest(SILENT).or_else(|| oldest(IDLE))?;
+        let all = self.connections.iter();
+        let waiting = all.filter(|(_, (address, place))| {
+            is_meant(*address) && !place.is_busy.load(Ordering::Relaxed)
+        });
+        // Of equal ones the first, which is the oldest.
+        let closed = waiting.min_by_key(|(_, (_, place))| place.was_used.load(Ordering::Relaxed));
+        let number = *closed?.0;
         let (_, place) = self.connections.remove(&number)?;
         place.gives_way.notify_one();
         Some(())
     }
 }
 
-impl Place {
-    fn is(&self, state: u8) -> bool {
-        self.state.load(Ordering::Relaxed) == state
-    }
-}
-
 impl Admitted {
     /// Marks the connection as busy until the answer, with its body, is dropped.
     pub fn answering(&self) -> Answering {
-        self.place.state.store(BUSY, Ordering::Relaxed);
+        self.place.was_used.store(true, Ordering::Relaxed);
+        self.place.is_busy.store(true, Ordering::Relaxed);
         Answering(Arc::clone(&self.place))
     }
 
@@ -174,7 +167,7 @@ impl Drop for Admitted {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.state.store(IDLE, Ordering::Relaxed);
+        self.0.is_busy.store(false, Ordering::Relaxed);
     }
 }
 
@@ -304,7 +297,7 @@ mod tests {
         let sixth = admission.admit(HERE).unwrap();
         let _sixth = sixth.answering();
         assert!(has_ended(&idle).await);
-        // What is being answered stays.
+        // A busy connection stays.
         assert!(admission.admit(HERE).is_none());
         assert!(!has_ended(&busy).await);
     }

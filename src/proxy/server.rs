@@ -22,12 +22,8 @@ use super::access::is_allowed;
 use super::service::handle;
 use super::shared::Proxy;
 use super::worker::{Caller, Worker};
-use crate::admission::{Admitted, AnswerBody};
+use crate::admission::{ACCEPT_RETRY_DELAY, Admitted, AnswerBody, HEAD_TIMEOUT};
 
-/// For a caller to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most often, no file descriptors are left.
-const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Requests on open connections are still answered for this long after the shutdown began: their
 /// callers could not know.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
