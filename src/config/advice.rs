@@ -30,7 +30,7 @@ pub(super) fn of(draft: &Draft, values: &Values) -> Vec<String> {
     all.chain(exposed_keys(draft)).collect()
 }
 
-/// Keys that anyone on the way can read. The market's key is not among them: it is an error.
+/// Keys that anyone on the network can read. For the market's key that is an error, not advice.
 fn exposed_keys(draft: &Draft) -> Vec<String> {
     let notify = &draft.notify;
     let discord = notify.discord.as_ref();
@@ -56,7 +56,7 @@ fn exposed_keys(draft: &Draft) -> Vec<String> {
     exposed
         .map(|(name, url)| {
             let host = url.host_str().unwrap_or_default();
-            format!("{name} is plain http to {host}: anyone on the way can read its key and what is sent. Use https")
+            format!("{name} sends its key to {host} in plain http, which anyone on the network can read: use https")
         })
         .collect()
 }

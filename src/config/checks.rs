@@ -51,7 +51,7 @@ const CHECKS: &[Check] = &[
     (&["vast.base_url"], |d| {
         fault(
             is_exposed(&d.vast.base_url),
-            "plain http: anyone on the way could read the API key and spend its money",
+            "plain http: anyone on the network could read the API key and spend your credit",
             "https, or an address of this machine or of a private network",
         )
     }),
@@ -234,7 +234,7 @@ const CHECKS: &[Check] = &[
     }),
 ];
 
-/// What is sent there can be read on the way.
+/// Anyone on the network can read what is sent there.
 pub(super) fn is_exposed(url: &Url) -> bool {
     url.scheme() == "http" && !is_private_url(url)
 }

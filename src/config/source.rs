@@ -180,7 +180,7 @@ const PROGRAM_VARIABLES: &[&str] = &[
     "POCPIT_UPDATE",
 ];
 
-/// Beginnings of further variables for its tests.
+/// Prefixes of further variables for its tests.
 const TEST_VARIABLES: [&str; 2] = ["POCPIT_REQUIRE_", "POCPIT_TEST_"];
 
 /// True when an environment variable means to be a setting.
@@ -189,7 +189,7 @@ pub(super) fn is_setting(variable: &str) -> bool {
         && !PROGRAM_VARIABLES.contains(&variable)
         && !TEST_VARIABLES
             .iter()
-            .any(|beginning| variable.starts_with(beginning))
+            .any(|prefix| variable.starts_with(prefix))
 }
 
 /// Text of an environment variable or an answer as a value. Lists are separated by commas, tables by

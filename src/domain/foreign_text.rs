@@ -1,13 +1,13 @@
-//! Texts of others: of the market, nodes, rentals and logs. They are data: cleaned and bounded where they are
-//! read, by one table of what may be in them.
+//! Text from others: the market, nodes, rentals and logs. It is data: cleaned and bounded where it is read,
+//! by one table of allowed characters.
 
 /// A text that somebody else wrote.
 #[derive(Debug, Clone, Copy)]
 pub struct ForeignText<'a>(pub &'a str);
 
 impl ForeignText<'_> {
-    /// As one line of at most `longest` characters. What is not allowed is replaced and not left out: else the
-    /// name of another's node or rental could become one of ours.
+    /// As one line of at most `longest` characters. Characters that are not allowed are replaced, not removed:
+    /// otherwise the name of another's node or rental could become one of ours.
     pub fn line(self, longest: usize) -> String {
         self.0.trim().chars().map(shown).take(longest).collect()
     }
@@ -19,7 +19,7 @@ impl ForeignText<'_> {
         kept.take(longest).collect()
     }
 
-    /// Nothing in it would be removed or replaced, whatever its length.
+    /// Nothing in it would be replaced. Its length does not matter.
     pub fn is_clean_line(self) -> bool {
         self.0.chars().all(is_harmless)
     }
@@ -38,7 +38,7 @@ pub fn is_harmless(c: char) -> bool {
 
 fn shown(c: char) -> char {
     match c {
-        // What separates words or lines.
+        // Separators of words or lines.
         '\n' | '\r' | '\t' | '\u{85}' | '\u{2028}' | '\u{2029}' => ' ',
         c if is_harmless(c) => c,
         _ => char::REPLACEMENT_CHARACTER,

@@ -52,12 +52,11 @@ fn is_taken(channel: Channel, reply: &HttpReply, body: &Value) -> bool {
 
 /// A page is not the service's own refusal, so another attempt can succeed.
 fn failure(reply: &HttpReply) -> CallErrorKind {
-    let kind = http::classify(reply.status);
-    let is_passing = kind == CallErrorKind::RateLimited;
-    if http::is_page(&reply.body) && !is_passing {
-        return CallErrorKind::Ambiguous;
+    match http::classify(reply.status) {
+        CallErrorKind::RateLimited => CallErrorKind::RateLimited,
+        _ if http::is_page(&reply.body) => CallErrorKind::Ambiguous,
+        kind => kind,
     }
-    kind
 }
 
 #[cfg(test)]
