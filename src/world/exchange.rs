@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -90,7 +91,7 @@ impl CallAnswer {
 
 impl ApiResponse {
     pub(super) fn new(status: u16, body: &Value) -> ApiResponse {
-        ApiResponse::text(status, &body.to_string())
+        ApiResponse::text(status, body.to_string())
     }
 
     pub(super) fn ok(body: &Value) -> ApiResponse {
@@ -100,11 +101,7 @@ impl ApiResponse {
     /// Serializes directly, without a `Value`: for frequent requests.
     pub(super) fn written(body: &impl Serialize) -> ApiResponse {
         match serde_json::to_string(body) {
-            Ok(body) => ApiResponse {
-                status: 200,
-                headers: Vec::new(),
-                body,
-            },
+            Ok(body) => ApiResponse::text(200, body),
             Err(error) => ApiResponse::error(500, &error.to_string()),
         }
     }
@@ -119,7 +116,7 @@ impl ApiResponse {
         ApiResponse::new(status, &json!({"error": text}))
     }
 
-    pub(super) fn text(status: u16, text: &str) -> ApiResponse {
+    pub(super) fn text(status: u16, text: impl Into<String>) -> ApiResponse {
         ApiResponse {
             status,
             headers: Vec::new(),
@@ -134,21 +131,19 @@ impl ApiResponse {
 
     /// The page of a gateway between a client and a service, as nginx writes it.
     pub(super) fn gateway_page(status: u16) -> ApiResponse {
-        let reason = match status {
-            403 => "Forbidden",
-            404 => "Not Found",
-            429 => "Too Many Requests",
-            500 => "Internal Server Error",
-            502 => "Bad Gateway",
-            503 => "Service Unavailable",
-            504 => "Gateway Timeout",
-            _ => "Error",
-        };
+        let reason = reason(status);
         ApiResponse::text(
             status,
-            &format!(
+            format!(
                 "<html>\r\n<head><title>{status} {reason}</title></head>\r\n<body>\r\n<center><h1>{status} {reason}</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
             ),
         )
     }
+}
+
+/// The standard phrase of a status.
+pub(super) fn reason(status: u16) -> &'static str {
+    let status = StatusCode::from_u16(status).ok();
+    let phrase = status.and_then(|status| status.canonical_reason());
+    phrase.unwrap_or("Error")
 }

@@ -6,6 +6,7 @@ use crate::domain::Time;
 use super::log::{API_SERVER, Log, Writer};
 use super::node::Instances;
 use crate::world::clock::seconds;
+use crate::world::exchange::reason;
 use crate::world::numbers::{number, whole};
 use crate::world::scenario::MlNodeRelease;
 
@@ -55,15 +56,7 @@ pub(super) fn importing(log: &mut Log, at: Time, api_at: Time) {
 
 /// A request, as uvicorn logs it: `api/app.py` changes nothing of that.
 pub(super) fn access(log: &mut Log, at: Time, method: &str, path: &str, status: u16) {
-    let reason = match status {
-        200 => "OK",
-        202 => "Accepted",
-        404 => "Not Found",
-        409 => "Conflict",
-        422 => "Unprocessable Entity",
-        503 => "Service Unavailable",
-        _ => "",
-    };
+    let reason = reason(status);
     log.uvicorn(
         at,
         &format!("127.0.0.1:41622 - \"{method} {path} HTTP/1.1\" {status} {reason}"),

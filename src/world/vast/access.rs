@@ -81,7 +81,7 @@ impl World {
             "search" | "rent" | "charges" => ApiResponse::new(429, &json!({"detail": text})),
             _ => ApiResponse::text(
                 429,
-                &text.replace("endpoint", ": endpoint").replace(" :", ":"),
+                text.replace("endpoint", ": endpoint").replace(" :", ":"),
             ),
         }
     }
