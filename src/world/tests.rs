@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::clock::seconds;
 use super::exchange::{ApiRequest, ApiResponse};
 use super::state::{API_KEY, World};
-use super::{RandomFaults, Renewal, Scenario, WorldOptions, serve};
+use super::{Fault, FaultKind, RandomFaults, Renewal, Scenario, WorldOptions, serve};
 
 fn world() -> World {
     world_with(RandomFaults::default())
@@ -202,4 +202,40 @@ async fn lost_rent_reply_leaves_a_rental() {
     let truth = world.truth();
     assert_eq!(truth.rentals.len(), 1);
     assert_eq!(truth.rentals[0].label, "lost");
+}
+
+#[tokio::test]
+async fn planned_replies_have_the_date_of_the_world() {
+    let fault = |call: &str, kind| Fault {
+        service: "vast".into(),
+        call: call.into(),
+        kind,
+        nth: None,
+        probability: None,
+    };
+    let page = FaultKind::GatewayPage { status: 502 };
+    let scenario = Scenario {
+        faults: vec![fault("GET /api/v0/ssh", page)],
+        ..Scenario::default()
+    };
+    // A second is ten hours.
+    let world = serve(WorldOptions {
+        seed: 7,
+        scenario,
+        speed: 36_000.0,
+        ports: None,
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, status) in [("api/v0/ssh/", 502), ("api/v0/users/current/", 200)] {
+        let request = http.get(world.vast_url().join(path).unwrap());
+        let reply = request.bearer_auth(API_KEY).send().await.unwrap();
+        assert_eq!(reply.status(), status, "{path}");
+        let date = reply.headers()["date"].to_str().unwrap();
+        let date = chrono::DateTime::parse_from_rfc2822(date).unwrap();
+        let ahead = date.to_utc() - chrono::Utc::now();
+        assert!(ahead > seconds(1_800.0), "{path}: {ahead}");
+    }
 }

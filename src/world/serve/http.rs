@@ -56,10 +56,10 @@ async fn respond(
     let request = parse(request).await?;
     let fault = shared.fault(service, &request);
     if let Some(FaultKind::Status { status, body }) = &fault {
-        return to_http(ApiResponse::text(*status, body));
+        return to_http(&shared, ApiResponse::text(*status, body));
     }
     if let Some(FaultKind::GatewayPage { status }) = &fault {
-        return to_http(ApiResponse::gateway_page(*status));
+        return to_http(&shared, ApiResponse::gateway_page(*status));
     }
     if fault == Some(FaultKind::DropBefore) {
         return Err(io::Error::other("planned fault"));
@@ -78,7 +78,7 @@ async fn respond(
         }
         _ => {}
     }
-    to_http(response).map(|response| dated(&shared, response))
+    to_http(&shared, response)
 }
 
 async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
@@ -102,18 +102,7 @@ async fn parse(request: Request<Incoming>) -> io::Result<ApiRequest> {
     })
 }
 
-/// The world's clock in the header `Date`: hyper would write this machine's.
-fn dated(shared: &Shared, response: Response<Body>) -> Response<Body> {
-    let (mut head, body) = response.into_parts();
-    let now = shared.world().now();
-    let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    if let Ok(date) = date.parse() {
-        head.headers.insert(hyper::header::DATE, date);
-    }
-    Response::from_parts(head, body)
-}
-
-fn to_http(response: ApiResponse) -> io::Result<Response<Body>> {
+fn to_http(shared: &Shared, response: ApiResponse) -> io::Result<Response<Body>> {
     let kind = if response.body.starts_with(['{', '[', 't', 'f']) {
         "application/json"
     } else if response.body.starts_with("<html") {
@@ -121,9 +110,13 @@ fn to_http(response: ApiResponse) -> io::Result<Response<Body>> {
     } else {
         "text/plain"
     };
+    let now = shared.world().now();
+    let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let head = Response::builder()
         .status(response.status)
-        .header("content-type", kind);
+        .header("content-type", kind)
+        // The world's clock: hyper would write this machine's.
+        .header("date", date);
     let more = response.headers.into_iter();
     more.fold(head, |head, (name, value)| head.header(name, value))
         .body(Body::from(response.body))
