@@ -153,6 +153,26 @@ fn renewed_lease_counts_its_seconds() {
 }
 
 #[test]
+fn recreated_container_has_lost_its_renewal() {
+    let mut world = world();
+    let until = (world.now() + seconds(7_200.0)).timestamp();
+    let id = rent(
+        &mut world,
+        "ours",
+        json!({"POCPIT_LEASE_UNTIL": until.to_string()}),
+    );
+    world.advance(world.now() + seconds(1_000.0));
+    let until = until + 3_600;
+    world.tend_lease(id, Some(Renewal { until, left: 9_800 }));
+    let path = format!("/api/v0/instances/recycle/{id}/");
+    let recycled = world.vast(&call("PUT", &path, Value::Null));
+    assert_eq!(recycled.status, 200, "{}", recycled.body);
+    // The order's lease ends it.
+    world.advance(world.now() + seconds(6_300.0));
+    assert!(world.truth().rentals[0].ended.is_some());
+}
+
+#[test]
 fn instance_listing_is_paginated() {
     let mut world = world();
     for n in 0..7 {

@@ -186,6 +186,7 @@ impl World {
             return ApiResponse::refusal(200, "invalid_id", "Invalid instance id.");
         };
         instance.files.clear();
+        instance.renewed = None;
         instance.mlnode = fresh;
         restart(instance, Boot::Recycle, now, now, seconds(RECYCLE));
         ApiResponse::ok(&json!({"success": true}))
