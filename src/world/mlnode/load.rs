@@ -33,15 +33,24 @@ struct Course {
     loaded_at: Time,
 }
 
+impl MlNodeRelease {
+    /// The limit of its official image, in seconds.
+    pub(in crate::world) fn limit(self) -> f64 {
+        match self {
+            MlNodeRelease::V3_0_14 => USUAL_LIMIT,
+            MlNodeRelease::V3_0_16 => IMAGE_LIMIT,
+        }
+    }
+}
+
 impl NodeSpec {
-    /// The release's own limit, in seconds.
+    /// Seconds that a start waits for vLLM.
     pub(super) fn limit(&self) -> f64 {
         match (self.release, self.environment) {
-            (MlNodeRelease::V3_0_14, _) => USUAL_LIMIT,
-            (MlNodeRelease::V3_0_16, EnvironmentRule::Ignored) => IMAGE_LIMIT,
             (MlNodeRelease::V3_0_16, EnvironmentRule::Applied) => {
                 self.settings.runner_timeout.unwrap_or(USUAL_LIMIT)
             }
+            (release, _) => release.limit(),
         }
     }
 

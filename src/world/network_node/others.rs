@@ -61,16 +61,6 @@ pub(super) enum Asked {
     Elsewhere,
 }
 
-impl MlNodeRelease {
-    /// Seconds that it waits for vLLM, as the official compose file sets it.
-    fn waits_for(self) -> f64 {
-        match self {
-            MlNodeRelease::V3_0_14 => 1_200.0,
-            MlNodeRelease::V3_0_16 => 3_600.0,
-        }
-    }
-}
-
 impl OtherNode {
     pub(super) fn serving(release: MlNodeRelease) -> OtherNode {
         OtherNode {
@@ -129,7 +119,7 @@ impl OtherNode {
     }
 
     fn load(&mut self, now: Time, call: u64, takes: f64) {
-        let limit = self.release.waits_for();
+        let limit = self.release.limit();
         let end = if takes <= limit {
             LoadEnd::Serves
         } else {
