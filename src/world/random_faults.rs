@@ -120,16 +120,11 @@ impl World {
         halts.then(|| (height, 60.0 + 1_140.0 * uniform(self.seed, 41, epoch)))
     }
 
-    /// When the chain stands still before the `PoC` of this epoch.
+    /// When the chain stands still before the `PoC` of this epoch, if it does.
     pub fn halt_of(&self, epoch: u64) -> Option<Range<Time>> {
         let (last, length) = self.halt_before(epoch)?;
         let from = self.block_time(last);
         Some(from..from + seconds(length))
-    }
-
-    /// Whether the chain halted before the `PoC` of this epoch.
-    pub fn halted_before(&self, epoch: u64) -> bool {
-        self.halt_before(epoch).is_some()
     }
 
     /// Whether validation of this epoch is shorter than usual.

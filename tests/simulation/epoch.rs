@@ -354,24 +354,20 @@ impl Campaign {
                 .filter(|rental| rental.started >= begun && rental.label != "somebody-elses");
             (
                 ours.all(|rental| !rental.is_troubled),
-                world.halted_before(epoch),
+                world.halt_of(epoch).is_some(),
             )
         };
-        let away = self.was_away_at_poc && !miss.is_empty();
+        let is_made = miss.is_empty();
         let refused = self.judge.purse.caps == Caps::TIGHT && miss.contains("budget");
         // By design: a clock that is ahead would lengthen the leases.
-        let ahead = self.stage.clock_error() > REFUSED_AHEAD && !miss.is_empty();
-        let could_be_made = kept_their_word
-            && !halted
-            && !refused
-            && !away
-            && !ahead
-            && !self.stage.was_disk_full();
+        let ahead = self.stage.clock_error() > REFUSED_AHEAD;
+        let excused = !is_made && (refused || ahead || self.was_away_at_poc);
+        let could_be_made = kept_their_word && !halted && !excused && !self.stage.was_disk_full();
         if could_be_made {
             self.summary.windows += 1;
-            self.summary.windows_made += u64::from(miss.is_empty());
+            self.summary.windows_made += u64::from(is_made);
         }
-        if miss.is_empty() {
+        if is_made {
             return;
         }
         if could_be_made && std::env::var_os("POCPIT_TRACE").is_some() {
