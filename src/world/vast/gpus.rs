@@ -33,7 +33,7 @@ const fn kind(
     }
 }
 
-/// Five classes with their counts, in turn the first machines'.
+/// GPUs and their count, of the first machines in turn.
 pub(super) static DATA_CENTRE: [(GpuKind, u64); 5] = [
     (h100(2.0), 4),
     (h100(1.95), 8),
@@ -42,7 +42,7 @@ pub(super) static DATA_CENTRE: [(GpuKind, u64); 5] = [
     (h200(2.7), 4),
 ];
 
-/// Every other machine is one of these, with one of the counts; common kinds are there more than once.
+/// Each machine beyond the first has one of these, in one of the counts. Common kinds are listed twice or more.
 #[rustfmt::skip]
 pub(super) static COMMUNITY: [(GpuKind, &[u64]); 32] = [
     (RTX_4090, &[1, 1, 1, 2, 4, 8]),

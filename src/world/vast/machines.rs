@@ -9,9 +9,9 @@ use crate::world::vast::gpus::{COMMUNITY, DATA_CENTRE, GpuKind};
 
 /// The first machines are alike: modern, verified, in one data centre. The others are of all kinds.
 const ALIKE: u64 = 60;
-/// The id of the first.
+/// The id of the first machine.
 pub(super) const FIRST_MACHINE: u64 = 40_000;
-/// Seeds of what sets one machine apart from another, from here on.
+/// The kinds of a machine's random numbers begin here.
 const FIRST_ROLL: u64 = 100;
 const HOSTS: f64 = 600.0;
 /// 198.18.0.0/15, the network for benchmarks, is nobody's (RFC 2544).
@@ -79,10 +79,12 @@ pub(super) struct SimMachine {
     pub gpu: &'static GpuKind,
     pub gpus: u64,
     host: u64,
-    /// Part of the box's GPUs, its cores and its memory, all in all.
+    /// Its share of the whole box.
     fraction: f64,
     board: Board,
+    /// Of the whole box.
     cores: u64,
+    /// In MB, of the whole box.
     ram: u64,
     driver: Driver,
     disk: Disk,
@@ -93,7 +95,7 @@ pub(super) struct SimMachine {
     is_data_centre: bool,
     storage_cost: f64,
     score: f64,
-    /// What it does not report.
+    /// Columns that it does not report.
     unknown: Vec<&'static str>,
 }
 
@@ -125,30 +127,31 @@ pub(super) fn is_alike(machine: u64) -> bool {
     machine < ALIKE
 }
 
-/// What a machine has to offer, at first sight.
+/// A machine's GPUs and their count. Cheaper than the whole machine, for searches.
 pub(super) fn gpus_of(seed: u64, machine: u64) -> (&'static GpuKind, u64) {
     if is_alike(machine) {
         let (gpu, gpus) = one_of(&DATA_CENTRE, machine);
         return (gpu, *gpus);
     }
-    let mut rolls = Rolls::of(seed, machine);
+    community_gpus(&mut Rolls::of(seed, machine))
+}
+
+/// Takes the first two rolls of a machine.
+fn community_gpus(rolls: &mut Rolls) -> (&'static GpuKind, u64) {
     let (gpu, counts) = rolls.pick(&COMMUNITY);
     (gpu, *rolls.pick(counts))
 }
 
 impl SimMachine {
     pub fn of(seed: u64, machine: u64) -> SimMachine {
-        let (gpu, gpus) = gpus_of(seed, machine);
         if is_alike(machine) {
-            return alike(seed, machine, gpu, gpus);
+            alike(seed, machine)
+        } else {
+            various(seed, machine)
         }
-        let mut rolls = Rolls::of(seed, machine);
-        // The first two are its GPUs.
-        rolls.skip(2);
-        various(seed, machine, (gpu, gpus), rolls)
     }
 
-    /// Of the GPUs, in dollars per hour; the share moves it.
+    /// Price of the GPUs, in dollars per hour; it rises with `share`, from 0 to 1.
     pub fn price(&self, share: f64) -> f64 {
         let risk = match self.verification {
             Verification::Verified => 1.0,
@@ -231,7 +234,8 @@ impl SimMachine {
     }
 }
 
-fn alike(seed: u64, machine: u64, gpu: &'static GpuKind, gpus: u64) -> SimMachine {
+fn alike(seed: u64, machine: u64) -> SimMachine {
+    let (gpu, gpus) = gpus_of(seed, machine);
     let share = |what: u64| uniform(seed, what, machine);
     SimMachine {
         number: machine,
@@ -266,12 +270,9 @@ fn alike(seed: u64, machine: u64, gpu: &'static GpuKind, gpus: u64) -> SimMachin
     }
 }
 
-fn various(
-    seed: u64,
-    machine: u64,
-    (gpu, gpus): (&'static GpuKind, u64),
-    mut rolls: Rolls,
-) -> SimMachine {
+fn various(seed: u64, machine: u64) -> SimMachine {
+    let mut rolls = Rolls::of(seed, machine);
+    let (gpu, gpus) = community_gpus(&mut rolls);
     // The square makes hosts with many machines, and many hosts with one or two.
     let host = 50_100 + whole(HOSTS * rolls.next() * rolls.next());
     let mut of_host = Rolls::of(seed, host);
@@ -331,7 +332,7 @@ impl Link {
             up_cost,
             ports: whole(250.0 * rolls.next()),
             has_static_ip: is_data_centre || rolls.next() < 0.4,
-            // All of a private host are behind one router.
+            // All machines of a private host are behind one router.
             address: address(if is_data_centre { machine } else { host }),
         }
     }
@@ -355,10 +356,6 @@ impl Rolls {
             item,
             what: FIRST_ROLL,
         }
-    }
-
-    fn skip(&mut self, count: u64) {
-        self.what += count;
     }
 
     fn next(&mut self) -> f64 {

@@ -26,11 +26,11 @@ const STORAGE: f64 = 8.0;
 const LASTS: f64 = 2_160_000.0;
 const LASTS_AT_MOST: f64 = 60.0 * 86_400.0;
 
-/// What a machine asks for at a time.
+/// What identifies the current offer of a machine.
 struct Ask {
     /// Unique per machine at any time.
     id: u64,
-    /// What its chances depend on.
+    /// Index of its random numbers.
     key: u64,
     since: Time,
 }
@@ -54,7 +54,8 @@ impl World {
         })
     }
 
-    fn offer(&self, machine: u64) -> Option<Value> {
+    /// The current offer of a machine.
+    pub(super) fn offer(&self, machine: u64) -> Option<Value> {
         let ask = self.ask(machine)?;
         let is_ours = |i: &SimInstance| i.offer["machine_id"] == json!(FIRST_MACHINE + machine);
         if self.live().any(|i| i.holds_gpu(self.now) && is_ours(i)) {
@@ -102,20 +103,13 @@ impl World {
         at_most - as_seconds(self.now - ask.since)
     }
 
-    /// The offer with this id, if it is still there.
-    pub(super) fn offer_of(&self, id: u64) -> Option<Value> {
-        let machine = self.machine_of(id)?;
-        let is_current = self.ask(machine).is_some_and(|ask| ask.id == id);
-        is_current.then(|| self.offer(machine)).flatten()
-    }
-
     /// The machine whose ask can have this id.
     pub(super) fn machine_of(&self, id: u64) -> Option<u64> {
         let machine = id.checked_sub(FIRST_ASK)? / 1_000;
         (machine < self.scenario.machines).then_some(machine)
     }
 
-    /// Offers of the GPUs that a query names; the others are not even looked at.
+    /// Offers of the GPUs that a query names. No others are made: the market has thousands of machines.
     fn offers_for(&self, query: &Value) -> impl Iterator<Item = Value> {
         let is_wanted = |machine: &u64| {
             let (gpu, gpus) = gpus_of(self.seed, *machine);
@@ -204,7 +198,7 @@ pub(super) fn gpu_names() -> ApiResponse {
     ApiResponse::ok(&json!({"success": true, "gpu_names": names}))
 }
 
-/// What the hour of the day makes of a price; the machines that are alike know no hours.
+/// Factor of a price by the hour of the day; always 1 for the machines that are alike.
 fn demand(machine: &SimMachine, at: Time) -> f64 {
     if is_alike(machine.number) {
         return 1.0;

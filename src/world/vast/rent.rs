@@ -72,13 +72,15 @@ struct Contract {
 impl World {
     pub(super) fn rent(&mut self, ask_id: u64, body: &Value) -> ApiResponse {
         self.rent_calls += 1;
-        if self.machine_of(ask_id).is_none() {
+        let Some(machine) = self.machine_of(ask_id) else {
             let text = format!("No ask by id {ask_id} is available.");
             return about_ask(404, "no_such_ask", &text, ask_id);
-        }
-        let offer = self.offer_of(ask_id);
-        let offer = offer.filter(|_| self.rent_calls > self.scenario.offers_gone);
-        let Some(mut offer) = offer.filter(|offer| offer["rentable"] == true) else {
+        };
+        let is_there = self.rent_calls > self.scenario.offers_gone;
+        let offer = self
+            .offer(machine)
+            .filter(|offer| is_there && offer["id"] == json!(ask_id) && offer["rentable"] == true);
+        let Some(mut offer) = offer else {
             let text = format!(
                 "error 410/3907: no_such_ask Instance type {ask_id} is no longer available."
             );
