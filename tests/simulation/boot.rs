@@ -9,7 +9,7 @@ use pocpit::engine::{
     self, EndAfter, EngineOptions, LinkSnapshot, PublishInterval, Snapshot, WorldKind,
 };
 use pocpit::journal::Journal;
-use pocpit::world::{API_KEY, ApiRequest, MlNodeRelease, Scenario, WorkloadFault};
+use pocpit::world::{MlNodeRelease, Scenario, WorkloadFault};
 use serde_json::Value;
 
 use crate::judge::Caps;
@@ -306,13 +306,8 @@ impl Failure {
         match self {
             Failure::Log(line) => log_of(stage, rental).contains(line),
             Failure::Row(words) => {
-                let row = stage.world().vast(&ApiRequest {
-                    method: "GET".into(),
-                    path: format!("/api/v0/instances/{rental}/"),
-                    bearer: Some(API_KEY.into()),
-                    ..ApiRequest::default()
-                });
-                let row: Value = serde_json::from_str(&row.body).unwrap();
+                let path = format!("/api/v0/instances/{rental}/");
+                let (_, row) = stage.ask_market("GET", &path, Value::Null);
                 row["instances"]["status_msg"] == words
             }
             // From then on the node answers.

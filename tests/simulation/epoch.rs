@@ -8,7 +8,7 @@ use pocpit::domain::{
     Duration, Hedging, OutcomeKind, PastBoot, ReleasePolicy, SprintReport, Time, UsdPerHour,
 };
 use pocpit::journal::{self, Journal, Ledger};
-use pocpit::world::{API_KEY, ApiRequest, Confirmation, World};
+use pocpit::world::{Confirmation, World};
 use serde_json::json;
 
 use crate::hedge;
@@ -151,22 +151,13 @@ impl Campaign {
 
     /// Somebody else's instance on the same account.
     fn plant_what_is_not_ours(&self) {
-        let mut world = self.stage.world();
-        let ask = |method: &str, path: &str, body| ApiRequest {
-            method: method.into(),
-            path: path.into(),
-            body,
-            bearer: Some(API_KEY.into()),
-            ..ApiRequest::default()
-        };
-        let found: serde_json::Value =
-            serde_json::from_str(&world.vast(&ask("POST", "/api/v0/bundles/", json!({}))).body)
-                .unwrap();
+        let ask = |method: &str, path: &str, body| self.stage.ask_market(method, path, body);
+        let (_, found) = ask("POST", "/api/v0/bundles/", json!({}));
         let offer = found["offers"][0]["id"].as_u64().unwrap();
         let order =
             json!({"label": "somebody-elses", "image": "x", "disk": 20.0, "runtype": "ssh_direct"});
-        let reply = world.vast(&ask("PUT", &format!("/api/v0/asks/{offer}/"), order));
-        assert_eq!(reply.status, 200, "{reply:?}");
+        let (status, reply) = ask("PUT", &format!("/api/v0/asks/{offer}/"), order);
+        assert_eq!(status, 200, "{reply}");
     }
 
     /// The next PoC, from an hour before it; when it was.

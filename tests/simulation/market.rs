@@ -2,7 +2,8 @@
 
 use pocpit::domain::{Outcome, Step};
 use pocpit::engine::AlertLevel;
-use pocpit::world::{API_KEY, ApiRequest, Fault, FaultKind, MarketOddity, Scenario};
+use pocpit::world::{Fault, FaultKind, MarketOddity, Scenario};
+use serde_json::Value;
 
 use crate::boot::{Lived, live_in, watch};
 use crate::played::Stage;
@@ -77,14 +78,8 @@ fn requested_price_is_told_and_never_accepted() {
 }
 
 fn pending_increases(stage: &Stage) -> usize {
-    let request = ApiRequest {
-        method: "GET".into(),
-        path: "/api/v0/instances/pending-price-increases/".into(),
-        bearer: Some(API_KEY.into()),
-        ..ApiRequest::default()
-    };
-    let reply = stage.world().vast(&request);
-    let body: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    let path = "/api/v0/instances/pending-price-increases/";
+    let (_, body) = stage.ask_market("GET", path, Value::Null);
     body["pending_price_increases"].as_array().unwrap().len()
 }
 

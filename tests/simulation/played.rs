@@ -13,8 +13,8 @@ use pocpit::ports::{
     TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{
-    ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Renewal, Scenario,
-    World,
+    API_KEY, ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Renewal,
+    Scenario, World,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -258,6 +258,18 @@ impl Stage {
         let mut world = locked(&self.world);
         world.advance(now);
         world
+    }
+
+    /// A call to the market with the account's key: status and body of the reply.
+    pub fn ask_market(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let reply = self.world().vast(&ApiRequest {
+            method: method.into(),
+            path: path.into(),
+            body,
+            bearer: Some(API_KEY.into()),
+            ..ApiRequest::default()
+        });
+        (reply.status, serde_json::from_str(&reply.body).unwrap())
     }
 
     pub fn chance(&self) -> MutexGuard<'_, Chance> {
