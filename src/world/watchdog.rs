@@ -8,8 +8,12 @@ use super::state::World;
 
 /// A wrong clock is this far behind, in seconds.
 const WRONG_BY: i64 = 86_400;
+/// Seconds that a host has been up before the rental's container runs.
+const UP_BEFORE: i64 = 86_400;
+/// Seconds of a lease that nobody has set.
+const DEFAULT_LEASE: f64 = 3_600.0;
 
-/// `until` by the wall clock, and the seconds that were left when it was written.
+/// `until` by the wall clock, in unix seconds; `left` are the seconds from its writing to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Renewal {
     pub until: i64,
@@ -59,12 +63,14 @@ impl World {
             instance.renewed = Some(RenewedLease { until, ends });
         }
         let clock = now.timestamp() - instance.clock_behind();
-        let uptime = (now - instance.running_at).num_seconds() + 86_400;
+        let uptime = (now - instance.running_at).num_seconds() + UP_BEFORE;
         if !instance.has_watchdog() {
             return format!("alive=no now={clock} uptime={uptime} lease=\n");
         }
         let until = instance.renewed.map_or(0, |renewed| renewed.until);
-        let ends = instance.lease_ends().unwrap_or(now + seconds(3_600.0));
+        let ends = instance
+            .lease_ends()
+            .unwrap_or(now + seconds(DEFAULT_LEASE));
         let left = (ends - now).num_seconds();
         format!(
             "alive=yes now={clock} uptime={uptime} lease={until}\nup={uptime} until={until} left={left} tools=curl,python3 error=\n"

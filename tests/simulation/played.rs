@@ -54,9 +54,7 @@ pub struct Stage {
 
 struct WaitingCall {
     number: u64,
-    /// The tunnel's end that it goes through, and the machine behind it.
-    end: SocketAddr,
-    machine: u64,
+    tunnel: LiveTunnel,
     /// The start of a model that answers it.
     start: u64,
 }
@@ -314,8 +312,7 @@ impl Stage {
                 match self.through(tunnel, request.method, &url, body) {
                     MlNodeReply::AfterStart(start) => locked(&self.waiting).push(WaitingCall {
                         number,
-                        end: tunnel.end,
-                        machine: tunnel.machine,
+                        tunnel,
                         start,
                     }),
                     reply => self.call_ended(number, reply),
@@ -359,9 +356,9 @@ impl Stage {
     fn answer_waiting(&self) {
         let calls = std::mem::take(&mut *locked(&self.waiting));
         for call in calls {
-            let behind = locked(&self.tunnels).get(&call.end).copied();
+            let behind = locked(&self.tunnels).get(&call.tunnel.end).copied();
             let reply = match behind {
-                Some((machine, _)) if machine == call.machine => {
+                Some((machine, _)) if machine == call.tunnel.machine => {
                     self.world().start_reply(machine, call.start)
                 }
                 _ => MlNodeReply::Nobody,

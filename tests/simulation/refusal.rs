@@ -1,8 +1,10 @@
-//! A refusal of the budget leaves no less than the world knows of: what an earlier rental had reserved does
-//! not count once it is gone.
+//! What a refusal of the budget says is left, against the world: what a rental had reserved must not count
+//! once the rental is gone.
 
 use pocpit::domain::{Duration, SprintReport, Time};
 use pocpit::world::Truth;
+
+use crate::judge::Caps;
 
 /// What was spent longer before a sprint is in no window of 24 hours, however wrong the program's clock is.
 const DAY: Duration = Duration::hours(26);
@@ -23,7 +25,7 @@ enum Cap {
 }
 
 impl Refusal {
-    /// Of a report that ends with one.
+    /// The refusal that a report ends with, if it does.
     pub fn of(report: &SprintReport) -> Option<Refusal> {
         let cause = report.cause.as_deref()?;
         let said = cause.strip_prefix("budget_refused: ")?;
@@ -37,8 +39,8 @@ impl Refusal {
         Some(Refusal { cap, left })
     }
 
-    /// Dollars that are missing from what it says, for a sprint that began then.
-    pub fn unexplained(self, caps: super::judge::Caps, begun: Time, truth: &Truth) -> Option<f64> {
+    /// Dollars that should be left beyond what it says, for a sprint that began at `begun`.
+    pub fn unexplained(self, caps: Caps, begun: Time, truth: &Truth) -> Option<f64> {
         let (cap, since) = match self.cap {
             Cap::Sprint => (caps.sprint, begun),
             Cap::Day => (caps.day, begun - DAY),
@@ -66,7 +68,7 @@ fn leftover_reservation_is_noticed() {
         );
         let report = SprintReport::not_tried(EpochIndex(1), &Cause::new("budget_refused", said));
         let refusal = Refusal::of(&report).expect("a refusal");
-        refusal.unexplained(super::judge::Caps::TIGHT, start, &truth)
+        refusal.unexplained(Caps::TIGHT, start, &truth)
     };
     // Nothing was spent: all of the $22 should be left.
     assert_eq!(unexplained("$22.00"), None);

@@ -52,7 +52,7 @@ enum LoadEnd {
     TimesOut,
 }
 
-/// What becomes of a call of dapi.
+/// How a call of dapi is answered.
 pub(super) enum Asked {
     Answered(Result<CallAnswer, String>),
     /// At the end of a load.
@@ -132,7 +132,7 @@ impl OtherNode {
         };
     }
 
-    /// Batches that it has made and not delivered.
+    /// Makes the batches that are due; `unsent` counts those not delivered yet.
     fn make_batches(&mut self, now: Time) {
         if let Work::Generating {
             next_batch, unsent, ..
@@ -218,13 +218,13 @@ impl World {
         }
     }
 
-    /// Whether none of them loads a model, whose end is a moment of its own.
+    /// Whether none of them loads a model: the world must not step over the end of a load.
     pub(in crate::world) fn others_are_at_rest(&self) -> bool {
         let loads = |node: &OtherNode| matches!(node.work, Work::Loading { .. });
         !self.others.values().any(loads)
     }
 
-    /// While a removal blocks the command loop, no node is told of its `PoC`.
+    /// Notes these nodes as held up: while a removal blocks the command loop, no node is told of its `PoC`.
     pub(super) fn note_held_up(&mut self, round: Option<Round>) {
         let Some(round) = round.filter(|round| round.phase != PocPhase::Inference) else {
             return;
@@ -238,12 +238,12 @@ impl World {
         self.dapi.held_up.extend(held_up);
     }
 
-    /// The ids of these nodes.
+    /// The ids of the operator's other nodes.
     pub fn others(&self) -> Vec<String> {
         self.others.keys().cloned().collect()
     }
 
-    /// What was done to these nodes. Nobody but us does such things to them.
+    /// What we did to these nodes: nobody else removes, disables or reloads them, or holds them up.
     pub fn harm(&self) -> Vec<Harm> {
         let of_node = |id: &String| {
             let node = id.clone();
