@@ -20,8 +20,6 @@ use crate::ports::Market;
 const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
 /// The same while a sprint is active.
 const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
-/// Time to list the account and to see everything gone.
-const TAKEDOWN_TIMEOUT: Duration = Duration::from_mins(20);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let mut config = runtime::load(common)?.config;
@@ -41,7 +39,9 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
                 // Not `Refused`: the service manager retries, because the other process will end.
                 return Err(stop(Exit::Failed, causes(&error)));
             }
-            Err(error) => return take_down(&config, error).await,
+            Err(error) => {
+                return gc::without_journal(&config, error, Confirmation { yes: true }).await;
+            }
         };
         let load = || reload(common, &config);
         let followed = headless::follow_until_reload(
@@ -56,15 +56,6 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             FollowEnd::Reloaded(fresh) => config = *fresh,
         }
     }
-}
-
-/// An `auto` that cannot use its journal leaves nothing rented.
-async fn take_down(config: &Config, error: Report) -> Result<Exit, Report> {
-    let Some(unusable) = gc::unusable_journal(&error) else {
-        return Err(error);
-    };
-    service::extend_startup("taking everything down without a journal", TAKEDOWN_TIMEOUT);
-    gc::without_journal(config, unusable, Confirmation { yes: true }).await
 }
 
 /// How long to run. Beside another cockpit it finishes the active sprint, which is paid for, or refuses.

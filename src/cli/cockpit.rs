@@ -34,12 +34,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
             let attached = attach::attach(state_dir).await?;
             view(attached, &config, options).await
         }
-        Err(error) => match gc::unusable_journal(&error) {
-            Some(unusable) => {
-                gc::without_journal(&config, unusable, Confirmation { yes: false }).await
-            }
-            None => Err(error),
-        },
+        Err(error) => gc::without_journal(&config, error, Confirmation { yes: false }).await,
     }
 }
 

@@ -4,6 +4,8 @@ mod failure_count;
 mod leftover;
 mod sweep;
 
+use std::time::Duration;
+
 use color_eyre::eyre::Report;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +13,7 @@ use serde::Serialize;
 use super::arguments::{Common, Confirmation, Gc, Output};
 use super::runtime::{self, Clients};
 use super::teardown::confirm;
-use super::{Exit, print, print_json, status_line};
+use super::{Exit, print, print_json, service, status_line};
 use crate::config::Config;
 use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
@@ -20,6 +22,9 @@ use crate::ports::{Market as _, NetworkNode as _};
 use failure_count::FailureCount;
 use leftover::{Foreign, Leftover};
 use sweep::Sweep;
+
+/// Time to list the account and to see everything gone.
+const TAKEDOWN_TIMEOUT: Duration = Duration::from_mins(20);
 
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
@@ -33,25 +38,24 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
     sweep(arguments, &config, access, &ledger, findings).await
 }
 
-/// The error of a journal that nobody can use.
-pub(super) fn unusable_journal(error: &Report) -> Option<&JournalError> {
-    let journal = error.downcast_ref::<JournalError>();
-    journal.filter(|error| error.is_unusable())
-}
-
-/// Takes down what carries our label, for a program that cannot use its journal (law 15).
+/// Takes down everything with our label if the engine cannot start because its journal is unusable (law 15).
+/// Any other error is returned as it is.
 pub(super) async fn without_journal(
     config: &Config,
-    error: &JournalError,
+    error: Report,
     confirmation: Confirmation,
 ) -> Result<Exit, Report> {
-    status_line(format_args!("pocpit: {error}"));
+    let journal = error.downcast_ref::<JournalError>();
+    let Some(unusable) = journal.filter(|error| error.is_unusable()) else {
+        return Err(error);
+    };
+    service::extend_startup("taking everything down without a journal", TAKEDOWN_TIMEOUT);
     let arguments = Gc {
         dry_run: false,
         confirmation,
         output: Output { json: false },
     };
-    let (access, ledger) = JournalAccess::unusable();
+    let (access, ledger) = JournalAccess::unusable(unusable);
     sweep(arguments, config, access, &ledger, Findings::Status).await
 }
 
@@ -73,16 +77,14 @@ async fn sweep(
 ) -> Result<Exit, Report> {
     let is_unusable = matches!(access, JournalAccess::Unusable);
     if is_unusable {
-        status_line(
-            "without the journal nothing is rented; only what carries our label is known to be ours",
-        );
+        status_line("without the journal nothing is rented, and only our label tells what is ours");
     }
     // Only the holder of the lock counts failures: another holder notices by itself.
     let is_writer = matches!(access, JournalAccess::Writer(_));
     let failures = is_writer.then(|| FailureCount::of(&config.paths.state_dir));
     let record_failure = |now| {
         let failures = failures.as_ref();
-        // Without a journal failures cannot be counted, so each is one.
+        // Without a journal failures are not counted: the first one already exits as failed.
         let uncounted = if is_unusable {
             Exit::Failed
         } else {
@@ -124,32 +126,27 @@ async fn sweep(
         .collect();
     let foreign = Foreign::all(&instances, config, readings.now);
     print_findings(findings, &found, &foreign, &readings)?;
-    let exit = match &mut access {
-        _ if found.is_empty() => Exit::Done,
-        JournalAccess::DryRun => Exit::Done,
-        JournalAccess::Locked => {
-            status_line(format_args!(
-                "another pocpit uses {}: it releases these itself, or do it there; nothing was changed",
-                config.paths.state_dir.display()
-            ));
-            Exit::Refused
-        }
-        _ if arguments.dry_run => Exit::Done,
-        _ if !confirm(arguments.confirmation, "remove all of this?")? => {
-            status_line("nothing was changed");
-            Exit::Refused
-        }
-        JournalAccess::Writer(_) | JournalAccess::Unusable => {
-            let mut sweep = Sweep {
-                market,
-                network_node,
-                journal: access.journal(),
-                ledger,
-                clock,
-            };
-            sweep.carry_out(&mut found).await;
-            summarize(&found)
-        }
+    let exit = if found.is_empty() || arguments.dry_run {
+        Exit::Done
+    } else if matches!(access, JournalAccess::Locked) {
+        status_line(format_args!(
+            "another pocpit uses {}: it releases these itself, or do it there; nothing was changed",
+            config.paths.state_dir.display()
+        ));
+        Exit::Refused
+    } else if !confirm(arguments.confirmation, "remove all of this?")? {
+        status_line("nothing was changed");
+        Exit::Refused
+    } else {
+        let mut sweep = Sweep {
+            market,
+            network_node,
+            journal: access.journal(),
+            ledger,
+            clock,
+        };
+        sweep.carry_out(&mut found).await;
+        summarize(&found)
     };
     let recorded = if nodes.is_ok() {
         if let Some(failures) = &failures {
@@ -203,7 +200,7 @@ enum JournalAccess {
     DryRun,
     /// Another process holds the lock.
     Locked,
-    /// Nobody can use it.
+    /// It cannot be opened or read.
     Unusable,
 }
 
@@ -213,7 +210,7 @@ impl JournalAccess {
         if arguments.dry_run {
             return Ok(match journal::read_only(state_dir) {
                 Ok(ledger) => (JournalAccess::DryRun, ledger),
-                Err(error) => JournalAccess::after(&error),
+                Err(error) => JournalAccess::unusable(&error),
             });
         }
         match Journal::open(state_dir) {
@@ -221,17 +218,13 @@ impl JournalAccess {
             Err(JournalError::Locked { .. }) => {
                 Ok((JournalAccess::Locked, journal::read_only(state_dir)?))
             }
-            Err(error) if error.is_unusable() => Ok(JournalAccess::after(&error)),
+            Err(error) if error.is_unusable() => Ok(JournalAccess::unusable(&error)),
             Err(error) => Err(error),
         }
     }
 
-    fn after(error: &JournalError) -> (JournalAccess, Ledger) {
+    fn unusable(error: &JournalError) -> (JournalAccess, Ledger) {
         status_line(format_args!("pocpit: {error}"));
-        JournalAccess::unusable()
-    }
-
-    fn unusable() -> (JournalAccess, Ledger) {
         (JournalAccess::Unusable, Ledger::default())
     }
 
