@@ -9,15 +9,14 @@ use tokio::time::timeout;
 use super::arguments::{Common, Confirmation};
 use super::teardown::confirm;
 use super::{Exit, logging, runtime, status_line};
-use crate::domain::Time;
 use crate::engine::attach::{self, Attached};
 use crate::engine::{Command, Condition, Snapshot};
-use crate::journal::{self, Journal, JournalError, Record, WriteOutcome};
+use crate::journal::{self, Journal, JournalError, Record};
 
 /// Time for a running pocpit to record it.
 const ACCEPTED_WITHIN: Duration = Duration::from_secs(10);
 const QUESTION: &str =
-    "go on with this journal? What an older one knew of money spent counts for no cap";
+    "go on with this journal? No cap counts what only the older one knows to be spent";
 
 pub(crate) async fn run(confirmation: Confirmation, common: &Common) -> Result<Exit, Report> {
     logging::start_quiet();
@@ -25,44 +24,26 @@ pub(crate) async fn run(confirmation: Confirmation, common: &Common) -> Result<E
     let config = runtime::load_for(common, &[])?.config;
     let state_dir = &config.paths.state_dir;
     let now = runtime::clock(config.simulation).now();
-    match Journal::open(state_dir) {
-        Ok((journal, ledger)) => {
-            let agreed = agree(ledger.lost(), confirmation)?;
-            if agreed == Exit::Done {
-                accept(journal, now)?;
-            }
-            Ok(agreed)
-        }
-        Err(JournalError::Locked { .. }) => {
-            let agreed = agree(journal::read_only(state_dir)?.lost(), confirmation)?;
-            if agreed == Exit::Done {
-                return tell(state_dir).await;
-            }
-            Ok(agreed)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn agree(lost: Option<&str>, confirmation: Confirmation) -> Result<Exit, Report> {
-    let Some(reason) = lost else {
+    let (journal, ledger) = match Journal::open(state_dir) {
+        Ok((journal, ledger)) => (Some(journal), ledger),
+        Err(JournalError::Locked { .. }) => (None, journal::read_only(state_dir)?),
+        Err(error) => return Err(error.into()),
+    };
+    let Some(reason) = ledger.lost() else {
         status_line("no journal is missing: there is nothing to accept");
         return Ok(Exit::Failed);
     };
     status_line(reason);
-    if confirm(confirmation, QUESTION)? {
-        return Ok(Exit::Done);
+    if !confirm(confirmation, QUESTION)? {
+        status_line("nothing was changed");
+        return Ok(Exit::Refused);
     }
-    status_line("nothing was changed");
-    Ok(Exit::Refused)
-}
-
-fn accept(mut journal: Journal, now: Time) -> Result<(), Report> {
-    if let WriteOutcome::Spooled(error) = journal.append(now, &Record::JournalAccepted)? {
-        status_line(format_args!("warning: recorded in the spool only: {error}"));
-    }
+    let Some(mut journal) = journal else {
+        return tell(state_dir).await;
+    };
+    runtime::record(&mut journal, now, &Record::JournalAccepted)?;
     status_line("accepted: the next start rents as configured");
-    Ok(())
+    Ok(Exit::Done)
 }
 
 /// Tells the pocpit that holds the journal.

@@ -8,7 +8,7 @@ use super::arguments::{Avoided, Common};
 use super::table::table;
 use super::{Exit, print_report, runtime, status_line};
 use crate::domain::{AvoidedMachine, MachineId, Time};
-use crate::journal::{self, Journal, Record, WriteOutcome};
+use crate::journal::{self, Journal, Record};
 
 pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
@@ -42,9 +42,7 @@ fn allow(state_dir: &Path, now: Time, machine: MachineId) -> Result<Exit, Report
         return Ok(Exit::Failed);
     }
     let record = Record::MachineAllowed { machine };
-    if let WriteOutcome::Spooled(error) = journal.append(now, &record)? {
-        status_line(format_args!("warning: recorded in the spool only: {error}"));
-    }
+    runtime::record(&mut journal, now, &record)?;
     status_line(format_args!("machine {machine} is no longer avoided"));
     Ok(Exit::Done)
 }

@@ -14,13 +14,13 @@ use crate::config::{
     self, Config, Credential, LoadError, Loaded, NoticeConfig, NotifyConfig, Paths, ReleaseConfig,
     SimulationConfig, VastConfig,
 };
-use crate::domain::{Aim, Instance, Mode};
+use crate::domain::{Aim, Instance, Mode, Time};
 use crate::engine::{
     self, EndAfter, EngineError, EngineHandle, EngineOptions, LogStore, Ports, PublishInterval,
     ScaledClock, SystemClock, WorldKind, attach,
 };
 use crate::http::HttpClient;
-use crate::journal::Journal;
+use crate::journal::{Journal, JournalError, Record, WriteOutcome};
 use crate::mlnode::client::MlNodeFactory;
 use crate::network_node::NetworkNodeClient;
 use crate::notify::Notifier;
@@ -148,6 +148,14 @@ impl Clients {
             http,
         }
     }
+}
+
+/// Records a decision of the operator. It costs no money, so the spool will do.
+pub(crate) fn record(journal: &mut Journal, at: Time, record: &Record) -> Result<(), JournalError> {
+    if let WriteOutcome::Spooled(error) = journal.append(at, record)? {
+        status_line(format_args!("warning: recorded in the spool only: {error}"));
+    }
+    Ok(())
 }
 
 pub(crate) fn rental_logs(config: &Config) -> LogStore {
