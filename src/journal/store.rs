@@ -58,7 +58,7 @@ impl Journal {
         Ok((journal, ledger))
     }
 
-    /// On the disk before the mark is: a crash in between finds the loss again.
+    /// Recorded before the mark is written: after a crash in between, the next start finds the loss again.
     fn record_loss(&mut self, ledger: &mut Ledger, reason: String) -> Result<(), JournalError> {
         tracing::error!("{reason}");
         // No clock is needed: it lasts until the operator agrees.
@@ -219,6 +219,9 @@ fn lock(state_dir: &Path) -> Result<File, JournalError> {
         path: state_dir.to_owned(),
         source,
     };
+    let locked = || JournalError::Locked {
+        path: state_dir.to_owned(),
+    };
     make_private_dir(state_dir).map_err(directory)?;
     // Not truncated: in a shared directory the name may be taken.
     let mut options = File::options();
@@ -227,18 +230,12 @@ fn lock(state_dir: &Path) -> Result<File, JournalError> {
     let lock = match options.open(&path) {
         Ok(lock) => lock,
         // On a disk that has become read-only, another pocpit may still run.
-        Err(_) if is_held(&path) => {
-            return Err(JournalError::Locked {
-                path: state_dir.to_owned(),
-            });
-        }
+        Err(_) if is_held(&path) => return Err(locked()),
         Err(error) => return Err(directory(error)),
     };
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(JournalError::Locked {
-            path: state_dir.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(locked()),
         Err(TryLockError::Error(source)) => Err(directory(source)),
     }
 }

@@ -1,5 +1,5 @@
-//! Signs that a state directory had an older journal than the one in it: a journal that begins anew
-//! forgets what was spent, so that must not go unnoticed.
+//! Signs that a state directory had another journal before the one in it. A journal that begins anew forgets
+//! what was spent, so that must not go unnoticed.
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::WriterEpoch;
 use crate::atomic_file;
 
-/// Beside the journal: its newest writer.
+/// A file beside the journal with its newest writer.
 const MARK: &str = "journal.mark";
-/// What only a program with a journal leaves in a state directory.
+/// Files that only a program with a journal leaves in a state directory.
 const TRACES: [&str; 8] = [
     "lock",
     "journal.spool",
@@ -41,8 +41,8 @@ impl Traces {
         // A mark that cannot be read says nothing.
         let mark: Mark = atomic_file::read(&state_dir.join(MARK)).unwrap_or_default();
         let is_new = fs::metadata(journal).map_or(true, |file| file.len() == 0);
-        let mut traces = TRACES.into_iter();
-        let left = traces.find(|name| is_new && state_dir.join(name).symlink_metadata().is_ok());
+        let is_left = |name: &&str| state_dir.join(name).symlink_metadata().is_ok();
+        let left = is_new.then(|| TRACES.into_iter().find(is_left)).flatten();
         Traces {
             mark: mark.writer,
             left,
