@@ -34,7 +34,7 @@ const EXIT_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct ControlDirectory {
     runtime_dir: PathBuf,
-    /// Of every session.
+    /// The `ssh` configuration of every session.
     config: String,
     held: Mutex<Held>,
 }
@@ -80,6 +80,13 @@ impl ControlDirectory {
             );
         }
         Ok(held.path.clone())
+    }
+
+    /// An example of a master's socket, named as the `openssh` crate does.
+    pub(super) fn master_socket(directory: &Path) -> PathBuf {
+        directory
+            .join(format!("{MASTER_DIRECTORY}XXXXXX"))
+            .join(MASTER)
     }
 
     pub(super) fn config_file(directory: &Path) -> PathBuf {

@@ -51,8 +51,8 @@ fn classify(endpoint: &SshEndpoint, denied: bool, words: &str) -> LinkError {
     LinkError::Unreachable { endpoint, detail }
 }
 
-/// What a session was asked for failed. A server that answers and refuses is no lost link: by the words of
-/// `openssh-mux-client-error` 0.1 (`RequestFailure`, `PermissionDenied`).
+/// The error of a request to a session. A server that answers with a refusal is no lost link; it is known by
+/// the words of `openssh-mux-client-error` 0.1 (`RequestFailure`, `PermissionDenied`).
 pub(super) fn session_error(error: &openssh::Error) -> LinkError {
     let words = words(error);
     if words.contains("Server refused the request") {

@@ -1,4 +1,4 @@
-//! What is said to `ssh` in its own syntax. Pure.
+//! Options in `ssh`'s own syntax. Pure.
 
 use std::path::Path;
 
@@ -62,18 +62,17 @@ pub(super) fn is_plain_control_path(path: &Path) -> bool {
 /// expands them.
 pub(super) fn misread(printed: &str, wanted: &[(&str, &Path)]) -> Option<String> {
     wanted.iter().find_map(|(name, path)| {
-        let plain = format!("{name} {}", path.display());
-        let unexpanded = plain.replace('%', "%%");
-        let mut said = printed.lines();
-        if said.any(|line| line == plain || line == unexpanded) {
+        let meant = path.display().to_string();
+        let unexpanded = meant.replace('%', "%%");
+        let values = printed.lines();
+        let values = values.filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let values: Vec<&str> = values.collect();
+        if values.contains(&meant.as_str()) || values.contains(&unexpanded.as_str()) {
             return None;
         }
-        let mut said = printed.lines();
-        let read = said.find(|line| line.starts_with(&format!("{name} ")));
-        let read = read.map_or("nothing", |line| &line[name.len() + 1..]);
+        let first = values.first().copied().unwrap_or("nothing");
         Some(format!(
-            "ssh would use {read} where {} is meant ({name})",
-            path.display()
+            "ssh would use {first} where {meant} is meant ({name})"
         ))
     })
 }

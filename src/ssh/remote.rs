@@ -52,7 +52,7 @@ impl OpenSshRemote {
     fn check_options(&self) -> Result<(), LinkError> {
         let directory = self.control.path();
         let known_hosts = self.known_hosts(InstanceId(0));
-        let socket = directory.join(".ssh-connectionXXXXXX/master");
+        let socket = ControlDirectory::master_socket(&directory);
         let output = Command::new("ssh")
             .args(["-G", "-F"])
             .arg(ControlDirectory::config_file(&directory))
@@ -109,7 +109,7 @@ impl OpenSshRemote {
     }
 }
 
-/// Told from a vanished file, for which a failed start of `ssh` could be taken too.
+/// Checked beforehand: later a missing `ssh` and a vanished file are the same error.
 fn require_ssh() -> Result<(), LinkError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|directory| directory.join("ssh").is_file());

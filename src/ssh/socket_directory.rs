@@ -24,28 +24,20 @@ pub fn socket_directory(runtime_dir: &Path, longest: usize) -> io::Result<PathBu
         Err(error) => error,
         created => return created,
     };
-    let second = match below_temporary(longest) {
-        Err(error) => error,
-        created => {
-            // A path that is merely too long is common, and no fault.
-            if first.kind() != ErrorKind::InvalidFilename {
-                tracing::warn!("{first}: sockets are in {} instead", shown(&created));
-            }
-            return created;
-        }
-    };
-    let what = format!("{first}; {second}. Set paths.runtime_dir to a private directory");
-    Err(io::Error::new(second.kind(), what))
-}
-
-fn shown(created: &io::Result<PathBuf>) -> String {
-    let path = created.as_ref().ok().map(|path| path.display().to_string());
-    path.unwrap_or_default()
+    let own = below_temporary(longest).map_err(|second| {
+        let what = format!("{first}; {second}. Set paths.runtime_dir to a private directory");
+        io::Error::new(second.kind(), what)
+    })?;
+    // A path that is merely too long is common, and no fault.
+    if first.kind() != ErrorKind::InvalidFilename {
+        tracing::warn!("{first}: sockets are in {} instead", own.display());
+    }
+    Ok(own)
 }
 
 fn below_runtime(runtime_dir: &Path, longest: usize) -> io::Result<PathBuf> {
     let own = fitting(runtime_dir, longest)?;
-    require_safe(runtime_dir).map_err(|error| about(runtime_dir, &error))?;
+    create_safe(runtime_dir).map_err(|error| about(runtime_dir, &error))?;
     create_private(&own)?;
     Ok(own)
 }
@@ -72,9 +64,9 @@ fn fitting(base: &Path, longest: usize) -> io::Result<PathBuf> {
     Err(about(base, &error))
 }
 
-/// Creates the runtime directory, unless it belongs to another user or can be changed by others. A parent
-/// that exists decides for one that does not.
-fn require_safe(directory: &Path) -> io::Result<()> {
+/// Creates the runtime directory, unless it belongs to another user or can be changed by others. If it does
+/// not exist yet, that is decided by its nearest parent that does.
+fn create_safe(directory: &Path) -> io::Result<()> {
     let existing = directory
         .ancestors()
         .find_map(|path| fs::metadata(path).ok());
