@@ -26,7 +26,7 @@ EOF
 umask 077
 
 # 1. The watchdog, before anything that can fail: a rental nobody renews ends itself.
-# Small files are kept in memory while the disk takes none.
+# While the disk cannot be written, small files are kept in memory.
 MEM=$R/dev/shm/pocpit
 save() {
   saved=$LIB/$1
@@ -38,7 +38,7 @@ write() { printf '%s\n' "$1" >"$saved.new" && mv -f "$saved.new" "$saved"; }
 load() { cat "$MEM/$1" 2>/dev/null || cat "$LIB/$1" 2>/dev/null; }
 number() { case $1 in '' | *[!0-9]* | ????????????*) return 1 ;; esac; }
 
-# The key goes in by standard input or a file, so that no argument list shows it. The next
+# The key is passed on standard input or in a file: argument lists are public. The next
 # program is tried when one is missing or broken, not when the market refuses.
 destroy() {
   url=${POCPIT_VAST_URL:-https://console.vast.ai}/api/v0/instances/$CONTAINER_ID/
@@ -56,8 +56,8 @@ u.urlopen(u.Request(sys.argv[1], b"{}", {"Content-Type": "application/json", "Au
   "Bearer " + os.environ["CONTAINER_API_KEY"]}, method="DELETE"), timeout=60)
 PY
 }
-# Sets left, in seconds, of the later of the order's lease and the renewed one; without any there
-# is an hour. The wall clock may be wrong or be set: time is measured by the host's uptime, or
+# Sets left to the seconds left of the later lease, the order's or the renewed one; to an hour if
+# there is none. The wall clock may be wrong or be set: time is measured by the host's uptime, or
 # else by our sleeps. A renewal says how long it holds. Any other lease is taken from the wall
 # clock once, and the order's is no longer than its seconds.
 look() {
@@ -82,7 +82,8 @@ look() {
   own="$until $up $left"
   save lease.own "$own"
 } 2>/dev/null
-# left_of UNTIL UP SECONDS: what is left of a lease that had these seconds at this uptime.
+# left_of UNTIL UP SECONDS: sets left for a lease with SECONDS to go at uptime UP. Fails if it is
+# not the lease in force, or is from before a reboot.
 left_of() {
   number "$2" && number "$3" && [ "$1" = "$until" ] && [ "$2" -le "$up" ] && left=$(($2 + $3 - up))
 }
@@ -108,7 +109,7 @@ running() {
   p=$(load "$1.pid") && [ -n "$p" ] && kill -0 "$p" 2>/dev/null &&
     [ "$(load "$1.boot")" = "$BOOT" ]
 }
-# Its process id may have become another's: it looks at the lease four times a minute.
+# The process id may have been reused, so its status, written every 15 s, must be recent too.
 watched() {
   running watchdog && s=$(load watchdog.status) && s=${s#up=} && s=${s%% *} &&
     number "$s" && [ $((up - s)) -lt 300 ]
@@ -117,7 +118,7 @@ started() {
   save "$1.pid" "$2"
   save "$1.boot" "$BOOT"
 }
-# A log that cannot be written stops nothing.
+# Nothing stops because its log cannot be written.
 log() { if (: >>"$LOG/$1.log") 2>/dev/null; then echo "$LOG/$1.log"; else echo /dev/null; fi; }
 # When process 1 started: a process id from before a restart means nothing.
 BOOT=$(sed 's/.*) //' /proc/1/stat 2>/dev/null | cut -d' ' -f20)

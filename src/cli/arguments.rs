@@ -37,7 +37,7 @@ Examples:
   pocpit help rehearse
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused for safety, 4 outcome unknown,
-5 the journal cannot be used (what is ours was taken down without it).
+5 the journal cannot be used (everything of ours was taken down without it).
 `pocpit demo` needs no configuration, no account and no GPU.";
 
 /// Options of every command.
@@ -197,8 +197,8 @@ pub(crate) enum Command {
     /// List avoided machines with the reason, or allow one again.
     #[command(after_help = "Examples:\n  pocpit avoided\n  pocpit avoided --remove 12345")]
     Avoided(Avoided),
-    /// Go on with a journal that lacks what an older one knew: one that was emptied, removed or replaced.
-    /// Nothing is rented until then. A running pocpit is told.
+    /// Go on with a journal that was emptied, removed or replaced by an older copy. Nothing is rented before.
+    /// This also works while pocpit is running.
     #[command(after_help = "Examples:\n  pocpit accept-journal\n  pocpit accept-journal --yes")]
     AcceptJournal(Confirmation),
     /// Show the current epoch and the next PoC.

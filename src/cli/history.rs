@@ -81,7 +81,7 @@ fn minutes(duration: Duration) -> String {
     format!("{}m", duration.num_minutes())
 }
 
-/// The columns before the durations. Scripts read columns by their place, too: new ones go to the end.
+/// The columns before the durations. Scripts may read columns by position, so new ones go to the end.
 const CSV_HEADER: &str = "ended,epoch,outcome,cause,node,weight,participant_weight,\
     confirmation_ratio,cost_usd,usd_per_weight,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds";
 
@@ -143,7 +143,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
     cells
 }
 
-/// Quoted where RFC 4180 requires it. A cell has one line: an older journal may hold a foreign text as it was.
+/// Quoted where RFC 4180 requires it. Cells are cleaned, because an older journal may have raw foreign texts.
 fn csv_line(cells: &[String]) -> String {
     let cells = cells.iter().map(|cell| {
         let cell = ForeignText(cell).line(usize::MAX);

@@ -69,7 +69,7 @@ pub enum Exit {
     /// Refused for safety: budget, deadline, another cockpit.
     Refused = 3,
     Unknown = 4,
-    /// The journal cannot be used: what carries our label was taken down without it.
+    /// The journal cannot be used: everything with our label was taken down without it.
     NoJournal = 5,
 }
 
@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    // Whatever it was: only the operator reads what we write. Manual pages are for everyone.
+    // Whatever the shell's mask is, our files are for the operator alone; manual pages are for everyone.
     if !matches!(arguments.command, Some(Command::Man(_))) {
         umask(Mode::RWXG | Mode::RWXO);
     }

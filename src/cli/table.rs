@@ -2,7 +2,7 @@
 
 use crate::domain::ForeignText;
 
-/// Columns as wide as their widest cell; the last one as it is. A row has one line, whatever its cells hold.
+/// Aligns the columns. Each row is one line, even if a cell has several.
 pub(super) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,

@@ -46,7 +46,7 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// No other pocpit uses it, and this one cannot: what is rented must be taken down without it.
+    /// No other pocpit uses the journal, and this one cannot: rentals must be taken down without it.
     pub fn is_unusable(&self) -> bool {
         !matches!(
             self,

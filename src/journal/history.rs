@@ -31,7 +31,7 @@ pub struct PastSprint<'a> {
     pub charge_difference_usd: Option<f64>,
 }
 
-/// How much the rows are made from: as long as it stays the same, they do.
+/// Changes whenever the rows of the history do.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HistorySource {
     reports: usize,
@@ -91,7 +91,7 @@ impl Ledger {
         rows
     }
 
-    /// What the market charged for the rentals of a sprint, which are `ours`.
+    /// What the market charged for the rentals of a sprint: those that are `ours`.
     fn charged_of(
         &self,
         boots: &[&BootTimes],

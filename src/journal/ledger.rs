@@ -39,7 +39,7 @@ pub struct Ledger {
     continuity: Continuity,
 }
 
-/// Whether this journal is known to go on from the one before.
+/// Whether this journal continues the one before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 enum Continuity {
     #[default]
@@ -254,8 +254,8 @@ impl Ledger {
         }
     }
 
-    /// It knows of no rental, past or present, and nobody agreed to that: a rental of ours on the account
-    /// is a sign of an older journal.
+    /// It has no rental, past or present, and the operator has not agreed to that: a rental of ours on the
+    /// account means that there was an older journal.
     pub fn is_suspiciously_blank(&self) -> bool {
         self.continuity == Continuity::Unquestioned
             && self.rentals.is_empty()

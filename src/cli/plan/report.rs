@@ -213,7 +213,7 @@ pub(in crate::cli) struct Policy {
     pub chance_of_losing_reward: f64,
     /// The worst case fits into what is left of every cap.
     pub fits_budget: bool,
-    /// Whether what is left after the release is enough to boot for the next epoch.
+    /// Whether the time left after the release is enough to boot for the next epoch.
     pub next_boot: BootTime,
     /// Hours that `poc.execution_timeout` must have for it; null if it is long enough.
     pub needs_execution_timeout_hours: Option<f64>,
