@@ -382,7 +382,7 @@ impl Ledger {
     }
 
     /// How many rentals' charges are known, and their sum.
-    pub fn charges_known(&self) -> (usize, Usd) {
+    pub(super) fn charges_known(&self) -> (usize, Usd) {
         let totals = self.charged.values().map(|charged| charged.charge.total);
         (self.charged.len(), totals.sum())
     }

@@ -59,7 +59,7 @@ impl Traces {
         }
         let left = self.left?;
         Some(format!(
-            "the journal is empty or missing, but {left} of an older one is there"
+            "the journal is empty or missing, but `{left}` of an older journal is there"
         ))
     }
 }
