@@ -12,6 +12,8 @@ const LOOKS_WITHIN: i64 = 240;
 const COUNT_SLACK: Duration = Duration::minutes(2);
 /// Beyond this the rental's clock is wrong. The lease does not hang on it, but certificates and logs do.
 const CLOCK_SLACK: Duration = Duration::minutes(5);
+/// Larger numbers are nonsense, and times do not reach that far.
+const LARGEST: i64 = 100_000_000_000;
 
 /// Until when a rental may live without a renewal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +58,10 @@ impl Lease {
     }
 
     fn fault(&self, text: &str, from: Time, to: Time) -> Option<String> {
-        let number = |name: &str| field(text, name).and_then(|value| value.parse::<i64>().ok());
+        let number = |name: &str| {
+            let number: i64 = field(text, name)?.parse().ok()?;
+            Some(number.clamp(-LARGEST, LARGEST))
+        };
         if field(text, "alive") != Some("yes") {
             return Some("its watchdog does not run".into());
         }
@@ -196,6 +201,20 @@ mod tests {
             (read(now, &good.replace("curl", "")), "no program"),
             (read(now, &good.replace("3611", "90000")), "late"),
             (read(now, &good.replace("3611", "0")), "early"),
+            // No number stops the reading.
+            (
+                read(now, &good.replace("3611", &i64::MAX.to_string())),
+                "late",
+            ),
+            (
+                read(now, &good.replace("3611", &i64::MIN.to_string())),
+                "early",
+            ),
+            (
+                read(now, &good.replace("890", &i64::MIN.to_string())),
+                "has not looked",
+            ),
+            (read(&format!("alive=yes now={}", i64::MAX), good), "ahead"),
         ] {
             assert!(why(&text).contains(word), "{word}: {}", why(&text));
         }
