@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     ActualStatus, CallError, Duration, Instance, InstanceId, MlNodeStatus, RunRecord, SshEndpoint,
-    StartupState, Time, WatchdogCheck, Workload, WorkloadModel,
+    StartupState, Time, WatchdogCheck, Workload, WorkloadModel, excerpt,
 };
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
@@ -403,10 +403,9 @@ async fn renewed(lease: &mut watch::Receiver<Lease>) {
 
 /// Why a command failed. One that a signal ended, or that says nothing, has a reason too.
 fn reason(output: &CommandOutput) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let text = text.trim();
+    let text = excerpt(&String::from_utf8_lossy(&output.stderr));
     match output.status {
-        _ if !text.is_empty() => text.to_owned(),
+        _ if !text.is_empty() => text,
         Some(status) => format!("the command exited with {status} and gave no reason"),
         None => "the command was killed".to_owned(),
     }

@@ -68,6 +68,12 @@ fn failed_command_always_has_a_reason() {
             "the command exited with 2 and gave no reason",
         ),
         (None, "", "the command was killed"),
+        // The text is the rental's own: nothing in it is obeyed by a terminal.
+        (
+            Some(1),
+            "mv: \u{1b}[31mno\nspace",
+            "mv: \u{fffd}[31mno space",
+        ),
     ] {
         let output = CommandOutput {
             status,
