@@ -312,27 +312,28 @@ impl LinkTask {
         }
     }
 
-    /// Writes the lease at once and after every change, and reads back what the watchdog makes of it. A
-    /// wrong reading may be a moment's, also of the start script's: the third one is reported.
+    /// Writes the lease at once, and again when it is another one or is read back wrong: our clock may have
+    /// been set. A wrong reading may be a moment's, also of the start script's: the third one is reported.
     fn keep_lease<'a>(
         &self,
         session: &'a dyn RemoteSession,
     ) -> impl Future<Output = Result<(), LinkError>> + use<'a> {
         let (clock, reports) = (self.ports.clock.clone(), self.reports.clone());
-        let (instance, mut lease) = (self.instance, self.lease.clone());
+        let (instance, lease) = (self.instance, self.lease.clone());
         async move {
-            let mut is_written = false;
+            // The end of the lease that the rental has.
+            let mut written: Option<Time> = None;
             let mut failures = 0;
             loop {
-                let current = *lease.borrow_and_update();
+                let current = *lease.borrow();
+                let is_known = written == Some(current.until);
                 let from = clock.now();
-                let command = if is_written {
+                let command = if is_known {
                     watchdog::reading()
                 } else {
                     current.renewal(from)
                 };
                 let output = session.run(&command).await?;
-                let was_written = is_written;
                 let check = if output.status == Some(0) {
                     current.verdict(&output, from, clock.now())
                 } else {
@@ -342,23 +343,19 @@ impl LinkTask {
                 };
                 let is_failed = matches!(check, WatchdogCheck::Failed(_));
                 failures = if is_failed { failures + 1 } else { 0 };
-                // What is wrong is written anew: our clock may have been set.
-                is_written = !is_failed;
+                written = (!is_failed).then_some(current.until);
                 if !is_failed || failures >= FAILURES_REPORTED {
                     let observation = Observation::Link(instance, LinkEvent::Watchdog(check));
                     if reports.send(observation).await.is_err() {
                         return Ok(());
                     }
                 }
-                let pause = if was_written && !is_failed {
+                let pause = if is_known && !is_failed {
                     WATCHDOG_INTERVAL
                 } else {
                     WATCHDOG_SHOWS_AFTER
                 };
-                tokio::select! {
-                    () = clock.sleep(pause) => {}
-                    () = renewed(&mut lease) => is_written = false,
-                }
+                clock.sleep(pause).await;
             }
         }
     }
@@ -391,13 +388,6 @@ fn until_next_poll(status: &Result<MlNodeStatus, CallError>) -> Duration {
         Ok(status) if status.startup == StartupState::Starting => LOADING_MLNODE_INTERVAL,
         Ok(_) => MLNODE_INTERVAL,
         Err(_) => SILENT_MLNODE_INTERVAL,
-    }
-}
-
-/// Completes when the lease is another one.
-async fn renewed(lease: &mut watch::Receiver<Lease>) {
-    if lease.changed().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 

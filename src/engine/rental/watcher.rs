@@ -80,9 +80,8 @@ impl Watcher {
         }
     }
 
-    pub(crate) fn set_lease(&self, renewed: Lease) {
-        self.lease
-            .send_if_modified(|lease| std::mem::replace(lease, renewed) != renewed);
+    pub(crate) fn set_lease(&self, lease: Lease) {
+        self.lease.send_replace(lease);
     }
 
     /// Moves the tunnel to other local ends, as soon as they are free. False if it is there already.

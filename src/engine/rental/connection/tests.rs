@@ -147,6 +147,41 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
 }
 
 #[tokio::test(start_paused = true)]
+async fn watchdog_gets_its_time_to_start() {
+    let host = Host::new(text(10), 1 << 30);
+    let (sender, mut reports) = mpsc::channel(16);
+    // Given a watchdog that does not run yet, and a clock of ours that is measured anew with each block,
+    let watcher = watch(&host, &LogStore::disabled(), &sender);
+    let began = tokio::time::Instant::now();
+    let mut blocks = tokio::time::interval(std::time::Duration::from_secs(5));
+    let mut behind = Duration::minutes(2);
+    // when this is reported,
+    let check = loop {
+        tokio::select! {
+            _ = blocks.tick() => {
+                behind += Duration::seconds(1);
+                watcher.set_lease(Lease {
+                    until: Time::UNIX_EPOCH,
+                    our_clock: OurClock::Behind(behind),
+                });
+            }
+            report = reports.recv() => {
+                if let Observation::Link(ID, LinkEvent::Watchdog(check)) = report.unwrap() {
+                    break check;
+                }
+            }
+        }
+    };
+    // then it had the time for two more looks.
+    assert_eq!(
+        check,
+        WatchdogCheck::Failed("its watchdog does not run".into())
+    );
+    let waited = began.elapsed();
+    assert!(waited.as_secs() >= 40, "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn flaky_link_delivers_each_line_once() {
     let scratch = tempfile::tempdir().unwrap();
     let logs = LogStore::in_directory(scratch.path().to_owned());
