@@ -84,13 +84,11 @@ impl Engine {
         let container_spec = container_spec(&self.config, self.workload());
         let mut env = container_spec.env(&offer.gpu_name);
         env.extend(vast.env.clone());
-        env.insert(
-            "POCPIT_LEASE_UNTIL".into(),
-            self.chain_adjusted(lease_until).timestamp().to_string(),
-        );
+        let lease = self.lease(lease_until);
+        let seconds = lease.seconds_left(self.ports.clock.now());
+        env.insert("POCPIT_LEASE_UNTIL".into(), lease.timestamp().to_string());
         // The rental's clock may be wrong; its watchdog counts these from its start.
-        let seconds = (lease_until - self.ports.clock.now()).num_seconds();
-        env.insert("POCPIT_LEASE_SECONDS".into(), seconds.max(0).to_string());
+        env.insert("POCPIT_LEASE_SECONDS".into(), seconds.to_string());
         env.insert("POCPIT_COMMAND".into(), container_spec.command);
         env.insert(
             "POCPIT_SSH_KEY".into(),

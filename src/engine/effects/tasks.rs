@@ -8,12 +8,6 @@ use crate::engine::supervise::catch_panic;
 use crate::flow::{Effect, EffectKey, Event};
 
 impl Engine {
-    /// A time of this machine's clock by the rental's clock. The watchdog goes by that one: a lease
-    /// from a clock that is behind would end too early.
-    pub(crate) fn chain_adjusted(&self, time: Time) -> Time {
-        time + self.observed.clock_behind().unwrap_or_default()
-    }
-
     pub(crate) fn dispatch(&mut self, now: Time, event: Event) {
         let before = self.sprint.step();
         let effects = self.sprint.handle(now, event);

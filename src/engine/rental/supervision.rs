@@ -1,6 +1,6 @@
 //! Starts and stops the watchers that the sprint calls for.
 
-use crate::domain::{Duration, InstanceId, OrderedMachine, Workload};
+use crate::domain::{Duration, InstanceId, OrderedMachine, Time, Workload};
 use crate::engine::rental::access::{RentalAccess, rental_access};
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rental::watchdog::{Lease, OurClock};
@@ -57,7 +57,7 @@ impl Engine {
             && monitor.instance == rental.instance
             && let Some(watcher) = &monitor.watcher
         {
-            watcher.set_lease(self.lease(rental));
+            watcher.set_lease(self.lease(rental.lease_until));
             return current;
         }
         if let Some(monitor) = &mut current {
@@ -86,7 +86,7 @@ impl Engine {
                 tunnel,
                 ..self.rental_access()
             },
-            self.lease(rental),
+            self.lease(rental.lease_until),
             &self.reports,
         );
         let unreported = self.observed_from_start(rental);
@@ -114,9 +114,9 @@ impl Engine {
         }
     }
 
-    fn lease(&self, rental: &Rental) -> Lease {
+    pub(crate) fn lease(&self, until: Time) -> Lease {
         Lease {
-            until: rental.lease_until,
+            until,
             our_clock: self.our_clock(),
         }
     }

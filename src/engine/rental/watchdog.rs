@@ -12,7 +12,7 @@ const LOOKS_WITHIN: i64 = 240;
 const COUNT_SLACK: Duration = Duration::minutes(2);
 /// Beyond this the rental's clock is wrong. The lease does not hang on it, but certificates and logs do.
 const CLOCK_SLACK: Duration = Duration::minutes(5);
-/// Larger numbers are nonsense, and times do not reach that far.
+/// A larger number is nonsense, and would overflow a time.
 const LARGEST: i64 = 100_000_000_000;
 
 /// Until when a rental may live without a renewal.
@@ -41,10 +41,19 @@ impl Lease {
         }
     }
 
-    /// Renews the lease and reads it back. The seconds left hold whatever either clock says.
+    /// Its end by a clock that is right.
+    pub(crate) fn timestamp(&self) -> i64 {
+        self.right(self.until).timestamp()
+    }
+
+    /// These hold whatever the rental's clock says.
+    pub(crate) fn seconds_left(&self, now: Time) -> i64 {
+        (self.until - now).num_seconds().max(0)
+    }
+
+    /// Renews the lease and reads it back.
     pub(crate) fn renewal(&self, now: Time) -> String {
-        let until = self.right(self.until).timestamp();
-        let left = (self.until - now).num_seconds().max(0);
+        let (until, left) = (self.timestamp(), self.seconds_left(now));
         format!("{} {until} {left}", reading())
     }
 
@@ -104,8 +113,8 @@ impl Lease {
 
     /// The start script of an older version reports nothing; it goes by the file alone.
     fn unreported(&self, file: Option<i64>) -> Option<String> {
-        let until = self.right(self.until).timestamp();
-        (file != Some(until)).then(|| "its watchdog does not say what it counts".to_owned())
+        (file != Some(self.timestamp()))
+            .then(|| "its watchdog does not say what it counts".to_owned())
     }
 }
 
