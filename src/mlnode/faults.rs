@@ -7,7 +7,8 @@ mod signs;
 mod wording;
 mod work;
 
-pub(super) use fault::{ANOTHER_MACHINE, Fault, Weight};
+pub(crate) use fault::ANOTHER_MACHINE;
+pub(super) use fault::{Fault, Weight};
 pub(super) use signs::{SIGNS, WORK_SIGNS};
 
 /// Known faults of one kind of text.

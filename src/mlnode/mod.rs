@@ -10,3 +10,5 @@ mod pull;
 pub mod suspects;
 mod vllm;
 mod wire;
+
+pub(crate) use faults::ANOTHER_MACHINE;

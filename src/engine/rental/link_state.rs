@@ -5,16 +5,16 @@ use crate::domain::{
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
+use crate::mlnode::ANOTHER_MACHINE;
 use crate::ports::{LinkError, TunnelEnds};
 
 /// A link that has been up this long is stable.
 const STABLE_AFTER: Duration = Duration::seconds(30);
 /// Most lost links are back before that.
 const ALERT_AFTER: Duration = Duration::minutes(2);
-const ANOTHER_MACHINE: &str = "retrying on another machine";
 const CALLBACK_ALERT_AFTER: Duration = Duration::seconds(40);
 
-/// A refusal that is one this often and this long will not end by itself.
+/// A refusal that comes this often and for this long will not end by itself.
 const LASTING_TRIES: u32 = 5;
 const HOST_FAULT_AFTER: Duration = Duration::minutes(2);
 /// The operator, or another program's end, may mend what is wrong on this machine.
@@ -22,12 +22,10 @@ const OUR_FAULT_AFTER: Duration = Duration::minutes(10);
 
 /// Refusals of one kind in a row.
 struct Refusals {
-    blame: Blame,
-    name: &'static str,
-    advice: &'static str,
     since: Time,
     count: u32,
-    last: String,
+    /// What the last one is a sign of.
+    fault: BootFault,
 }
 
 #[derive(Default)]
@@ -111,34 +109,37 @@ impl LinkState {
                 return;
             }
         };
-        let earlier = self.refusals.take().filter(|before| before.name == name);
+        let earlier = self.refusals.take();
+        let (since, count) = match earlier.filter(|earlier| earlier.fault.name == name) {
+            Some(earlier) => (earlier.since, earlier.count + 1),
+            None => (now, 1),
+        };
         self.refusals = Some(Refusals {
-            blame,
-            name,
-            advice,
-            since: earlier.as_ref().map_or(now, |before| before.since),
-            count: earlier.map_or(1, |before| before.count + 1),
-            last: error.to_string(),
+            since,
+            count,
+            fault: BootFault {
+                name: name.to_owned(),
+                evidence: error.to_string(),
+                advice: advice.to_owned(),
+                blame,
+                seen_at: now,
+            },
         });
     }
 
     /// What would refuse the link for as long as the rental lives.
-    pub(crate) fn fault(&self, now: Time) -> Option<BootFault> {
-        let refusals = self.refusals.as_ref()?;
-        let after = match refusals.blame {
+    pub(crate) fn fault(&self, now: Time) -> Option<&BootFault> {
+        let Refusals {
+            since,
+            count,
+            fault,
+        } = self.refusals.as_ref()?;
+        let after = match fault.blame {
             Blame::Ours => OUR_FAULT_AFTER,
             Blame::Host | Blame::Nobody => HOST_FAULT_AFTER,
         };
-        let is_over = self.is_stable(now);
-        let is_lasting =
-            !is_over && refusals.count >= LASTING_TRIES && now - refusals.since >= after;
-        is_lasting.then(|| BootFault {
-            name: refusals.name.to_owned(),
-            evidence: refusals.last.clone(),
-            advice: refusals.advice.to_owned(),
-            blame: refusals.blame,
-            seen_at: now,
-        })
+        let is_lasting = *count >= LASTING_TRIES && now - *since >= after;
+        (is_lasting && !self.is_stable(now)).then_some(fault)
     }
 
     pub(crate) fn proved(&mut self, now: Time, proof: CallbackProof) {
@@ -167,7 +168,7 @@ impl LinkState {
         self.watchdog = check;
     }
 
-    /// It was read twice before it is reported.
+    /// At once: only a third wrong reading in a row is reported.
     fn watchdog_alert(&self, instance: InstanceId) -> Option<Alert> {
         let WatchdogCheck::Failed(why) = &self.watchdog else {
             return None;

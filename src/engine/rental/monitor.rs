@@ -134,9 +134,10 @@ impl RentalMonitor {
         self.boot.observe_record(now, record);
     }
 
-    /// What would refuse the link for good. A node that was ready may still work, so then it is only an alert.
-    fn link_fault(&self, now: Time) -> Option<BootFault> {
-        self.link.fault(now).filter(|_| !self.boot.is_ready())
+    /// What ends its boot. A node that is ready may work without the link, so then that is only an alert.
+    fn fault(&self, now: Time) -> Option<&BootFault> {
+        let link = || self.link.fault(now).filter(|_| !self.boot.is_ready());
+        self.boot.fault().or_else(link)
     }
 
     /// What keeps its model from being served, for good or for now.
@@ -178,7 +179,7 @@ impl RentalMonitor {
             } else {
                 BootProgress::OnTrack
             },
-            fault: boot.fault().cloned().or_else(|| self.link_fault(now)),
+            fault: self.fault(now).cloned(),
             setback: boot.setback(now),
             callback: self.link.callback.clone(),
             watchdog: self.link.watchdog.clone(),
@@ -197,7 +198,7 @@ impl RentalMonitor {
             gpu_count: rental.offer.gpu_count,
             started: self.boot.started().to_vec(),
             ended: now,
-            fault: self.boot.fault().map(|fault| fault.name.clone()),
+            fault: self.fault(now).map(|fault| fault.name.clone()),
             meaning: StageMeaning::Stated,
             runs: self.boot.run(),
         };

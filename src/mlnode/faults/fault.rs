@@ -24,7 +24,7 @@ pub(in crate::mlnode) enum Weight {
     Cause,
 }
 
-pub(in crate::mlnode) const ANOTHER_MACHINE: &str = "retrying on another machine";
+pub(crate) const ANOTHER_MACHINE: &str = "retrying on another machine";
 pub(super) const NEWER_DRIVER: &str =
     "retrying on another machine; a higher vast.min_cuda excludes such hosts";
 
