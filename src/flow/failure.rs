@@ -84,15 +84,15 @@ impl Sprint {
         {
             return Some(RentalFailure::of(setback, ""));
         }
-        let too_late = |why: &str| {
-            let why = format!(" It was started again, too late: {why}");
-            setback.map(|setback| RentalFailure::of(setback, &why))
-        };
         if let CallbackProof::Refused(why) = &boot.callback {
             let text = format!("the proofs would not arrive: {why}");
             let boot = Some(BootEnd::Failed);
             return given_up("callback_refused", text, Blame::Host, boot);
         }
+        let too_late = |why: &str| {
+            let why = format!(" It was started again, too late: {why}");
+            setback.map(|setback| RentalFailure::of(setback, &why))
+        };
         if let (true, Some(why)) = (self.deadline_passed(), boot.callback.failure())
             && boot.ready
         {

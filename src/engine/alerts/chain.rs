@@ -247,7 +247,7 @@ fn held_for_confirmation(
     // A preserved node keeps serving and counts in full.
     let is_generation = (stages.generation_start..stages.generation_end).contains(&height);
     let duty = node.map(RegisteredNode::duty).filter(|_| is_generation);
-    let node = match duty {
+    let effect = match duty {
         Some(NodeDuty::Preserved) => {
             "our node is preserved: it keeps serving, which counts in full. The rental is held"
         }
@@ -256,7 +256,7 @@ fn held_for_confirmation(
         }
         _ => "the rental is held until then",
     };
-    let text = format!("a confirmation PoC is under way until height {end}: {node}");
+    let text = format!("a confirmation PoC is under way until height {end}: {effect}");
     (AlertLevel::Notice, text, "nothing to do")
 }
 
