@@ -46,6 +46,13 @@ impl Rental {
         self.root.path().join(path)
     }
 
+    /// Where the script keeps its small files.
+    fn lib(&self) -> PathBuf {
+        let lib = self.path("var/lib/pocpit");
+        fs::create_dir_all(&lib).unwrap();
+        lib
+    }
+
     fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path(path)).unwrap_or_default()
     }
@@ -155,6 +162,11 @@ fn market(statuses: &'static [u16]) -> (String, Receiver<String>) {
         }
     });
     (url, requests)
+}
+
+/// What the market is asked next: the destroy, once the lease is over.
+fn next_request(requests: &Receiver<String>) -> String {
+    requests.recv_timeout(PATIENCE).expect("a request")
 }
 
 fn read_request(reader: &mut impl BufRead) -> String {
@@ -443,7 +455,7 @@ fn expired_lease_destroys_with_retry() {
             ("CONTAINER_API_KEY", "k1"),
         ]);
         for _ in 0..3 {
-            let request = requests.recv_timeout(PATIENCE).expect("a request");
+            let request = next_request(&requests);
             assert!(request.starts_with("DELETE /api/v0/instances/4711/ HTTP/1.1\r\n"));
             assert!(
                 request.contains("\r\nAuthorization: Bearer k1\r\n"),
@@ -495,7 +507,7 @@ fn python_destroys_without_curl() {
             ("CONTAINER_API_KEY", "k1"),
         ]);
         for _ in 0..2 {
-            let request = requests.recv_timeout(PATIENCE).expect("a request");
+            let request = next_request(&requests);
             assert!(request.starts_with("DELETE /api/v0/instances/4711/ HTTP/1.1\r\n"));
             let request = request.to_lowercase();
             assert!(
@@ -525,9 +537,7 @@ fn renewed_lease_defers_destruction() {
         let early = requests.recv_timeout(Duration::from_millis(500));
         assert!(early.is_err(), "destroyed under a lease: {early:?}");
         fs::write(&lease, "2").unwrap();
-        requests
-            .recv_timeout(PATIENCE)
-            .expect("the end of the lease");
+        next_request(&requests);
     });
 }
 
@@ -537,8 +547,7 @@ fn later_lease_wins() {
         for file in ["2", "", "soon", "-1", "999999999999999999999999"] {
             let (url, requests) = market(&[]);
             let mut rental = Rental::new(shell);
-            fs::create_dir_all(rental.path("var/lib/pocpit")).unwrap();
-            fs::write(rental.path("var/lib/pocpit/lease"), file).unwrap();
+            fs::write(rental.lib().join("lease"), file).unwrap();
             rental.start(&[
                 ("POCPIT_LEASE_UNTIL", FAR),
                 ("POCPIT_VAST_URL", &url),
@@ -562,7 +571,7 @@ fn missing_variables_come_from_container_env() {
         fs::write(rental.path("proc/1/environ"), environ).unwrap();
         fs::write(rental.path("etc/environment"), "CONTAINER_API_KEY=\"k2\"\n").unwrap();
         rental.start(&[]);
-        let request = requests.recv_timeout(PATIENCE).expect("a request");
+        let request = next_request(&requests);
         assert!(request.starts_with("DELETE /api/v0/instances/4712/ HTTP/1.1\r\n"));
         assert!(
             request.contains("\r\nAuthorization: Bearer k2\r\n"),
@@ -613,7 +622,7 @@ fn broken_disk_stops_no_watchdog() {
             fs::write(&place, "not a directory").unwrap();
             rental.start(&[&short_lease(&url)[..], &[("POCPIT_COMMAND", "sleep 600")]].concat());
             // then the rental is destroyed in time, and its watchdog can be read.
-            let request = requests.recv_timeout(PATIENCE).expect("a request");
+            let request = next_request(&requests);
             assert!(request.starts_with("DELETE "), "{request}");
             rental.wait_for_watchdog("alive=yes");
             rental.wait_for_watchdog(" left=0 ");
@@ -627,8 +636,7 @@ fn full_disk_moves_the_lease_to_memory() {
     under_each_shell(|shell| {
         let (url, requests) = market(&[]);
         let mut rental = Rental::new(shell);
-        let lib = rental.path("var/lib/pocpit");
-        fs::create_dir_all(&lib).unwrap();
+        let lib = rental.lib();
         // Given a disk that is full,
         for name in [
             "lease",
@@ -640,9 +648,7 @@ fn full_disk_moves_the_lease_to_memory() {
             std::os::unix::fs::symlink("/dev/full", lib.join(format!("{name}.new"))).unwrap();
         }
         rental.start(&short_lease(&url));
-        requests
-            .recv_timeout(PATIENCE)
-            .expect("the end of the lease");
+        next_request(&requests);
         // when the lease is renewed, then it counts, and it is read back.
         let until = "99999999998";
         rental.tend_lease(&["999999999999", "600"]);
@@ -657,26 +663,23 @@ fn renewed_lease_is_read_back() {
     under_each_shell(|shell| {
         let (url, requests) = market(&[]);
         let mut rental = Rental::new(shell);
-        let mut env = short_lease(&url);
         // Given a rental whose clock is a day ahead,
         let path = path_with(
             &rental,
             "date",
             "exec /bin/date -d @$(($(/bin/date +%s) + 86400)) \"$@\"",
         );
-        env.retain(|(name, _)| *name != "POCPIT_LEASE_UNTIL");
-        env.extend([("POCPIT_LEASE_UNTIL", "1000"), ("PATH", &path)]);
+        let order = vec![("POCPIT_LEASE_UNTIL", "1000"), ("PATH", &path)];
+        let env = [short_lease(&url), order].concat();
         // when a lease of ten minutes is written, then the seconds count that were sent.
-        fs::create_dir_all(rental.path("var/lib/pocpit")).unwrap();
+        rental.lib();
         rental.tend_lease(&["1700000000", "600"]);
         rental.start(&env);
         rental.wait_for_watchdog(" until=1700000000 left=59");
         let reading = rental.tend_lease(&["1700000001", "2"]);
         assert!(reading.starts_with("alive=yes now="), "{reading}");
         rental.wait_for_watchdog(" until=1700000001 left=");
-        requests
-            .recv_timeout(PATIENCE)
-            .expect("the end of the lease");
+        next_request(&requests);
     });
 }
 
@@ -691,7 +694,7 @@ fn broken_curl_is_replaced_by_another() {
             "echo curl: 77 error setting certificate file >&2; exit 77",
         );
         rental.start(&[short_lease(&url), vec![("PATH", &path)]].concat());
-        let request = requests.recv_timeout(PATIENCE).expect("a request");
+        let request = next_request(&requests);
         let request = request.to_lowercase();
         assert!(
             request.contains("\r\nauthorization: bearer k1\r\n"),
@@ -707,7 +710,7 @@ fn refused_destroy_is_told() {
         let (url, requests) = market(&[403; 64]);
         let mut rental = Rental::new(shell);
         rental.start(&short_lease(&url));
-        requests.recv_timeout(PATIENCE).expect("a request");
+        next_request(&requests);
         rental.wait_for_watchdog(" error=curl: (22) ");
     });
 }
@@ -717,8 +720,7 @@ fn foreign_process_is_no_watchdog() {
     under_each_shell(|shell| {
         let (url, requests) = market(&[]);
         let mut rental = Rental::new(shell);
-        let lib = rental.path("var/lib/pocpit");
-        fs::create_dir_all(&lib).unwrap();
+        let lib = rental.lib();
         // Given another's process under the id of the watchdog,
         fs::write(lib.join("watchdog.pid"), std::process::id().to_string()).unwrap();
         let stat = fs::read_to_string("/proc/1/stat").unwrap();
@@ -732,8 +734,6 @@ fn foreign_process_is_no_watchdog() {
         fs::write(lib.join("watchdog.boot"), boot).unwrap();
         // when the container starts, then a watchdog of ours does, too.
         rental.start(&short_lease(&url));
-        requests
-            .recv_timeout(PATIENCE)
-            .expect("the end of the lease");
+        next_request(&requests);
     });
 }
