@@ -12,9 +12,9 @@ mod rig;
 mod told;
 mod viewer;
 
-use pocpit::domain::{GateKind, Mode, OutcomeKind, ServiceState, Step};
+use pocpit::domain::{GateKind, Mode, OutcomeKind, ServiceState, SprintReport, Step};
 use pocpit::engine::{Command, Condition, LinkSnapshot, QuitChoice, Snapshot};
-use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario};
+use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario, Truth};
 
 use rig::Rig;
 
@@ -267,21 +267,27 @@ async fn failed_boot_is_released_with_cause() {
     assert!(truth.rentals.iter().all(|rental| rental.ended.is_some()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn overpriced_rentals_are_released_and_counted() {
-    // Given a market that charges more than it offers, when auto rents there,
+/// How auto's sprint fails in a world with these faults: its cause, its report and the truth.
+async fn failure_with(random_faults: RandomFaults) -> (String, SprintReport, Truth) {
     let scenario = Scenario {
-        random_faults: RandomFaults {
-            dearer: 1.0,
-            ..RandomFaults::default()
-        },
+        random_faults,
         ..Scenario::default()
     };
     let rig = Rig::start(Mode::Auto, scenario).await;
     let (report, truth) = rig.end().await;
-    // then none stays, and each is counted at its real price.
     assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
-    let cause = report.cause.as_deref().unwrap_or_default();
+    (report.cause.clone().unwrap_or_default(), report, truth)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overpriced_rentals_are_released_and_counted() {
+    // Given a market that charges more than it offers, when auto rents there,
+    let faults = RandomFaults {
+        dearer: 1.0,
+        ..RandomFaults::default()
+    };
+    let (cause, report, truth) = failure_with(faults).await;
+    // then none stays, and each is counted at its real price.
     assert!(cause.starts_with("dearer_than_agreed"), "{cause}");
     assert!((1..=3).contains(&truth.rentals.len()), "{truth:?}");
     let (counted, spent) = (report.cost_usd, truth.spend.dollars());
@@ -291,18 +297,12 @@ async fn overpriced_rentals_are_released_and_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_forward_ends_with_its_cause() {
     // Given SSH servers that refuse remote forwards, as `AllowTcpForwarding local` does, when auto rents there,
-    let scenario = Scenario {
-        random_faults: RandomFaults {
-            refused_forwards: 1.0,
-            ..RandomFaults::default()
-        },
-        ..Scenario::default()
+    let faults = RandomFaults {
+        refused_forwards: 1.0,
+        ..RandomFaults::default()
     };
-    let rig = Rig::start(Mode::Auto, scenario).await;
-    let (report, truth) = rig.end().await;
-    // then each is given back in its boot, before anything was loaded for nothing, and the cause is said.
-    assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
-    let cause = report.cause.as_deref().unwrap_or_default();
+    let (cause, _, truth) = failure_with(faults).await;
+    // then each is released during its boot, before a model was loaded in vain, and the cause is named.
     assert!(cause.starts_with("callback_refused"), "{cause}");
     assert!(cause.contains("refuses to listen on its port"), "{cause}");
     for rental in &truth.rentals {
@@ -319,19 +319,12 @@ async fn unguarded_rentals_are_given_back() {
         wrong_clocks,
         ..RandomFaults::default()
     };
-    for (random_faults, why) in [
+    for (faults, why) in [
         (of(1.0, 0.0), "its watchdog does not run"),
         (of(0.0, 1.0), "its clock is 24 hours behind"),
     ] {
-        let scenario = Scenario {
-            random_faults,
-            ..Scenario::default()
-        };
-        let rig = Rig::start(Mode::Auto, scenario).await;
-        let (report, truth) = rig.end().await;
+        let (cause, _, truth) = failure_with(faults).await;
         // then each is given back with its cause.
-        assert_eq!(report.outcome, OutcomeKind::Failed, "{report:?}");
-        let cause = report.cause.as_deref().unwrap_or_default();
         assert!(
             cause.starts_with("watchdog_unverified") && cause.contains(why),
             "{cause}"
