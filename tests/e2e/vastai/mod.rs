@@ -338,9 +338,9 @@ fn vendors_client_works_through_every_command() {
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 #[ignore = "deep: installs packages from PyPI"]
-async fn every_command_of_the_client_is_known() {
+fn every_command_of_the_client_is_known() {
     let nowhere = "http://127.0.0.1:9".parse().unwrap();
     let Some(vastai) = client(&nowhere) else {
         return;
