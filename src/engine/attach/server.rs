@@ -49,6 +49,8 @@ async fn accept_viewers(
     let ended = end_of(snapshots.clone());
     tokio::pin!(ended);
     let mut look = tokio::time::interval(SOCKET_CHECK);
+    // Why the socket cannot be made anew: logged once.
+    let mut failure = String::new();
     loop {
         tokio::select! {
             () = &mut ended => break,
@@ -56,11 +58,16 @@ async fn accept_viewers(
             _ = look.tick() => if !file.is_there() {
                 match listen(&paths) {
                     Ok((anew, its_file)) => {
+                        failure.clear();
                         listener = anew;
                         // The new file may have the old one's inode: the old one must not remove it.
                         std::mem::forget(std::mem::replace(&mut file, its_file));
                     }
-                    Err(error) => tracing::warn!("a second pocpit cannot attach: {error}"),
+                    Err(error) if error.to_string() == failure => {}
+                    Err(error) => {
+                        failure = error.to_string();
+                        tracing::warn!("a second pocpit cannot attach: {failure}");
+                    }
                 }
             },
             accepted = listener.accept(), if viewers.len() < MAX_VIEWERS => match accepted {
