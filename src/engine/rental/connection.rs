@@ -43,6 +43,7 @@ const RECONNECT_FIRST: Duration = Duration::seconds(3);
 const RECONNECT_LONGEST: Duration = Duration::seconds(30);
 /// The watchdog looks four times a minute: by then it knows a new lease.
 const WATCHDOG_SHOWS_AFTER: Duration = Duration::seconds(20);
+/// So many wrong readings in a row are reported.
 const FAILURES_REPORTED: u32 = 3;
 const WATCHDOG_INTERVAL: Duration = Duration::minutes(1);
 

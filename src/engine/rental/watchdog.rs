@@ -10,7 +10,7 @@ const SCRIPT: &str = include_str!("lease.sh");
 const LOOKS_WITHIN: i64 = 240;
 /// How far its count may be off: seconds are cut off, and it may not have looked since a renewal.
 const COUNT_SLACK: Duration = Duration::minutes(2);
-/// Beyond this the rental's clock is wrong. The lease does not hang on it, but certificates and logs do.
+/// Beyond this the rental's clock is wrong. The lease does not depend on it, but certificates and logs do.
 const CLOCK_SLACK: Duration = Duration::minutes(5);
 /// A larger number is nonsense, and would overflow a time.
 const LARGEST: i64 = 100_000_000_000;
