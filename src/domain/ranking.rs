@@ -43,8 +43,8 @@ pub struct AvoidedMachine {
     pub reason: String,
     /// Our recorded boots that failed on this machine.
     pub failed_boots: u32,
-    /// Its owner, whose other machines rank lower. Not known if the operator avoids it: that says nothing
-    /// about its owner.
+    /// Its owner, whose other machines rank lower. Absent if the operator avoids it: that says nothing about
+    /// the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostId>,
     /// Until when all of its owner's machines are avoided, because another of them failed too.

@@ -56,7 +56,7 @@ pub struct PolicyForecast {
     pub chance_of_losing: f64,
     /// `poc.execution_timeout` ends the rental before the policy does.
     pub cut_short: bool,
-    /// Whether what is left after the release is enough to boot for the next epoch.
+    /// Whether the time after the release is long enough to boot for the next epoch.
     pub next_boot: BootTime,
 }
 

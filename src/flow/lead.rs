@@ -43,7 +43,7 @@ pub fn lead(
     Lead { length, basis }
 }
 
-/// What the time that is left to register is worth to a boot.
+/// Whether a boot fits into the time before the registration deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BootTime {

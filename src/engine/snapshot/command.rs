@@ -30,7 +30,7 @@ pub enum Command {
     AvoidMachine(MachineId),
     /// No longer leave this machine out.
     AllowMachine(MachineId),
-    /// Go on with a journal that lacks what an older one knew.
+    /// Go on with a journal that has lost earlier records.
     AcceptJournal,
     /// End the sprint and release everything.
     Abort,
