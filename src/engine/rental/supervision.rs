@@ -1,6 +1,6 @@
 //! Starts and stops the watchers that the sprint calls for.
 
-use crate::domain::{Duration, InstanceId, OrderedMachine, Time, Workload};
+use crate::domain::{Duration, InstanceId, OrderedMachine, Step, Time, Workload};
 use crate::engine::rental::access::{RentalAccess, rental_access};
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rental::watchdog::{Lease, OurClock};
@@ -29,7 +29,7 @@ impl Engine {
 
     pub(crate) fn supervise_rentals(&mut self) {
         let targets = self.sprint.watch_targets();
-        let tunnel = self.rental_access().tunnel;
+        let tunnel = self.primary_tunnel();
         let winner = targets.rental.as_ref().map(|rental| rental.instance);
         if let Some(mut winner) = self.hedge.take_if(|hedge| Some(hedge.instance) == winner) {
             if let Some(mut loser) = self.primary.take() {
@@ -41,10 +41,28 @@ impl Engine {
         let current = self.primary.take();
         let rental = targets.rental.as_ref().filter(|_| targets.link);
         let hedge_tunnel = tunnel.with_free_ports();
-        self.primary = self.supervise(current, rental, tunnel);
+        self.primary = self.supervise(current, rental, tunnel.clone());
+        if let Some(primary) = &mut self.primary {
+            primary.move_tunnel(tunnel);
+        }
         let current = self.hedge.take();
         let hedge = self.supervise(current, targets.hedge.as_ref(), hedge_tunnel);
         self.hedge = hedge.filter(RentalMonitor::is_active);
+    }
+
+    /// The configured ends lead to the rental from its registration on. Until then the Network Node must not
+    /// reach it: a registration of an earlier sprint that comes back has the same address, and the Network
+    /// Node would stop the rental and load it in the middle of its download.
+    fn primary_tunnel(&self) -> TunnelSpec {
+        let configured = self.rental_access().tunnel;
+        let is_booting = matches!(
+            self.sprint.step(),
+            Step::Waiting | Step::Choosing | Step::Renting | Step::Booting | Step::Warming
+        );
+        match self.workload() {
+            Workload::MlNode if is_booting => configured.with_free_ports(),
+            Workload::MlNode | Workload::Vllm => configured,
+        }
     }
 
     fn supervise(
