@@ -14,7 +14,7 @@ use crate::domain::{
     EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig,
     NodeId, Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RentalCharge,
     RequestedPrice, RewardRules, SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight,
-    WorkloadModel,
+    WorkloadModel, excerpt,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
@@ -273,6 +273,18 @@ pub struct CommandOutput {
     pub stdout: Vec<u8>,
     /// Standard error, at most 64 KiB.
     pub stderr: Vec<u8>,
+}
+
+impl CommandOutput {
+    /// Why it failed, in the rental's words. One that a signal ended, or that says nothing, has a reason too.
+    pub fn reason(&self) -> String {
+        let text = excerpt(&String::from_utf8_lossy(&self.stderr));
+        match self.status {
+            _ if !text.is_empty() => text,
+            Some(status) => format!("the command exited with {status} and gave no reason"),
+            None => "the command was killed".to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

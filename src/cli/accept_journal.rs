@@ -9,10 +9,12 @@ use tokio::time::timeout;
 use super::arguments::{Common, Confirmation};
 use super::teardown::confirm;
 use super::{Exit, logging, runtime, status_line};
+use crate::engine::Command;
 use crate::engine::attach::{self, Attached};
-use crate::engine::{Command, Condition, Snapshot};
 use crate::journal::{self, Journal, JournalError, Record};
 
+/// What to do about a lost journal.
+pub(super) const REMEDY: &str = "nothing is rented: restore paths.state_dir from a backup; or compare the budget with the Vast console, then agree with `pocpit accept-journal`";
 /// Time for a running pocpit to record it.
 const ACCEPTED_WITHIN: Duration = Duration::from_secs(10);
 const QUESTION: &str =
@@ -54,16 +56,11 @@ async fn tell(state_dir: &Path) -> Result<Exit, Report> {
         ..
     } = attach::attach(state_dir).await?;
     commands.send(Command::AcceptJournal).await?;
-    let accepted = snapshots.wait_for(|snapshot| !is_lost(snapshot));
+    let accepted = snapshots.wait_for(|snapshot| snapshot.lost_journal().is_none());
     if matches!(timeout(ACCEPTED_WITHIN, accepted).await, Ok(Ok(_))) {
         status_line("accepted: the running pocpit rents as configured");
         return Ok(Exit::Done);
     }
     status_line("the running pocpit has not confirmed it: see its alerts");
     Ok(Exit::Unknown)
-}
-
-fn is_lost(snapshot: &Snapshot) -> bool {
-    let mut alerts = snapshot.alerts.iter();
-    alerts.any(|alert| alert.condition == Condition::JournalLost)
 }

@@ -37,7 +37,7 @@ Examples:
   pocpit help rehearse
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused for safety, 4 outcome unknown,
-5 the journal cannot be used (everything of ours was taken down without it).
+5 the journal cannot be used (what carries our label was taken down without it; by a dry run, listed).
 `pocpit demo` needs no configuration, no account and no GPU.";
 
 /// Options of every command.

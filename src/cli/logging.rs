@@ -2,6 +2,7 @@
 //! is the filter, for example `debug` or `pocpit::vast=trace`.
 
 use std::fmt::Display;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -106,6 +107,8 @@ pub(crate) fn start_quiet() {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .log_internal_errors(false)
         .without_time()
         .with_target(false);
     // Fails on a second start in one process, as tests do.
@@ -129,7 +132,6 @@ fn stderr_layer<S>(format: LogFormat) -> Result<impl Layer<S>, Report>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
 {
-    use std::io::IsTerminal;
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -38,10 +38,11 @@ mod table;
 mod teardown;
 
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use color_eyre::config::Theme;
 use color_eyre::eyre::Report;
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -69,7 +70,8 @@ pub enum Exit {
     /// Refused for safety: budget, deadline, another cockpit.
     Refused = 3,
     Unknown = 4,
-    /// The journal cannot be used: everything with our label was taken down without it.
+    /// The journal cannot be used: everything with our label was taken down without it, or listed by a dry
+    /// run.
     NoJournal = 5,
 }
 
@@ -104,7 +106,14 @@ pub fn main() -> ExitCode {
     if !matches!(arguments.command, Some(Command::Man(_))) {
         umask(Mode::RWXG | Mode::RWXO);
     }
+    // Colours are garbage in a file or a journal.
+    let theme = if std::io::stderr().is_terminal() {
+        Theme::dark()
+    } else {
+        Theme::new()
+    };
     let hooks = color_eyre::config::HookBuilder::default()
+        .theme(theme)
         .display_env_section(false)
         .install();
     if let Err(error) = hooks {

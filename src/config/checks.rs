@@ -7,7 +7,7 @@ use url::Url;
 use super::draft::{Draft, ExposureKind};
 use super::onstart::onstart_script;
 use super::read::Reader;
-use crate::domain::{Hedging, is_private_url};
+use crate::domain::{Hedging, is_host, is_private_url};
 
 /// What is wrong and what was expected.
 type Fault = (String, &'static str);
@@ -268,20 +268,25 @@ fn wrong_host(host: &str) -> Option<Fault> {
             "an IPv6 address in brackets, such as \"[2001:db8::1]\"",
         ));
     }
-    let bracketed = host
+    let what = || format!("{host:?} is not a host");
+    let is_wrong = !host.is_empty() && !is_written_host(host);
+    is_wrong.then(|| (what(), "a name or address without scheme and port"))
+}
+
+/// A host as it is written before a port: an IPv6 address is in brackets.
+fn is_written_host(text: &str) -> bool {
+    let bracketed = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
-    if bracketed.is_some_and(|inner| inner.parse::<Ipv6Addr>().is_ok()) {
-        return None;
+    match bracketed {
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+        None => is_host(text) && !text.contains(':'),
     }
-    let is_wrong = host.contains(|c: char| ":/[]@?#".contains(c) || c.is_whitespace());
-    let what = || format!("{host:?} is not a host");
-    is_wrong.then(|| (what(), "a name or address without scheme and port"))
 }
 
 fn is_host_and_port(text: &str) -> bool {
     text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+        is_written_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
 }
 

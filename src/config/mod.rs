@@ -54,4 +54,5 @@ pub use settings::{
     TelegramConfig, VastConfig, VllmConfig,
 };
 pub use show::ShownSetting;
+pub use table::secret_variables;
 pub use text_file::read_text;

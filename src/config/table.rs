@@ -503,6 +503,12 @@ pub(super) fn find(path: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.path == path)
 }
 
+/// The environment variables whose values are secrets.
+pub fn secret_variables() -> impl Iterator<Item = String> {
+    let secrets = SETTINGS.iter().filter(|setting| setting.may_hold_secret());
+    secrets.map(Setting::variable)
+}
+
 /// Each text parsed, or the first error.
 pub(super) fn all<T>(
     list: &[String],

@@ -491,6 +491,9 @@ fn ipv6_host_needs_brackets() {
         "a b",
         "[node]",
         "me@node",
+        "-oProxyCommand=x",
+        "fe80::1%eth0",
+        "bücher.example",
     ] {
         let problem = problem_of(&with(wrong), "network_node.host");
         assert!(problem.what.contains("is not a host"), "{}", problem.what);

@@ -174,6 +174,11 @@ pub fn is_private_url(url: &Url) -> bool {
     }
 }
 
+/// A host name or an address, and nothing that a program takes for an option or for a user and a host.
+pub fn is_host(text: &str) -> bool {
+    is_host_name(text) || text.parse::<IpAddr>().is_ok()
+}
+
 fn is_host_name(name: &str) -> bool {
     let is_of_a_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     !name.is_empty() && !name.starts_with('-') && name.bytes().all(is_of_a_name)

@@ -35,7 +35,7 @@ pub use boots::{
 };
 pub use call::{CallError, CallErrorKind};
 pub use callback::{
-    CallbackAddress, CallbackHost, CallbackProof, InvalidCallback, is_private_url,
+    CallbackAddress, CallbackHost, CallbackProof, InvalidCallback, is_host, is_private_url,
     is_public_address,
 };
 pub use chain::{
@@ -87,3 +87,10 @@ pub use workload::{
 pub type Time = chrono::DateTime<chrono::Utc>;
 /// A length of time, possibly negative.
 pub type Duration = chrono::TimeDelta;
+
+/// A time that somebody else told, if it is one of the years 1970 to 9999: the sum of a later one and a length
+/// can be out of range, which panics.
+pub fn plausible_time(time: Time) -> Option<Time> {
+    use chrono::Datelike as _;
+    (1_970..10_000).contains(&time.year()).then_some(time)
+}

@@ -29,12 +29,19 @@ impl Engine {
                 self.record(&Record::MachineAllowed { machine });
                 self.dispatch(now, Event::RefreshRequested);
             }
-            Command::AcceptJournal => {
-                self.record(&Record::JournalAccepted);
-            }
+            Command::AcceptJournal => self.accept_journal(),
             Command::Abort => self.dispatch(now, Event::AbortRequested),
             Command::Quit(choice) => self.quit(now, choice),
         }
+    }
+
+    /// Agreed without a reason, it would hide a loss that is noticed later.
+    fn accept_journal(&mut self) {
+        if self.ledger.lost().is_none() {
+            tracing::warn!("no journal is missing: there is nothing to accept");
+            return;
+        }
+        self.record(&Record::JournalAccepted);
     }
 
     fn quit(&mut self, now: Time, choice: QuitChoice) {

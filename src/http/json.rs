@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::{ForeignText, Time};
+use crate::domain::{ForeignText, Time, plausible_time};
 
 /// In characters. The longest name of a GPU that is sold has 40.
 pub const MAX_NAME: usize = 64;
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
     )]
     pub fn time(self, name: &str) -> Option<Time> {
         let seconds = self.number(name).filter(|seconds| *seconds > 0.0)?;
-        Time::from_timestamp_millis((seconds * 1_000.0) as i64)
+        Time::from_timestamp_millis((seconds * 1_000.0) as i64).and_then(plausible_time)
     }
 
     /// `None` when absent or null, an error when it is not a whole number.
@@ -225,6 +225,8 @@ mod tests {
         assert_eq!(fields.flag("d"), Some(true));
         assert_eq!(fields.flag("e"), Some(false));
         assert_eq!(fields.time("e"), None);
+        // Nor is a time with which no sum works.
+        assert_eq!(Fields(&json!({"e": 8.0e12})).time("e"), None);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use crate::domain::{ForeignText, is_harmless};
 
-/// In characters.
+/// Characters of a message, or of a name in JSON.
 const MAX_LENGTH: usize = 2_000;
+/// Characters of a text in JSON. The longest of use is the progress of a pull, a line a layer.
+const MAX_TEXT: usize = 16_384;
 /// Fields whose lines matter: the market's progress of an image pull has one a layer.
 const MULTI_LINE: [&str; 1] = ["status_msg"];
 const REMOVED: &str = "[removed]";
@@ -24,7 +26,7 @@ pub fn sanitize(text: &str, bearer: Option<&SecretString>) -> String {
     ForeignText(&text).line(MAX_LENGTH)
 }
 
-/// A body of JSON in which every text is clean, or `None` if it is already. Most bodies are.
+/// A body of JSON in which every text is clean and bounded, or `None` if it is already. Most bodies are.
 pub fn cleaned_json(body: &str) -> Option<String> {
     let suspicious = body.contains("\\u")
         || body.contains("\\n")
@@ -32,6 +34,7 @@ pub fn cleaned_json(body: &str) -> Option<String> {
         || body.contains("\\t")
         || body.contains("\\b")
         || body.contains("\\f")
+        || has_long_text(body)
         || !body
             .chars()
             .all(|c| c.is_ascii_whitespace() || is_harmless(c));
@@ -43,17 +46,31 @@ pub fn cleaned_json(body: &str) -> Option<String> {
     Some(value.to_string())
 }
 
+/// Bytes between quotes; with escaped quotes, at least one is in a long text.
+fn has_long_text(body: &str) -> bool {
+    let mut length = 0;
+    body.split('"').any(|part| {
+        length += part.len();
+        let is_over = length > MAX_TEXT;
+        if !part.ends_with('\\') {
+            length = 0;
+        }
+        is_over
+    })
+}
+
 fn clean(value: &mut Value, name: &str) {
     match value {
         Value::String(text) if MULTI_LINE.contains(&name) => {
-            *text = ForeignText(text).lines(usize::MAX);
+            *text = ForeignText(text).lines(MAX_TEXT);
         }
-        Value::String(text) if !ForeignText(text).is_clean_line() => {
-            *text = ForeignText(text).line(usize::MAX);
+        Value::String(text) if text.len() > MAX_TEXT || !ForeignText(text).is_clean_line() => {
+            *text = ForeignText(text).line(MAX_TEXT);
         }
         Value::Array(items) => items.iter_mut().for_each(|item| clean(item, name)),
         Value::Object(fields) => {
-            if fields.keys().any(|key| !ForeignText(key).is_clean_line()) {
+            let is_odd = |key: &String| key.len() > MAX_LENGTH || !ForeignText(key).is_clean_line();
+            if fields.keys().any(is_odd) {
                 let whole = std::mem::take(fields).into_iter();
                 *fields = whole
                     .map(|(key, value)| (ForeignText(&key).line(MAX_LENGTH), value))
@@ -150,6 +167,21 @@ mod tests {
         // Raw ones, too; and what is clean is left alone.
         assert!(cleaned_json("{\"a\": \"\u{202e}\"}").is_some());
         assert_eq!(cleaned_json("{\"a\":\n \"Zürich\"}"), None);
+    }
+
+    #[test]
+    fn texts_of_json_are_bounded() {
+        for unit in ["x", "\\\"", "é"] {
+            let body = format!(r#"{{"label":"{}","n":1}}"#, unit.repeat(100_000));
+            let cleaned = cleaned_json(&body).unwrap();
+            let value: Value = serde_json::from_str(&cleaned).unwrap();
+            let label = value["label"].as_str().unwrap();
+            assert_eq!(label.chars().count(), MAX_TEXT, "{unit}");
+            assert_eq!(value["n"], 1);
+        }
+        // Many short ones are not a long one.
+        let body = format!("[{}1]", r#""short","#.repeat(10_000));
+        assert_eq!(cleaned_json(&body), None);
     }
 
     #[test]

@@ -57,16 +57,20 @@ impl SqliteStorage {
         Ok(storage)
     }
 
-    /// The entries of a file of any known version, without changing it.
-    pub(super) fn read_only(path: &Path) -> Result<Vec<Entry>, JournalError> {
-        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(JournalError::at(path))?;
-        let select = match version(&connection, path)? {
-            0 => return Ok(Vec::new()),
-            1 => READ_1,
-            _ => READ,
+    /// The last writer and the entries of a file of any known version, without changing it.
+    pub(super) fn read_only(path: &Path) -> Result<(WriterEpoch, Vec<Entry>), JournalError> {
+        let sqlite = JournalError::at(path);
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&sqlite)?;
+        let (writer, entries) = match version(&connection, path)? {
+            0 => return Ok(Default::default()),
+            1 => (WriterEpoch::default(), read(&connection, READ_1)),
+            _ => (
+                current(&connection).map_err(&sqlite)?,
+                read(&connection, READ),
+            ),
         };
-        read(&connection, select).map_err(JournalError::at(path))
+        Ok((writer, entries.map_err(sqlite)?))
     }
 
     fn prepare(&mut self) -> Result<(), JournalError> {

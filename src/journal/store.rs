@@ -192,17 +192,24 @@ fn merged(mut stored: Vec<Entry>, spooled: &[Entry]) -> Vec<Entry> {
     stored
 }
 
-/// Adds up the journal of a state directory without locking it.
+/// Adds up the journal of a state directory without locking it. A loss that no start has recorded yet counts
+/// too.
 pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
-    // The spool first: an entry that is moved to the database meanwhile is then in both, not in neither.
-    let spool = Spool::read(&state_dir.join(SPOOL))?;
     let path = state_dir.join(FILE);
-    let stored = if path.exists() {
+    // Before the journal: its writer marks the directory after it.
+    let traces = Traces::read(state_dir, &path);
+    // The spool, too: an entry that is moved to the database meanwhile is then in both, not in neither.
+    let spool = Spool::read(&state_dir.join(SPOOL))?;
+    let (writer, stored) = if path.exists() {
         SqliteStorage::read_only(&path)?
     } else {
-        Vec::new()
+        Default::default()
     };
-    add_up(&merged(stored, spool.entries()))
+    let mut ledger = add_up(&merged(stored, spool.entries()))?;
+    if let Some(reason) = traces.loss(writer) {
+        ledger.apply(Time::default(), &Record::JournalLost { reason });
+    }
+    Ok(ledger)
 }
 
 pub(super) fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {

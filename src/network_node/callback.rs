@@ -5,6 +5,8 @@ use crate::ports::{CallbackForward, CommandOutput};
 use crate::ssh::quoted;
 
 const SCRIPT: &str = include_str!("prove_callback.sh");
+/// Before what the script says.
+const MARK: &str = "pocpit-callback ";
 
 /// How rentals get to the callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +62,8 @@ impl CallbackRoute {
     /// What the command's output proves.
     pub fn proof(&self, output: &CommandOutput) -> CallbackProof {
         let text = String::from_utf8_lossy(&output.stdout);
-        let (first, body) = text.split_once('\n').unwrap_or((&text, ""));
+        let (_, said) = text.split_once(MARK).unwrap_or_default();
+        let (first, body) = said.split_once('\n').unwrap_or((said, ""));
         let (word, rest) = first.split_once(' ').unwrap_or((first, ""));
         let address = &self.address;
         let why = match (word, rest.trim()) {
@@ -80,7 +83,7 @@ impl CallbackRoute {
             ),
             _ => format!(
                 "cannot check on the rental whether it reaches {address}: {}",
-                excerpt(&String::from_utf8_lossy(&output.stderr))
+                output.reason()
             ),
         };
         CallbackProof::Failed(why)
@@ -160,17 +163,26 @@ mod tests {
     fn only_a_callback_server_proves_the_callback() {
         let route = route("http://api:9100", &tunnel());
         let proof = |text: &str| route.proof(&output(text));
-        assert_eq!(proof("http 200\n{\"versions\": []}"), CallbackProof::Proven);
+        let proven = "pocpit-callback http 200\n{\"versions\": []}";
+        // A noisy .bashrc is no answer.
+        for greeting in ["", "http 404\nfailed logins: 3\n", "Welcome"] {
+            let text = format!("{greeting}{proven}");
+            assert_eq!(proof(&text), CallbackProof::Proven, "{greeting}");
+        }
         for (text, cause) in [
-            ("http 200\n<html>", "no callback server"),
-            ("http 404\n{}", "HTTP 404"),
-            ("http 502\n", "HTTP 502"),
+            ("pocpit-callback http 200\n<html>", "no callback server"),
+            ("pocpit-callback http 404\n{}", "HTTP 404"),
+            ("pocpit-callback http 502\n", "HTTP 502"),
             (
-                "failed curl: (7) Connection refused\n",
+                "pocpit-callback failed curl: (7) Connection refused\n",
                 "Connection refused",
             ),
-            ("unmapped Read-only file system\n", "/etc/hosts"),
+            (
+                "pocpit-callback unmapped Read-only file system\n",
+                "/etc/hosts",
+            ),
             ("", "sh: not found"),
+            ("Welcome\n", "sh: not found"),
         ] {
             let CallbackProof::Failed(why) = proof(text) else {
                 panic!("{text}");
@@ -182,7 +194,9 @@ mod tests {
     #[test]
     fn unreached_private_address_names_the_remedy() {
         let route = route("http://10.0.0.5:9100", &tunnel());
-        let proof = route.proof(&output("failed curl: (28) Connection timed out\n"));
+        let proof = route.proof(&output(
+            "pocpit-callback failed curl: (28) Connection timed out\n",
+        ));
         let CallbackProof::Failed(why) = proof else {
             panic!("{proof:?}");
         };

@@ -1,5 +1,5 @@
 //! Runs the operator's program for each notice: without a shell, the notice as JSON on stdin, level and
-//! title in the environment.
+//! title in the environment, and none of our keys.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,6 +10,8 @@ use tokio::process::Command;
 use super::delivery_error::{DeliveryError, FailureKind};
 use super::hints;
 use super::notice::Notice;
+use crate::config;
+use crate::domain::ForeignText;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Characters of its stderr in the error.
@@ -25,7 +27,11 @@ pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), Deliver
         return Err(later("notify.command is empty".into()));
     };
     let run = async {
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        for secret in config::secret_variables() {
+            command.env_remove(secret);
+        }
+        let mut child = command
             .args(arguments)
             .env("POCPIT_LEVEL", notice.level.word())
             .env("POCPIT_TITLE", &notice.title)
@@ -53,9 +59,12 @@ pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), Deliver
         return Ok(());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let stderr: String = stderr.trim().chars().take(MAX_STDERR).collect();
+    let mut why = ForeignText(&stderr).line(MAX_STDERR);
+    if why.is_empty() {
+        why = "it gave no reason".to_owned();
+    }
     Err(later(format!(
-        "{program} exited with {}: {stderr}",
+        "{program} exited with {}: {why}",
         output.status
     )))
 }
@@ -97,6 +106,8 @@ mod tests {
             .unwrap_err();
         assert_eq!(failed.why, "sh exited with exit status: 3: no network");
         assert_eq!(failed.kind, FailureKind::Transient);
+        let silent = shell("exit 4".into()).await.unwrap_err().why;
+        assert!(silent.ends_with("4: it gave no reason"), "{silent}");
         let missing = run(&["/nonexistent/tell".into()], &notice()).await;
         let why = missing.unwrap_err().why;
         assert!(why.contains("cannot run /nonexistent/tell"), "{why}");

@@ -18,7 +18,7 @@ use super::upstream_client::UpstreamBody;
 use super::upstreams::{self, StatusClass};
 use super::worker::{Caller, Worker, WorkerUpstream};
 use crate::config::{AccessLog, UpstreamFeature};
-use crate::domain::Serving;
+use crate::domain::{ForeignText, Serving, excerpt};
 
 /// For a caller to send its body, which holds memory meanwhile.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -72,7 +72,9 @@ async fn try_forward(
     let body = read_body(body, proxy.config.max_body, started + BODY_TIMEOUT).await;
     let body = body.map_err(|(status, why)| reply::error(status, &why))?;
     if proxy.config.access_log == AccessLog::WithPrompts {
-        tracing::info!(endpoint = endpoint.path(), body = %String::from_utf8_lossy(&body), "asked");
+        let text = String::from_utf8_lossy(&body);
+        let body = ForeignText(&text).line(usize::MAX);
+        tracing::info!(endpoint = endpoint.path(), body, "asked");
     }
     // The time that the caller took does not count against the upstream.
     let deadline = Instant::now() + proxy.config.request_timeout;
@@ -148,7 +150,7 @@ async fn try_upstreams(
         let reply = match timeout_at(attempt_deadline, attempt).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => {
-                record_failure(&error.to_string());
+                record_failure(&excerpt(&error.to_string()));
                 last_error = unreachable();
                 continue;
             }

@@ -51,14 +51,24 @@ fn classify(endpoint: &SshEndpoint, denied: bool, words: &str) -> LinkError {
     LinkError::Unreachable { endpoint, detail }
 }
 
-/// The error of a request to a session. A server that answers with a refusal is no lost link; it is known by
-/// the words of `openssh-mux-client-error` 0.1 (`RequestFailure`, `PermissionDenied`).
+/// The error of a request to a session.
 pub(super) fn session_error(error: &openssh::Error) -> LinkError {
-    let words = words(error);
-    if words.contains("Server refused the request") {
-        return LinkError::Refused(short(&words));
-    }
-    LinkError::Lost(short(&words))
+    request_error("what was asked", &words(error))
+}
+
+/// The error of a request for a forward.
+pub(super) fn forward_error(request: &str, error: &openssh::Error) -> LinkError {
+    request_error(request, &words(error))
+}
+
+/// A server that answers with a refusal is no lost link; it is known by the words of
+/// `openssh-mux-client-error` 0.1 (`RequestFailure`, `PermissionDenied`).
+fn request_error(request: &str, words: &str) -> LinkError {
+    let Some((_, refusal)) = words.split_once("Server refused the request") else {
+        return LinkError::Lost(short(words));
+    };
+    let (_, why) = refusal.split_once(": ").unwrap_or_default();
+    LinkError::Refused(format!("{request}: {}", short(why.trim_end_matches('.'))))
 }
 
 /// The innermost cause: `ssh`'s own output.
@@ -105,6 +115,21 @@ mod tests {
         let error = classify(&endpoint(), false, banner);
         assert!(matches!(error, LinkError::HostKeyChanged { .. }), "{error}");
         assert!(!error.to_string().contains('@'), "{error}");
+    }
+
+    #[test]
+    fn refused_request_is_no_lost_link() {
+        for words in [
+            "Server refused the request: Session open refused by peer.",
+            "Server refused the request due to insufficient permission: Session open refused by peer.",
+        ] {
+            assert_eq!(
+                request_error("what was asked", words).to_string(),
+                "the rental refuses what was asked: Session open refused by peer"
+            );
+        }
+        let lost = request_error("what was asked", "the connection was terminated");
+        assert!(matches!(lost, LinkError::Lost(_)), "{lost}");
     }
 
     #[test]

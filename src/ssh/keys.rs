@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::failure::missing_ssh_error;
+use super::failure::{missing_ssh_error, short};
 use crate::ports::LinkError;
 
 /// Creates an ed25519 key without passphrase. Never overwrites one.
@@ -28,7 +28,7 @@ pub async fn generate_key(path: &Path) -> Result<(), LinkError> {
     Err(LinkError::Local(format!(
         "cannot create an SSH key at {}: {}",
         path.display(),
-        String::from_utf8_lossy(&output.stderr).trim()
+        short(&String::from_utf8_lossy(&output.stderr))
     )))
 }
 
@@ -83,7 +83,7 @@ pub(super) fn public_key(path: &Path) -> Result<String, LinkError> {
         (Some(kind), Some(key)) if output.status.success() => Ok(format!("{kind} {key}")),
         _ => Err(LinkError::Local(format!(
             "{shown} is not a private SSH key: {}",
-            complaint.trim()
+            short(&complaint)
         ))),
     }
 }

@@ -39,17 +39,22 @@ pub(super) fn enlarge_pipe(output: impl AsFd) {
     let _ = output;
 }
 
-/// Forwards the script's output until it or the receiver ends.
-pub(super) async fn forward(output: impl AsyncRead + Unpin, sender: &mpsc::Sender<TailChunk>) {
+/// Forwards the output of the script that was asked to begin at `from`, until it or the receiver ends.
+pub(super) async fn forward(
+    output: impl AsyncRead + Unpin,
+    from: u64,
+    sender: &mpsc::Sender<TailChunk>,
+) {
     tokio::select! {
         () = sender.closed() => {}
         // An error is a lost link, which the session reports.
-        _ = pass_on(output, sender) => {}
+        _ = pass_on(output, from, sender) => {}
     }
 }
 
 async fn pass_on(
     mut output: impl AsyncRead + Unpin,
+    from: u64,
     sender: &mpsc::Sender<TailChunk>,
 ) -> Option<()> {
     let mut bytes = Vec::with_capacity(CHUNK);
@@ -57,7 +62,7 @@ async fn pass_on(
         if bytes.len() > MAX_GREETING || output.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
         }
-        if let Some((place, rest)) = split_header(&bytes) {
+        if let Some((place, rest)) = split_header(&bytes, from) {
             bytes.drain(..rest);
             break place;
         }
@@ -80,12 +85,14 @@ async fn pass_on(
     }
 }
 
-/// The inode and offset from the script's header, and where the file's bytes begin.
-fn split_header(bytes: &[u8]) -> Option<((u64, u64), usize)> {
+/// The inode and offset from the script's header, and where the file's bytes begin. It begins where it was
+/// asked to or with the file: any other offset is no word of the script's.
+fn split_header(bytes: &[u8], from: u64) -> Option<((u64, u64), usize)> {
     let mut begin = 0;
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         begin += line.len();
-        if let Some(place) = parse_header(line) {
+        let place = parse_header(line);
+        if let Some(place) = place.filter(|(_, offset)| [0, from].contains(offset)) {
             return Some((place, begin));
         }
     }
@@ -94,7 +101,9 @@ fn split_header(bytes: &[u8]) -> Option<((u64, u64), usize)> {
 
 fn parse_header(line: &[u8]) -> Option<(u64, u64)> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
-    let (file, offset) = line.strip_prefix(HEADER_PREFIX)?.split_once(' ')?;
+    // A greeting may not end its line.
+    let (_, place) = line.rsplit_once(HEADER_PREFIX)?;
+    let (file, offset) = place.split_once(' ')?;
     Some((file.parse().ok()?, offset.parse().ok()?))
 }
 
@@ -116,9 +125,9 @@ mod tests {
         );
     }
 
-    async fn chunks(output: &[u8]) -> Vec<TailChunk> {
+    async fn chunks(from: u64, output: &[u8]) -> Vec<TailChunk> {
         let (sender, mut receiver) = mpsc::channel(64);
-        forward(output, &sender).await;
+        forward(output, from, &sender).await;
         drop(sender);
         let mut chunks = Vec::new();
         while let Some(chunk) = receiver.recv().await {
@@ -134,14 +143,24 @@ mod tests {
             offset: 100,
             bytes: b"pocpit-log 1 2\nhello".to_vec(),
         };
-        let output = b"Welcome\npocpit-log of old\npocpit-log 9 100\npocpit-log 1 2\nhello";
-        assert_eq!(chunks(output).await, [expected]);
+        let output = b"Welcome\npocpit-log of old\n$ pocpit-log 9 100\npocpit-log 1 2\nhello";
+        assert_eq!(chunks(100, output).await, [expected]);
+    }
+
+    #[tokio::test]
+    async fn only_offset_that_was_asked_counts() {
+        // Given a rental that begins elsewhere, so that the sum with its bytes would overflow,
+        let (wrong, right) = (format!("pocpit-log 9 {}\n", u64::MAX), "pocpit-log 9 0\nx");
+        // then that is no header, and a new file begins at 0.
+        assert_eq!(chunks(100, wrong.as_bytes()).await, []);
+        let chunks = chunks(100, (wrong + right).as_bytes()).await;
+        assert_eq!((chunks[0].offset, &*chunks[0].bytes), (0, b"x".as_slice()));
     }
 
     #[tokio::test]
     async fn output_without_header_is_bounded() {
-        assert_eq!(chunks(&vec![b'x'; 300_000]).await, []);
-        assert_eq!(chunks(b"pocpit-log 9 1").await, []);
+        assert_eq!(chunks(0, &vec![b'x'; 300_000]).await, []);
+        assert_eq!(chunks(0, b"pocpit-log 9 0").await, []);
     }
 
     #[test]

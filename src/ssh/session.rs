@@ -115,10 +115,11 @@ impl RemoteSession for OpenSshSession {
         let mut child = child.map_err(|error| failure::session_error(&error))?;
         let (sender, receiver) = mpsc::channel(TAIL_CHUNKS);
         let (guard, output) = (child.stdin().take(), child.stdout().take());
+        let begin = from.offset;
         self.spawn(async move {
             if let Some(output) = output {
                 log_tail::enlarge_pipe(&output);
-                log_tail::forward(output, &sender).await;
+                log_tail::forward(output, begin, &sender).await;
             }
             // Closing its stdin ends the remote script.
             drop(guard);

@@ -168,12 +168,8 @@ pub(super) async fn forward_callback(
     free_remote_port(session, callback.remote_port).await;
     forward().await.map_err(|error| {
         let port = callback.remote_port;
-        match failure::session_error(&error) {
-            LinkError::Refused(why) => LinkError::Refused(format!(
-                "to listen on its port {port} for the PoC callback: {why}"
-            )),
-            other => other,
-        }
+        let request = format!("to listen on its port {port} for the PoC callback");
+        failure::forward_error(&request, &error)
     })
 }
 

@@ -56,6 +56,8 @@ pub enum Dialog {
         change: NodeChange,
     },
     Auto,
+    /// Go on without an older journal.
+    AcceptJournal,
     /// Quit while something is rented; `None` until a choice is made.
     Quit(Option<QuitChoice>),
 }

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::domain::{
     ActualStatus, ClosedOffer, HostId, Instance, InstanceId, MachineId, Offer, OfferId,
-    PortMapping, RentalLabel, RequestedPrice, SshEndpoint, Time, Usd, UsdPerHour,
-    is_public_address,
+    PortMapping, RentalLabel, RequestedPrice, SshEndpoint, Time, Usd, UsdPerHour, is_host,
+    is_public_address, plausible_time,
 };
 use crate::http::json::Fields;
 
@@ -97,7 +97,8 @@ fn megabytes(number: f64) -> u64 {
     reason = "`as` saturates, and what chrono cannot hold is absent"
 )]
 fn end_of(seconds: f64, now: Time) -> Option<Time> {
-    now.checked_add_signed(TimeDelta::try_seconds(seconds as i64)?)
+    let end = now.checked_add_signed(TimeDelta::try_seconds(seconds as i64)?);
+    end.and_then(plausible_time)
 }
 
 /// A row of `GET /api/v0/instances/pending-price-increases/`, which has prices per second. Whether the
@@ -124,7 +125,7 @@ pub(super) fn listed_price(row: &Value) -> Option<f64> {
 /// An instance; `None` without an id.
 pub(super) fn instance(row: &Value) -> Option<Instance> {
     let fields = Fields(row);
-    let public_ip = fields.text("public_ipaddr");
+    let public_ip = host(fields, "public_ipaddr");
     let ports = fields.get("ports").map(ports).unwrap_or_default();
     let price = |name: &str| fields.number(name).map(UsdPerHour::from_dollars);
     let total = price("dph_total");
@@ -192,6 +193,11 @@ fn ports(value: &Value) -> Vec<PortMapping> {
     entries.iter().filter_map(mapping).collect()
 }
 
+/// Absent when it is none: it becomes an argument of `ssh`, and the host of a registration.
+fn host(fields: Fields<'_>, name: &str) -> Option<String> {
+    fields.text(name).filter(|host| is_host(host))
+}
+
 /// The direct address first, then the market's proxy, as the vendor does.
 fn ssh_endpoints(
     fields: Fields<'_>,
@@ -205,7 +211,7 @@ fn ssh_endpoints(
             port: mapped.external,
         })
     });
-    let proxy = fields.text("ssh_host").and_then(|host| {
+    let proxy = host(fields, "ssh_host").and_then(|host| {
         let port = u16::try_from(fields.whole("ssh_port")?).ok()?;
         let jupyter = fields
             .text("image_runtype")

@@ -52,6 +52,11 @@ impl World {
         instance.is_none_or(|i| i.fault != Some(HostFault::RefusedForwards))
     }
 
+    /// What the shells of rentals print before a command's output.
+    pub fn shell_greeting(&self) -> &str {
+        &self.scenario.shell_greeting
+    }
+
     /// Part of a file; `None` if it does not exist or ends before `offset`.
     pub fn read_file(&self, id: u64, path: &str, offset: u64, max: usize) -> Option<Vec<u8>> {
         let instance = self.instances.get(&id)?;

@@ -64,6 +64,9 @@ pub struct Scenario {
     pub key_takes: f64,
     /// Blocks before the first `PoC` at which an upgrade halts the chain for 20 minutes; none when 0.
     pub upgrade_before_poc: u64,
+    /// What the shell of each rental prints before a command's output, as a noisy `.bashrc` does: bash reads
+    /// it for commands over SSH too (bash(1), INVOCATION).
+    pub shell_greeting: String,
     /// Seconds after a container's start at which its SSH connections drop once; never when 0.
     pub ssh_drops_after: u64,
     /// Defects of the host: its account, its keys, its models, what it exposes.
@@ -395,6 +398,7 @@ impl Default for Scenario {
             chain_access: ChainAccess::default(),
             key_takes: 0.0,
             upgrade_before_poc: 0,
+            shell_greeting: String::new(),
             ssh_drops_after: 0,
             defects: Vec::new(),
             early_share_misses: 0,

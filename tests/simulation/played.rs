@@ -387,9 +387,9 @@ impl Stage {
         let port = url.parse::<url::Url>().unwrap().port_or_known_default();
         self.world().take_callback_host(machine, step, host);
         if self.reaches_callback(machine, host, port.unwrap()) && self.world().callback_is_up() {
-            "http 200\n{\"versions\": []}".into()
+            "pocpit-callback http 200\n{\"versions\": []}".into()
         } else {
-            "failed curl: (7) Connection refused".into()
+            "pocpit-callback failed curl: (7) Connection refused".into()
         }
     }
 

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use tokio::process::Command;
 
 use super::probe::{Checked, Probe, Subject, unmet};
+use crate::cli::accept_journal;
 use crate::config::{Config, Exposure, Loaded};
 use crate::journal::{Journal, JournalError, Ledger};
 use crate::ssh::OpenSshRemote;
@@ -74,8 +75,7 @@ pub(super) fn journal(opened: &Result<(Journal, Ledger), JournalError>) -> Check
     match opened {
         Ok((_, ledger)) => {
             if let Some(reason) = ledger.lost() {
-                let remedy = "nothing is rented: restore paths.state_dir from a backup, or agree with `pocpit accept-journal`";
-                return Err(unmet(reason, remedy));
+                return Err(unmet(reason, accept_journal::REMEDY));
             }
             let open = ledger.open_rentals().len();
             Ok(format!("can be opened; {open} open rentals"))

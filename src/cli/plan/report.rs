@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::PlanInputs;
 use crate::cli::next_sprint::NextSprint;
-use crate::cli::offers;
+use crate::cli::{accept_journal, offers};
 use crate::config::Config;
 use crate::domain::{
     Aim, ChallengeRule, ConfirmationParams, Duration, Finding, Hedging, Height, RankedOffer,
@@ -428,6 +428,9 @@ pub(in crate::cli) fn obstacles(
             remedy: remedy.map(str::to_owned),
         });
     };
+    if let Some(reason) = inputs.ledger.lost() {
+        add(Stops, reason.to_owned(), Some(accept_journal::REMEDY));
+    }
     // Unknown findings block the engine as well.
     for (cause, remedy) in inputs.preflight.obstacles().filter_map(Finding::trouble) {
         add(Stops, cause.to_owned(), Some(remedy));

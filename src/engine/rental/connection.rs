@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::{
     ActualStatus, CallError, Duration, Instance, InstanceId, MlNodeStatus, RunRecord, SshEndpoint,
-    StartupState, Time, WatchdogCheck, Workload, WorkloadModel, excerpt,
+    StartupState, Time, WatchdogCheck, Workload, WorkloadModel,
 };
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
@@ -20,7 +20,7 @@ use crate::engine::snapshot::TunnelRate;
 use crate::engine::supervise::catch_panic;
 use crate::mlnode::boot::record;
 use crate::network_node::CallbackWay;
-use crate::ports::{CommandOutput, LinkError, LogPosition, RemoteSession, TunnelEnds, TunnelSpec};
+use crate::ports::{LinkError, LogPosition, RemoteSession, TunnelEnds, TunnelSpec};
 
 /// The onstart script appends the workload's output here.
 pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
@@ -338,7 +338,7 @@ impl LinkTask {
                 let check = if output.status == Some(0) {
                     current.verdict(&output, from, clock.now())
                 } else {
-                    let why = reason(&output);
+                    let why = output.reason();
                     tracing::warn!("the lease on the rental was not renewed: {why}");
                     WatchdogCheck::Failed(format!("its lease cannot be written: {why}"))
                 };
@@ -389,16 +389,6 @@ fn until_next_poll(status: &Result<MlNodeStatus, CallError>) -> Duration {
         Ok(status) if status.startup == StartupState::Starting => LOADING_MLNODE_INTERVAL,
         Ok(_) => MLNODE_INTERVAL,
         Err(_) => SILENT_MLNODE_INTERVAL,
-    }
-}
-
-/// Why a command failed. One that a signal ended, or that says nothing, has a reason too.
-fn reason(output: &CommandOutput) -> String {
-    let text = excerpt(&String::from_utf8_lossy(&output.stderr));
-    match output.status {
-        _ if !text.is_empty() => text,
-        Some(status) => format!("the command exited with {status} and gave no reason"),
-        None => "the command was killed".to_owned(),
     }
 }
 

@@ -3,7 +3,6 @@
 //! there too.
 
 use crate::config::{Config, Exposure};
-use crate::domain::excerpt;
 use crate::ports::{LinkError, RemoteSession};
 
 const SCRIPT: &str = include_str!("../../../assets/front.py");
@@ -37,7 +36,7 @@ impl DirectGateway {
         }
         Err(LinkError::Refused(format!(
             "to start its gateway, through which the Network Node reaches it: {}",
-            excerpt(&String::from_utf8_lossy(&output.stderr))
+            output.reason()
         )))
     }
 

@@ -124,12 +124,14 @@ pub(crate) fn reading() -> String {
 }
 
 fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
-    let mut fields = text.lines().flat_map(|line| {
+    let fields = text.lines().flat_map(|line| {
         // What follows is a program's own words.
         let end = line.find(" error=").unwrap_or(line.len());
         line[..end].split(' ')
     });
-    fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+    // The last one: what the shell prints first is not the script's.
+    let fields = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    fields.last()
 }
 
 fn last_error(text: &str) -> String {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{BootTally, CockpitId, Mode, Time};
-use crate::engine::alerts::alert::Alert;
+use crate::engine::alerts::alert::{Alert, Condition};
 
 pub use boot_log::*;
 pub use chain::*;
@@ -68,6 +68,12 @@ impl Snapshot {
             chain: self.chain.reading.as_ref().map(|reading| reading.at),
             rentals: self.rentals_read_at,
         }
+    }
+
+    /// The alert that an older journal is missing. Nothing is rented while it lasts.
+    pub fn lost_journal(&self) -> Option<&Alert> {
+        let mut alerts = self.alerts.iter();
+        alerts.find(|alert| alert.condition == Condition::JournalLost)
     }
 }
 

@@ -517,7 +517,10 @@ fn lost_journal_is_noticed_until_accepted() {
         for log in ["journal.sqlite-wal", "journal.sqlite-shm"] {
             let _ = std::fs::remove_file(scratch.path().join(log));
         }
-        // then that is noticed, once and for all starts,
+        // then that is noticed, before any start,
+        let unopened = read_only(scratch.path()).unwrap();
+        assert!(unopened.lost().is_some());
+        // once and for all starts,
         for _ in 0..2 {
             let (mut anew, ledger) = open();
             let reason = ledger.lost().unwrap_or_default().to_owned();

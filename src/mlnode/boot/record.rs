@@ -1,13 +1,15 @@
 //! The onstart script's record of the workload's runs. Pure.
 
-use crate::domain::{RunRecord, RunState, Time};
+use crate::domain::{RunRecord, RunState, Time, plausible_time};
 
 /// Parses `state=running|ended restarts=K status=N at=UNIXSECONDS`. `None` for anything else, as on
 /// rentals with an older script.
 pub fn parse(text: &str) -> Option<RunRecord> {
     let field = |name: &str| {
-        let mut fields = text.split_whitespace();
-        fields.find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+        let fields = text.split_whitespace();
+        // The last one: what the shell prints first is not the script's.
+        let fields = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        fields.last()
     };
     let state = match field("state")? {
         "running" => RunState::Running,
@@ -18,7 +20,7 @@ pub fn parse(text: &str) -> Option<RunRecord> {
         state,
         restarts: field("restarts")?.parse().ok()?,
         status: field("status").and_then(|status| status.parse().ok()),
-        at: Time::from_timestamp(field("at")?.parse().ok()?, 0)?,
+        at: Time::from_timestamp(field("at")?.parse().ok()?, 0).and_then(plausible_time)?,
     })
 }
 

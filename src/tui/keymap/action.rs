@@ -18,6 +18,7 @@ pub enum Action {
     Abort,
     ToggleMode,
     Refresh,
+    AcceptJournal,
     SortBefore,
     SortAfter,
     Reverse,
@@ -79,6 +80,7 @@ impl Action {
         matches!(
             self,
             Action::Abort
+                | Action::AcceptJournal
                 | Action::Allow
                 | Action::Approve
                 | Action::Avoid

@@ -77,6 +77,11 @@ pub(super) fn cannot_search(model: &Model) -> Option<&'static str> {
         .then_some("offers are searched only while a sprint waits or chooses")
 }
 
+pub(super) fn no_lost_journal(model: &Model) -> Option<&'static str> {
+    let none = model.snapshot.lost_journal().is_none();
+    none.then_some("no journal is missing: nothing to accept")
+}
+
 pub(super) fn cannot_abort(model: &Model) -> Option<&'static str> {
     (!model.snapshot.sprint.can_abort).then_some("nothing to abort")
 }

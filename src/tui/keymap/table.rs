@@ -53,6 +53,10 @@ fn global() -> Vec<Binding> {
         bind("r", Action::Refresh, "refresh")
             .help("Search offers again")
             .guard(guards::cannot_search),
+        bind("J", Action::AcceptJournal, "accept journal")
+            .help("Go on with a journal that has lost earlier records; asks first")
+            .danger()
+            .guard(guards::no_lost_journal),
         bind("!", Action::Alerts, "alerts")
             .help("Show all alerts: since when, what they mean, what to do")
             .guard(guards::no_alerts),

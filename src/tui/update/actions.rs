@@ -34,6 +34,7 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
             Mode::Auto => return vec![Command::SetMode(Mode::Manual)],
             Mode::Manual => model.open_dialog(Dialog::Auto),
         },
+        Action::AcceptJournal => model.open_dialog(Dialog::AcceptJournal),
         Action::Refresh => return vec![Command::RefreshOffers],
         Action::Quit => return dialogs::quit(model),
         Action::Run => return run_selected(model, keys),

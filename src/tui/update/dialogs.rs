@@ -35,6 +35,10 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
             .is_avoided(*machine)
             .then_some("the machine is already avoided"),
         Dialog::Auto => (model.snapshot.mode == Mode::Auto).then_some("auto mode is already on"),
+        Dialog::AcceptJournal => {
+            let none = model.snapshot.lost_journal().is_none();
+            none.then_some("the journal is accepted already")
+        }
         Dialog::Node { node, .. } => {
             let nodes = &model.snapshot.nodes.rows;
             let gone = nodes.iter().all(|row| row.node.config.id != *node);
@@ -86,6 +90,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
         Dialog::Abort => vec![Command::Abort],
         Dialog::Approve(kind) => vec![Command::Approve(kind)],
         Dialog::Auto => vec![Command::SetMode(Mode::Auto)],
+        Dialog::AcceptJournal => vec![Command::AcceptJournal],
         Dialog::Quit(None) => {
             model.show_toast("choose first: r releases and quits, l leaves it running");
             Vec::new()

@@ -89,6 +89,38 @@ fn only_public_addresses_name_a_machine() {
 }
 
 #[test]
+fn only_hosts_are_reached_by_ssh() {
+    let row = |public: &str, proxy: &str| {
+        json!({"id": 1, "public_ipaddr": public, "ssh_host": proxy, "ssh_port": 15678,
+            "ports": {"22/tcp": [{"HostPort": "40022"}]}})
+    };
+    let hosts = |public, proxy| -> Vec<String> {
+        let found = instance(&row(public, proxy)).unwrap();
+        found
+            .ssh
+            .into_iter()
+            .map(|endpoint| endpoint.host)
+            .collect()
+    };
+    assert_eq!(
+        hosts("203.0.113.42\n", "ssh5.vast.ai"),
+        ["203.0.113.42", "ssh5.vast.ai"]
+    );
+    assert_eq!(hosts("2001:db8::7", ""), ["2001:db8::7"]);
+    // Given a text that `ssh` or a shell would read otherwise, then it is no host.
+    for odd in [
+        "-oProxyCommand=id",
+        "root@203.0.113.9",
+        "ssh://a",
+        "a b",
+        "a;id",
+        "a\u{202e}b",
+    ] {
+        assert!(hosts(odd, odd).is_empty(), "{odd}");
+    }
+}
+
+#[test]
 fn closed_offers_say_why() {
     for (name, value, closed) in [
         ("rentable", json!(false), Some(ClosedOffer::NotRentable)),

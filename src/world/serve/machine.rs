@@ -102,6 +102,10 @@ impl Machine for RentedMachine {
         self.shared.world().write_file(self.id, path, bytes);
     }
 
+    fn shell_greeting(&self) -> String {
+        self.shared.world().shell_greeting().to_owned()
+    }
+
     fn dial(&self, port: u16) -> Option<DuplexStream> {
         if !self.shared.world().listens(self.id, port) {
             return None;
@@ -150,8 +154,8 @@ impl Machine for RentedMachine {
                 Err(why) => Err(why),
             };
             match answered {
-                Ok((status, body)) => format!("http {status}\n{body}"),
-                Err(why) => format!("failed {why}"),
+                Ok((status, body)) => format!("pocpit-callback http {status}\n{body}"),
+                Err(why) => format!("pocpit-callback failed {why}"),
             }
         })
     }

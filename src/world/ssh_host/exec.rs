@@ -37,6 +37,10 @@ pub(super) async fn serve(
     while let Some(message) = channel.wait().await {
         let output = match message {
             ChannelMsg::Exec { command, .. } => {
+                let greeting = machine.shell_greeting().into_bytes();
+                if !greeting.is_empty() && channel.data_bytes(greeting).await.is_err() {
+                    return;
+                }
                 match ShellScript::parse(&String::from_utf8_lossy(&command)) {
                     ShellScript::Follow(place) => return follow(channel, &*machine, &place).await,
                     ShellScript::FreePort(port) => free_port(&forwards, port).await,

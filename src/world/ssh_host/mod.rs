@@ -37,6 +37,10 @@ pub trait Machine: Send + Sync + 'static {
     /// `None` if the file does not exist or ends before `offset`; empty at its end.
     fn read_file(&self, path: &str, offset: u64, max: usize) -> Option<Vec<u8>>;
     fn write_file(&self, path: &str, bytes: &[u8]);
+    /// What its shell prints before a command's output.
+    fn shell_greeting(&self) -> String {
+        String::new()
+    }
     /// Connects to a port inside the machine.
     fn dial(&self, port: u16) -> Option<DuplexStream>;
     /// Whether its SSH server lets clients listen on its ports, as `AllowTcpForwarding yes` does.
@@ -51,7 +55,9 @@ pub trait Machine: Send + Sync + 'static {
     }
     /// Maps the callback's host and sends it a request; returns the script's output.
     fn prove_callback(&self, _request: CallbackRequest) -> BoxFuture<'static, String> {
-        Box::pin(std::future::ready("failed connection refused".to_owned()))
+        Box::pin(std::future::ready(
+            "pocpit-callback failed connection refused".to_owned(),
+        ))
     }
 }
 

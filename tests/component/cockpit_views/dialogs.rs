@@ -105,6 +105,24 @@ fn large_sum_must_be_typed() {
 }
 
 #[test]
+fn lost_journal_is_accepted_after_dialog() {
+    let mut m = model(lost_journal());
+    assert_eq!(type_and_draw(&mut m, "J"), vec![]);
+    let question = shown(&m, 120, 40);
+    assert_shows(
+        &question,
+        &["Go on with this journal?", "no cap counts", "from a backup"],
+    );
+    assert_eq!(type_and_draw(&mut m, "y"), vec![Command::AcceptJournal]);
+    // Once it is accepted, or was never lost, there is nothing to ask.
+    type_and_draw(&mut m, "J");
+    publish(&mut m, waiting());
+    assert_eq!(m.dialog, None);
+    assert_eq!(type_and_draw(&mut m, "Jy"), vec![]);
+    assert_eq!(toast(&m), Some("no journal is missing: nothing to accept"));
+}
+
+#[test]
 fn quit_with_rental_asks_first() {
     let mut m = model(rented(Step::Booting));
     assert_eq!(type_and_draw(&mut m, "qy"), vec![]);

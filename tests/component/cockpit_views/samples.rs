@@ -524,6 +524,19 @@ pub(super) fn alarmed() -> Snapshot {
     s
 }
 
+/// A waiting sprint whose journal has lost its past.
+pub(super) fn lost_journal() -> Snapshot {
+    let mut s = waiting();
+    s.alerts = vec![Alert {
+        condition: Condition::JournalLost,
+        level: AlertLevel::Critical,
+        text: "nothing is rented: the journal is empty or missing, but `lock` of an older journal is there, and what it knew of money spent is forgotten".into(),
+        advice: Advice::with_command("agree with `pocpit accept-journal`", "pocpit accept-journal"),
+        since: at(-7),
+    }];
+    s
+}
+
 /// A rental in use after five sprints, with everything that the charts show.
 pub(super) fn with_past() -> Snapshot {
     let mut s = proving();

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 mod first_start;
+mod journal;
 mod log;
 mod mouse;
 mod picture;

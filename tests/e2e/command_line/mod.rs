@@ -13,6 +13,7 @@ mod relay;
 mod serve;
 mod shell;
 mod ssh;
+mod streams;
 mod takedown;
 
 use std::io::{BufRead as _, BufReader};
@@ -73,6 +74,9 @@ fn ran(command: &mut Command) -> Ran {
         stderr: String::from_utf8(output.stderr).unwrap(),
     };
     json::judge(command, &ran.stdout);
+    // A file or a journal is no terminal, so it gets no colours.
+    let escapes = [&ran.stdout, &ran.stderr].map(|text| text.contains('\x1b'));
+    assert_eq!(escapes, [false; 2], "{command:?}: {:?}", ran.stderr);
     ran
 }
 

@@ -16,6 +16,25 @@ use crate::sim::Sim;
 /// Nothing here takes this long, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+#[test]
+fn program_of_notices_gets_no_keys() {
+    let home = Home::new();
+    let sim = Sim::start(home.command(&["sim"]).args(["--speed", "20"]));
+    // Given keys in the environment,
+    let received = home.path("received");
+    let program = format!("[\"/bin/sh\", \"-c\", \"env > {}\"]", received.display());
+    let told = ran(home
+        .command(&["--config", &sim.config, "notify", "test"])
+        .env("POCPIT_NOTIFY_COMMAND", program)
+        .env("POCPIT_VAST_API_KEY", "canary-market")
+        .env("POCPIT_INFERENCE_PROXY_UPSTREAM_KEY", "canary-upstream"));
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    // then the operator's program gets the notice and none of them.
+    let environment = std::fs::read_to_string(received).unwrap();
+    assert!(environment.contains("POCPIT_TITLE="), "{environment}");
+    assert!(!environment.contains("canary"), "{environment}");
+}
+
 /// A received request.
 struct Request {
     path: String,

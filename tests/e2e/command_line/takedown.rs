@@ -286,6 +286,12 @@ fn lost_journal_waits_for_the_operator() {
             .env("POCPIT_PATHS_STATE_DIR", &state);
         command
     };
+    // then the plan names that before any start,
+    let plan = json(&ran(&mut command(&["plan", "--json"])));
+    let named = plan["could_stop"].as_array().unwrap().iter().any(|one| {
+        one["certainty"] == "stops" && one["what"].to_string().contains("older journal")
+    });
+    assert!(named, "{plan}");
     let mut auto = command(&["auto", "--once"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -297,7 +303,7 @@ fn lost_journal_waits_for_the_operator() {
         let found = lines.any(|line| line.contains(text));
         assert!(found, "it never said {text:?}");
     };
-    // then auto says so, and how to agree, and rents nothing.
+    // auto says so, and how to agree, and rents nothing.
     until("`pocpit accept-journal`");
     assert!(account.rentals().is_empty());
     // Not asked, nobody agrees; once the operator does, it rents.

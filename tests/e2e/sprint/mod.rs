@@ -13,7 +13,7 @@ mod told;
 mod viewer;
 
 use pocpit::domain::{GateKind, Mode, OutcomeKind, ServiceState, SprintReport, Step};
-use pocpit::engine::{Command, Condition, LinkSnapshot, QuitChoice, Snapshot};
+use pocpit::engine::{Command, LinkSnapshot, QuitChoice, Snapshot};
 use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario, Truth};
 
 use rig::Rig;
@@ -312,6 +312,20 @@ async fn refused_forward_ends_with_its_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn noisy_shell_costs_no_epoch() {
+    // Given rentals whose shell greets every command with words like those of our scripts, and no line's end,
+    let scenario = Scenario {
+        shell_greeting:
+            "failed logins: 3\nhttp 502 state=ended alive=no uptime=1 lease=1\nWelcome! ".into(),
+        ..Scenario::default()
+    };
+    // when auto rents there, then watchdog, callback, runs and log are read as they are.
+    let (report, truth) = Rig::start(Mode::Auto, scenario).await.end().await;
+    assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
+    assert_eq!(truth.rentals.len(), 1, "{truth:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unguarded_rentals_are_given_back() {
     // Given rentals whose watchdog does not run, or whose clock is wrong, when auto rents them,
     let of = |dead_watchdogs, wrong_clocks| RandomFaults {
@@ -361,6 +375,8 @@ async fn orphan_with_our_label_is_destroyed() {
     // Given a rental of ours that no journal has: its machine died with the disk.
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;
+    // Nothing is lost yet, so there is nothing to agree to.
+    rig.send(Command::AcceptJournal).await;
     let orphan = rig.rent_behind_its_back("pocpit/demo/300/1-orphan").await;
     let neighbour = rig.rent_behind_its_back("somebody-elses").await;
     // When the cockpit only waits, then it is found and destroyed, and the other one is left alone.
@@ -382,12 +398,11 @@ async fn orphan_with_our_label_is_destroyed() {
         (Some(true), Some(false))
     );
     // And nothing is rented with a journal that lost its past, until the operator agrees.
-    let is_lost = |snapshot: &Snapshot| {
-        let mut alerts = snapshot.alerts.iter();
-        alerts.any(|alert| alert.condition == Condition::JournalLost)
-    };
-    rig.until("the alert", is_lost).await;
-    rig.send(Command::AcceptJournal).await;
-    rig.until("the end of the alert", |snapshot| !is_lost(snapshot))
+    rig.until("the alert", |snapshot| snapshot.lost_journal().is_some())
         .await;
+    rig.send(Command::AcceptJournal).await;
+    rig.until("the end of the alert", |snapshot| {
+        snapshot.lost_journal().is_none()
+    })
+    .await;
 }

@@ -11,6 +11,7 @@ use crate::engine::LogStore;
 use crate::engine::rental::access::RentalAccess;
 use crate::engine::rental::watchdog::OurClock;
 use crate::engine::rental::watcher::Watcher;
+use crate::ports::CommandOutput;
 use crate::ssh::sanitize::Sanitizer;
 use host::{Host, ports, tunnel};
 
@@ -80,7 +81,7 @@ fn failed_command_always_has_a_reason() {
             stdout: Vec::new(),
             stderr: stderr.into(),
         };
-        assert_eq!(reason(&output), wanted);
+        assert_eq!(output.reason(), wanted);
     }
 }
 

@@ -63,6 +63,7 @@ fn content(dialog: &Dialog, model: &Model, theme: Theme) -> (&'static str, Vec<L
         Dialog::Abort => ("Abort the sprint?", abort(model)),
         Dialog::Approve(kind) => ("Approve?", approve(*kind, model, theme)),
         Dialog::Auto => ("Switch to auto?", auto(model)),
+        Dialog::AcceptJournal => ("Go on with this journal?", accept_journal(model, theme)),
         Dialog::Quit(choice) => (
             "Quit while something is rented?",
             quit(*choice, model, theme),
@@ -119,6 +120,7 @@ fn yes(dialog: &Dialog) -> Option<String> {
         Dialog::Abort => "abort and release everything".into(),
         Dialog::Approve(kind) => format!("approve: {kind}"),
         Dialog::Auto => "switch to auto".into(),
+        Dialog::AcceptJournal => "go on with this journal".into(),
         Dialog::Quit(Some(QuitChoice::Release)) => "release everything, then quit".into(),
         Dialog::Quit(Some(QuitChoice::Detach)) => "quit and leave it running".into(),
     })
@@ -140,6 +142,16 @@ fn auto(model: &Model) -> Vec<Line<'static>> {
         Line::raw("releases without asking, within the caps. m switches back."),
         Line::raw(left),
     ]
+}
+
+fn accept_journal(model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let lost = model.snapshot.lost_journal();
+    let lost = lost.map(|alert| Line::styled(alert.text.clone(), theme.bad()));
+    let effect = "From now on it rents again, and no cap counts what only the older journal knows to be spent: look into the Vast console first.";
+    let other = "Or quit, and restore the state directory from a backup.";
+    lost.into_iter()
+        .chain([effect, other].map(Line::raw))
+        .collect()
 }
 
 fn change_node(

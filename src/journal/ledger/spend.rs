@@ -1,0 +1,112 @@
+//! What rentals have cost, by our own count and by the market's, and what they may still cost.
+
+use std::collections::BTreeMap;
+
+use super::{ChargedRental, Ledger, Settled};
+use crate::domain::{Duration, InstanceId, RentalCharge, Time, Usd, UsdPerHour};
+use crate::journal::Record;
+
+/// A cap looks back this much further than its window, so that a clock that was an hour behind when the
+/// rental was recorded, and is an hour ahead now, raises no cap.
+pub(in crate::journal) const CLOCK_ALLOWANCE: Duration = Duration::hours(2);
+
+impl Ledger {
+    /// The record that settles a rental at `ended`; `None` when it is not open.
+    pub fn settlement(&self, ended: Time, instance: InstanceId) -> Option<Record> {
+        let mut rentals = self.rentals.values();
+        let open = rentals.find(|open| open.instance == Some(instance))?;
+        Some(Record::RentalGone {
+            label: open.label.clone(),
+            instance,
+            cost: open.cost(ended),
+        })
+    }
+
+    /// The record of a new charge for a rental of ours that is gone. Charges read `from` some time on may
+    /// lack a part of an older rental's.
+    pub fn charge_record(&self, from: Time, charge: RentalCharge) -> Option<Record> {
+        let mut settled = self.settled.iter();
+        let gone = settled.find(|gone| gone.instance == charge.instance)?;
+        let known = self.charged.get(&charge.instance);
+        let is_known = known.is_some_and(|known| known.charge == charge);
+        (gone.intended_at >= from && !is_known).then(|| Record::RentalCharged {
+            label: gone.label.clone(),
+            ended: gone.ended,
+            estimate: gone.cost,
+            charge,
+        })
+    }
+
+    /// What the market charged for the current sprint's rentals; absent until all of it is known.
+    pub fn charged_in_sprint(&self) -> Option<Usd> {
+        let gone = self.settled.iter();
+        let gone = gone.filter(|entry| entry.sprint == self.sprints_ended);
+        self.charged_for(gone.map(|entry| entry.instance))
+    }
+
+    /// The sum of these rentals' charges; absent without any, and until all are known.
+    pub(in crate::journal) fn charged_for(
+        &self,
+        instances: impl Iterator<Item = InstanceId>,
+    ) -> Option<Usd> {
+        let known = |instance| Some(self.charged.get(&instance)?.charge.total);
+        let charges: Option<Vec<Usd>> = instances.map(known).collect();
+        let charges = charges.filter(|charges| !charges.is_empty())?;
+        Some(charges.into_iter().sum())
+    }
+
+    pub(in crate::journal) fn settled(&self) -> &[Settled] {
+        &self.settled
+    }
+
+    pub(in crate::journal) fn charged(&self) -> &BTreeMap<InstanceId, ChargedRental> {
+        &self.charged
+    }
+
+    /// How many rentals' charges are known, and their sum.
+    pub(in crate::journal) fn charges_known(&self) -> (usize, Usd) {
+        let totals = self.charged.values().map(|charged| charged.charge.total);
+        (self.charged.len(), totals.sum())
+    }
+
+    /// What a cap counts: the larger of the two, because charges come late.
+    fn cost_of(&self, settled: &Settled) -> Usd {
+        let charged = self.charged.get(&settled.instance);
+        charged.map_or(settled.cost, |charged| {
+            charged.charge.total.max(settled.cost)
+        })
+    }
+
+    /// What was spent in a cap's window before `now`: settled rentals by their end, open ones by their
+    /// cost until `now`. Entries of the future count too, so that a clock that steps back raises no cap.
+    pub fn spent_within(&self, window: Duration, now: Time) -> Usd {
+        let from = now - window - CLOCK_ALLOWANCE;
+        let settled = self.settled.iter().filter(|entry| entry.ended >= from);
+        let open = self.rentals.values().map(|open| open.spent(now));
+        settled.map(|entry| self.cost_of(entry)).chain(open).sum()
+    }
+
+    /// What the current sprint has spent, by our own count; zero after its report.
+    pub fn spent_in_sprint(&self, now: Time) -> Usd {
+        let sprint = self.sprints_ended;
+        let settled = self.settled.iter().filter(|entry| entry.sprint == sprint);
+        let open = self.rentals.values().filter(|open| open.sprint == sprint);
+        let spent = settled.map(|entry| entry.cost);
+        spent.chain(open.map(|open| open.spent(now))).sum()
+    }
+
+    /// What open rentals may cost beyond what they have cost until `now`.
+    pub fn reserved(&self, now: Time) -> Usd {
+        let open = self.rentals.values();
+        open.map(|open| open.reserved.left_after(open.spent(now)))
+            .sum()
+    }
+
+    /// What everything that may be rented costs in an hour.
+    pub fn price_of_open_rentals(&self) -> UsdPerHour {
+        let prices = self.rentals.values().map(|open| &open.prices);
+        prices
+            .map(|prices| prices.gpu_price + prices.storage_price)
+            .sum()
+    }
+}
