@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use hyper::{Request, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
@@ -101,12 +101,17 @@ pub(super) async fn read_body(
     max: usize,
     deadline: Instant,
 ) -> Result<Bytes, (StatusCode, String)> {
+    let unusable = || {
+        let why = format!("the request body broke off or is longer than {max} bytes");
+        (StatusCode::BAD_REQUEST, why)
+    };
+    // By its own `Content-Length`: what is too long is not waited for.
+    if body.size_hint().lower() > u64::try_from(max).unwrap_or(u64::MAX) {
+        return Err(unusable());
+    }
     match timeout_at(deadline, Limited::new(body, max).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err((
-            StatusCode::BAD_REQUEST,
-            format!("the request body broke off or is longer than {max} bytes"),
-        )),
+        Ok(Err(_)) => Err(unusable()),
         Err(_) => Err((
             StatusCode::REQUEST_TIMEOUT,
             "the request body arrived too slowly".to_owned(),

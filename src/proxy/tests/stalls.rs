@@ -37,6 +37,20 @@ async fn connect(base: &str) -> TcpStream {
 }
 
 #[tokio::test]
+async fn declared_excess_is_refused_at_once() {
+    let served = proxy(&silent().await, 1, LONG).await;
+    let mut caller = connect(&served.base).await;
+    // Given a caller that announces more than the proxy takes, and sends nothing,
+    let head = "POST /v1/completions HTTP/1.1\r\nHost: proxy\r\nContent-Length: 100001\r\n\r\n";
+    caller.write_all(head.as_bytes()).await.unwrap();
+    // then it is not waited for.
+    let mut answer = [0; 12];
+    let read = timeout(IN_TIME, caller.read_exact(&mut answer)).await;
+    read.expect("an answer before the body").unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
+#[tokio::test]
 async fn hanging_upstream_leaves_time_for_fallback() {
     let config = with_fallback(&silent().await, Duration::from_secs(1)).await;
     let served = start(config).await;
