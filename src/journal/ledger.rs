@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    AvoidedMachine, BootEnd, BootTimes, Confirmation, Duration, HostId, InstanceId, MachineId,
-    NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd, UsdPerHour,
-    judge_hosts,
+    AvoidedMachine, BootEnd, BootTimes, Confirmation, HostId, InstanceId, MachineId, NodeId,
+    PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd, judge_hosts,
 };
 pub(super) use spend::CLOCK_ALLOWANCE;
 
