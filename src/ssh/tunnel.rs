@@ -184,10 +184,7 @@ async fn free_remote_port(session: &Session, port: u16) {
     let freed = command.stdin(Stdio::null()).stderr(Stdio::null()).output();
     match tokio::time::timeout(FREE_TIMEOUT, freed).await {
         Ok(Ok(output)) if output.status.success() => {
-            tracing::info!(
-                port,
-                "the port on the rental is free: our earlier session held it"
-            );
+            tracing::info!(port, "nothing listens on this port of the rental any more");
         }
         // The forward reports the error.
         _ => tracing::debug!(port, "cannot free the port on the rental"),
