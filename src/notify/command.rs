@@ -59,10 +59,12 @@ pub(super) async fn run(words: &[String], notice: &Notice) -> Result<(), Deliver
         return Ok(());
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let mut why = ForeignText(&stderr).line(MAX_STDERR);
-    if why.is_empty() {
-        why = "it gave no reason".to_owned();
-    }
+    let stderr = ForeignText(&stderr).line(MAX_STDERR);
+    let why = if stderr.is_empty() {
+        "it gave no reason"
+    } else {
+        stderr.as_str()
+    };
     Err(later(format!(
         "{program} exited with {}: {why}",
         output.status

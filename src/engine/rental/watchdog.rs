@@ -130,8 +130,8 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         line[..end].split(' ')
     });
     // The last one: what the shell prints first is not the script's.
-    let fields = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
-    fields.last()
+    let mut values = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+    values.next_back()
 }
 
 fn last_error(text: &str) -> String {

@@ -8,8 +8,8 @@ pub fn parse(text: &str) -> Option<RunRecord> {
     let field = |name: &str| {
         let fields = text.split_whitespace();
         // The last one: what the shell prints first is not the script's.
-        let fields = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
-        fields.last()
+        let mut values = fields.filter_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+        values.next_back()
     };
     let state = match field("state")? {
         "running" => RunState::Running,
