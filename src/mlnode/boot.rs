@@ -354,17 +354,25 @@ impl BootTracker {
 
     /// What keeps the model from being served now, but may pass.
     pub fn setback(&self, now: Time) -> Option<BootFault> {
-        let silence = self.silence(now).map(|since| BootFault {
+        self.setback.clone().or_else(|| self.silence_setback(now))
+    }
+
+    /// A silence proves no end, but the log may already say what comes.
+    fn silence_setback(&self, now: Time) -> Option<BootFault> {
+        let since = self.silence(now)?;
+        let seconds = (now - since).num_seconds();
+        let suspect = self.suspects.cause().map(|fault| fault.evidence.as_str());
+        let suspect = suspect.map(|evidence| format!("; its log says: {evidence}"));
+        Some(BootFault {
             name: "the node does not answer".to_owned(),
             evidence: format!(
-                "its API has been silent for {} s",
-                (now - since).num_seconds()
+                "its API has been silent for {seconds} s{}",
+                suspect.unwrap_or_default()
             ),
             advice: "waiting for it; see the boot log".to_owned(),
             blame: Blame::Nobody,
             seen_at: since,
-        });
-        self.setback.clone().or(silence)
+        })
     }
 
     /// What is missing although the model is served: hardware or instances.

@@ -807,6 +807,22 @@ fn served_model_makes_no_failure_ours() {
 }
 
 #[test]
+fn silence_quotes_the_last_cause() {
+    let mut boot = tracker();
+    boot.observe_status(at(100), &serving());
+    boot.observe_line(
+        at(104),
+        "torch.AcceleratorError: CUDA error: unspecified launch failure",
+    );
+    boot.observe_silence(at(105));
+    boot.observe_silence(at(115));
+    let setback = boot.setback(at(115)).unwrap();
+    assert_eq!(setback.name, "the node does not answer");
+    let quoted = "silent for 10 s; its log says: torch.AcceleratorError";
+    assert!(setback.evidence.contains(quoted), "{}", setback.evidence);
+}
+
+#[test]
 fn silence_is_told_after_two_polls() {
     let mut boot = tracker();
     boot.observe_status(at(100), &serving());
