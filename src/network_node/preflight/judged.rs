@@ -1,6 +1,15 @@
 //! A verdict, with what was read.
 
-use crate::domain::{CallError, Finding, Requirement, UnknownEffect, UnknownRules, Verdict};
+use crate::domain::{
+    CallError, Finding, ForeignText, Requirement, UnknownEffect, UnknownRules, Verdict,
+};
+
+/// In characters. A list of others, of models or of nodes, can have any length.
+const LONGEST: usize = 1_000;
+
+fn bounded(text: &str) -> String {
+    ForeignText(text).line(LONGEST)
+}
 
 pub(super) struct Judged {
     seen: String,
@@ -16,9 +25,15 @@ impl Judged {
         {
             *effect = UnknownEffect::Shown;
         }
+        if let Verdict::Warning { cause, .. }
+        | Verdict::Unmet { cause, .. }
+        | Verdict::Unknown { cause, .. } = &mut verdict
+        {
+            *cause = bounded(cause);
+        }
         Finding {
             requirement,
-            seen,
+            seen: bounded(&seen),
             verdict,
         }
     }

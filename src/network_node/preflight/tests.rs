@@ -432,6 +432,20 @@ fn model_outside_poc_params_is_refused() {
 }
 
 #[test]
+fn endless_lists_of_others_are_bounded() {
+    let names = (0..10_000).map(|number| GovernanceModel::named(&format!("other/{number}")));
+    let facts = PreflightFacts {
+        approved_models: Ok(names.collect()),
+        ..good()
+    };
+    for finding in evaluate(now(), &intent(), &facts).findings {
+        let (cause, _) = finding.trouble().unwrap_or_default();
+        let longest = finding.seen.chars().count().max(cause.chars().count());
+        assert!(longest <= 1_000, "{longest}: {:?}", finding.requirement);
+    }
+}
+
+#[test]
 fn ungoverned_chain_is_said() {
     let mut facts = good();
     facts.rules.models = Ok(Vec::new());
