@@ -18,6 +18,7 @@ fn viewer_sends_commands_to_main_cockpit() {
         (choosing(), "r", Command::RefreshOffers),
         (registering(), "ay", Command::Approve(GateKind::Register)),
         (rented(Step::Booting), "xy", Command::Abort),
+        (lost_journal(), "Jy", Command::AcceptJournal),
     ] {
         let mut m = viewer(snapshot);
         assert_eq!(type_and_draw(&mut m, keys), vec![command], "{keys:?}");
@@ -29,13 +30,14 @@ fn viewer_sends_commands_to_main_cockpit() {
 #[test]
 fn orphaned_viewer_disables_command_keys() {
     type State = fn() -> Snapshot;
-    let cases: [(State, &str); 6] = [
+    let cases: [(State, &str); 7] = [
         (waiting, "s"),
         (choosing, "\n"),
         (choosing, "m"),
         (choosing, "r"),
         (registering, "a"),
         (|| rented(Step::Booting), "x"),
+        (lost_journal, "J"),
     ];
     for (snapshot, keys) in cases {
         let mut m = viewer(snapshot());

@@ -22,7 +22,9 @@ fn program_of_notices_gets_no_keys() {
     let sim = Sim::start(home.command(&["sim"]).args(["--speed", "20"]));
     // Given keys in the environment,
     let received = home.path("received");
-    let program = format!("[\"/bin/sh\", \"-c\", \"env > {}\"]", received.display());
+    let script = home.path("tell");
+    std::fs::write(&script, format!("env > {}\n", received.display())).unwrap();
+    let program = format!("/bin/sh, {}", script.display());
     let told = ran(home
         .command(&["--config", &sim.config, "notify", "test"])
         .env("POCPIT_NOTIFY_COMMAND", program)
