@@ -32,7 +32,7 @@ impl Engine {
         };
         let reports = self.ledger.reports().iter();
         let last = reports.filter_map(|(_, report)| report.epoch).max();
-        let from = last.map_or(first.0, |last| last.0 + 1);
+        let from = last.map_or(first, EpochIndex::next).0;
         let later = from.max(next.0.saturating_sub(MAX_SINGLE_RECORDS));
         if from < later {
             let last = EpochIndex(later - 1);
@@ -76,7 +76,7 @@ impl Engine {
 
 /// The cause of the epochs from `from` to `last`.
 fn with_earlier_epochs(cause: Cause, from: u64, last: EpochIndex) -> Cause {
-    let count = last.0 + 1 - from;
+    let count = last.next().0 - from;
     if count == 1 {
         return cause;
     }
