@@ -25,6 +25,7 @@ mod reward;
 pub(crate) mod samples;
 mod sprint;
 mod text;
+mod told_time;
 mod watchdog;
 mod workload;
 
@@ -76,6 +77,7 @@ pub use sprint::{
     Step, StepSpan,
 };
 pub use text::{excerpt, hexadecimal, nearest};
+pub use told_time::plausible_time;
 pub use watchdog::WatchdogCheck;
 pub use workload::{
     Backends, Blame, BootFault, BootStage, BootTimes, GpuDevice, GpuDriver, InferencePort,
@@ -87,10 +89,3 @@ pub use workload::{
 pub type Time = chrono::DateTime<chrono::Utc>;
 /// A length of time, possibly negative.
 pub type Duration = chrono::TimeDelta;
-
-/// A time that somebody else told, if it is one of the years 1970 to 9999: the sum of a later one and a length
-/// can be out of range, which panics.
-pub fn plausible_time(time: Time) -> Option<Time> {
-    use chrono::Datelike as _;
-    (1_970..10_000).contains(&time.year()).then_some(time)
-}
