@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::arguments::SimulatedWorld;
 use crate::config::{self, BaseDirs, Config};
+use crate::domain::{GpuFamily, known_model};
 use crate::ssh::generate_key;
 use crate::world::{
     API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, Scenario, ServedWorld, UPSTREAM_KEY,
@@ -42,6 +43,7 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
     let key = directory.join("id_ed25519");
     generate_key(&key).await?;
     let text = |value: &str| toml::Value::from(value).to_string();
+    let texts = |values: &[&'static str]| toml::Value::from(values.to_vec()).to_string();
     let path = |path: &Path| text(&path.display().to_string());
     let urls = |url: url::Url| format!("[{}]", text(url.as_str()));
     let [api, inference, proxy, proxy_poc, vllm] = free_ports()?;
@@ -56,8 +58,15 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
         ("vast.api_key", text(API_KEY)),
         ("vast.base_url", text(world.vast_url().as_str())),
         ("vast.image", text(IMAGE)),
+        ("vast.gpu_names", texts(&market_names(&GPUS))),
+        ("vast.gpu_count", "[4, 8]".to_owned()),
+        ("vast.max_price", "40.0".to_owned()),
+        ("vast.min_reliability", "0.9".to_owned()),
+        ("vast.min_download_mbps", "300.0".to_owned()),
+        ("vast.verification", text("any")),
         ("ssh.key_file", path(&key)),
         ("mlnode.model", text(MODEL)),
+        ("mlnode.args", texts(official_args(MODEL))),
         ("budget.per_sprint", "40.0".to_owned()),
         ("budget.per_day", "60.0".to_owned()),
         ("budget.per_month", "900.0".to_owned()),
@@ -97,6 +106,20 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
     ]
     .into();
     Ok(config::only(&values))
+}
+
+/// Wide enough for hundreds of offers: everything that the arguments of [`official_args`] run on.
+const GPUS: [GpuFamily; 3] = [GpuFamily::H100, GpuFamily::H200, GpuFamily::B200];
+
+fn market_names(families: &[GpuFamily]) -> Vec<&'static str> {
+    let names = families.iter().map(|family| family.market_names());
+    names.flatten().copied().collect()
+}
+
+/// The official arguments for H100s. Of several families none follow by themselves.
+fn official_args(model: &str) -> &'static [&'static str] {
+    let profile = known_model(model).and_then(|model| model.profile(GpuFamily::H100));
+    profile.map_or(&[], |profile| profile.args)
 }
 
 /// Parses such a configuration like any other.

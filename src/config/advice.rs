@@ -105,7 +105,7 @@ fn revision(draft: &Draft) -> Option<String> {
 }
 
 fn too_few_gpus(draft: &Draft) -> Option<String> {
-    let (profile, count) = (profile_of(draft)?, draft.vast.query.gpu_count);
+    let (profile, count) = (profile_of(draft)?, draft.vast.query.least_gpus());
     (count < profile.gpus).then(|| {
         format!(
             "vast.gpu_count = {count}, but the official deployment of {} has {} {} for one instance",

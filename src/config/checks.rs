@@ -103,7 +103,7 @@ const CHECKS: &[Check] = &[
         fault(is_same, "same as mlnode.api_port", "another port")
     }),
     (&["mlnode.args", "vast.gpu_count"], |d| {
-        let gpus = d.vast.query.gpu_count;
+        let gpus = d.vast.query.least_gpus();
         let parallel = tensor_parallel_size(&d.mlnode.model.args)?;
         let what = || format!("--tensor-parallel-size is {parallel}, but vast.gpu_count is {gpus}");
         (parallel > gpus).then(|| (what(), "at most the number of GPUs"))

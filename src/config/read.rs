@@ -294,12 +294,8 @@ fn apply(kind: Kind, value: &Value, dirs: &BaseDirs, draft: &mut Draft) -> Resul
         }
         Kind::Texts(set) => set(draft, texts_of(value)?),
         Kind::ParsedList { parse, .. } => parse(draft, &texts_of(value)?)?,
-        Kind::Count { min, max, set } => {
-            let number = value.as_integer();
-            let number = number.ok_or_else(|| not(value, "a whole number"))?;
-            let number = u32::try_from(number).map_err(|_| format!("{number} is out of range"))?;
-            set(draft, within(number, min, max, u32::to_string)?);
-        }
+        Kind::Count { min, max, set } => set(draft, count_of(value, min, max)?),
+        Kind::Counts { min, max, set } => set(draft, counts_of(value, min, max)?),
         Kind::Number { min, max, set } => {
             set(draft, within(number_of(value)?, min, max, f64::to_string)?);
         }
@@ -416,6 +412,26 @@ fn parsed<T>(
 fn texts_of(value: &Value) -> Result<Vec<String>, String> {
     let array = value.as_array().ok_or_else(|| not(value, "a list"))?;
     array.iter().map(text_of).collect()
+}
+
+fn count_of(value: &Value, min: u32, max: u32) -> Result<u32, String> {
+    let number = value.as_integer();
+    let number = number.ok_or_else(|| not(value, "a whole number"))?;
+    let number = u32::try_from(number).map_err(|_| format!("{number} is out of range"))?;
+    within(number, min, max, u32::to_string)
+}
+
+/// At least one, each once.
+fn counts_of(value: &Value, min: u32, max: u32) -> Result<Vec<u32>, String> {
+    let list = value
+        .as_array()
+        .map_or(std::slice::from_ref(value), Vec::as_slice);
+    let counts = list.iter().map(|value| count_of(value, min, max));
+    let counts: BTreeSet<u32> = counts.collect::<Result<_, _>>()?;
+    if counts.is_empty() {
+        return Err("the list is empty".into());
+    }
+    Ok(counts.into_iter().collect())
 }
 
 /// Dollars as a number or as `"$12.50"`.

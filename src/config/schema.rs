@@ -50,6 +50,12 @@ pub(super) enum Kind {
         max: u32,
         set: Set<u32>,
     },
+    /// One whole number or a list of them: `4` or `[4, 8]`.
+    Counts {
+        min: u32,
+        max: u32,
+        set: Set<Vec<u32>>,
+    },
     Number {
         min: f64,
         max: f64,
@@ -235,6 +241,9 @@ impl Kind {
             Kind::Urls(_) => "a list of URLs, such as [\"http://host:9000\"]".into(),
             Kind::Texts(_) => "a list of strings, such as [\"one\", \"two\"]".into(),
             Kind::Count { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Counts { min, max, .. } => {
+                format!("a whole number from {min} to {max}, or a list of them")
+            }
             Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
             Kind::Money(_) => "dollars, such as 12.5 or \"$12.50\"".into(),
             Kind::Size(_) => "a size, such as \"80 GB\"".into(),

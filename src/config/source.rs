@@ -206,14 +206,19 @@ pub(super) fn typed(kind: Kind, text: &str) -> Value {
             let pairs = pairs.map(|(name, text)| (name.trim().to_owned(), text.trim().into()));
             Value::Table(pairs.collect())
         }
+        Kind::Counts { .. } => Value::Array(parts.map(number).collect()),
         Kind::Count { .. } | Kind::Port(_) | Kind::Number { .. } | Kind::Money(_) => {
-            let text = text.trim();
-            let whole = text.parse::<i64>().map(Value::from);
-            let number = whole.or_else(|_| text.parse::<f64>().map(Value::from));
-            number.unwrap_or_else(|_| text.into())
+            number(text.trim())
         }
         _ => text.into(),
     }
+}
+
+/// A number; anything else stays text, which is a problem where it is read.
+fn number(text: &str) -> Value {
+    let whole = text.parse::<i64>().map(Value::from);
+    let number = whole.or_else(|_| text.parse::<f64>().map(Value::from));
+    number.unwrap_or_else(|_| text.into())
 }
 
 fn unknown<'a>(name: &str, line: Option<usize>, known: impl Iterator<Item = &'a str>) -> Problem {

@@ -143,9 +143,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("vast.gpu_names", Kind::Texts(|d, v| d.vast.query.gpu_names = v))
         .default("[\"H100 SXM\"]")
         .doc("Acceptable GPUs, named as on Vast; [] for any."),
-    count("vast.gpu_count", 1, 64, |d, v| d.vast.query.gpu_count = v)
+    setting("vast.gpu_count", Kind::Counts { min: 1, max: 64, set: |d, v| d.vast.query.gpu_counts = v })
         .default("4")
-        .doc("Number of GPUs."),
+        .doc("Number of GPUs of a machine. A list, such as [4, 8], accepts each of them: the node runs as many instances of the model as fit. Offers rank by cost, so the smallest that works is usually first."),
     setting("vast.min_gpu_memory", Kind::Size(|d, v| d.vast.query.min_gpu_memory_mb = whole(v)))
         .default("\"78 GB\"")
         .doc("Minimum memory per GPU."),

@@ -414,6 +414,22 @@ fn environment_overrides_file_and_is_checked() {
 }
 
 #[test]
+fn gpu_count_is_a_number_or_several() {
+    let counts = |value: &str| {
+        parsed(&with_line("vast", &format!("gpu_count = {value}")))
+            .map(|loaded| loaded.config.vast.query.gpu_counts)
+    };
+    assert_eq!(counts("8").unwrap(), [8]);
+    assert_eq!(counts("[8, 4, 8]").unwrap(), [4, 8]);
+    for wrong in ["[]", "[4, 0]", "[4, \"8\"]", "\"4\"", "[4, 65]", "4.5"] {
+        assert!(counts(wrong).is_err(), "{wrong}");
+    }
+    let variable = [("POCPIT_VAST_GPU_COUNT".to_owned(), "4, 8".to_owned())];
+    let loaded = parsed_with(LEAST, &variable).unwrap();
+    assert_eq!(loaded.config.vast.query.gpu_counts, [4, 8]);
+}
+
+#[test]
 fn secret_file_is_read_never_shown() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("vast.key");

@@ -87,7 +87,8 @@ pub enum ClosedOffer {
 pub struct OfferQuery {
     /// GPU names with spaces; empty for any.
     pub gpu_names: Vec<String>,
-    pub gpu_count: u32,
+    /// Numbers of GPUs of a machine, any of them; never empty.
+    pub gpu_counts: Vec<u32>,
     /// Least memory per GPU in megabytes.
     pub min_gpu_memory_mb: u64,
     /// Least memory of all GPUs together in megabytes; 0 for any.
@@ -238,7 +239,41 @@ impl Instance {
     }
 }
 
+impl OfferQuery {
+    /// The fewest GPUs of a machine.
+    pub fn least_gpus(&self) -> u32 {
+        self.gpu_counts.iter().copied().min().unwrap_or(0)
+    }
+}
+
 impl Offer {
+    /// The code of its country, if its location ends in one: `US` of `Washington, US`.
+    pub fn country(&self) -> Option<&str> {
+        self.place()?.1
+    }
+
+    /// Its location with the country first, so that a narrow column keeps it: `US Washington`.
+    pub fn country_and_region(&self) -> String {
+        match self.place() {
+            None => "unknown".to_owned(),
+            Some((region, None)) => region.to_owned(),
+            Some((region, Some(country))) => format!("{country} {region}").trim_end().to_owned(),
+        }
+    }
+
+    /// Region and country of a location such as `Washington, US`; either can be missing.
+    fn place(&self) -> Option<(&str, Option<&str>)> {
+        let text = self.location.as_deref()?.trim();
+        let (region, last) = text.rsplit_once(',').unwrap_or(("", text));
+        let country = last.trim();
+        let is_code = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_alphabetic());
+        Some(if is_code {
+            (region.trim_end(), Some(country))
+        } else {
+            (text, None)
+        })
+    }
+
     /// `4x H100 SXM`.
     pub fn gpus(&self) -> String {
         format!("{}x {}", self.gpu_count, self.gpu_name)

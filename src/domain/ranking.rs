@@ -144,17 +144,17 @@ impl RankedOffer {
     /// Why it ranks where it does, in one line.
     pub fn why(&self) -> String {
         let traffic = if self.traffic_cost > Usd::ZERO {
-            format!(", {} of it traffic", self.traffic_cost)
+            format!(", traffic {}", self.traffic_cost)
         } else {
             String::new()
         };
         format!(
-            "{} expected at {}{}{traffic}; {} to be ready in time, so {} a success",
+            "{} a success: {} expected, {} to be ready in time; {}{}{traffic}",
+            self.cost_of_success(),
             self.expected_cost(),
+            percent(self.chance()),
             self.price,
             self.offer.surcharge_text(),
-            percent(self.chance()),
-            self.cost_of_success()
         )
     }
 

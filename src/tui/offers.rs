@@ -56,7 +56,10 @@ impl Column {
             Column::Reliability => b.offer.reliability.total_cmp(&a.offer.reliability),
             Column::Download => b.offer.download_mbps.total_cmp(&a.offer.download_mbps),
             Column::Machine => a.offer.machine.cmp(&b.offer.machine),
-            Column::Location => a.offer.location.cmp(&b.offer.location),
+            Column::Location => a
+                .offer
+                .country_and_region()
+                .cmp(&b.offer.country_and_region()),
         }
     }
 }

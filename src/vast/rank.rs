@@ -194,8 +194,11 @@ fn ensure(holds: bool, reason: impl FnOnce() -> String) -> Result<(), String> {
 }
 
 fn check_hardware(offer: &Offer, query: &OfferQuery) -> Result<(), String> {
-    let (has, wants) = (offer.gpu_count, query.gpu_count);
-    ensure(has == wants, || format!("{has} GPUs, need {wants}"))?;
+    let (has, wants) = (offer.gpu_count, &query.gpu_counts);
+    ensure(wants.contains(&has), || {
+        let wants: Vec<String> = wants.iter().map(u32::to_string).collect();
+        format!("{has} GPUs, need {}", wants.join(" or "))
+    })?;
     let (has, wants) = (offer.gpu_memory_mb, query.min_gpu_memory_mb);
     ensure(has >= with_slack(wants), || {
         format!("{has} MB per GPU, need {wants} MB")
@@ -250,7 +253,7 @@ fn check_host(offer: &Offer, query: &OfferQuery) -> Result<(), String> {
     })?;
     let (has, wants) = (offer.direct_ports, query.min_direct_ports);
     ensure(has >= wants, || format!("{has} direct ports, need {wants}"))?;
-    let code = country_of(offer);
+    let code = offer.country();
     let is_wanted =
         |country: &String| code.is_some_and(|code| code.eq_ignore_ascii_case(country.trim()));
     let fits = query.countries.is_empty() || query.countries.iter().any(is_wanted);
@@ -289,13 +292,6 @@ fn check_duration(offer: &Offer, query: &OfferQuery, needs: &SessionNeeds) -> Re
 fn plain(gpu_name: &str) -> impl Iterator<Item = char> {
     let letters = gpu_name.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase)
-}
-
-/// Locations are free text that ends in a country code: `Washington, US`.
-fn country_of(offer: &Offer) -> Option<&str> {
-    let text = offer.location.as_deref()?.trim_end();
-    let start = text.len().checked_sub(2)?;
-    text.get(start..)
 }
 
 #[cfg(test)]

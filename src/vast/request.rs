@@ -51,7 +51,11 @@ pub(super) fn search(query: &OfferQuery, page: SearchPage) -> Value {
         let names = names.map(|name| name.trim().replace('_', " "));
         filter("gpu_name", json!({"in": names.collect::<Value>()}));
     }
-    filter("num_gpus", json!({"eq": query.gpu_count}));
+    let counts = match query.gpu_counts.as_slice() {
+        [only] => json!({"eq": only}),
+        several => json!({"in": several}),
+    };
+    filter("num_gpus", counts);
     let least = with_slack(query.min_gpu_memory_mb);
     filter("gpu_ram", json!({"gte": least}));
     if query.min_total_gpu_memory_mb > 0 {
@@ -139,6 +143,10 @@ mod tests {
         assert_eq!(body["order"], json!([["dph_total", "asc"]]));
         assert_eq!(body["limit"], json!(64));
         assert_eq!(body["verified"], json!({"eq": true}));
+        assert_eq!(body["num_gpus"], json!({"eq": 4}));
+        query.gpu_counts = vec![4, 8];
+        let body = search(&query, SearchPage::Cheapest);
+        assert_eq!(body["num_gpus"], json!({"in": [4, 8]}));
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub enum MarketOddity {
     OddRows,
     /// A search returns offers that are not rentable, whatever was asked for.
     UnrentableOffers,
+    /// A part of the machines passes a search's filters of bandwidth, reliability and CUDA version, whatever
+    /// it asks for.
+    UnappliedFilters,
     /// A search for on-demand offers returns bids, too.
     BidOffers,
     /// Texts that a host sets are attacks on terminals: titles, OSC 52, bidirectional marks, forged lines.

@@ -422,9 +422,11 @@ impl Scenario {
         "price-increase",
     ];
 
+    /// On a market of the usual size, with the deviation that everybody meets.
     pub fn named(name: &str) -> Option<Scenario> {
         let mut scenario = Scenario {
             machines: 3_000,
+            market_oddities: vec![MarketOddity::UnappliedFilters],
             ..Scenario::default()
         };
         match name {
@@ -446,7 +448,7 @@ impl Scenario {
                 kind: FaultKind::DropAfter,
             }),
             "confirmation" => scenario.confirmation_after = 4000,
-            "price-increase" => scenario.market_oddities = vec![MarketOddity::PriceIncreases],
+            "price-increase" => scenario.market_oddities.push(MarketOddity::PriceIncreases),
             _ => return None,
         }
         Some(scenario)

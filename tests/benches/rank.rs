@@ -66,7 +66,7 @@ fn boots() -> Vec<PastBoot> {
 fn rank_ten_thousand(criterion: &mut Criterion) {
     let query = OfferQuery {
         gpu_names: vec!["H100 SXM".into(), "H200".into(), "A100 SXM4".into()],
-        gpu_count: 4,
+        gpu_counts: vec![4],
         min_gpu_memory_mb: 78_000,
         min_total_gpu_memory_mb: 0,
         disk_gb: 250.0,

@@ -78,7 +78,7 @@ fn reply_with(status: u16, headers: &str, body: &str) -> String {
 fn query() -> OfferQuery {
     OfferQuery {
         gpu_names: vec!["RTX 4090".into()],
-        gpu_count: 1,
+        gpu_counts: vec![1],
         min_gpu_memory_mb: 24_000,
         min_total_gpu_memory_mb: 0,
         disk_gb: 40.0,

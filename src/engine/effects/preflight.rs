@@ -84,7 +84,7 @@ async fn check_synced(chain: &dyn Chain, config: &Config) -> Result<(), CallErro
 }
 
 fn least_memory_mb(query: &OfferQuery) -> u64 {
-    let each = query.min_gpu_memory_mb * u64::from(query.gpu_count);
+    let each = query.min_gpu_memory_mb * u64::from(query.least_gpus());
     query.min_total_gpu_memory_mb.max(each)
 }
 

@@ -90,7 +90,7 @@ impl Engine {
     fn start_monitor(&self, rental: &Rental, tunnel: TunnelSpec) -> RentalMonitor {
         let vast = &self.config.vast;
         let ordered = OrderedMachine {
-            gpus: vast.query.gpu_count,
+            gpus: rental.offer.gpu_count,
             gpu_memory_mb: vast.query.min_gpu_memory_mb,
             // A driver that is older than the offer said may still be new enough.
             cuda: vast.query.min_cuda.or(rental.offer.cuda),

@@ -1,5 +1,7 @@
 //! Offers: usable ones with their cost, rejected ones with the reason, avoided machines.
 
+use std::ops::Range;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -18,16 +20,65 @@ use super::widgets::{Canvas, prompt_line, put_cut};
 /// Older rows are marked: prices and offers change every minute.
 const STALE: Duration = Duration::minutes(5);
 
+/// The least that shows a country and the beginning of its region.
 const LOCATION: usize = 10;
+/// The longest usual names: `8x RTX PRO 6000 S`.
+const GPU: usize = 17;
 
-fn wide(column: Column) -> usize {
-    match column {
-        Column::Rank => 4,
-        Column::Gpu => 14,
-        Column::Price => 9,
-        Column::Expected | Column::Worst | Column::Boot | Column::Machine => 8,
-        Column::Chance | Column::Reliability | Column::Download => 6,
-        Column::Location => LOCATION,
+/// Widths of the columns in a pane.
+struct Layout {
+    columns: Vec<Column>,
+    gpu: usize,
+    /// The last column, which takes what is left.
+    location: usize,
+}
+
+impl Layout {
+    /// The most important columns that fit, always with the sorted one.
+    fn new(width: u16, view: &OffersPane, shown: Range<usize>) -> Layout {
+        let names = shown.filter_map(|row| view.row(row));
+        let names = names.map(|(_, row)| row.offer.gpus().chars().count());
+        let mut layout = Layout {
+            columns: Vec::new(),
+            gpu: names
+                .max()
+                .unwrap_or(0)
+                .clamp(Column::Gpu.name().len() + 1, GPU),
+            location: LOCATION,
+        };
+        let sort = view.sort;
+        let mut room = usize::from(width).saturating_sub(LOCATION + 1);
+        room = room.saturating_sub(match sort {
+            Column::Location => 0,
+            sort => layout.wide(sort) + 1,
+        });
+        let mut fits = |column: &Column| {
+            if *column == sort || *column == Column::Location {
+                return true;
+            }
+            let left = room.checked_sub(layout.wide(*column) + 1);
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        let columns = Column::ALL.iter().copied();
+        layout.columns = columns.filter(|column| fits(column)).collect();
+        layout.location += room;
+        layout
+    }
+
+    fn wide(&self, column: Column) -> usize {
+        match column {
+            Column::Rank => 4,
+            Column::Gpu => self.gpu,
+            Column::Price => 9,
+            Column::Expected | Column::Worst | Column::Boot | Column::Machine => 8,
+            Column::Chance | Column::Reliability | Column::Download => 6,
+            Column::Location => self.location,
+        }
+    }
+
+    fn cell(&self, column: Column, text: &str) -> String {
+        cell(text, self.wide(column))
     }
 }
 
@@ -44,23 +95,8 @@ fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
         Column::Reliability => format!("{:.1}%", offer.reliability * 100.0),
         Column::Download => format!("{:.0}", offer.download_mbps),
         Column::Machine => offer.machine.to_string(),
-        Column::Location => offer.location.as_deref().unwrap_or("unknown").to_owned(),
+        Column::Location => offer.country_and_region(),
     }
-}
-
-/// The most important columns that fit, always with the sorted one.
-fn columns(width_of_pane: u16, sort: Column) -> Vec<Column> {
-    let mut room = usize::from(width_of_pane).saturating_sub(wide(sort) + LOCATION + 2);
-    let mut fits = |column: &Column| {
-        if *column == sort || *column == Column::Location {
-            return true;
-        }
-        let left = room.checked_sub(wide(*column) + 1);
-        room = left.unwrap_or(room);
-        left.is_some()
-    };
-    let all = Column::ALL.iter().copied();
-    all.filter(|column| fits(column)).collect()
 }
 
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -128,14 +164,15 @@ fn usable_rows(canvas: &Canvas<'_>, height: usize, width: u16) -> Rows {
         return (vec![Line::styled(text, theme.dim())], Vec::new());
     }
     let mut targets = Vec::new();
-    let columns = columns(width, view.sort);
-    let head = columns.iter().map(|&column| heading(column, view, theme));
-    let mut lines: Vec<Line<'_>> = vec![head.collect()];
     let selected = view.selected_row();
     // The last row explains the rank of the selected offer.
     let visible = height.saturating_sub(2).max(1);
     let first = selected.map_or(0, |at| (at + 1).saturating_sub(visible));
     let shown = first..view.len().min(first + visible);
+    let layout = Layout::new(width, view, shown.clone());
+    let columns = layout.columns.iter().copied();
+    let head = columns.map(|column| heading(column, &layout, view, theme));
+    let mut lines: Vec<Line<'_>> = vec![head.collect()];
     for (row, (rank, offer)) in shown.filter_map(|row| Some((row, view.row(row)?))) {
         let id = offer.offer.id;
         targets.push(HitTarget::Offer(id));
@@ -145,9 +182,10 @@ fn usable_rows(canvas: &Canvas<'_>, height: usize, width: u16) -> Rows {
         } else {
             ""
         };
-        let cells = columns.iter().map(|&column| match column {
-            Column::Rank => cell(&format!("{}{mark}", rank + 1), wide(column)),
-            column => cell(&text(column, rank, offer), wide(column)),
+        let cells = layout.columns.iter().map(|&column| {
+            let mark = if column == Column::Rank { mark } else { "" };
+            let text = text(column, rank, offer);
+            layout.cell(column, &format!("{text}{mark}"))
         });
         let style = theme.selected_if(selected == Some(row), theme.text());
         lines.push(Line::styled(cells.collect::<String>(), style));
@@ -170,16 +208,16 @@ fn usable_rows(canvas: &Canvas<'_>, height: usize, width: u16) -> Rows {
 }
 
 /// Heading of a column, with the sort direction.
-fn heading(column: Column, view: &OffersPane, theme: Theme) -> Span<'static> {
+fn heading(column: Column, layout: &Layout, view: &OffersPane, theme: Theme) -> Span<'static> {
     if column != view.sort {
-        return Span::styled(cell(column.name(), wide(column)), theme.dim());
+        return Span::styled(layout.cell(column, column.name()), theme.dim());
     }
     let arrow = match view.direction {
         Direction::BestFirst => theme.glyph("▼", "v"),
         Direction::Reversed => theme.glyph("▲", "^"),
     };
     let name = format!("{}{arrow}", column.name());
-    Span::styled(cell(&name, wide(column)), theme.accent())
+    Span::styled(layout.cell(column, &name), theme.accent())
 }
 
 /// Why there is no row. Before the first answer an empty list means nothing.

@@ -43,7 +43,7 @@ pub(in crate::vast) fn an_offer(id: u64) -> Offer {
 pub(in crate::vast) fn a_query() -> OfferQuery {
     OfferQuery {
         gpu_names: vec!["H100_SXM".into()],
-        gpu_count: 4,
+        gpu_counts: vec![4],
         min_gpu_memory_mb: 80_000,
         min_total_gpu_memory_mb: 320_000,
         disk_gb: 300.0,
@@ -105,9 +105,53 @@ fn gpu_name_spelling_does_not_matter() {
 }
 
 #[test]
+fn each_wanted_count_is_usable() {
+    let query = OfferQuery {
+        gpu_counts: vec![4, 8],
+        ..a_query()
+    };
+    let reason = |gpu_count: u32| {
+        let offer = Offer {
+            gpu_count,
+            ..an_offer(1)
+        };
+        let ranked = rank(vec![offer], &query, &needs(), &RentalHistory::default());
+        let rejected = ranked.rejected.into_iter().next();
+        rejected.map(|(_, reason)| reason)
+    };
+    assert_eq!((reason(4), reason(8)), (None, None));
+    assert_eq!(reason(6).as_deref(), Some("6 GPUs, need 4 or 8"));
+}
+
+#[test]
+fn country_stands_before_its_region() {
+    for (location, country, shown) in [
+        (Some("Washington, US"), Some("US"), "US Washington"),
+        (
+            Some("British Columbia, CA "),
+            Some("CA"),
+            "CA British Columbia",
+        ),
+        (Some(", US"), Some("US"), "US"),
+        (Some("NO"), Some("NO"), "NO"),
+        (Some("Somewhere"), None, "Somewhere"),
+        (Some("Washington, DC, US"), Some("US"), "US Washington, DC"),
+        (Some(""), None, ""),
+        (None, None, "unknown"),
+    ] {
+        let offer = Offer {
+            location: location.map(str::to_owned),
+            ..an_offer(1)
+        };
+        assert_eq!(offer.country(), country, "{location:?}");
+        assert_eq!(offer.country_and_region(), shown, "{location:?}");
+    }
+}
+
+#[test]
 fn hard_limits_reject_with_reason() {
     assert!(reason(|o| o.gpu_name = "H100 PCIE".into()).contains("not a wanted GPU"));
-    assert!(reason(|o| o.gpu_count = 8).contains("8 GPUs"));
+    assert!(reason(|o| o.gpu_count = 8).contains("8 GPUs, need 4"));
     assert!(reason(|o| o.gpu_memory_mb = 49_140).contains("MB per GPU"));
     assert!(reason(|o| o.disk_gb = 299.0).contains("disk"));
     assert!(reason(|o| o.gpu_price = UsdPerHour::from_dollars(11.95)).contains("with the disk"));

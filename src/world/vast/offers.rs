@@ -22,6 +22,10 @@ const SHOWN: u64 = 64;
 /// GB of storage in a search's prices, unless it says otherwise.
 const STORAGE: f64 = 8.0;
 
+/// What [`MarketOddity::UnappliedFilters`] does not apply, and to how many machines.
+const UNAPPLIED: [&str; 3] = ["inet_down", "reliability", "cuda_max_good"];
+const UNFILTERED: f64 = 0.4;
+
 /// How long an offer of the machines that are alike lasts, and the longest of the others, in seconds.
 const LASTS: f64 = 2_160_000.0;
 const LASTS_AT_MOST: f64 = 60.0 * 86_400.0;
@@ -135,7 +139,15 @@ impl World {
         if self.is_odd(MarketOddity::UnrentableOffers) {
             query["rentable"] = Value::Null;
         }
-        offers.retain(|offer| filter::matches(offer, &query));
+        let unfiltered = without(&query, &UNAPPLIED);
+        offers.retain(|offer| {
+            let query = if self.is_unfiltered(offer) {
+                &unfiltered
+            } else {
+                &query
+            };
+            filter::matches(offer, query)
+        });
         let order = query["order"].as_array().into_iter().flatten();
         let order =
             order.filter_map(|key| Some((key[0].as_str()?.to_owned(), Direction::of(&key[1]))));
@@ -147,6 +159,11 @@ impl World {
         let limit = query["limit"].as_u64().unwrap_or(SHOWN).min(SHOWN);
         offers.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         offers
+    }
+
+    fn is_unfiltered(&self, offer: &Value) -> bool {
+        let machine = offer["machine_id"].as_u64().unwrap_or(0);
+        self.is_odd(MarketOddity::UnappliedFilters) && uniform(self.seed, 72, machine) < UNFILTERED
     }
 
     pub(super) fn search(&self, query: &Value) -> ApiResponse {
@@ -196,6 +213,14 @@ impl World {
 pub(super) fn gpu_names() -> ApiResponse {
     let names: BTreeSet<&str> = gpus::names().collect();
     ApiResponse::ok(&json!({"success": true, "gpu_names": names}))
+}
+
+fn without(query: &Value, columns: &[&str]) -> Value {
+    let mut query = query.clone();
+    if let Some(filters) = query.as_object_mut() {
+        filters.retain(|column, _| !columns.contains(&column.as_str()));
+    }
+    query
 }
 
 /// Factor of a price by the hour of the day; always 1 for the machines that are alike.

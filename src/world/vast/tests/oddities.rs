@@ -188,6 +188,44 @@ fn requested_prices_hold_until_accepted() {
 }
 
 #[test]
+fn some_machines_pass_unapplied_filters() {
+    // Given a search that wants fast and reliable machines with a new driver,
+    let query = json!({"inet_down": {"gte": 3_000}, "reliability": {"gte": 0.98}, "cuda_max_good": {"gte": 13.0},
+        "disk_space": {"gte": 500}, "gpu_name": {"eq": "RTX 4090"}});
+    let at_least =
+        |offer: &Value, column: &str| offer[column].as_f64() >= query[column]["gte"].as_f64();
+    let columns = ["inet_down", "reliability", "cuda_max_good"];
+    let scenario = Scenario {
+        machines: 3_000,
+        ..Scenario::default()
+    };
+    let found = search(&mut world(scenario.clone()), &query);
+    assert!(
+        found
+            .iter()
+            .all(|offer| columns.iter().all(|column| at_least(offer, column)))
+    );
+    // when the market does not apply all of it, then others are among them,
+    let market_oddities = vec![MarketOddity::UnappliedFilters];
+    let found = search(
+        &mut world(Scenario {
+            market_oddities,
+            ..scenario
+        }),
+        &query,
+    );
+    for column in columns {
+        let wrong = found
+            .iter()
+            .filter(|offer| !at_least(offer, column))
+            .count();
+        assert!(wrong > 3 && wrong < found.len(), "{column}: {wrong}");
+    }
+    // but none that another filter excludes.
+    assert!(found.iter().all(|offer| at_least(offer, "disk_space")));
+}
+
+#[test]
 fn every_oddity_has_a_test() {
     use strum::VariantArray as _;
     let tests = include_str!("oddities.rs");
