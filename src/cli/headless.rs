@@ -240,7 +240,12 @@ fn summary(report: &SprintReport) -> String {
     let epoch = report.epoch.map(|epoch| format!("epoch {epoch}: "));
     let weight = report.weight.map(|weight| format!(", weight {weight}"));
     let cause = report.cause.as_ref().map(|cause| format!(" ({cause})"));
-    let [epoch, weight, cause] = [epoch, weight, cause].map(Option::unwrap_or_default);
+    let charged = report.charged_usd.map(|charged| {
+        let charged = report.beside_own_count(charged);
+        format!(", Vast charged {charged}")
+    });
+    let [epoch, weight, cause, charged] =
+        [epoch, weight, cause, charged].map(Option::unwrap_or_default);
     let left = match (report.rentals_left, registrations_left(report)) {
         (Some(0), Some(0)) => "nothing is left over".to_owned(),
         (Some(rentals), Some(nodes)) => {
@@ -249,7 +254,7 @@ fn summary(report: &SprintReport) -> String {
         _ => "leftovers unknown: run `pocpit release`".to_owned(),
     };
     format!(
-        "{epoch}{}{weight}{cause}; cost ${:.2}; {left}",
+        "{epoch}{}{weight}{cause}; cost ${:.2}{charged}; {left}",
         report.outcome, report.cost_usd
     )
 }
@@ -345,6 +350,14 @@ mod tests {
         assert_eq!(summary(&served), text);
         served.rentals_left = None;
         assert_eq!(exit_of(&served), Exit::Unknown);
+    }
+
+    #[test]
+    fn charges_stand_beside_the_cost() {
+        let mut confirmed = report(OutcomeKind::Confirmed, None);
+        confirmed.charged_usd = Some(0.97);
+        let text = "confirmed; cost $1.00, Vast charged $0.97 (-0.03); nothing is left over";
+        assert_eq!(summary(&confirmed), text);
     }
 
     #[test]

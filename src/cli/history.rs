@@ -58,8 +58,7 @@ fn text(history: &[PastSprint<'_>]) -> String {
 
 /// What Vast charged, and how much more than our own count that is.
 fn charged_of(past: &PastSprint<'_>) -> Option<String> {
-    let (charged, more) = (past.charged_usd?, past.charge_difference_usd?);
-    Some(format!("${charged:.2} ({more:+.2})"))
+    Some(past.report.beside_own_count(past.charged_usd?))
 }
 
 /// The cause, and how the boot was hedged.

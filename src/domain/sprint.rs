@@ -279,6 +279,12 @@ impl SprintReport {
         Some(self.cost_usd / weight.0 as f64)
     }
 
+    /// What the market charged, and how much more than our own count that is: `$8.04 (+0.02)`.
+    pub fn beside_own_count(&self, charged_usd: f64) -> String {
+        let more = charged_usd - self.cost_usd;
+        format!("${charged_usd:.2} ({more:+.2})")
+    }
+
     /// Time spent in a step, summed over its visits; `None` without any.
     pub fn time_in(&self, step: Step) -> Option<Duration> {
         let visits = self.steps.iter().filter(|span| span.step == step);

@@ -88,7 +88,8 @@ pub struct OffersPane {
     pub direction: Direction,
     /// Only offers with these words; empty for all.
     pub filter: String,
-    /// The selected offer, by id: a refresh does not move the selection to another one.
+    /// The offer that the operator selected, by id: a refresh does not move the selection to another one.
+    /// Until then the first that is shown is selected.
     pub selected: Option<OfferId>,
     /// The offer to compare with another one.
     pub marked: Option<OfferId>,
@@ -108,7 +109,7 @@ impl OffersPane {
             sort: Column::Rank,
             direction: Direction::BestFirst,
             filter: String::new(),
-            selected: ranked.first().map(|row| row.offer.id),
+            selected: None,
             marked: None,
             rejected_scroll: 0,
             avoided_index: 0,
@@ -124,9 +125,6 @@ impl OffersPane {
         if !Arc::ptr_eq(&self.ranked, ranked) {
             self.ranked = ranked.clone();
             self.arrange();
-        }
-        if self.selected.is_none() {
-            self.selected = ranked.first().map(|row| row.offer.id);
         }
     }
 
@@ -149,10 +147,8 @@ impl OffersPane {
     pub fn set_filter(&mut self, text: &str) {
         text.clone_into(&mut self.filter);
         self.arrange();
-        if self.selected_row().is_none()
-            && let Some((_, first)) = self.row(0)
-        {
-            self.selected = Some(first.offer.id);
+        if self.selected_row().is_none() {
+            self.selected = None;
         }
     }
 
@@ -188,7 +184,10 @@ impl OffersPane {
     }
 
     pub fn selected_row(&self) -> Option<usize> {
-        self.row_of.get(&self.selected?).copied()
+        match self.selected {
+            Some(offer) => self.row_of.get(&offer).copied(),
+            None => (!self.is_empty()).then_some(0),
+        }
     }
 
     /// The selected offer, if it is shown.

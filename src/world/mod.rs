@@ -15,6 +15,7 @@ mod network_node;
 mod numbers;
 mod oddity;
 mod outages;
+mod planned_faults;
 mod random_faults;
 mod scenario;
 mod serve;

@@ -37,7 +37,7 @@ pub enum MarketOddity {
     UnappliedFilters,
     /// A search for on-demand offers returns bids, too.
     BidOffers,
-    /// Texts that a host sets are attacks on terminals: titles, OSC 52, bidirectional marks, forged lines.
+    /// The texts of every second offer are attacks on terminals: titles, OSC 52, bidirectional marks, forged lines.
     HostileTexts,
     /// `dph_total` holds an hourly charge besides GPU and storage.
     PlatformFee,

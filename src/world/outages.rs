@@ -111,7 +111,7 @@ impl World {
     }
 
     /// What a proxy in front of an API does with a call now: `vast`, `public` or `admin`.
-    pub fn gateway_fault(&self, service: &str) -> Option<FaultKind> {
+    pub(super) fn gateway_fault(&self, service: &str) -> Option<FaultKind> {
         let proxy = match service {
             "vast" => Outage::MarketProxy,
             "public" => Outage::PublicApiProxy,

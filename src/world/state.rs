@@ -48,6 +48,8 @@ pub struct World {
     pub(super) account_keys: Vec<AccountKey>,
     pub(super) last_calls: BTreeMap<String, Time>,
     pub(super) rent_calls: u64,
+    /// Requests so far that each of the scenario's faults is about.
+    pub(super) fault_counts: BTreeMap<u64, u64>,
     pub(super) destroy_calls: u64,
     /// Halts of the chain so far: height of the last block, seconds.
     pub(super) halts: Vec<(u64, f64)>,

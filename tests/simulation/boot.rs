@@ -201,6 +201,10 @@ pub fn deny_for(seconds: f64) -> Denied {
 pub struct Lived {
     pub outcome: Outcome,
     pub rentals: usize,
+    /// What all of them cost.
+    pub cost: Usd,
+    /// How many of the scenario's faults met a call.
+    pub faults_met: usize,
 }
 
 /// A sprint on realistic nodes, with this fault in each workload.
@@ -215,9 +219,13 @@ pub fn live_through(release: MlNodeRelease, fault: Option<WorkloadFault>) -> Liv
 /// A sprint in this world.
 pub fn live_in(scenario: Scenario) -> Lived {
     watch(scenario, |stage, snapshot| {
+        let outcome = snapshot.sprint.outcome.clone()?;
+        let rentals = stage.world().truth().rentals;
         Some(Lived {
-            outcome: snapshot.sprint.outcome.clone()?,
-            rentals: stage.world().truth().rentals.len(),
+            outcome,
+            cost: rentals.iter().map(|rental| rental.cost).sum(),
+            rentals: rentals.len(),
+            faults_met: stage.world().faults_met(),
         })
     })
 }

@@ -42,14 +42,14 @@ const FAULTS: [Fault; 10] = [
     Fault::Slow,
 ];
 
-/// What a proxy in trouble does, as a fault of one call.
-pub fn of_gateway(kind: &FaultKind) -> Fault {
+/// What the world does to a call, unless it gives another response.
+pub fn of_planned(kind: &FaultKind) -> Option<Fault> {
     match kind {
-        FaultKind::Status { .. } | FaultKind::GatewayPage { .. } => Fault::BadGateway,
-        FaultKind::DropBefore => Fault::ResetBefore,
-        FaultKind::DropAfter => Fault::LostAfter,
-        FaultKind::Malformed => Fault::Truncated,
-        FaultKind::Delay { .. } => Fault::Slow,
+        FaultKind::Status { .. } | FaultKind::GatewayPage { .. } => None,
+        FaultKind::DropBefore => Some(Fault::ResetBefore),
+        FaultKind::DropAfter => Some(Fault::LostAfter),
+        FaultKind::Malformed => Some(Fault::Truncated),
+        FaultKind::Delay { .. } => Some(Fault::Slow),
     }
 }
 

@@ -8,12 +8,12 @@ use futures_util::stream::{self, StreamExt as _};
 use pocpit::http::{
     Answer, BrokenBody, HttpMethod, HttpRequest, Messages, Transport, TransportError,
 };
-use pocpit::world::{AdminReply, ApiRequest, ApiResponse};
+use pocpit::world::{AdminReply, ApiRequest, ApiResponse, FaultKind};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use url::Url;
 
-use crate::chance::{Chance, Fault, of_gateway};
+use crate::chance::{Chance, Fault, of_planned};
 use crate::played::{Stage, nonsense};
 
 pub struct Wire {
@@ -24,30 +24,12 @@ pub struct Wire {
 
 impl Wire {
     /// `None`: connections are refused.
-    async fn perform(&self, request: &HttpRequest) -> Result<Option<ApiResponse>, TransportError> {
-        let method = match request.method {
-            HttpMethod::Get => "GET",
-            HttpMethod::Post => "POST",
-            HttpMethod::Put => "PUT",
-            HttpMethod::Delete => "DELETE",
-        };
-        let body = request.body.clone().unwrap_or_default();
-        let of_url = request
-            .url
-            .query_pairs()
-            .map(|(name, value)| (name.into_owned(), value.into_owned()));
-        let ask = ApiRequest {
-            method: method.into(),
-            path: request.url.path().into(),
-            query: of_url.chain(request.query.iter().cloned()).collect(),
-            body,
-            bearer: request
-                .bearer
-                .as_ref()
-                .map(|bearer| bearer.expose_secret().to_owned()),
-            content_type: Some("application/json".into()),
-        };
-        let Some(host) = request.url.host_str() else {
+    async fn perform(
+        &self,
+        url: &Url,
+        ask: ApiRequest,
+    ) -> Result<Option<ApiResponse>, TransportError> {
+        let Some(host) = url.host_str() else {
             return Ok(None);
         };
         Ok(match host {
@@ -63,11 +45,11 @@ impl Wire {
                 Some(nothing())
             }
             "admin.sim" => return self.admin(&ask).await,
-            "127.0.0.1" if request.url.port() == Some(9100) => {
+            "127.0.0.1" if url.port() == Some(9100) => {
                 let mut world = self.stage.world();
                 world.callback_is_up().then(|| world.callback(&ask))
             }
-            _ => self.stage.at_machine(method, &request.url, ask.body),
+            _ => self.stage.at_machine(&ask.method, url, ask.body),
         })
     }
 
@@ -88,16 +70,16 @@ impl Wire {
         }
     }
 
-    /// What the proxy in front of an API does with a call.
-    fn gateway_fault(&self, url: &Url) -> Option<Fault> {
+    /// What the scenario, or a proxy in front of an API, does with a call.
+    fn planned_fault(&self, url: &Url, ask: &ApiRequest) -> Option<FaultKind> {
         let service = match url.host_str()? {
             "vast.sim" => "vast",
             "api.sim" => "public",
+            "rpc.sim" => "rpc",
             "admin.sim" => "admin",
             _ => return None,
         };
-        let fault = self.stage.world().gateway_fault(service)?;
-        Some(of_gateway(&fault))
+        self.stage.world().fault(service, ask)
     }
 }
 
@@ -107,6 +89,29 @@ impl Wire {
         let percent = self.stage.chance().between(1, 45);
         let percent = u32::try_from(percent).unwrap();
         tokio::time::sleep(timeout * percent / 100).await;
+    }
+}
+
+/// As the world takes it.
+fn asked(request: &HttpRequest) -> ApiRequest {
+    let method = match request.method {
+        HttpMethod::Get => "GET",
+        HttpMethod::Post => "POST",
+        HttpMethod::Put => "PUT",
+        HttpMethod::Delete => "DELETE",
+    };
+    let of_url = request
+        .url
+        .query_pairs()
+        .map(|(name, value)| (name.into_owned(), value.into_owned()));
+    let bearer = request.bearer.as_ref();
+    ApiRequest {
+        method: method.into(),
+        path: request.url.path().into(),
+        query: of_url.chain(request.query.iter().cloned()).collect(),
+        body: request.body.clone().unwrap_or_default(),
+        bearer: bearer.map(|bearer| bearer.expose_secret().to_owned()),
+        content_type: Some("application/json".into()),
     }
 }
 
@@ -172,8 +177,11 @@ impl Transport for Wire {
         let name = format!("{:?} {}", request.method, request.url.path());
         self.stage.moment(|| format!("before {name}"));
         tokio::time::sleep(Duration::from_millis(60)).await;
+        let ask = asked(request);
+        let planned = self.planned_fault(&request.url, &ask);
+        let instead = planned.as_ref().and_then(FaultKind::response);
         let fault = self.stage.chance().fault();
-        let fault = fault.or_else(|| self.gateway_fault(&request.url));
+        let fault = fault.or_else(|| planned.as_ref().and_then(of_planned));
         if let Some(fault) = fault {
             self.stage.note(&format!("{name} meets {fault:?}"));
         }
@@ -185,6 +193,11 @@ impl Transport for Wire {
         {
             tokio::time::sleep(request.timeout).await;
             return Err(lost("operation timed out"));
+        }
+        if let Some(instead) = instead {
+            let status = instead.status;
+            self.stage.note(&format!("{name} meets a planned {status}"));
+            return Ok(heard(instead));
         }
         match fault {
             Some(Fault::NotSent) => {
@@ -202,7 +215,8 @@ impl Transport for Wire {
             Some(Fault::Slow) => self.dawdle(request.timeout).await,
             _ => {}
         }
-        let performed = tokio::time::timeout(request.timeout, self.perform(request)).await;
+        let performed =
+            tokio::time::timeout(request.timeout, self.perform(&request.url, ask)).await;
         let Ok(performed) = performed else {
             return Err(lost("operation timed out"));
         };

@@ -113,6 +113,9 @@ pub(in crate::cli) struct Cost {
     pub worst_usd: f64,
     /// US dollars per hour, disk included.
     pub price_per_hour_usd: f64,
+    /// How much of that is a fee of the market: its own total exceeds GPUs and disk. Absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fee_per_hour_usd: Option<f64>,
     /// Vast's id of the offer.
     pub offer: u64,
     /// Its GPUs: `4x H100 SXM`.
@@ -310,10 +313,12 @@ fn expected_height(next: &NextSprint, sprint: &Sprint, height: Height) -> Expect
 }
 
 fn cost(best: &RankedOffer, usable_offers: usize) -> Cost {
+    let surcharge = best.offer.surcharge;
     Cost {
         expected_usd: best.expected_cost().dollars(),
         worst_usd: best.worst_cost.dollars(),
         price_per_hour_usd: best.price.0.dollars(),
+        fee_per_hour_usd: (!surcharge.is_zero()).then(|| surcharge.0.dollars()),
         offer: best.offer.id.0,
         gpus: best.offer.gpus(),
         usable_offers,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::report::{
-    Arguments, Certainty, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental,
+    Arguments, Certainty, Cost, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental,
 };
 use crate::cli::table::table;
 use crate::domain::{ChallengeRule, Time};
@@ -36,11 +36,12 @@ pub(super) fn of(plan: &PlanReport) -> String {
     }
     match &plan.cost {
         Some(cost) => line(format!(
-            "It costs about ${:.2}, at worst ${:.2}: {} at ${:.2} an hour, the best of {} usable offers now.",
+            "It costs about ${:.2}, at worst ${:.2}: {} at ${:.2} an hour{}, the best of {} usable offers now.",
             cost.expected_usd,
             cost.worst_usd,
             cost.gpus,
             cost.price_per_hour_usd,
+            fee(cost),
             cost.usable_offers
         )),
         None => line("What it costs is unknown: no offer is usable now.".to_owned()),
@@ -92,6 +93,13 @@ fn arguments(arguments: &Arguments) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn fee(cost: &Cost) -> String {
+    let fee = cost.fee_per_hour_usd;
+    fee.map_or_else(String::new, |fee| {
+        format!(" (${fee:.2} of it a fee of the market)")
+    })
 }
 
 fn second_rental(hedge: &SecondRental) -> String {

@@ -119,10 +119,11 @@ fn details(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
     );
     let last = format!("{boots} watched, machine {machine}, {left}; Enter shows its log");
     let charged = past.charged_usd.map(|charged| {
-        let more = charged - report.cost_usd;
-        format!("; Vast charged ${charged:.2} ({more:+.2})")
+        let charged = report.beside_own_count(charged);
+        format!("Vast charged {charged}; ")
     });
-    let cause = format!("{cause}{}", charged.unwrap_or_default());
+    // A narrow pane cuts the end of a long cause.
+    let cause = format!("{}{cause}", charged.unwrap_or_default());
     vec![
         Line::styled(cause, theme.strong()),
         times("Steps ", steps.collect()),

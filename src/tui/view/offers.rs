@@ -122,7 +122,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let prompt = model.prompt.as_ref();
     if let Some(prompt) = prompt.filter(|open| open.kind == PromptKind::Offers) {
         lines.push(prompt_line(prompt, theme));
-    } else if !filter.is_empty() {
+    } else if !filter.is_empty() && model.offers.list == OfferList::Usable {
         let all = canvas.key(Action::ShowAll);
         let text = format!("filter \"{filter}\" ({all} shows all)");
         lines.push(Line::styled(text, theme.accent()));

@@ -55,11 +55,8 @@ async fn respond(
     }
     let request = parse(request).await?;
     let fault = shared.fault(service, &request);
-    if let Some(FaultKind::Status { status, body }) = &fault {
-        return to_http(&shared, ApiResponse::text(*status, body));
-    }
-    if let Some(FaultKind::GatewayPage { status }) = &fault {
-        return to_http(&shared, ApiResponse::gateway_page(*status));
+    if let Some(response) = fault.as_ref().and_then(FaultKind::response) {
+        return to_http(&shared, response);
     }
     if fault == Some(FaultKind::DropBefore) {
         return Err(io::Error::other("planned fault"));

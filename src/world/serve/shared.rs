@@ -1,6 +1,5 @@
 //! What every task of a served world shares.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +10,6 @@ use crate::world::clock::WorldClock;
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::mlnode::api::MlNodeReply;
 use crate::world::network_node::AdminReply;
-use crate::world::numbers::uniform;
 use crate::world::scenario::{FaultKind, Scenario};
 use crate::world::state::World;
 
@@ -58,7 +56,6 @@ impl Served {
 
 pub(in crate::world) struct Shared {
     world: Mutex<World>,
-    fault_counts: Mutex<BTreeMap<usize, u64>>,
     pub scenario: Scenario,
     pub seed: u64,
     pub clock: WorldClock,
@@ -68,7 +65,6 @@ impl Shared {
     pub fn new(world: World, seed: u64, scenario: Scenario, clock: WorldClock) -> Shared {
         Shared {
             world: Mutex::new(world),
-            fault_counts: Mutex::default(),
             scenario,
             seed,
             clock,
@@ -145,24 +141,7 @@ impl Shared {
             SimService::Upstream => "upstream",
             SimService::Machine(..) | SimService::Mapped(..) => "mlnode",
         };
-        let call = format!("{} {}", request.method, request.path);
-        let counts = self.fault_counts.lock();
-        let mut counts = counts.unwrap_or_else(PoisonError::into_inner);
-        for (index, fault) in self.scenario.faults.iter().enumerate() {
-            if fault.service != name || !call.contains(&fault.call) {
-                continue;
-            }
-            let count = counts.entry(index).or_default();
-            *count += 1;
-            let by_number = fault.nth.is_none_or(|nth| nth == *count);
-            let by_chance = fault
-                .probability
-                .is_none_or(|p| uniform(self.seed, 40 + index as u64, *count) < p);
-            if by_number && by_chance {
-                return Some(fault.kind.clone());
-            }
-        }
-        self.world().gateway_fault(name)
+        self.world().fault(name, request)
     }
 }
 

@@ -93,7 +93,8 @@ pub(super) struct SimMachine {
     reliability: f64,
     verification: Verification,
     is_data_centre: bool,
-    storage_cost: f64,
+    /// In dollars per GB and month.
+    pub storage_cost: f64,
     score: f64,
     /// Columns that it does not report.
     unknown: Vec<&'static str>,

@@ -26,6 +26,9 @@ const STORAGE: f64 = 8.0;
 const UNAPPLIED: [&str; 3] = ["inet_down", "reliability", "cuda_max_good"];
 const UNFILTERED: f64 = 0.4;
 
+/// Of [`MarketOddity::PlatformFee`].
+const FEE: f64 = 0.04;
+
 /// How long an offer of the machines that are alike lasts, and the longest of the others, in seconds.
 const LASTS: f64 = 2_160_000.0;
 const LASTS_AT_MOST: f64 = 60.0 * 86_400.0;
@@ -37,6 +40,41 @@ struct Ask {
     /// Index of its random numbers.
     key: u64,
     since: Time,
+}
+
+/// What is for rent, in numbers.
+struct Listed {
+    machine: SimMachine,
+    ask: Ask,
+    /// Of the GPUs on demand, in dollars per hour.
+    base: f64,
+    kind: Kind,
+    /// The market's share of the GPUs' price, on top of it.
+    fee: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    OnDemand,
+    /// Interruptible: it costs the least bid that wins.
+    Bid,
+}
+
+impl Listed {
+    fn least_bid(&self) -> f64 {
+        round4(0.6 * self.base)
+    }
+
+    fn gpu_price(&self) -> f64 {
+        match self.kind {
+            Kind::OnDemand => self.base,
+            Kind::Bid => self.least_bid(),
+        }
+    }
+
+    fn total(&self, gb: f64) -> f64 {
+        with_fee(self.gpu_price(), self.fee) + disk_price(self.machine.storage_cost, gb)
+    }
 }
 
 impl World {
@@ -58,8 +96,8 @@ impl World {
         })
     }
 
-    /// The current offer of a machine.
-    pub(super) fn offer(&self, machine: u64) -> Option<Value> {
+    /// What a machine costs now; none while it is not for rent. `is_bid` asks for interruptible offers.
+    fn listed(&self, machine: u64, is_bid: bool) -> Option<Listed> {
         let ask = self.ask(machine)?;
         let is_ours = |i: &SimInstance| i.offer["machine_id"] == json!(FIRST_MACHINE + machine);
         if self.live().any(|i| i.holds_gpu(self.now) && is_ours(i)) {
@@ -67,33 +105,48 @@ impl World {
         }
         let one = SimMachine::of(self.seed, machine);
         let base = round4(one.price(uniform(self.seed, 4, ask.key)) * demand(&one, ask.since));
-        let lasts = self.lasts(&one, &ask);
+        let is_bid = is_bid || self.is_odd(MarketOddity::BidOffers) && machine % 3 == 2;
+        let has_fee = self.is_odd(MarketOddity::PlatformFee);
+        Some(Listed {
+            machine: one,
+            ask,
+            base,
+            kind: if is_bid { Kind::Bid } else { Kind::OnDemand },
+            fee: has_fee.then_some(FEE),
+        })
+    }
+
+    /// The current offer of a machine.
+    pub(super) fn offer(&self, machine: u64) -> Option<Value> {
+        Some(self.written_offer(&self.listed(machine, false)?))
+    }
+
+    /// An offer without its total, which depends on the storage.
+    fn written_offer(&self, listed: &Listed) -> Value {
+        let (one, ask, base) = (&listed.machine, &listed.ask, listed.gpu_price());
+        let lasts = self.lasts(one, ask);
         let mut offer: Value = one.columns().into();
         for (name, value) in [
             ("id", json!(ask.id)),
             ("ask_contract_id", json!(ask.id)),
             ("dph_base", json!(base)),
-            ("min_bid", json!(round4(0.6 * base))),
+            ("min_bid", json!(listed.least_bid())),
+            ("is_bid", json!(listed.kind == Kind::Bid)),
+            ("platform_fee", json!(listed.fee)),
             ("duration", json!(lasts)),
             ("start_date", json!(unix(ask.since))),
             ("end_date", json!(whole(unix(self.now) + lasts))),
             (
                 "vram_costperhour",
-                json!(base / number(one.gpu.memory * one.gpus)),
+                json!(listed.base / number(one.gpu.memory * one.gpus)),
             ),
         ] {
             offer[name] = value;
         }
-        if self.is_odd(MarketOddity::UnrentableOffers) && machine % 3 == 1 {
+        if self.is_odd(MarketOddity::UnrentableOffers) && one.number % 3 == 1 {
             offer["rentable"] = json!(false);
         }
-        if self.is_odd(MarketOddity::BidOffers) && machine % 3 == 2 {
-            as_bid(&mut offer);
-        }
-        if self.is_odd(MarketOddity::PlatformFee) {
-            offer["platform_fee"] = json!(0.04);
-        }
-        Some(offer)
+        offer
     }
 
     /// Seconds from now.
@@ -113,34 +166,43 @@ impl World {
         (machine < self.scenario.machines).then_some(machine)
     }
 
-    /// Offers of the GPUs that a query names. No others are made: the market has thousands of machines.
-    fn offers_for(&self, query: &Value) -> impl Iterator<Item = Value> {
+    /// What is for rent of the GPUs and at the prices that a query names. Nothing else is made: the market
+    /// has thousands of machines.
+    fn listed_for(&self, query: &Value, gb: f64) -> impl Iterator<Item = Listed> {
         let is_wanted = |machine: &u64| {
             let (gpu, gpus) = gpus_of(self.seed, *machine);
             filter::holds(&json!(gpus), &query["num_gpus"])
                 && filter::holds(&json!(gpu.name), &query["gpu_name"])
         };
+        let is_bid = query["type"] == "bid";
         let machines = (0..self.scenario.machines).filter(is_wanted);
-        machines.filter_map(|machine| self.offer(machine))
+        let listed = machines.filter_map(move |machine| self.listed(machine, is_bid));
+        listed.filter(move |listed| filter::holds(&json!(listed.total(gb)), &query["dph_total"]))
     }
 
     /// The offers that a query finds, in its order, at most as many as the market shows.
     pub(super) fn found_offers(&self, query: &Value) -> Vec<Value> {
         let gb = query["allocated_storage"].as_f64().unwrap_or(STORAGE);
-        let is_bid = query["type"] == "bid";
-        let mut offers: Vec<Value> = self.offers_for(query).collect();
-        for offer in &mut offers {
-            if is_bid {
-                as_bid(offer);
-            }
-            price(offer, gb);
+        let order = order_of(query);
+        let mut listed: Vec<Listed> = self.listed_for(query, gb).collect();
+        let limit = query["limit"].as_u64().unwrap_or(SHOWN).min(SHOWN);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // The usual order needs no more offers than are shown: to write one takes longest.
+        let is_by_price = order[0] == ("dph_total".into(), Direction::Ascending);
+        if is_by_price {
+            listed.sort_by(|a, b| a.total(gb).total_cmp(&b.total(gb)));
         }
         let mut query = query.clone();
         if self.is_odd(MarketOddity::UnrentableOffers) {
             query["rentable"] = Value::Null;
         }
         let unfiltered = without(&query, &UNAPPLIED);
-        offers.retain(|offer| {
+        let found = listed.iter().map(|listed| {
+            let mut offer = self.written_offer(listed);
+            price(&mut offer, gb);
+            offer
+        });
+        let found = found.filter(|offer| {
             let query = if self.is_unfiltered(offer) {
                 &unfiltered
             } else {
@@ -148,17 +210,11 @@ impl World {
             };
             filter::matches(offer, query)
         });
-        let order = query["order"].as_array().into_iter().flatten();
-        let order =
-            order.filter_map(|key| Some((key[0].as_str()?.to_owned(), Direction::of(&key[1]))));
-        let mut order: Vec<(String, Direction)> = order.collect();
-        if order.is_empty() {
-            order.push(("score".into(), Direction::Descending));
-        }
-        filter::sort(&mut offers, &order);
-        let limit = query["limit"].as_u64().unwrap_or(SHOWN).min(SHOWN);
-        offers.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        offers
+        let most = if is_by_price { limit } else { usize::MAX };
+        let mut found: Vec<Value> = found.take(most).collect();
+        filter::sort(&mut found, &order);
+        found.truncate(limit);
+        found
     }
 
     fn is_unfiltered(&self, offer: &Value) -> bool {
@@ -189,7 +245,7 @@ impl World {
             }
         }
         if self.is_odd(MarketOddity::HostileTexts) {
-            for offer in &mut offers {
+            for offer in offers.iter_mut().step_by(2) {
                 let name = offer["gpu_name"].as_str().unwrap_or_default();
                 offer["gpu_name"] = json!(format!("{name} {HOSTILE_TEXT}{}", "W".repeat(5_000)));
                 offer["geolocation"] = json!(HOSTILE_TEXT);
@@ -232,19 +288,34 @@ fn demand(machine: &SimMachine, at: Time) -> f64 {
     0.92 + 0.16 * (1.0 - (2.0 * day - 1.0).abs())
 }
 
-/// An interruptible offer costs the least bid that wins.
-fn as_bid(offer: &mut Value) {
-    offer["is_bid"] = json!(true);
-    offer["dph_base"] = offer["min_bid"].clone();
+/// The keys of a search's order, never empty.
+fn order_of(query: &Value) -> Vec<(String, Direction)> {
+    let order = query["order"].as_array().into_iter().flatten();
+    let order = order.filter_map(|key| Some((key[0].as_str()?.to_owned(), Direction::of(&key[1]))));
+    let mut order: Vec<(String, Direction)> = order.collect();
+    if order.is_empty() {
+        order.push(("score".into(), Direction::Descending));
+    }
+    order
 }
 
-/// `dph_total = dph_base + storage_cost × GB / 720`.
+/// The GPUs' price with the market's fee.
+fn with_fee(base: f64, fee: Option<f64>) -> f64 {
+    base * (1.0 + fee.unwrap_or(0.0))
+}
+
+/// What so many GB cost per hour.
+fn disk_price(storage_cost: f64, gb: f64) -> f64 {
+    storage_cost * gb / 720.0
+}
+
+/// Writes the prices: `dph_total = dph_base + storage_cost × GB / 720`, and a fee.
 pub(super) fn price(offer: &mut Value, gb: f64) {
-    let disk = offer["storage_cost"].as_f64().unwrap_or(0.0) * gb / 720.0;
     let base = offer["dph_base"].as_f64().unwrap_or(0.0);
-    offer["storage_total_cost"] = json!(disk);
-    let gpu = base * (1.0 + offer["platform_fee"].as_f64().unwrap_or(0.0));
+    let gpu = with_fee(base, offer["platform_fee"].as_f64());
+    let disk = disk_price(offer["storage_cost"].as_f64().unwrap_or(0.0), gb);
     let total = gpu + disk;
+    offer["storage_total_cost"] = json!(disk);
     offer["dph_total"] = json!(total);
     offer["discounted_dph_total"] = json!(total);
     offer["dph_total_adj"] = json!(total);

@@ -37,6 +37,25 @@ fn selection_survives_offer_refresh() {
 }
 
 #[test]
+fn best_offer_is_selected_until_another_is() {
+    let mut m = model(choosing());
+    let selected = |m: &Model| m.offers.selected_offer().map(|row| row.offer.id);
+    let best = selected(&m);
+    // Given an operator who has selected nothing, when the best offer is gone, then the next one is selected.
+    let mut next = choosing();
+    Arc::make_mut(&mut next.offers.rows).remove(0);
+    publish(&mut m, next);
+    assert!(selected(&m).is_some() && selected(&m) != best);
+    // Given one who has, then nothing takes the place of what is gone.
+    type_and_draw(&mut m, "j");
+    let mut last = choosing();
+    Arc::make_mut(&mut last.offers.rows).truncate(1);
+    publish(&mut m, last);
+    assert_eq!(selected(&m), None);
+    assert!(shown(&m, 120, 40).contains("the selected offer is gone"));
+}
+
+#[test]
 fn offers_sort_and_filter_keep_selection() {
     let mut m = model(choosing());
     let shown = |m: &Model| -> Vec<u64> {
@@ -56,8 +75,9 @@ fn offers_sort_and_filter_keep_selection() {
     press(&mut m, KeyCode::Esc);
     assert_eq!(m.offers.len(), 3);
     type_and_draw(&mut m, "/h200\n");
+    let selected = m.offers.selected_offer().map(|row| row.offer.id);
     assert_eq!(
-        m.offers.selected,
+        selected,
         Some(OfferId(30_000_001)),
         "the first that is shown"
     );

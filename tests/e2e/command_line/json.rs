@@ -195,9 +195,9 @@ fn shortened(value: &Value) -> Value {
 fn is_optional(command: &str, field: &str) -> bool {
     match field {
         "race" | "in time" | "runs" | "driver" => true,
-        // Not every offer or avoided machine has them; charges come late.
+        // Not every offer or avoided machine has them; charges come late, and a fee is rare.
         "public_address" | "surcharge" | "closed" => true,
-        "charged_usd" | "charge_difference_usd" => true,
+        "charged_usd" | "charge_difference_usd" | "fee_per_hour_usd" => true,
         "host" | "address" | "host_until" => command.starts_with("avoided"),
         // Only some releases of the Network Node tell it.
         "preserved_models" => command.starts_with("nodes"),

@@ -1,11 +1,18 @@
 //! Dialogs about offers and machines, with all costs.
 
+use std::iter;
+
 use ratatui::text::Line;
 
 use crate::domain::{MachineId, RankedOffer, Usd};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::view::format;
+
+/// Width of a reason's name.
+const NAME: usize = 14;
+/// Width of the text of a dialog.
+const COLUMNS: usize = super::WIDTH as usize - 2;
 
 pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
     let offer = &row.offer;
@@ -95,7 +102,7 @@ pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> V
     let head = format!("offer {id}: {} on machine {machine}", row.offer.gpus());
     let mut lines = vec![Line::styled(head, theme.strong()), Line::raw("")];
     let reasons = row.reasons().into_iter();
-    lines.extend(reasons.map(|(name, text)| Line::raw(format!("{name:<14} {text}"))));
+    lines.extend(reasons.flat_map(|(name, text)| named(name, &text)));
     let rows = &model.snapshot.offers.rows;
     let index = rows.iter().position(|row| row.offer.id == id);
     let rank = match (index, rows.first()) {
@@ -108,10 +115,18 @@ pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> V
         _ => "no longer offered".to_owned(),
     };
     lines.push(Line::styled(
-        format!("{:<14} {rank}", "rank"),
+        format!("{:<NAME$} {rank}", "rank"),
         theme.accent(),
     ));
     lines
+}
+
+/// A name and its text, whose further rows begin below its first.
+fn named(name: &'static str, text: &str) -> impl Iterator<Item = Line<'static>> + use<> {
+    let rows = format::wrap(text, COLUMNS - NAME - 1);
+    let names = iter::once(name).chain(iter::repeat(""));
+    let rows = names.zip(rows);
+    rows.map(|(name, row)| Line::raw(format!("{name:<NAME$} {row}")))
 }
 
 /// A property of an offer, by name.
@@ -140,7 +155,7 @@ const PROPERTIES: [Property; 12] = [
         )
     }),
     ("machine", |row| row.offer.machine.to_string()),
-    ("location", location),
+    ("location", |row| row.offer.country_and_region()),
 ];
 
 /// Two offers side by side.
