@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::market::narrowed;
+
 /// A world served by the program, for other processes.
 pub struct Sim {
     child: Child,
@@ -25,6 +27,8 @@ impl Sim {
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("--config ")?.1.trim().to_owned()))
             .expect("the file's name");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, narrowed(&text)).unwrap();
         Sim { child, config }
     }
 }

@@ -58,6 +58,7 @@ impl Stage {
         let world = RUNTIME.block_on(async {
             let world = serve(options).await.unwrap();
             let text = cli::configuration(&world, files.path()).await.unwrap();
+            let text = crate::market::narrowed(&text);
             std::fs::write(files.path().join("config.toml"), text).unwrap();
             world
         });

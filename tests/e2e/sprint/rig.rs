@@ -12,6 +12,8 @@ use pocpit::journal::{self, Ledger};
 use pocpit::ports::Market as _;
 use pocpit::world::{API_KEY, PROXY_NODE, Scenario, ServedWorld, Truth, WorldOptions, serve};
 
+use crate::market::narrowed;
+
 /// World seconds per second: a sprint takes some ten seconds.
 const SPEED: f64 = 400.0;
 /// Blocks before the `PoC`: time for one boot, and for an operator on a busy machine.
@@ -106,7 +108,8 @@ impl Rig {
             ports: None,
         };
         let world = serve(options).await.unwrap();
-        let mut text = cli::configuration(&world, scratch.path()).await.unwrap();
+        let text = cli::configuration(&world, scratch.path()).await.unwrap();
+        let mut text = narrowed(&text);
         if reached == Reached::Directly {
             text = text.replacen("[network_node]", "[network_node]\nexposure = \"direct\"", 1);
         }
