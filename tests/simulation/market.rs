@@ -1,6 +1,6 @@
 //! Sprints on a market with oddities that its users have seen.
 
-use pocpit::domain::{Outcome, Step};
+use pocpit::domain::{Outcome, Step, Usd};
 use pocpit::engine::AlertLevel;
 use pocpit::world::{Fault, FaultKind, MarketOddity, Scenario};
 use serde_json::Value;
@@ -31,6 +31,7 @@ fn contract_born_stopped_is_replaced() {
 
 #[test]
 fn odd_markets_cost_no_epoch() {
+    let usual = market(|_| {}).cost.dollars();
     for oddity in MarketOddity::VARIANTS.iter().copied() {
         if refuses_account(oddity) {
             continue;
@@ -38,6 +39,8 @@ fn odd_markets_cost_no_epoch() {
         let lived = market(|scenario| scenario.market_oddities = vec![oddity]);
         assert!(confirmed(&lived), "{oddity:?}: {lived:?}");
         assert_eq!(lived.rentals, 1, "{oddity:?}");
+        // The market's fee is 4 %.
+        assert!(lived.cost.dollars() < 1.05 * usual, "{oddity:?}: {lived:?}");
     }
 }
 
@@ -53,7 +56,7 @@ fn refused_account_costs_nothing() {
     for oddity in refused.filter(|oddity| refuses_account(*oddity)) {
         let lived = market(|scenario| scenario.market_oddities = vec![oddity]);
         assert!(!confirmed(&lived), "{oddity:?}: {lived:?}");
-        assert_eq!(lived.rentals, 0, "{oddity:?}");
+        assert_eq!((lived.rentals, lived.cost), (0, Usd::ZERO), "{oddity:?}");
     }
 }
 
