@@ -2,6 +2,9 @@
 
 use crate::domain::ForeignText;
 
+/// Characters of a cell: one that is longer would make every line of its column as long.
+const MAX_CELL: usize = 600;
+
 /// Aligns the columns. Each row is one line, even if a cell has several.
 pub(super) fn table<const N: usize>(
     header: [&str; N],
@@ -9,7 +12,7 @@ pub(super) fn table<const N: usize>(
 ) -> String {
     let header = header.map(str::to_owned);
     let rows = std::iter::once(header).chain(rows);
-    let clean = |cell: String| ForeignText(&cell).line(usize::MAX);
+    let clean = |cell: String| ForeignText(&cell).line(MAX_CELL);
     let rows: Vec<[String; N]> = rows.map(|row| row.map(clean)).collect();
     let width = |column: usize| {
         rows.iter()
@@ -23,4 +26,19 @@ pub(super) fn table<const N: usize>(
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_cell_widens_no_table() {
+        let cells = ["a\nb".to_owned(), "x".repeat(20_000), "c".to_owned()];
+        let text = table(["ONE", "TWO", "THREE"], [cells]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[1].starts_with("a b"), "{text}");
+        assert!(lines.iter().all(|line| line.len() < 650), "{text}");
+    }
 }
