@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use alerts::alert::{Advice, Alert, AlertLevel, Condition};
+pub use alerts::root::RootCause;
 pub use clock::{ScaledClock, SystemClock};
 pub use effects::{preflight, requests::needs};
 pub use failpoint::{Failpoint, failpoint};

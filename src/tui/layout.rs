@@ -8,30 +8,25 @@ use super::pane::Pane;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Areas {
-    pub alert: Rect,
-    /// Money, countdown, step and what the operator has to do.
-    pub summary: Rect,
+    /// Attention, money, steps, what is next, and the last outcome.
+    pub top: Rect,
     /// Tabs of the panes; empty where all are shown.
     pub tabs: Rect,
     pub panes: Vec<(Pane, Rect)>,
     pub footer: Rect,
 }
 
-pub fn areas(model: &Model, screen: Rect) -> Areas {
+pub fn areas(model: &Model, screen: Rect, top_rows: u16) -> Areas {
     let size = Breakpoint::of(screen.width, screen.height);
-    // A narrow screen needs two rows each for money and sprint.
-    let summary_rows = if screen.width < 80 { 4 } else { 2 };
-    let [alert, summary, body, footer] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(summary_rows),
+    let [top, body, footer] = Layout::vertical([
+        Constraint::Length(top_rows),
         Constraint::Min(0),
         Constraint::Length(1),
     ])
     .areas(screen);
     let (tabs, panes) = panes(model, size, body);
     Areas {
-        alert,
-        summary,
+        top,
         tabs,
         panes,
         footer,

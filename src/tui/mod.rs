@@ -2,6 +2,7 @@
 //! commands, and never blocks.
 
 mod app;
+pub mod attention;
 mod bell;
 pub mod breakpoint;
 mod decoder;
@@ -12,6 +13,7 @@ pub mod keymap;
 pub mod layout;
 pub mod log;
 pub mod message;
+pub mod milestones;
 pub mod model;
 pub mod offers;
 mod options;

@@ -132,6 +132,8 @@ pub struct Model {
     pub effects: Effects,
     /// The operator chose to release and quit; the cockpit waits for the engine.
     pub quitting: bool,
+    /// Losses until then are seen by the operator.
+    pub seen_until: Option<Time>,
     pub exit: Option<ExitReason>,
 }
 
@@ -161,6 +163,7 @@ impl Model {
             hit_areas: HitAreas::default(),
             effects: Effects::default(),
             quitting: false,
+            seen_until: None,
             exit: None,
             snapshot,
         }

@@ -16,7 +16,7 @@ pub fn narrowed(config: &str) -> String {
         Some(("gpu_count", _)) => "gpu_count = 4",
         _ => line,
     });
-    lines.collect::<Vec<_>>().join("\n")
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 pub fn market(vast: &VastConfig) -> VastClient {

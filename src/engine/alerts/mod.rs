@@ -8,4 +8,5 @@ pub(crate) mod dispatch;
 pub(crate) mod heartbeat;
 pub(crate) mod notice_body;
 pub(crate) mod onset;
+pub(crate) mod root;
 pub(crate) mod tracker;

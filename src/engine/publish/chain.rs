@@ -1,12 +1,16 @@
 //! The chain in a snapshot.
 
 use crate::chain::epoch;
-use crate::domain::{EpochView, Height, Time};
+use crate::domain::{ConfirmationParams, EpochView, Height, Time};
 use crate::engine::snapshot::{
     ChainReading, ChainSnapshot, ConfirmationEstimate, HeightEstimate, StageEstimate,
     UpgradeEstimate,
 };
 use crate::engine::state::Engine;
+use crate::flow::ASSUMED_CONFIRMATION;
+
+/// A reading counts until this many more should have come.
+const READINGS_MISSED: i32 = 3;
 
 impl Engine {
     pub(crate) fn chain_snapshot(&self) -> ChainSnapshot {
@@ -17,7 +21,15 @@ impl Engine {
             stalled_since: self.block_clock.stalled_since(),
             upgrade: self.upgrade(),
             sources: self.sources.statuses(),
+            stale_after: Some(self.config.chain.poll * READINGS_MISSED),
+            confirmation: Some(self.confirmation_params()),
         }
+    }
+
+    /// How strictly the chain confirms; as its code has it until that is read.
+    pub(crate) fn confirmation_params(&self) -> ConfirmationParams {
+        let governance = self.observed.governance.as_ref();
+        governance.map_or(ASSUMED_CONFIRMATION, |known| known.confirmation)
     }
 
     fn chain_reading(&self, at: Time, view: &EpochView) -> ChainReading {

@@ -5,7 +5,7 @@ use crate::engine::lifecycle::report::cause_of;
 use crate::engine::rules::lead_of;
 use crate::engine::snapshot::{GateSnapshot, SprintSnapshot};
 use crate::engine::state::Engine;
-use crate::flow::{ASSUMED_CONFIRMATION, Gate, Terms, forecast};
+use crate::flow::{Gate, Terms, forecast};
 use crate::mlnode::arguments::{self, Overridden};
 
 impl Engine {
@@ -184,11 +184,7 @@ impl Engine {
         let (_, view) = self.observed.view.as_ref()?;
         let poc = &self.config.poc;
         let policy = self.sprint.plan().release;
-        let confirmation = self
-            .observed
-            .governance
-            .as_ref()
-            .map_or(ASSUMED_CONFIRMATION, |known| known.confirmation);
+        let confirmation = self.confirmation_params();
         let forecast = forecast(
             policy,
             &Terms {

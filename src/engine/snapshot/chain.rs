@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Blocks, Duration, EpochIndex, EpochView, Height, Milestone, SourceStatus, Time, TimeBand,
+    Blocks, ConfirmationParams, Duration, EpochIndex, EpochView, Height, Milestone, SourceStatus,
+    Time, TimeBand,
 };
 
 /// The chain's part of a snapshot.
@@ -19,6 +20,12 @@ pub struct ChainSnapshot {
     pub upgrade: Option<UpgradeEstimate>,
     /// Every source, in the order in which they were met.
     pub sources: Vec<SourceStatus>,
+    /// An older reading does not count any more.
+    #[serde(default)]
+    pub stale_after: Option<Duration>,
+    /// How strictly the chain confirms, once read.
+    #[serde(default)]
+    pub confirmation: Option<ConfirmationParams>,
 }
 
 /// A reading of the chain with what follows from it.
@@ -64,6 +71,13 @@ pub struct HeightEstimate {
     pub blocks_left: Blocks,
     /// Expected time; absent until block time is measured.
     pub expected: Option<TimeBand>,
+}
+
+impl HeightEstimate {
+    /// When it is expected, unless it has passed.
+    pub fn ahead(&self) -> Option<TimeBand> {
+        self.expected.filter(|_| self.blocks_left.0 > 0)
+    }
 }
 
 /// A stage of an epoch, and when it begins.

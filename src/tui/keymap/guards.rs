@@ -1,6 +1,7 @@
 //! Why an action is disabled now: the toast that its key shows instead.
 
 use crate::domain::{GateKind, Mode, Step};
+use crate::tui::attention::last_loss;
 use crate::tui::log::LongLines;
 use crate::tui::model::{Dialog, Model};
 use crate::tui::offers::OfferList;
@@ -149,5 +150,6 @@ pub(super) fn log_is_live(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn no_alerts(model: &Model) -> Option<&'static str> {
-    model.snapshot.alerts.is_empty().then_some("no alerts")
+    let none = model.snapshot.alerts.is_empty() && last_loss(model).is_none();
+    none.then_some("no alerts")
 }

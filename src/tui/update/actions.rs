@@ -40,7 +40,10 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::Run => return run_selected(model, keys),
         Action::Close => model.overlay = None,
         Action::Help => model.overlay = Some(Overlay::Help { scroll: 0 }),
-        Action::Alerts => model.overlay = Some(Overlay::Alerts { scroll: 0 }),
+        Action::Alerts => {
+            model.seen_until = model.snapshot.history.last().map(|row| row.at);
+            model.overlay = Some(Overlay::Alerts { scroll: 0 });
+        }
         Action::Palette => model.overlay = Some(Overlay::Palette(Palette::default())),
         Action::Redraw => model.effects.redraw = true,
         Action::Suspend => model.effects.suspend = true,

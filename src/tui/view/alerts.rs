@@ -1,20 +1,19 @@
-//! The alert line, and the list of all alerts.
+//! The list of all alerts, by root cause.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::Duration;
-use crate::engine::{Alert, AlertLevel, NodeOwner, Snapshot};
+use crate::engine::{Alert, AlertLevel};
+use crate::tui::attention::{AlertGroup, groups, loss_text};
 use crate::tui::keymap::Action;
-use crate::tui::model::{Model, Role};
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format::{self, count};
-use super::widgets::{Canvas, box_area, popup, put_cut};
+use super::widgets::{Canvas, box_area, popup};
 
-/// An engine publishes every second; after this time a viewer reports silence.
-const SILENCE: Duration = Duration::seconds(5);
 const WIDTH: u16 = 100;
 
 fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
@@ -25,139 +24,98 @@ fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
     }
 }
 
-/// Draws the most important message and the number of other alerts.
-pub fn draw_line(canvas: &mut Canvas<'_>, area: Rect) {
-    let (line, bar) = line(canvas.model, canvas.theme);
-    let is_cut = line.width() > usize::from(area.width);
-    let more = more(canvas, is_cut);
-    let (buf, theme) = (&mut *canvas.buf, canvas.theme);
-    if let Some(style) = bar {
-        buf.set_style(area, style);
-    }
-    put_cut(buf, area, [line]);
-    let columns = u16::try_from(more.chars().count()).unwrap_or(u16::MAX);
-    let start = area.right().saturating_sub(columns).max(area.x);
-    // Mark a cut sentence.
-    if let Some(last) = start.checked_sub(1).filter(|_| is_cut)
-        && let Some(cell) = buf.cell_mut((last, area.y))
-    {
-        cell.set_symbol(theme.glyph("…", ">"));
-    }
-    let style = bar.unwrap_or_default().patch(theme.strong());
-    buf.set_stringn(start, area.y, &more, usize::from(area.width), style);
-}
-
-/// The end of the line: other alerts, and the key of the list.
-fn more(canvas: &Canvas<'_>, is_cut: bool) -> String {
-    let key = canvas.key(Action::Alerts);
-    match canvas.model.snapshot.alerts.len() {
-        1 if is_cut => format!(" {key}: details "),
-        0 | 1 => String::new(),
-        all => format!(" +{} {key} ", all - 1),
-    }
-}
-
-/// The line, and the style of its row where that is a bar.
-pub fn line(model: &Model, theme: Theme) -> (Line<'static>, Option<Style>) {
-    let bar = theme.highlight(theme.bad());
-    if model.quitting {
-        return (Line::styled(quitting(&model.snapshot), theme.warn()), None);
-    }
-    if let Role::Orphaned { driver } = model.role {
-        let text =
-            format!(" The main cockpit (pid {driver}) has exited; this view is frozen. q quits.");
-        return (Line::styled(text, bar), Some(bar));
-    }
-    if let Role::Viewer { driver } = model.role
-        && model.since_snapshot > SILENCE
-    {
-        let silent = format::length(model.since_snapshot);
-        let text = format!(
-            " No data from the main cockpit (pid {driver}) for {silent}; it may be suspended."
-        );
-        return (Line::styled(text, bar), Some(bar));
-    }
-    let worst = model.snapshot.alerts.first();
-    // A toast does not cover a critical alert.
-    let is_critical = worst.is_some_and(|alert| alert.level == AlertLevel::Critical);
-    if let Some(toast) = model.toast.as_ref().filter(|_| !is_critical) {
-        let text = format!(" {} {}", theme.glyph("›", ">"), toast.text);
-        return (Line::styled(text, theme.accent()), None);
-    }
-    let Some(worst) = worst else {
-        let text = format!(" {} no alerts", theme.glyph("✓", "ok:"));
-        return (Line::styled(text, theme.ok()), None);
-    };
-    let (word, style) = named(worst.level, theme);
-    let bar = is_critical.then_some(bar);
-    let (text, strong) = bar.map_or((theme.text(), theme.strong()), |bar| (bar, bar));
-    let advice = format!("  {} {}", theme.glyph("→", "->"), worst.advice.text);
-    let line = Line::from(vec![
-        Span::styled(format!(" {word} "), theme.highlight(style)),
-        Span::styled(format!(" {}", worst.text), text),
-        Span::styled(advice, strong),
-    ]);
-    (line, bar)
-}
-
-fn quitting(snapshot: &Snapshot) -> String {
-    let rentals = [&snapshot.rental, &snapshot.hedge]
-        .into_iter()
-        .flatten()
-        .count();
-    let nodes = snapshot.nodes.rows.iter();
-    let registrations = nodes.filter(|row| row.owner == NodeOwner::Sprint).count();
-    if rentals + registrations == 0 {
-        // A rent call in flight may still give a rental.
-        return " Quitting: the cockpit closes when everything is released".to_owned();
-    }
-    format!(
-        " Quitting: {} and {} to release",
-        count(rentals, "rental"),
-        count(registrations, "registration")
-    )
-}
-
 pub fn draw_all(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
     let (model, theme) = (canvas.model, canvas.theme);
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(6);
-    let alerts = &model.snapshot.alerts;
+    let groups = groups(model);
     let mut lines = Vec::new();
-    if alerts.is_empty() {
+    let loss = loss_text(model);
+    if groups.is_empty() && loss.is_none() {
         lines.push(Line::styled("No alerts.", theme.ok()));
     }
-    for alert in alerts {
-        lines.extend(in_full(alert, columns, model, theme));
+    for group in &groups {
+        lines.extend(in_full(group, columns, model, theme));
     }
-    let critical = alerts.iter().filter(|it| it.level == AlertLevel::Critical);
+    if let Some(text) = &loss {
+        lines.extend(loss_lines(text, columns, canvas));
+    }
+    let critical = groups.iter().filter(|it| it.level == AlertLevel::Critical);
     let critical = match critical.count() {
         0 => String::new(),
         critical => format!(", {critical} CRITICAL"),
     };
     let title = format!(
         "{}{critical} ({} to close, j/k scroll)",
-        count(alerts.len(), "alert"),
+        count(groups.len() + usize::from(loss.is_some()), "alert"),
         canvas.key(Action::Alerts)
     );
     let area = box_area(screen, WIDTH, lines.len());
     popup(canvas.buf, area, &title, lines, scroll, theme)
 }
 
-fn in_full(alert: &Alert, columns: usize, model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let (word, style) = named(alert.level, theme);
-    let age = format::length(model.now() - alert.since);
-    let since = format::clock(alert.since);
+/// What the last sprint lost, and where its log is.
+fn loss_lines(text: &str, columns: usize, canvas: &Canvas<'_>) -> Vec<Line<'static>> {
+    let theme = canvas.theme;
+    let word = Span::styled(" WARNING ", theme.highlight(theme.warn()));
+    let mut lines = vec![Line::from(word)];
+    let rows = format::wrap(text, columns);
+    lines.extend(rows.into_iter().map(|row| Line::raw(format!("  {row}"))));
+    let history = canvas.key(Action::Pane(Pane::History));
+    let log = canvas.key(Action::OpenLog);
+    let advice = format!(
+        "  {} {history}, {log}: the log of its rental",
+        theme.glyph("→", "->")
+    );
+    lines.push(Line::styled(advice, theme.strong()));
+    lines.push(Line::raw(""));
+    lines
+}
+
+/// The cause in a line, its alerts, and what to do: once for all of them.
+fn in_full(group: &AlertGroup, columns: usize, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+    let (word, style) = named(group.level, theme);
+    let age = format::length(model.now() - group.since);
+    let since = format::clock(group.since, model.now());
     let mut lines = vec![Line::from(vec![
         Span::styled(format!(" {word} "), theme.highlight(style)),
         Span::styled(format!(" for {age}, since {since}"), theme.dim()),
     ])];
-    let rows = format::wrap(&alert.text, columns);
+    let rows = format::wrap(&group.line, columns);
     lines.extend(rows.into_iter().map(|row| Line::raw(format!("  {row}"))));
+    for member in &group.members {
+        lines.extend(member_lines(member, group, columns, theme));
+    }
     let mut mark = theme.glyph("→", "->");
-    for row in format::wrap(&alert.advice.text, columns) {
+    for row in format::wrap(&group.remedy, columns) {
         lines.push(Line::styled(format!("  {mark:<2} {row}"), theme.strong()));
         mark = "";
     }
     lines.push(Line::raw(""));
+    lines
+}
+
+/// An alert below its cause, unless the cause already says it; its own remedy where that is another one.
+fn member_lines(
+    alert: &Alert,
+    group: &AlertGroup,
+    columns: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let says_it = group.members.len() == 1 && group.line.eq_ignore_ascii_case(&alert.text);
+    let mut lines = Vec::new();
+    if !says_it {
+        let rows = format::wrap(&alert.text, columns.saturating_sub(4));
+        lines.extend(
+            rows.into_iter()
+                .map(|row| Line::styled(format!("      {row}"), theme.dim())),
+        );
+    }
+    if alert.advice.text != group.remedy {
+        let rows = format::wrap(&alert.advice.text, columns.saturating_sub(4));
+        lines.extend(
+            rows.into_iter()
+                .map(|row| Line::raw(format!("      {row}"))),
+        );
+    }
     lines
 }

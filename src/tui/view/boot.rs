@@ -167,7 +167,7 @@ fn ready_band(boot: &BootSnapshot) -> String {
     let Some((from, by)) = boot.ready_from.zip(boot.ready_by) else {
         return String::new();
     };
-    format!(", p10-p90 {}-{}", from.format("%H:%M"), format::clock(by))
+    format!(", p10-p90 {}-{}", from.format("%H:%M"), by.format("%H:%M"))
 }
 
 /// GPUs as the driver in the container reports them.

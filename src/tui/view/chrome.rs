@@ -8,8 +8,8 @@ use crate::tui::keymap::{Action, Binding, Context, disabled_reason};
 use crate::tui::model::Role;
 use crate::tui::pane::Pane;
 
-use super::widgets::{Canvas, box_area, popup, put, put_cut};
-use super::{alerts, format};
+use super::widgets::{Canvas, box_area, popup, put_cut};
+use super::{format, top};
 
 /// Columns of the keys in the help.
 const NAMES: usize = 16;
@@ -35,6 +35,24 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         push_span(canvas, area, &mut line, tab, Some(HitTarget::Pane(pane)));
     }
     put_cut(canvas.buf, area, [line]);
+    let place = status(canvas);
+    let columns = u16::try_from(place.width()).unwrap_or(u16::MAX);
+    let start = area.right().saturating_sub(columns).max(area.x);
+    let right = Rect::new(start, area.y, area.right() - start, 1);
+    put_cut(canvas.buf, right, [place]);
+}
+
+/// The clock of the world, the one place that says its zone, and whose cockpit this is.
+fn status(canvas: &Canvas<'_>) -> Line<'static> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let clock = format!(" {} UTC ", model.now().format("%H:%M"));
+    let clock = Span::styled(clock, theme.text());
+    let attached = match model.role {
+        Role::Driver => return Line::from(clock),
+        Role::Viewer { driver } => format!(" attached to pid {driver} "),
+        Role::Orphaned { driver } => format!(" main cockpit {driver} exited "),
+    };
+    Line::from(vec![Span::styled(attached, theme.selected()), clock])
 }
 
 /// Appends a span to the line of a row, and makes it clickable.
@@ -63,9 +81,14 @@ fn importance(action: Action) -> u8 {
     }
 }
 
-/// Enabled keys, the most important first.
+/// Enabled keys, the most important first; a toast in their place.
 pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
+    if let Some(toast) = &model.toast {
+        let text = format!(" {} {}", theme.glyph("›", ">"), toast.text);
+        put_cut(canvas.buf, area, [Line::styled(text, theme.accent())]);
+        return;
+    }
     let mut line = Line::default();
     let mut bindings: Vec<&Binding> = canvas.keys.hints(model).collect();
     bindings.sort_by_key(|binding| importance(binding.action));
@@ -86,29 +109,23 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
     put_cut(canvas.buf, area, [line]);
 }
 
-/// The status of the sprint on a tiny screen.
+/// What a tiny screen has room for: the top area alone.
 pub fn tiny(canvas: &mut Canvas<'_>, area: Rect) {
-    let (model, theme) = (canvas.model, canvas.theme);
-    let snapshot = &model.snapshot;
-    let left = snapshot.chain.reading.as_ref().map_or_else(
-        || "chain not read yet".to_owned(),
-        |reading| format!("{} blocks to PoC", reading.poc_start.blocks_left),
+    let rows = top::rows(canvas.model, canvas.keys).min(area.height);
+    top::draw(
+        canvas,
+        Rect {
+            height: rows,
+            ..area
+        },
     );
-    let gate = model
-        .gate()
-        .map_or_else(String::new, |kind| format!(" GATE {kind}"));
-    let viewer = match model.role {
-        Role::Driver => "",
-        Role::Viewer { .. } | Role::Orphaned { .. } => "attached ",
-    };
-    let (step, price) = (snapshot.sprint.step, snapshot.money.per_hour);
-    let status = format!("{viewer}{step}{gate} {price} {left}");
-    let mut lines = vec![Line::styled(status, theme.strong())];
-    if area.height > 1 {
-        lines.push(alerts::line(model, theme).0);
-        lines.push(Line::styled("Enlarge to at least 60x16", theme.dim()));
-    }
-    put(canvas.buf, area, lines);
+    let below = Rect::new(area.x, area.y + rows, area.width, area.height - rows);
+    let style = canvas.theme.dim();
+    put_cut(
+        canvas.buf,
+        below,
+        [Line::styled("Enlarge to at least 60x16", style)],
+    );
 }
 
 pub fn help(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {

@@ -86,11 +86,11 @@ fn reading_lines(
             Span::styled(theme.bar(columns, part), theme.accent()),
             Span::raw(format!(" {percent:.0}% of epoch")),
         ]),
-        confirmation(reading, theme),
+        confirmation(reading, model, theme),
     ];
     let sprint = &model.snapshot.sprint;
     if let Some(rent_at) = sprint.rent_at.filter(|_| sprint.step <= Step::Choosing) {
-        let clock = format::clock(rent_at);
+        let clock = format::clock(rent_at, now);
         let text = if rent_at > now {
             format!("in {} ({clock})", format::roughly(rent_at - now))
         } else {
@@ -149,7 +149,7 @@ fn estimate(
     Line::from(vec![name, Span::styled(text, style)])
 }
 
-fn confirmation(reading: &ChainReading, theme: Theme) -> Line<'static> {
+fn confirmation(reading: &ChainReading, model: &Model, theme: Theme) -> Line<'static> {
     let name = Span::styled("Confirmation PoC ", theme.dim());
     let state = match reading.view.confirmation {
         None => Span::styled("none", theme.dim()),
@@ -163,7 +163,7 @@ fn confirmation(reading: &ChainReading, theme: Theme) -> Line<'static> {
             };
             let times = reading.confirmation_times;
             let end = times.and_then(|times| times.end.expected);
-            let until = end.map(|band| format!(" until {}", format::clock(band.p50)));
+            let until = end.map(|band| format!(" until {}", format::clock(band.p50, model.now())));
             let until = until.unwrap_or_default();
             Span::styled(format!("#{} {word}{until}", event.sequence), theme.warn())
         }

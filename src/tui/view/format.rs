@@ -2,10 +2,11 @@
 
 use std::fmt::Display;
 
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time, TimeBand};
+use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time, TimeBand, Usd};
 use crate::engine::{SprintSnapshot, TunnelRate};
+use crate::tui::theme::Theme;
 
 /// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
 pub fn length(duration: Duration) -> String {
@@ -39,9 +40,84 @@ pub fn ago(then: Option<Time>, now: Time) -> String {
     }
 }
 
-/// `14:05 UTC`.
-pub fn clock(at: Time) -> String {
-    at.format("%H:%M UTC").to_string()
+/// `14:05` today, `Mon 14:05` within six days, `11-22 14:05` otherwise. UTC, which only the tabs say.
+pub fn clock(at: Time, now: Time) -> String {
+    let days = at.date_naive() - now.date_naive();
+    let pattern = match days.num_days().abs() {
+        0 => "%H:%M",
+        // What is close to now is clear without its day.
+        1 if (at - now).abs() < Duration::hours(12) => "%H:%M",
+        1..=6 => "%a %H:%M",
+        _ => "%m-%d %H:%M",
+    };
+    at.format(pattern).to_string()
+}
+
+/// `7m 05s` below ten minutes, `42m` and `1h 28m` above; never negative.
+pub fn short(duration: Duration) -> String {
+    if duration < Duration::minutes(10) {
+        length(duration)
+    } else {
+        roughly(duration)
+    }
+}
+
+/// `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Our own count of a cost, which the market has not billed: `~$9.61`.
+pub fn estimate(cost: Usd) -> String {
+    format!("~{cost}")
+}
+
+/// What something costs at most: `≤$14.18`.
+pub fn worst(cost: Usd, theme: Theme) -> String {
+    format!("{}{cost}", theme.glyph("≤", "<="))
+}
+
+/// A cap, without cents where they say nothing: `$60`.
+pub fn cap(left: Usd, with_cents: bool) -> String {
+    if with_cents || left < Usd::from_dollars(10.0) {
+        return left.to_string();
+    }
+    format!("${}", grouped(left.0.unsigned_abs() / 1_000_000))
+}
+
+/// A sentence in this many columns, with an ellipsis where it is cut.
+pub fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let room = columns.saturating_sub(ellipsis.width());
+    let mut kept = String::new();
+    let mut used = 0;
+    for letter in text.chars() {
+        used += letter.width().unwrap_or_default();
+        if used > room {
+            break;
+        }
+        kept.push(letter);
+    }
+    format!("{}{ellipsis}", kept.trim_end())
+}
+
+/// `a, b and c`.
+pub fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [all @ .., last] => format!("{} and {last}", all.join(", ")),
+    }
 }
 
 /// `1 line`, `2 lines`.
@@ -50,9 +126,9 @@ pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) ->
     format!("{number} {noun}{plural}")
 }
 
-/// `7m 05s ±1m (03:12 UTC)`, or `now`.
+/// `7m 05s ±1m (03:12)`, or `now`.
 pub fn band(band: TimeBand, now: Time, plus_minus: &str) -> String {
-    let clock = clock(band.p50);
+    let clock = clock(band.p50, now);
     if band.p50 <= now {
         return format!("now (expected {clock})");
     }

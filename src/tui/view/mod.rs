@@ -13,7 +13,7 @@ mod nodes;
 mod offers;
 mod palette;
 mod sprint;
-mod summary;
+mod top;
 pub(super) mod widgets;
 
 use ratatui::buffer::Buffer;
@@ -22,7 +22,7 @@ use ratatui::widgets::Widget as _;
 
 use super::breakpoint::Breakpoint;
 use super::hit_areas::{HitAreas, HitTarget};
-use super::keymap::{Action, Keymap};
+use super::keymap::Keymap;
 use super::layout::areas;
 use super::message::DrawnFrame;
 use super::model::{Model, Overlay};
@@ -64,12 +64,9 @@ pub fn draw(
 
 fn draw_panes(canvas: &mut Canvas<'_>, screen: Rect) -> Option<Size> {
     let mut log = None;
-    let areas = areas(canvas.model, screen);
-    alerts::draw_line(canvas, areas.alert);
-    canvas
-        .hits
-        .add(areas.alert, HitTarget::Action(Action::Alerts));
-    summary::draw(canvas, areas.summary);
+    let top_rows = top::rows(canvas.model, canvas.keys);
+    let areas = areas(canvas.model, screen, top_rows);
+    top::draw(canvas, areas.top);
     chrome::tabs(canvas, areas.tabs);
     for (pane, area) in areas.panes.into_iter().filter(|(_, area)| !area.is_empty()) {
         canvas.hits.add(area, HitTarget::Pane(pane));

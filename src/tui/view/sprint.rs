@@ -10,8 +10,8 @@ use crate::tui::model::{Model, Role};
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
+use super::format;
 use super::widgets::{Canvas, put_cut};
-use super::{format, summary};
 
 /// Rows of the steps, in two columns.
 const STEPS: usize = 5;
@@ -93,15 +93,12 @@ fn fit(texts: Vec<Text>, columns: usize, room: usize, theme: Theme) -> Vec<Line<
     lines
 }
 
+/// What the gate asks; row 1 says how it is passed, and until when.
 fn gate_text(gate: &GateSnapshot, canvas: &Canvas<'_>) -> Text {
-    let model = canvas.model;
-    let left = gate.until.map(|until| until - model.now());
-    let left = left.map(|left| format!(", {} left", format::length(left)));
-    let mut how = summary::how(gate.kind, canvas);
-    if gate.kind == GateKind::Start && model.role == Role::Driver {
-        how = format!("{how}, {} reviews", canvas.key(Action::Approve));
+    let mut head = "Waits for you:".to_owned();
+    if gate.kind == GateKind::Start && canvas.model.role == Role::Driver {
+        head = format!("Waits for you ({} reviews):", canvas.key(Action::Approve));
     }
-    let head = format!("GATE {} [{how}{}]", gate.kind, left.unwrap_or_default());
     (
         Span::styled(head, canvas.theme.warn()),
         gate.question.clone(),

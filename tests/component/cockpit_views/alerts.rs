@@ -20,10 +20,13 @@ fn quitting_counts_only_what_is_listed() {
         let mut m = model(snapshot);
         m.quitting = true;
         let text = shown(&m, 80, 24);
-        text.lines().next().unwrap_or_default().to_owned()
+        text.lines().nth(2).unwrap_or_default().to_owned()
     };
     let rented = line(rented(Step::Booting));
-    assert!(rented.contains("1 rental and 0 registrations"), "{rented}");
+    assert!(
+        rented.contains("QUITTING 1 rental and 0 registrations"),
+        "{rented}"
+    );
     // A rent call in flight may still give one.
     let unknown = line(choosing());
     assert!(
@@ -43,7 +46,7 @@ fn alert_list_shows_age_and_advice() {
             "for 7m 00s",
             "https://console.vast.ai/instances/",
             "for 10h 00m",
-            "3 alerts, 1 CRITICAL",
+            "3 alerts, 2 CRITICAL",
         ],
     );
     type_and_draw(&mut m, "!");

@@ -39,7 +39,7 @@ fn hedge_is_confirmed_like_any_rent() {
     snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
     let mut m = model(snapshot);
     let text = shown(&m, 120, 40);
-    assert!(text.contains("GATE hedge"), "{text}");
+    assert!(text.contains("rent a second machine?"), "{text}");
     // Approving alone says nothing of which one.
     assert_eq!(press(&mut m, KeyCode::Char('a')), vec![]);
     press(&mut m, KeyCode::Char('3'));

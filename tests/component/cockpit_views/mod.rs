@@ -2,6 +2,7 @@
 //! of the cockpit each.
 
 mod alerts;
+mod attention;
 mod consent;
 mod dialogs;
 mod first_start;

@@ -137,6 +137,11 @@ fn chain() -> ChainSnapshot {
         stalled_since: None,
         upgrade: None,
         sources: Vec::new(),
+        stale_after: None,
+        confirmation: Some(ConfirmationParams {
+            expected_per_epoch: 1.0,
+            alpha_threshold: 0.5,
+        }),
     }
 }
 
@@ -212,7 +217,7 @@ pub(super) fn waiting() -> Snapshot {
         alerts: vec![],
         history: Arc::default(),
         boot_log: BootLog::default(),
-        rentals_read_at: None,
+        rentals_read_at: Some(at(0)),
         boots: BootTally::default(),
         notices_lost: 0,
         ended: false,
@@ -453,7 +458,7 @@ pub(super) fn releasing() -> Snapshot {
 pub(super) fn not_gone() -> Snapshot {
     let mut snapshot = releasing();
     snapshot.alerts = vec![Alert {
-        condition: Condition::FirstStart,
+        condition: Condition::DestroyOverdue(InstanceId(31_415_926)),
         level: AlertLevel::Critical,
         text: "instance 31415926 is still not gone 12 minutes after its destroy".into(),
         advice: Advice::with_command(
@@ -494,8 +499,8 @@ pub(super) fn risky() -> Snapshot {
 /// A rental that cannot be destroyed, and more.
 pub(super) fn alarmed() -> Snapshot {
     let mut s = proving();
-    let alert = |level, minute, text: &str, advice: &str| Alert {
-        condition: Condition::ChainUnreachable,
+    let alert = |condition, level, minute, text: &str, advice: &str| Alert {
+        condition,
         level,
         text: text.into(),
         advice: advice.into(),
@@ -503,18 +508,21 @@ pub(super) fn alarmed() -> Snapshot {
     };
     s.alerts = vec![
         alert(
+            Condition::DestroyOverdue(InstanceId(28_111_222)),
             AlertLevel::Critical,
             -7,
             "instance 28111222 is still not gone 7 minutes after its destroy",
             "destroy it by hand at https://console.vast.ai/instances/ ; it costs money until then",
         ),
         alert(
+            Condition::NetworkNodeDown,
             AlertLevel::Warning,
             -2,
             "the Network Node does not answer: list nodes: asks us to slow down (HTTP 429)",
             "check network_node.admin_api; a node cannot be registered without it",
         ),
         alert(
+            Condition::ParametersChanged,
             AlertLevel::Notice,
             -600,
             "parameters of the chain changed: epoch_length 15391 to 15400",

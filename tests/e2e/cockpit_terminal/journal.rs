@@ -60,7 +60,7 @@ fn lost_journal_is_accepted_by_key() {
     std::fs::write(state.join("lock"), "").unwrap();
     let mut terminal = Terminal::start(120, 40, &["--config", &sim.config]);
     // when the operator agrees to go on,
-    terminal.until("nothing is rented: the journal is empty");
+    terminal.until("Nothing is rented: the journal is empty");
     terminal.press("J");
     terminal.until("Go on with this journal?");
     std::thread::sleep(Duration::from_millis(200));

@@ -190,9 +190,9 @@ impl Drop for Terminal {
 /// Start, pick, confirm, approve to the end, quit.
 fn a_sprint_by_keys(columns: u16, rows: u16) {
     let mut terminal = Terminal::start(columns, rows, &["demo", "--speed", "150", "--seed", "1"]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     terminal.press("s");
-    terminal.until("GATE rent");
+    terminal.until("rent an offer");
     // An offer can be gone between the look and the key: then one looks again.
     loop {
         terminal.until_any(&["$/h", "/h  "]);
@@ -216,7 +216,7 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
         terminal.press("3g");
         std::thread::sleep(Duration::from_secs(1));
     }
-    terminal.until("GATE register");
+    terminal.until("register the node");
     terminal.press("a");
     terminal.until("Approve?");
     std::thread::sleep(Duration::from_millis(200));
@@ -224,7 +224,7 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
     terminal.until("PROVING");
     terminal.press("5");
     terminal.until("vastai-");
-    terminal.until("GATE release");
+    terminal.until("a: release");
     terminal.press("a");
     terminal.until("Approve?");
     std::thread::sleep(Duration::from_millis(200));
@@ -249,7 +249,7 @@ fn keys_drive_sprint_at_120_by_40() {
 #[test]
 fn key_during_resize_counts() {
     let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10"]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     for (round, (columns, rows)) in [
         (80, 24),
         (200, 60),
@@ -296,7 +296,7 @@ fn quit_with_rental_asks_and_releases() {
 #[test]
 fn signal_restores_the_terminal() {
     let terminal = Terminal::start(80, 24, &["demo", "--speed", "10"]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     terminal.signal(rustix::process::Signal::TERM);
     let (_, restored) = terminal.end();
     assert!(restored);
@@ -314,7 +314,7 @@ fn process_state(terminal: &Terminal) -> char {
 #[test]
 fn suspend_releases_terminal_resume_retakes_it() {
     let mut terminal = Terminal::start(100, 30, &["demo", "--speed", "10"]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     for key in ["\x1a", ""] {
         // By its key, or by the signal that a shell's `kill -TSTP` sends.
         if key.is_empty() {
@@ -336,7 +336,7 @@ fn suspend_releases_terminal_resume_retakes_it() {
         // The terminal has another size when it comes back.
         terminal.resize(if key.is_empty() { 100 } else { 80 }, 24);
         terminal.signal(rustix::process::Signal::CONT);
-        terminal.until("GATE start");
+        terminal.until("s: start");
         assert!(terminal.screen.lock().unwrap().screen().alternate_screen());
         terminal.press("5");
         terminal.until("▸5 ");
@@ -350,7 +350,7 @@ fn suspend_releases_terminal_resume_retakes_it() {
 #[test]
 fn timings_are_printed_on_exit() {
     let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10", "--timings"]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     terminal.press("5");
     terminal.until("▸5 ");
     terminal.press("q");
@@ -446,7 +446,7 @@ fn pocpit(arguments: &[&str]) -> std::process::Command {
 fn closed_terminal_leaves_sprint_running() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "300"]));
     let mut terminal = Terminal::start(100, 30, &["--config", &sim.config]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     terminal.press("m");
     terminal.until("Switch to auto?");
     std::thread::sleep(Duration::from_millis(200));

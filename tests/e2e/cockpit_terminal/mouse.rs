@@ -18,7 +18,7 @@ fn click(terminal: &mut Terminal, text: &str) {
 #[test]
 fn mouse_selects_pane_and_quits() {
     let mut terminal = Terminal::start(120, 40, &["demo", "--speed", "10"]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     click(&mut terminal, "5 Nodes");
     terminal.until("▸5 ");
     click(&mut terminal, "quit");
@@ -35,7 +35,7 @@ fn disabled_mouse_is_never_captured() {
     std::fs::write(&sim.config, text).unwrap();
     // when the cockpit is up, then it has not captured the mouse.
     let mut terminal = Terminal::start(100, 30, &["--config", &sim.config]);
-    terminal.until("GATE start");
+    terminal.until("s: start");
     let said = terminal.output.lock().unwrap().clone();
     assert!(!said.windows(8).any(|bytes| bytes == b"\x1b[?1000h"));
     terminal.press("q");

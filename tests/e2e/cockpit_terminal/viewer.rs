@@ -30,15 +30,15 @@ fn hands_off(sim: &Sim) -> (Child, Lines<BufReader<ChildStderr>>) {
 fn second_cockpit_forwards_its_decisions() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     let mut driver = cockpit(&sim);
-    driver.until("GATE start");
+    driver.until("s: start");
     let mut viewer = cockpit(&sim);
     viewer.until(&viewer_of(&driver));
     // Given a gate that waits, when the viewer passes it, then the driver does it and both see it.
-    viewer.until("GATE start");
+    viewer.until("s: start");
     viewer.press("s");
     viewer.until("sent to the main cockpit");
-    driver.until("GATE rent");
-    viewer.until("GATE rent");
+    driver.until("rent an offer");
+    viewer.until("rent an offer");
     // The driver commands as before.
     driver.press("x");
     driver.until("Abort the sprint?");
@@ -56,7 +56,7 @@ fn second_cockpit_forwards_its_decisions() {
 fn viewer_reports_killed_main_cockpit() {
     let sim = Sim::start(&mut pocpit(&["sim", "--speed", "20"]));
     let driver = cockpit(&sim);
-    driver.until("GATE start");
+    driver.until("s: start");
     let mut viewer = cockpit(&sim);
     viewer.until(&viewer_of(&driver));
     driver.signal(rustix::process::Signal::KILL);
@@ -64,7 +64,7 @@ fn viewer_reports_killed_main_cockpit() {
     viewer.until("Quit the viewer?");
     // It does not take over: the next one does, over the socket that was left.
     let next = cockpit(&sim);
-    next.until("GATE start");
+    next.until("s: start");
     assert!(!next.text().contains("attached to"), "{}", next.text());
     let other = cockpit(&sim);
     other.until(&viewer_of(&next));
@@ -97,7 +97,7 @@ fn viewer_sees_end_of_auto() {
     let rest = std::thread::spawn(move || lines.map_while(Result::ok).count());
     let mut viewer = cockpit(&sim);
     viewer.until(&format!("attached to pid {}", auto.id()));
-    viewer.until("EXITED");
+    viewer.until(" exited");
     assert_eq!(auto.wait().unwrap().code(), Some(0));
     rest.join().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(200));
@@ -127,7 +127,7 @@ fn viewer_stops_auto_sprint() {
     std::thread::sleep(std::time::Duration::from_millis(200));
     viewer.press("y");
     // Then hands-off releases everything, and its log says who decided that.
-    viewer.until("EXITED");
+    viewer.until(" exited");
     assert_eq!(auto.wait().unwrap().code(), Some(1));
     let log = rest.join().unwrap().join("\n");
     let by = format!(
@@ -164,10 +164,10 @@ fn only_main_cockpit_needs_market_key() {
     assert_eq!(refused.end().0, 2);
     // and beside one, it is a viewer.
     let driver = cockpit(&sim);
-    driver.until("GATE start");
+    driver.until("s: start");
     let mut viewer = start();
     viewer.until(&viewer_of(&driver));
-    viewer.until("GATE start");
+    viewer.until("s: start");
     viewer.press("q");
     assert_eq!(viewer.end(), (0, true));
 }

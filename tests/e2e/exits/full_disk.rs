@@ -31,7 +31,7 @@ fn sprint_survives_full_log_disk() {
 fn cockpit_screen_survives_full_log_disk() {
     let stage = with_a_full_log();
     let mut process = Process::start(Front::Cockpit, &stage, "");
-    process.until_shown("GATE start");
+    process.until_shown("s: start");
     process.press("6");
     // What cannot be written to the disk is in the pane all the same.
     process.until_shown("engine started");

@@ -245,7 +245,7 @@ impl Process {
     /// Hands over to auto mode by keys. Without a terminal it is in auto mode already.
     pub fn switch_to_auto(&mut self) {
         if let Child::Cockpit(_) = self.child {
-            self.until("the first frame", |this| this.shows("GATE start"));
+            self.until("the first frame", |this| this.shows("s: start"));
             self.press("m");
             self.agree("Switch to auto?", "SetMode(Auto)");
         }

@@ -15,9 +15,9 @@ const A_WHILE: Duration = Duration::from_secs(3);
 fn closed_terminal_at_rent_prompt_rents_nothing() {
     let stage = Stage::new(Scenario::default());
     let mut process = Process::start(Front::Cockpit, &stage, "");
-    process.until_shown("GATE start");
+    process.until_shown("s: start");
     process.press("s");
-    process.until_shown("GATE rent");
+    process.until_shown("rent an offer");
     process.until_shown("/h  ");
     process.press("\r");
     process.until_shown("Rent this offer?");

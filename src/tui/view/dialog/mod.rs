@@ -255,7 +255,7 @@ fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Vec<Line<'st
     let lease = model.snapshot.rental.as_ref().map_or_else(
         || "until its lease ends".to_owned(),
         |rental| {
-            let (clock, price) = (format::clock(rental.lease_until), rental.price);
+            let (clock, price) = (format::clock(rental.lease_until, model.now()), rental.price);
             let left = format::length(rental.lease_until - model.now());
             format!("until {clock} ({left}) at {price}")
         },

@@ -1,0 +1,253 @@
+//! Alerts by root cause: a cause counts once, however many alerts it has.
+
+use crate::domain::SourceHealth;
+use crate::domain::{Duration, Step, Time};
+use crate::engine::{Alert, AlertLevel, ChainSnapshot, Condition, RootCause, Snapshot};
+use crate::tui::model::Model;
+use crate::tui::view::format;
+
+use super::{Attention, Rank};
+
+/// Outages that begin this close together have one cause.
+const TOGETHER: Duration = Duration::seconds(60);
+/// Before a deadline of the chain its silence is critical.
+const CLOSE: Duration = Duration::minutes(30);
+
+/// What several alerts have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupCause {
+    /// This machine, or its network: what is far away fails together.
+    Offline,
+    One(RootCause),
+}
+
+/// Alerts of one root cause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AlertGroup {
+    pub cause: GroupCause,
+    pub level: AlertLevel,
+    /// What happened, to what, and what it means: one line.
+    pub line: String,
+    /// What to do.
+    pub remedy: String,
+    /// When the first of them began.
+    pub since: Time,
+    /// Worst first.
+    pub members: Vec<Alert>,
+}
+
+impl AlertGroup {
+    pub(super) fn attention(&self) -> Attention {
+        let rank = match self.level {
+            AlertLevel::Notice => Rank::Notice,
+            AlertLevel::Warning => Rank::Warning,
+            AlertLevel::Critical => Rank::Critical,
+        };
+        Attention::new(rank, self.line.clone())
+            .with_more(&format!(". {}", capitalized(&self.remedy)))
+    }
+
+    /// It says that something is not read.
+    pub(super) fn explains_silence(&self) -> bool {
+        matches!(
+            self.cause,
+            GroupCause::Offline | GroupCause::One(RootCause::Chain | RootCause::Market)
+        )
+    }
+}
+
+/// Worst first, then oldest first.
+pub fn groups(model: &Model) -> Vec<AlertGroup> {
+    let snapshot = &*model.snapshot;
+    let offline = together(snapshot);
+    let mut groups: Vec<(GroupCause, Vec<Alert>)> = Vec::new();
+    for alert in &snapshot.alerts {
+        let cause = if offline.contains(&&alert.condition) {
+            GroupCause::Offline
+        } else {
+            GroupCause::One(alert.condition.root_cause())
+        };
+        match groups.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, members)) => members.push(alert.clone()),
+            None => groups.push((cause, vec![alert.clone()])),
+        }
+    }
+    let groups = groups.into_iter();
+    let mut groups: Vec<AlertGroup> = groups
+        .filter_map(|(cause, members)| group(cause, members, model))
+        .collect();
+    groups.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
+    groups
+}
+
+/// The outages that have one cause: two or more that began together.
+fn together(snapshot: &Snapshot) -> Vec<&Condition> {
+    let outages: Vec<&Alert> = snapshot
+        .alerts
+        .iter()
+        .filter(|alert| is_outage(&alert.condition))
+        .collect();
+    let beginning_with = |first: Time| -> Vec<&Condition> {
+        let after = outages.iter().filter(|alert| alert.since >= first);
+        let close = after.filter(|alert| alert.since - first <= TOGETHER);
+        close.map(|alert| &alert.condition).collect()
+    };
+    let groups = outages.iter().map(|alert| beginning_with(alert.since));
+    let largest = groups.max_by_key(Vec::len).unwrap_or_default();
+    if largest.len() < 2 {
+        Vec::new()
+    } else {
+        largest
+    }
+}
+
+fn is_outage(condition: &Condition) -> bool {
+    matches!(
+        condition,
+        Condition::ChainUnreachable
+            | Condition::RentalsUnknown
+            | Condition::NetworkNodeDown
+            | Condition::LinkDown(_)
+    )
+}
+
+fn group(cause: GroupCause, members: Vec<Alert>, model: &Model) -> Option<AlertGroup> {
+    let worst = members.first()?;
+    let since = members.iter().map(|alert| alert.since).min()?;
+    let level = members.iter().map(|alert| alert.level).max()?;
+    let level = level.max(least_level(cause, worst, model));
+    let lasted = format::short(model.now() - since);
+    let line = match cause {
+        GroupCause::Offline => offline_line(&members, &lasted, model),
+        GroupCause::One(RootCause::Chain) => chain_line(worst, &lasted, model),
+        GroupCause::One(RootCause::ChainSource) => source_line(&members, &model.snapshot.chain),
+        GroupCause::One(RootCause::DestroyOverdue(instance)) => format!(
+            "run: vastai destroy instance {instance} (not gone for {lasted}, {})",
+            model.snapshot.money.per_hour
+        ),
+        GroupCause::One(_) => first_line(&members),
+    };
+    Some(AlertGroup {
+        cause,
+        level,
+        line,
+        remedy: worst.advice.text.clone(),
+        since,
+        members,
+    })
+}
+
+/// How bad a cause is at the least, by what is at stake now.
+fn least_level(cause: GroupCause, worst: &Alert, model: &Model) -> AlertLevel {
+    let step = model.snapshot.sprint.step;
+    let is_rented = model.is_rented();
+    let proves = matches!(step, Step::Registering | Step::Proving);
+    let is_critical = match cause {
+        GroupCause::Offline | GroupCause::One(RootCause::Market) => is_rented,
+        GroupCause::One(RootCause::Chain) => is_rented && is_close_to_deadline(model),
+        GroupCause::One(RootCause::NetworkNode) => {
+            proves && worst.condition == Condition::NetworkNodeDown
+        }
+        GroupCause::One(RootCause::Rental(_)) => {
+            step == Step::Proving && matches!(worst.condition, Condition::LinkDown(_))
+        }
+        GroupCause::One(_) => false,
+    };
+    if is_critical {
+        AlertLevel::Critical
+    } else {
+        AlertLevel::Notice
+    }
+}
+
+fn is_close_to_deadline(model: &Model) -> bool {
+    let reading = model.snapshot.chain.reading.as_ref();
+    let deadline = reading.and_then(|reading| reading.registration_deadline.expected);
+    deadline.is_some_and(|band| (band.p50 - model.now()).abs() <= CLOSE)
+}
+
+fn offline_line(members: &[Alert], lasted: &str, model: &Model) -> String {
+    let names: Vec<&str> = members
+        .iter()
+        .map(|alert| name_of(&alert.condition))
+        .collect();
+    let mut line = format!("Offline {lasted}: {} unreachable", format::listed(&names));
+    if let Some(rental) = model.snapshot.rental.as_ref() {
+        let lease = format::clock(rental.lease_until, model.now());
+        line = format!(
+            "{line}. {} may be running; lease ends {lease}",
+            rental.price
+        );
+    }
+    line
+}
+
+fn name_of(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::ChainUnreachable => "chain",
+        Condition::RentalsUnknown => "Vast",
+        Condition::NetworkNodeDown => "Network Node",
+        _ => "rental",
+    }
+}
+
+fn chain_line(worst: &Alert, lasted: &str, model: &Model) -> String {
+    let chain = &model.snapshot.chain;
+    let frozen = chain.reading.as_ref().and_then(|it| it.poc_start.expected);
+    let frozen = frozen.map(|band| format::clock(band.p50, model.now()));
+    let frozen = frozen.map_or_else(String::new, |at| format!(". Countdown frozen at {at}"));
+    if worst.condition == Condition::ChainStalled {
+        let height = chain.reading.as_ref().map(|it| it.view.height);
+        let height = height.map_or_else(String::new, |height| {
+            format!(" at {}", format::grouped(height.0))
+        });
+        return format!("Chain halted for {lasted}{height}: times are unknown");
+    }
+    let sources = match chain.sources.len() {
+        0 => "no source answers".to_owned(),
+        all => {
+            let failing = chain.sources.iter().filter(|it| !is_healthy(&it.health));
+            format!("{} of {all} sources fail", failing.count())
+        }
+    };
+    format!("Chain unreadable {lasted}: {sources}{frozen}")
+}
+
+fn is_healthy(health: &SourceHealth) -> bool {
+    matches!(health, SourceHealth::Good)
+}
+
+fn source_line(members: &[Alert], chain: &ChainSnapshot) -> String {
+    let names: Vec<String> = members
+        .iter()
+        .filter_map(|alert| match &alert.condition {
+            Condition::UnreliableSource(source) => Some(source.to_string()),
+            _ => None,
+        })
+        .collect();
+    let verb = if names.len() == 1 { "fails" } else { "fail" };
+    format!(
+        "{} of {} chain sources {verb} ({}): using the others",
+        names.len(),
+        chain.sources.len(),
+        names.join(", ")
+    )
+}
+
+/// The worst one's text; the others are counted.
+fn first_line(members: &[Alert]) -> String {
+    let text = members.first().map(|alert| capitalized(&alert.text));
+    let text = text.unwrap_or_default();
+    match members.len() {
+        0 | 1 => text,
+        all => format!("{text} (+{} of the same cause)", all - 1),
+    }
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
+    format!("{}{}", first.unwrap_or_default(), letters.as_str())
+}

@@ -1,0 +1,102 @@
+//! What happens next by itself, and when the operator is needed: said when nothing needs attention.
+
+use crate::domain::{Mode, Step};
+use crate::engine::RentalSnapshot;
+use crate::tui::keymap::{Action, Keymap};
+use crate::tui::model::{Model, Role};
+use crate::tui::view::format;
+
+use super::{Attention, Rank};
+
+pub(super) fn outlook(model: &Model, keys: &Keymap) -> Attention {
+    let snapshot = &*model.snapshot;
+    let text = match snapshot.sprint.step {
+        Step::Waiting | Step::Done => return waiting(model),
+        Step::Choosing => "Searching for offers".to_owned(),
+        Step::Renting => "Renting: waiting for Vast's answer".to_owned(),
+        Step::Booting | Step::Warming => match &snapshot.rental {
+            Some(rental) => return booting(rental, model, keys),
+            None => snapshot.sprint.doing.clone(),
+        },
+        Step::Registering => snapshot.sprint.doing.clone(),
+        Step::Proving | Step::Confirming | Step::Serving => {
+            return Attention::new(Rank::Ok, snapshot.sprint.doing.clone())
+                .with_more(&then_release(model, keys));
+        }
+        Step::Releasing => format!("Releasing: {}", snapshot.sprint.doing),
+    };
+    Attention::new(Rank::Ok, text)
+}
+
+fn waiting(model: &Model) -> Attention {
+    let now = model.now();
+    let Some(at) = model.rent_at() else {
+        return Attention::new(Rank::Ok, model.snapshot.sprint.doing.clone());
+    };
+    let when = format!(
+        "at {} ({})",
+        format::clock(at, now),
+        format::short(at - now)
+    );
+    if model.snapshot.mode == Mode::Manual {
+        return Attention::new(Rank::Ok, format!("Started: offers are searched {when}"));
+    }
+    let epoch = model.next_epoch();
+    let epoch = epoch.map_or_else(String::new, |epoch| format!(" for epoch {epoch}"));
+    let text = format!("Nothing needs you. Auto rents {when}{epoch}");
+    Attention::new(Rank::Ok, text).with_more(", within the caps, without asking.")
+}
+
+fn booting(rental: &RentalSnapshot, model: &Model, keys: &Keymap) -> Attention {
+    let now = model.now();
+    let deadline = model.deadline();
+    let Some(ready) = rental.boot.ready_at else {
+        let left = deadline.map(|at| {
+            let left = format::short(at - now);
+            format!("; deadline {} ({left})", format::clock(at, now))
+        });
+        let text = format!("Booting, no estimate yet{}", left.unwrap_or_default());
+        return Attention::new(Rank::Ok, text);
+    };
+    let clock = format::clock(ready, now);
+    match deadline {
+        Some(deadline) if ready > deadline => {
+            let late = format::short(ready - deadline);
+            let text = format!("Ready about {clock}, {late} too late");
+            Attention::new(Rank::Warning, text)
+                .with_more(": it is stopped, and another offer rented while there is time")
+        }
+        Some(deadline) => {
+            let spare = format::short(deadline - ready);
+            let then = then_register(model, keys);
+            let text = format!("On track: ready ~{clock}, {spare} to spare{then}");
+            let long = format!("On track: ready about {clock}, {spare} before the deadline{then}.");
+            Attention::new(Rank::Ok, text).or_long(long)
+        }
+        None => Attention::new(Rank::Ok, format!("On track: ready about {clock}")),
+    }
+}
+
+fn then_register(model: &Model, keys: &Keymap) -> String {
+    match (model.snapshot.mode, model.role) {
+        (Mode::Manual, Role::Driver | Role::Viewer { .. }) => {
+            format!(". Then {} registers the node", keys.key_of(Action::Approve))
+        }
+        _ => String::new(),
+    }
+}
+
+fn then_release(model: &Model, keys: &Keymap) -> String {
+    let at = model.snapshot.sprint.release_at;
+    let Some(at) = at.filter(|band| band.p50 > model.now()) else {
+        return String::new();
+    };
+    let clock = format::clock(at.p50, model.now());
+    match model.snapshot.mode {
+        Mode::Manual => format!(
+            ". Then {} releases at {clock}",
+            keys.key_of(Action::Approve)
+        ),
+        Mode::Auto => format!(". Released at {clock}"),
+    }
+}

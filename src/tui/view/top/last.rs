@@ -1,0 +1,107 @@
+//! Row 5: how the last sprint ended, until the next one rents.
+
+use ratatui::style::Style;
+use ratatui::text::Line;
+
+use crate::domain::{OutcomeKind, SprintReport, Usd};
+use crate::engine::PastSprintRow;
+use crate::tui::attention::{Loss, loss_of};
+use crate::tui::model::Model;
+use crate::tui::theme::Theme;
+use crate::tui::view::format;
+
+use super::super::widgets::Canvas;
+use super::{Item, WIDE, fit, item, label};
+
+/// The panes get the row while something is rented.
+pub(super) fn is_shown(model: &Model) -> bool {
+    !model.is_rented()
+}
+
+pub(super) fn line(canvas: &Canvas<'_>, width: u16) -> Line<'static> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let head = label("LAST", theme.dim());
+    let Some(row) = model.snapshot.history.last() else {
+        return fit(head, vec![item("no sprint yet", theme.dim())], width);
+    };
+    fit(head, items(row, model, width >= WIDE, theme), width)
+}
+
+fn items(row: &PastSprintRow, model: &Model, is_wide: bool, theme: Theme) -> Vec<Item> {
+    let report = &row.report;
+    let loss = loss_of(row, model.snapshot.chain.confirmation);
+    let (word, style) = word(report.outcome, loss.as_ref(), theme);
+    let epoch = report.epoch.map(|epoch| format!("{epoch} "));
+    let mut items = vec![item(format!("{}{word}", epoch.unwrap_or_default()), style)];
+    let mut add = |text: String| items.push(item(format!("  {text}"), theme.text()));
+    match (report.outcome, loss) {
+        (_, Some(Loss::Reward { shown })) => {
+            add(format!("confirmation {:.0}% of weight", shown * 100.0));
+        }
+        (OutcomeKind::Confirmed, _) => {
+            if let Some(weight) = report.weight {
+                add(format!("weight {}", format::grouped(weight.0)));
+            }
+        }
+        _ => {
+            if let Some(cause) = &report.cause {
+                let detail = cause
+                    .split_once(": ")
+                    .map_or(cause.as_str(), |(name, _)| name);
+                add(detail.replace('_', " "));
+            }
+        }
+    }
+    let billed = row.charged_usd.or(report.charged_usd);
+    add(match billed {
+        Some(billed) => format!("{} billed", Usd::from_dollars(billed)),
+        None => format!(
+            "{} est.",
+            format::estimate(Usd::from_dollars(report.cost_usd))
+        ),
+    });
+    if let Some(weight) = report.weight.filter(|weight| weight.0 > 0) {
+        #[expect(clippy::cast_precision_loss, reason = "display only")]
+        let rate = billed.unwrap_or(report.cost_usd) / weight.0 as f64 * 1_000.0;
+        let mark = if billed.is_some() { "" } else { "~" };
+        add(format!("{mark}{}/1000", Usd::from_dollars(rate)));
+    }
+    add(format!("ended {}", format::clock(row.at, model.now())));
+    items.push(left(report, is_wide, theme));
+    items
+}
+
+fn word(outcome: OutcomeKind, loss: Option<&Loss>, theme: Theme) -> (&'static str, Style) {
+    if let Some(Loss::Reward { .. }) = loss {
+        return ("REWARD LOST", theme.bad());
+    }
+    match outcome {
+        OutcomeKind::Confirmed => ("CONFIRMED", theme.ok()),
+        OutcomeKind::Rehearsed => ("REHEARSED", theme.ok()),
+        OutcomeKind::Served => ("SERVED", theme.ok()),
+        OutcomeKind::Failed => ("FAILED", theme.bad()),
+        OutcomeKind::NoWeight => ("NO WEIGHT", theme.bad()),
+        OutcomeKind::NotTried => ("SKIPPED", theme.bad()),
+        OutcomeKind::Unknown => ("UNKNOWN", theme.warn()),
+        OutcomeKind::Aborted => ("ABORTED", theme.text()),
+    }
+}
+
+/// What is left over, in red; that nothing is, where there is room.
+fn left(report: &SprintReport, is_wide: bool, theme: Theme) -> Item {
+    let rentals = report.rentals_left.unwrap_or_default();
+    let registrations = report.registrations_left.unwrap_or_default();
+    let count = |number, noun| format::count(number, noun).to_uppercase();
+    let text = match (rentals, registrations) {
+        (0, 0) if is_wide => return item(", nothing left", theme.text()),
+        (0, 0) => String::new(),
+        (0, _) => format!("  {} LEFT", count(registrations, "registration")),
+        (_, 0) => format!("  {} LEFT", count(rentals, "rental")),
+        _ => format!(
+            "  {} AND {} LEFT",
+            count(rentals, "rental"),
+            count(registrations, "registration")
+        ),
+    };
+    item(text, theme.bad())
+}
