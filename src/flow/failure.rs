@@ -4,7 +4,7 @@
 use super::release::Next;
 use super::{BootReading, Effect, PriceIncrease, Rental, Sprint};
 use crate::domain::{
-    Blame, BootEnd, BootFault, CallbackProof, Cause, Mode, Outcome, Time, WatchdogCheck,
+    Blame, BootEnd, BootFault, CallbackProof, Cause, GateKind, Mode, Outcome, Time, WatchdogCheck,
 };
 
 /// Why a rental is given up.
@@ -102,12 +102,17 @@ impl Sprint {
             return given_up("callback_unproven", text, Blame::Ours, None);
         }
         if self.deadline_passed() {
-            let text = "the rental was not ready in time; stopped to avoid further cost";
-            if let Some(failure) = too_late(text) {
+            let missed = match self.gate.map(|gate| gate.kind) {
+                Some(GateKind::Register) => "the registration was not approved in time",
+                _ if boot.ready => "the node was ready, but not registered in time",
+                _ => "the rental was not ready in time",
+            };
+            let text = format!("{missed}; stopped to avoid further cost");
+            if let Some(failure) = too_late(&text) {
                 return Some(failure);
             }
             let name = "missed_registration_deadline";
-            return given_up(name, text.into(), Blame::Nobody, None);
+            return given_up(name, text, Blame::Nobody, None);
         }
         if now >= rental.since + self.plan.startup_timeout && !boot.ready {
             let minutes = self.plan.startup_timeout.num_minutes();

@@ -38,27 +38,60 @@ impl Model {
         self.snapshot.chain.reading.as_ref()
     }
 
+    /// The `PoC` to prepare for: the sprint's, or after its end the next one.
+    fn next_start(&self) -> Option<(Option<EpochIndex>, TimeBand)> {
+        let sprint = &self.snapshot.sprint;
+        let reading = self.reading()?;
+        if sprint.step == Step::Done
+            && let Some((epoch, band)) = self.start_after(None)
+        {
+            return Some((Some(epoch), band));
+        }
+        Some((sprint.epoch, reading.poc_start.ahead()?))
+    }
+
+    /// The first start of a `PoC` to come, of a later epoch than this.
+    fn start_after(&self, epoch: Option<EpochIndex>) -> Option<(EpochIndex, TimeBand)> {
+        let mut stages = self.reading()?.stages.iter();
+        stages.find_map(|stage| {
+            let is_start = stage.milestone == Milestone::PocStart && Some(stage.epoch) > epoch;
+            Some((stage.epoch, stage.at.ahead().filter(|_| is_start)?))
+        })
+    }
+
     /// The epoch whose `PoC` the sprint is for, or after its end the next one.
     pub fn next_epoch(&self) -> Option<EpochIndex> {
         let sprint = &self.snapshot.sprint;
         if sprint.step != Step::Done {
             return sprint.epoch;
         }
+        self.next_start()?.0
+    }
+
+    /// When the registration must be there.
+    fn deadline_band(&self) -> Option<TimeBand> {
         let reading = self.reading()?;
-        let view = &reading.view;
-        let is_next =
-            reading.poc_start.height >= view.next.poc_start || reading.poc_start.blocks_left.0 == 0;
-        Some(if is_next {
-            view.next.epoch
-        } else {
-            view.current.epoch
+        let deadline = reading.registration_deadline;
+        if let Some(band) = deadline.ahead() {
+            return Some(band);
+        }
+        if self.snapshot.sprint.step != Step::Done {
+            return None;
+        }
+        // As long before the next start as it was before the last.
+        let (_, start) = self.next_start()?;
+        let blocks = reading.poc_start.height.0.checked_sub(deadline.height.0)?;
+        let before = reading.block_time? * i32::try_from(blocks).ok()?;
+        Some(TimeBand {
+            p10: start.p10 - before,
+            p50: start.p50 - before,
+            p90: start.p90 - before,
         })
     }
 
-    /// When a registration must be there; 9 in 10 estimates are later.
+    /// When the registration must be there; 9 in 10 estimates are later.
     pub fn deadline(&self) -> Option<Time> {
-        let deadline = self.reading()?.registration_deadline;
-        Some(deadline.ahead()?.p10)
+        Some(self.deadline_band()?.p10)
     }
 
     /// When the sprint's `PoC` starts, unless it has.
@@ -81,7 +114,7 @@ impl Model {
         if sprint.step != Step::Done {
             return sprint.rent_at;
         }
-        let start = self.reading()?.poc_start.ahead()?;
+        let (_, start) = self.next_start()?;
         Some(start.p50 - sprint.lead.length)
     }
 
@@ -135,18 +168,14 @@ impl Model {
 
     /// Registration, start and stages of the `PoC` that the countdown is for.
     fn proof(&self) -> Vec<Upcoming> {
-        let Some(reading) = self.reading() else {
-            return Vec::new();
-        };
+        let step = self.snapshot.sprint.step;
+        let registers = step <= Step::Registering || step == Step::Done;
         let mut all = Vec::new();
-        let registers = self.snapshot.sprint.step <= Step::Registering
-            || self.snapshot.sprint.step == Step::Done;
-        let deadline = reading.registration_deadline.ahead().filter(|_| registers);
+        let deadline = self.deadline_band().filter(|_| registers);
         all.extend(deadline.map(|band| Upcoming::new("register by", band)));
-        let start = reading.poc_start.ahead();
-        let epoch = self.next_epoch();
-        all.extend(start.map(|band| Upcoming::new("PoC", band).of_epoch(epoch)));
-        if self.snapshot.sprint.step != Step::Done {
+        let start = self.next_start();
+        all.extend(start.map(|(epoch, band)| Upcoming::new("PoC", band).of_epoch(epoch)));
+        if step != Step::Done {
             all.extend(self.stages());
         }
         all
@@ -175,14 +204,10 @@ impl Model {
     /// While a `PoC` is being confirmed or released: its weights, and the next one.
     fn next_proof(&self) -> Vec<Upcoming> {
         let mut all = self.stages();
-        let stages = self.reading().into_iter().flat_map(|it| &it.stages);
-        let epoch = self.snapshot.sprint.epoch;
-        let mut starts = stages
-            .filter(|stage| stage.milestone == Milestone::PocStart && Some(stage.epoch) > epoch);
-        if let Some((stage, band)) = starts.find_map(|stage| Some((stage, stage.at.ahead()?))) {
+        if let Some((epoch, band)) = self.start_after(self.snapshot.sprint.epoch) {
             let rent_at = band.p50 - self.snapshot.sprint.lead.length;
             all.push(Upcoming::exactly("rent", rent_at));
-            all.push(Upcoming::new("PoC", band).of_epoch(Some(stage.epoch)));
+            all.push(Upcoming::new("PoC", band).of_epoch(Some(epoch)));
         }
         all
     }

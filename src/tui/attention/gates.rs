@@ -64,7 +64,7 @@ fn start(model: &Model, keys: &Keymap) -> Attention {
         format!(" at {} ({left})", format::clock(at, now))
     });
     let consequence = latest.map_or_else(String::new, |latest| {
-        format!("; after {} no boot is in time", after(latest))
+        format!("; after {} {}", after(latest), too_late(model))
     });
     Attention::new(
         Rank::Early,
@@ -84,7 +84,10 @@ fn rent(model: &Model, keys: &Keymap) -> Attention {
         " now".to_owned()
     };
     let after = format::clock(latest, now);
-    let text = format!("{key}: rent an offer{within}; after {after} no boot is in time");
+    let text = format!(
+        "{key}: rent an offer{within}; after {after} {}",
+        too_late(model)
+    );
     let more = format!(" and {} is skipped", epoch_name(model));
     Attention::new(rank_by(Some(latest), now), text).with_more(&more)
 }
@@ -157,6 +160,15 @@ fn release(gate: &GateSnapshot, model: &Model, keys: &Keymap) -> Attention {
         rank_by(Some(rental.lease_until), now)
     };
     Attention::new(rank, text)
+}
+
+/// Without offers only the planned lead is known, which most boots do not need.
+fn too_late(model: &Model) -> &'static str {
+    if model.snapshot.offers.rows.is_empty() {
+        "a boot may be late"
+    } else {
+        "no boot is in time"
+    }
 }
 
 fn epoch_name(model: &Model) -> String {

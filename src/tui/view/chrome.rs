@@ -31,7 +31,9 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             theme.dim()
         };
-        let tab = Span::styled(format!(" {} {title} ", pane.index() + 1), style);
+        // Every title and the clock fit into 80 columns, without a space to spare.
+        let space = if area.width < 100 { "" } else { " " };
+        let tab = Span::styled(format!(" {} {title}{space}", pane.index() + 1), style);
         push_span(canvas, area, &mut line, tab, Some(HitTarget::Pane(pane)));
     }
     put_cut(canvas.buf, area, [line]);

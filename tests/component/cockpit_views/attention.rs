@@ -246,3 +246,36 @@ fn unread_rentals_cost_up_to_their_price() {
         "{text}"
     );
 }
+
+#[test]
+fn finished_sprint_counts_to_the_next() {
+    let mut snapshot = failed();
+    snapshot.mode = Mode::Auto;
+    if let Some(reading) = &mut snapshot.chain.reading {
+        // Its PoC and its deadline are over.
+        reading.poc_start.blocks_left = Blocks(0);
+        reading.registration_deadline.blocks_left = Blocks(0);
+        reading.stages = vec![StageEstimate {
+            epoch: EpochIndex(154),
+            milestone: Milestone::PocStart,
+            at: HeightEstimate {
+                height: Height(2_361_782),
+                blocks_left: Blocks(15_000),
+                expected: Some(band(1_500)),
+            },
+        }];
+    }
+    let text = shown(&model(snapshot.clone()), 120, 40);
+    assert_shows(
+        &text,
+        &[
+            "OK       Nothing needs you. Auto rents at Tue 14:28 (1d 00h) for epoch 154",
+            "NEXT     rent 1d 00h (Tue 14:28)  register by 1d 00h ±2m (Tue 15:12)  PoC 154 1d 01h",
+            "✗CONFIRM",
+        ],
+    );
+    snapshot.mode = Mode::Manual;
+    let (rank, text) = first(&model(snapshot));
+    assert_eq!(rank, Rank::Early);
+    assert!(text.starts_with("s: start epoch 154 at "), "{text}");
+}

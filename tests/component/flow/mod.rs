@@ -316,6 +316,24 @@ fn sprint_after_failure_awaits_next_epoch() {
 }
 
 #[test]
+fn unapproved_registration_is_named_as_the_cause() {
+    // Given a node that is ready in time,
+    let mut world = World::manual(60);
+    world.start_and_pick(1, 20.0);
+    world.until_gate(GateKind::Register);
+    // when nobody approves its registration,
+    world.run_to_the_end();
+    // then that is the cause, and not the boot.
+    let cause = cause(&world);
+    assert_eq!(cause.name, "missed_registration_deadline");
+    assert!(
+        cause.detail.contains("was not approved in time"),
+        "{cause:?}"
+    );
+    assert_nothing_is_left(&world);
+}
+
+#[test]
 fn unapproved_release_happens_at_lease_end() {
     let mut world = World::manual(60);
     world.start_and_pick(1, 20.0);
