@@ -370,7 +370,7 @@ const PICTURES: [(&str, &str, &str, &[&str]); 5] = [
         "cockpit",
         "4",
         "Loading safetensors",
-        &["Countdown", "Sprint", "Boot log", "DEMO", "WARMING"],
+        &["On track", "DEMO", "WARM", "NEXT", "Boot log"],
     ),
     (
         "charts",
