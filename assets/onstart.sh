@@ -26,7 +26,7 @@ EOF
 umask 077
 
 # 1. The watchdog, before anything that can fail: a rental nobody renews ends itself.
-# While the disk cannot be written, small files are kept in memory.
+# If the disk is not writable, small files are kept in memory.
 MEM=$R/dev/shm/pocpit
 save() {
   saved=$LIB/$1

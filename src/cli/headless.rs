@@ -218,8 +218,7 @@ const REFUSALS: &[&str] = &[
 
 fn exit_of(report: &SprintReport) -> Exit {
     let leftovers = report.rentals_left != Some(0) || registrations_left(report) != Some(0);
-    let cause = report.cause.as_deref().unwrap_or_default();
-    let kind = cause.split(':').next().unwrap_or_default();
+    let (kind, _) = report.cause_parts().unwrap_or_default();
     match report.outcome {
         // What is not proven gone may still cost money.
         _ if report.succeeded() && leftovers => Exit::Unknown,

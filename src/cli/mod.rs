@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
             return exit.into();
         }
     };
-    // Whatever the shell's mask is, our files are for the operator alone; manual pages are for everyone.
+    // Our files are private whatever the umask is; manual pages are readable by everyone.
     if !matches!(arguments.command, Some(Command::Man(_))) {
         umask(Mode::RWXG | Mode::RWXO);
     }

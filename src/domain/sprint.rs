@@ -272,11 +272,22 @@ impl SprintReport {
         self.outcome != OutcomeKind::NotTried
     }
 
+    /// The stable name of the cause, and its sentence.
+    pub fn cause_parts(&self) -> Option<(&str, &str)> {
+        let cause = self.cause.as_deref()?;
+        Some(cause.split_once(": ").unwrap_or((cause, cause)))
+    }
+
     /// What a unit of weight cost, in dollars; absent without weight.
-    #[expect(clippy::cast_precision_loss, reason = "weights are far below 2^52")]
     pub fn usd_per_weight(&self) -> Option<f64> {
+        self.per_weight(self.cost_usd)
+    }
+
+    /// What a unit of weight cost at this sum, in dollars.
+    #[expect(clippy::cast_precision_loss, reason = "weights are far below 2^52")]
+    pub fn per_weight(&self, cost_usd: f64) -> Option<f64> {
         let weight = self.weight.filter(|weight| weight.0 > 0)?;
-        Some(self.cost_usd / weight.0 as f64)
+        Some(cost_usd / weight.0 as f64)
     }
 
     /// What the market charged, and how much more than our own count that is: `$8.04 (+0.02)`.

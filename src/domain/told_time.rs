@@ -1,4 +1,4 @@
-//! Times that somebody else told.
+//! Times from outside, bounded so that no sum overflows.
 
 use chrono::Datelike as _;
 

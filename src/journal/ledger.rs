@@ -252,8 +252,8 @@ impl Ledger {
         }
     }
 
-    /// It has no rental, past or present, and the operator has not agreed to that: a rental of ours on the
-    /// account means that there was an older journal.
+    /// No rental was ever recorded, and the operator has not accepted that: if the account has a rental of
+    /// ours, an older journal is missing.
     pub fn is_suspiciously_blank(&self) -> bool {
         self.continuity == Continuity::Unquestioned
             && self.rentals.is_empty()

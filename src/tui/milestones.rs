@@ -132,7 +132,9 @@ impl Model {
         let mut all = Vec::new();
         all.extend(self.confirmation_end());
         match sprint.step {
-            Step::Waiting => all.extend(self.rent().into_iter().chain(self.proof())),
+            Step::Waiting | Step::Done => {
+                all.extend(self.rent().into_iter().chain(self.proof()));
+            }
             Step::Choosing => {
                 let latest = self.latest_start();
                 all.extend(latest.map(|at| Upcoming::exactly("rent by", at)));
@@ -146,7 +148,6 @@ impl Model {
             Step::Registering | Step::Proving => all.extend(self.proof()),
             Step::Confirming | Step::Releasing => all.extend(self.next_proof()),
             Step::Serving => all.extend(self.lease()),
-            Step::Done => all.extend(self.rent().into_iter().chain(self.proof())),
         }
         all.extend(self.release());
         if matches!(sprint.step, Step::Confirming | Step::Releasing) {

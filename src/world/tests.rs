@@ -129,15 +129,17 @@ fn broken_watchdog_ends_no_rental() {
     }
 }
 
+/// A rental whose order has a lease of so many seconds, and its end.
+fn rent_until(world: &mut World, lease: f64) -> (u64, i64) {
+    let until = (world.now() + seconds(lease)).timestamp();
+    let env = json!({"POCPIT_LEASE_UNTIL": until.to_string()});
+    (rent(world, "ours", env), until)
+}
+
 #[test]
 fn renewed_lease_counts_its_seconds() {
     let mut world = world();
-    let until = (world.now() + seconds(1_800.0)).timestamp();
-    let id = rent(
-        &mut world,
-        "ours",
-        json!({"POCPIT_LEASE_UNTIL": until.to_string()}),
-    );
+    let (id, until) = rent_until(&mut world, 1_800.0);
     world.advance(world.now() + seconds(1_000.0));
     // Given a renewal from a clock that is a day ahead,
     let until = until + 86_400;
@@ -155,12 +157,7 @@ fn renewed_lease_counts_its_seconds() {
 #[test]
 fn recreated_container_has_lost_its_renewal() {
     let mut world = world();
-    let until = (world.now() + seconds(7_200.0)).timestamp();
-    let id = rent(
-        &mut world,
-        "ours",
-        json!({"POCPIT_LEASE_UNTIL": until.to_string()}),
-    );
+    let (id, until) = rent_until(&mut world, 7_200.0);
     world.advance(world.now() + seconds(1_000.0));
     let until = until + 3_600;
     world.tend_lease(id, Some(Renewal { until, left: 9_800 }));

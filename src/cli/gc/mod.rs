@@ -77,7 +77,9 @@ async fn sweep(
 ) -> Result<Exit, Report> {
     let is_unusable = matches!(access, JournalAccess::Unusable);
     if is_unusable {
-        status_line("without the journal nothing is rented, and only our label tells what is ours");
+        status_line(
+            "no journal: nothing is rented, and rentals are recognized by their label alone",
+        );
     }
     // Only the holder of the lock counts failures: another holder notices by itself.
     let is_writer = matches!(access, JournalAccess::Writer(_));

@@ -313,8 +313,8 @@ impl LinkTask {
         }
     }
 
-    /// Writes the lease at once, and again when it is another one or is read back wrong: our clock may have
-    /// been set. A wrong reading may be a moment's, also of the start script's: the third one is reported.
+    /// Writes the lease at once, and again when it changes or reads back wrong: our clock may have been set.
+    /// A single wrong reading may be a race with the start script, so the third in a row is reported.
     fn keep_lease<'a>(
         &self,
         session: &'a dyn RemoteSession,

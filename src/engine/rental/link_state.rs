@@ -168,7 +168,7 @@ impl LinkState {
         self.watchdog = check;
     }
 
-    /// At once: only a third wrong reading in a row is reported.
+    /// Without delay: a check has failed three times in a row before it is reported.
     fn watchdog_alert(&self, instance: InstanceId) -> Option<Alert> {
         let WatchdogCheck::Failed(why) = &self.watchdog else {
             return None;

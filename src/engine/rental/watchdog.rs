@@ -46,7 +46,7 @@ impl Lease {
         self.right(self.until).timestamp()
     }
 
-    /// These hold whatever the rental's clock says.
+    /// A wrong clock on the rental does not change these.
     pub(crate) fn seconds_left(&self, now: Time) -> i64 {
         (self.until - now).num_seconds().max(0)
     }

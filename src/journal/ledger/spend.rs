@@ -22,8 +22,8 @@ impl Ledger {
         })
     }
 
-    /// The record of a new charge for a rental of ours that is gone. Charges read `from` some time on may
-    /// lack a part of an older rental's.
+    /// The record to write for a new charge of a rental of ours that is gone. Charges that were read `from` a
+    /// time on may be incomplete for older rentals.
     pub fn charge_record(&self, from: Time, charge: RentalCharge) -> Option<Record> {
         let mut settled = self.settled.iter();
         let gone = settled.find(|gone| gone.instance == charge.instance)?;

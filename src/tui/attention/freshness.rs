@@ -5,7 +5,7 @@ use crate::engine::WorldKind;
 use crate::tui::model::{Model, Role};
 use crate::tui::view::format;
 
-use super::{Attention, Rank};
+use super::{AlertGroup, Attention, Rank};
 
 /// A younger reading always counts.
 const STALE_AFTER: Duration = Duration::seconds(30);
@@ -113,8 +113,8 @@ pub(super) fn silence(model: &Model) -> Option<Attention> {
 }
 
 /// What is not read although no alert says so yet.
-pub(super) fn unread(model: &Model) -> Vec<Attention> {
-    if is_cut_off(model) {
+pub(super) fn unread(model: &Model, groups: &[AlertGroup]) -> Vec<Attention> {
+    if is_cut_off(model) || groups.iter().any(AlertGroup::explains_silence) {
         return Vec::new();
     }
     let feeds = [(Feed::Chain, "chain"), (Feed::Rentals, "rentals")];
@@ -136,7 +136,5 @@ pub(super) fn unread(model: &Model) -> Vec<Attention> {
         let text = format!("{name} not read for {}", format::short(age));
         Some(Attention::new(rank, text))
     });
-    let explained: Vec<_> = super::groups(model);
-    let is_explained = explained.iter().any(super::AlertGroup::explains_silence);
-    stale.filter(|_| !is_explained).collect()
+    stale.collect()
 }

@@ -37,13 +37,16 @@ pub struct AlertGroup {
 }
 
 impl AlertGroup {
-    pub(super) fn attention(&self) -> Attention {
-        let rank = match self.level {
+    pub fn rank(&self) -> Rank {
+        match self.level {
             AlertLevel::Notice => Rank::Notice,
             AlertLevel::Warning => Rank::Warning,
             AlertLevel::Critical => Rank::Critical,
-        };
-        Attention::new(rank, self.line.clone())
+        }
+    }
+
+    pub(super) fn attention(&self) -> Attention {
+        Attention::new(self.rank(), self.line.clone())
             .with_more(&format!(". {}", capitalized(&self.remedy)))
     }
 
@@ -85,7 +88,7 @@ fn together(snapshot: &Snapshot) -> Vec<&Condition> {
     let outages: Vec<&Alert> = snapshot
         .alerts
         .iter()
-        .filter(|alert| is_outage(&alert.condition))
+        .filter(|alert| silent(&alert.condition).is_some())
         .collect();
     let beginning_with = |first: Time| -> Vec<&Condition> {
         let after = outages.iter().filter(|alert| alert.since >= first);
@@ -101,14 +104,15 @@ fn together(snapshot: &Snapshot) -> Vec<&Condition> {
     }
 }
 
-fn is_outage(condition: &Condition) -> bool {
-    matches!(
-        condition,
-        Condition::ChainUnreachable
-            | Condition::RentalsUnknown
-            | Condition::NetworkNodeDown
-            | Condition::LinkDown(_)
-    )
+/// What does not answer, if this is an outage.
+fn silent(condition: &Condition) -> Option<&'static str> {
+    match condition {
+        Condition::ChainUnreachable => Some("chain"),
+        Condition::RentalsUnknown => Some("Vast"),
+        Condition::NetworkNodeDown => Some("Network Node"),
+        Condition::LinkDown(_) => Some("rental"),
+        _ => None,
+    }
 }
 
 fn group(cause: GroupCause, members: Vec<Alert>, model: &Model) -> Option<AlertGroup> {
@@ -167,10 +171,8 @@ fn is_close_to_deadline(model: &Model) -> bool {
 }
 
 fn offline_line(members: &[Alert], lasted: &str, model: &Model) -> String {
-    let names: Vec<&str> = members
-        .iter()
-        .map(|alert| name_of(&alert.condition))
-        .collect();
+    let names = members.iter().filter_map(|alert| silent(&alert.condition));
+    let names: Vec<&str> = names.collect();
     let mut line = format!("Offline {lasted}: {} unreachable", format::listed(&names));
     if let Some(rental) = model.snapshot.rental.as_ref() {
         let lease = format::clock(rental.lease_until, model.now());
@@ -180,15 +182,6 @@ fn offline_line(members: &[Alert], lasted: &str, model: &Model) -> String {
         );
     }
     line
-}
-
-fn name_of(condition: &Condition) -> &'static str {
-    match condition {
-        Condition::ChainUnreachable => "chain",
-        Condition::RentalsUnknown => "Vast",
-        Condition::NetworkNodeDown => "Network Node",
-        _ => "rental",
-    }
 }
 
 fn chain_line(worst: &Alert, lasted: &str, model: &Model) -> String {

@@ -58,9 +58,8 @@ pub fn loss_text(model: &Model) -> Option<String> {
     let epoch = epoch.unwrap_or_default();
     Some(match loss {
         Loss::Epoch => {
-            let cause = row.report.cause.as_deref().unwrap_or("no cause is known");
-            // The stable name in front is for scripts.
-            let cause = cause.split_once(": ").map_or(cause, |(_, detail)| detail);
+            let cause = row.report.cause_parts();
+            let cause = cause.map_or("no cause is known", |(_, sentence)| sentence);
             format!("Epoch{epoch} lost: {cause}")
         }
         Loss::Reward { shown } => format!(

@@ -79,12 +79,13 @@ pub struct Headline {
 
 /// The most urgent thing first.
 pub fn headline(model: &Model, keys: &Keymap) -> Headline {
+    let groups = groups(model);
     let mut all = Vec::new();
     all.extend(freshness::silence(model));
-    all.extend(groups(model).iter().map(AlertGroup::attention));
+    all.extend(groups.iter().map(AlertGroup::attention));
     all.extend(gates::decision(model, keys));
     all.extend(losses::unseen(model));
-    all.extend(freshness::unread(model));
+    all.extend(freshness::unread(model, &groups));
     // Stable: what was collected first stays first among equals.
     all.sort_by_key(|it| std::cmp::Reverse(it.rank));
     if all.is_empty() {

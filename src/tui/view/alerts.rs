@@ -1,27 +1,25 @@
 //! The list of all alerts, by root cause.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::engine::{Alert, AlertLevel};
-use crate::tui::attention::{AlertGroup, groups, loss_text};
+use crate::tui::attention::{AlertGroup, Rank, groups, loss_text};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format::{self, count};
+use super::top::look;
 use super::widgets::{Canvas, box_area, popup};
 
 const WIDTH: u16 = 100;
 
-fn named(level: AlertLevel, theme: Theme) -> (&'static str, Style) {
-    match level {
-        AlertLevel::Notice => ("NOTICE", theme.accent()),
-        AlertLevel::Warning => ("WARNING", theme.warn()),
-        AlertLevel::Critical => ("CRITICAL", theme.bad()),
-    }
+/// The label of a rank, reversed.
+fn word(rank: Rank, theme: Theme) -> Span<'static> {
+    let (word, style, _) = look(rank, theme);
+    Span::styled(format!(" {word} "), theme.highlight(style))
 }
 
 pub fn draw_all(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
@@ -56,8 +54,7 @@ pub fn draw_all(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
 /// What the last sprint lost, and where its log is.
 fn loss_lines(text: &str, columns: usize, canvas: &Canvas<'_>) -> Vec<Line<'static>> {
     let theme = canvas.theme;
-    let word = Span::styled(" WARNING ", theme.highlight(theme.warn()));
-    let mut lines = vec![Line::from(word)];
+    let mut lines = vec![Line::from(word(Rank::Warning, theme))];
     let rows = format::wrap(text, columns);
     lines.extend(rows.into_iter().map(|row| Line::raw(format!("  {row}"))));
     let history = canvas.key(Action::Pane(Pane::History));
@@ -73,11 +70,10 @@ fn loss_lines(text: &str, columns: usize, canvas: &Canvas<'_>) -> Vec<Line<'stat
 
 /// The cause in a line, its alerts, and what to do: once for all of them.
 fn in_full(group: &AlertGroup, columns: usize, model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let (word, style) = named(group.level, theme);
     let age = format::length(model.now() - group.since);
     let since = format::clock(group.since, model.now());
     let mut lines = vec![Line::from(vec![
-        Span::styled(format!(" {word} "), theme.highlight(style)),
+        word(group.rank(), theme),
         Span::styled(format!(" for {age}, since {since}"), theme.dim()),
     ])];
     let rows = format::wrap(&group.line, columns);

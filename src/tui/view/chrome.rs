@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::tui::attention::headline;
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::{Action, Binding, Context, disabled_reason};
 use crate::tui::model::Role;
@@ -113,14 +114,13 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
 
 /// What a tiny screen has room for: the top area alone.
 pub fn tiny(canvas: &mut Canvas<'_>, area: Rect) {
-    let rows = top::rows(canvas.model, canvas.keys).min(area.height);
-    top::draw(
-        canvas,
-        Rect {
-            height: rows,
-            ..area
-        },
-    );
+    let headline = headline(canvas.model, canvas.keys);
+    let rows = top::rows(&headline, canvas.model).min(area.height);
+    let top = Rect {
+        height: rows,
+        ..area
+    };
+    top::draw(canvas, top, &headline);
     let below = Rect::new(area.x, area.y + rows, area.width, area.height - rows);
     let style = canvas.theme.dim();
     put_cut(

@@ -20,6 +20,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
 use ratatui::widgets::Widget as _;
 
+use super::attention::headline;
 use super::breakpoint::Breakpoint;
 use super::hit_areas::{HitAreas, HitTarget};
 use super::keymap::Keymap;
@@ -64,9 +65,10 @@ pub fn draw(
 
 fn draw_panes(canvas: &mut Canvas<'_>, screen: Rect) -> Option<Size> {
     let mut log = None;
-    let top_rows = top::rows(canvas.model, canvas.keys);
+    let headline = headline(canvas.model, canvas.keys);
+    let top_rows = top::rows(&headline, canvas.model);
     let areas = areas(canvas.model, screen, top_rows);
-    top::draw(canvas, areas.top);
+    top::draw(canvas, areas.top, &headline);
     chrome::tabs(canvas, areas.tabs);
     for (pane, area) in areas.panes.into_iter().filter(|(_, area)| !area.is_empty()) {
         canvas.hits.add(area, HitTarget::Pane(pane));

@@ -170,15 +170,19 @@ fn decision_and_alarm_are_both_shown() {
     );
 }
 
-#[test]
-fn lost_epoch_is_a_warning_until_seen() {
+/// Nothing is rented and no gate waits, after these sprints.
+fn idle_after(change: impl FnOnce(&mut Vec<PastSprintRow>)) -> Snapshot {
     let mut snapshot = with_past();
     snapshot.rental = None;
     snapshot.sprint = waiting().sprint;
     snapshot.sprint.gate = None;
-    let mut past = (*snapshot.history).clone();
-    past.truncate(3);
-    snapshot.history = Arc::new(past);
+    change(Arc::make_mut(&mut snapshot.history));
+    snapshot
+}
+
+#[test]
+fn lost_epoch_is_a_warning_until_seen() {
+    let mut snapshot = idle_after(|past| past.truncate(3));
     let mut m = model(snapshot.clone());
     let (rank, text) = first(&m);
     assert_eq!(rank, Rank::Warning);
@@ -200,16 +204,11 @@ fn lost_epoch_is_a_warning_until_seen() {
 
 #[test]
 fn reward_lost_by_confirmation_is_no_success() {
-    let mut snapshot = with_past();
-    snapshot.rental = None;
-    snapshot.sprint = waiting().sprint;
-    snapshot.sprint.gate = None;
-    let mut past = (*snapshot.history).clone();
-    if let Some(last) = past.last_mut() {
-        last.confirmation_ratio = Some(0.42);
-    }
-    snapshot.history = Arc::new(past);
-    let m = model(snapshot);
+    let m = model(idle_after(|past| {
+        if let Some(last) = past.last_mut() {
+            last.confirmation_ratio = Some(0.42);
+        }
+    }));
     assert_eq!(first(&m).0, Rank::Warning);
     let text = shown(&m, 80, 24);
     assert!(

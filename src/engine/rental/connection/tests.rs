@@ -151,7 +151,7 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
 async fn watchdog_gets_its_time_to_start() {
     let host = Host::new(text(10), 1 << 30);
     let (sender, mut reports) = mpsc::channel(16);
-    // Given a watchdog that does not run yet, and a clock of ours that is measured anew with each block,
+    // Given a watchdog that has not started, and a clock error of ours that changes with each block,
     let watcher = watch(&host, &LogStore::disabled(), &sender);
     let began = tokio::time::Instant::now();
     let mut blocks = tokio::time::interval(std::time::Duration::from_secs(5));

@@ -15,7 +15,7 @@ use super::super::widgets::{Canvas, put_cut};
 use super::label;
 
 /// The label of a rank, its style, and the style of the whole row where that is a bar.
-pub(super) fn look(rank: Rank, theme: Theme) -> (&'static str, Style, Option<Style>) {
+pub fn look(rank: Rank, theme: Theme) -> (&'static str, Style, Option<Style>) {
     let bar = |style| Some(theme.highlight(style));
     match rank {
         Rank::Ok => ("OK", theme.ok(), None),

@@ -44,11 +44,8 @@ fn items(row: &PastSprintRow, model: &Model, is_wide: bool, theme: Theme) -> Vec
             }
         }
         _ => {
-            if let Some(cause) = &report.cause {
-                let detail = cause
-                    .split_once(": ")
-                    .map_or(cause.as_str(), |(name, _)| name);
-                add(detail.replace('_', " "));
+            if let Some((name, _)) = report.cause_parts() {
+                add(name.replace('_', " "));
             }
         }
     }
@@ -60,11 +57,9 @@ fn items(row: &PastSprintRow, model: &Model, is_wide: bool, theme: Theme) -> Vec
             format::estimate(Usd::from_dollars(report.cost_usd))
         ),
     });
-    if let Some(weight) = report.weight.filter(|weight| weight.0 > 0) {
-        #[expect(clippy::cast_precision_loss, reason = "display only")]
-        let rate = billed.unwrap_or(report.cost_usd) / weight.0 as f64 * 1_000.0;
+    if let Some(rate) = report.per_weight(billed.unwrap_or(report.cost_usd)) {
         let mark = if billed.is_some() { "" } else { "~" };
-        add(format!("{mark}{}/1000", Usd::from_dollars(rate)));
+        add(format!("{mark}{}/1000", Usd::from_dollars(1_000.0 * rate)));
     }
     add(format!("ended {}", format::clock(row.at, model.now())));
     items.push(left(report, is_wide, theme));

@@ -7,12 +7,13 @@ mod money;
 mod next;
 mod steps;
 
+pub use attention::look;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::tui::attention::{Headline, headline};
-use crate::tui::keymap::Keymap;
+use crate::tui::attention::Headline;
 use crate::tui::model::Model;
 
 use super::widgets::{Canvas, put_cut};
@@ -22,24 +23,23 @@ const LABEL: usize = 8;
 /// Width from which rows are written out.
 const WIDE: u16 = 100;
 
-/// What the top area says, and how many rows it takes.
-pub fn rows(model: &Model, keys: &Keymap) -> u16 {
-    let headline = headline(model, keys);
+/// How many rows it takes.
+pub fn rows(headline: &Headline, model: &Model) -> u16 {
     let attention = 1 + u16::from(headline.second.is_some());
     attention + 3 + u16::from(last::is_shown(model))
 }
 
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, headline: &Headline) {
     let Headline {
         first,
         second,
         others,
-    } = headline(canvas.model, canvas.keys);
+    } = headline;
     let mut rows = area.rows();
     if let Some(row) = rows.next() {
-        attention::draw(canvas, row, &first, others);
+        attention::draw(canvas, row, first, *others);
     }
-    if let (Some(second), Some(row)) = (&second, second.as_ref().and_then(|_| rows.next())) {
+    if let (Some(second), Some(row)) = (second, second.as_ref().and_then(|_| rows.next())) {
         attention::draw(canvas, row, second, 0);
     }
     let width = area.width;

@@ -1,5 +1,6 @@
 //! Row 2: what runs costs, until when, and what the caps leave.
 
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{Usd, UsdPerHour};
@@ -87,27 +88,25 @@ fn caps(model: &Model, is_wide: bool, theme: Theme) -> Vec<Item> {
     let mut caps: Vec<&CapSnapshot> = money.caps.iter().collect();
     caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
     let named = is_wide || !model.is_rented();
+    let caps = caps.into_iter().enumerate();
     let mut items: Vec<Item> = caps
-        .into_iter()
-        .map(|cap| {
+        .map(|(index, cap)| {
             let left = cap.limit.left_after(cap.used);
-            let text = format!("  {} {}", cap.name, format::cap(left, is_wide));
-            item(text, cap_style(left, cap.limit, theme))
+            let has_intro = index == 0 && named;
+            let gap = if has_intro { " " } else { "  " };
+            let figure = format!("{gap}{} {}", cap.name, format::cap(left, is_wide));
+            let figure = Span::styled(figure, cap_style(left, cap.limit, theme));
+            let intro = has_intro.then(|| Span::styled("  caps left:", theme.dim()));
+            intro.into_iter().chain([figure]).collect()
         })
         .collect();
-    if let Some(first) = items.first_mut().filter(|_| named) {
-        first.insert(0, Span::styled("  caps left:", theme.dim()));
-        if let Some(text) = first.get_mut(1) {
-            *text = Span::styled(text.content.replacen("  ", " ", 1), text.style);
-        }
-    }
     let credit = money.credit.map(|credit| format!("  credit {credit}"));
     items.extend(credit.map(|text| item(text, theme.dim())));
     items
 }
 
 /// Below a third and below a tenth a cap is in the way soon.
-fn cap_style(left: Usd, limit: Usd, theme: Theme) -> ratatui::style::Style {
+fn cap_style(left: Usd, limit: Usd, theme: Theme) -> Style {
     if left.0 < limit.0 / 10 {
         theme.bad()
     } else if left.0 < limit.0 / 10 * 3 {
