@@ -21,6 +21,8 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let (model, theme) = (canvas.model, canvas.theme);
+    // Every title and the clock fit into 80 columns, without a space to spare.
+    let space = if area.width < 100 { "" } else { " " };
     let mut line = Line::default();
     for &pane in Pane::ALL {
         let shown = area.width >= 76 || pane == model.focus || pane == model.work;
@@ -32,13 +34,11 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             theme.dim()
         };
-        // Every title and the clock fit into 80 columns, without a space to spare.
-        let space = if area.width < 100 { "" } else { " " };
         let tab = Span::styled(format!(" {} {title}{space}", pane.index() + 1), style);
         push_span(canvas, area, &mut line, tab, Some(HitTarget::Pane(pane)));
     }
     put_cut(canvas.buf, area, [line]);
-    let place = status(canvas);
+    let place = status(canvas, space);
     let columns = u16::try_from(place.width()).unwrap_or(u16::MAX);
     let start = area.right().saturating_sub(columns).max(area.x);
     let right = Rect::new(start, area.y, area.right() - start, 1);
@@ -46,9 +46,9 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// The clock of the world, the one place that says its zone, and whose cockpit this is.
-fn status(canvas: &Canvas<'_>) -> Line<'static> {
+fn status(canvas: &Canvas<'_>, space: &str) -> Line<'static> {
     let (model, theme) = (canvas.model, canvas.theme);
-    let clock = format!(" {} UTC ", model.now().format("%H:%M"));
+    let clock = format!(" {} UTC{space}", model.now().format("%H:%M"));
     let clock = Span::styled(clock, theme.text());
     let attached = match model.role {
         Role::Driver => return Line::from(clock),

@@ -20,6 +20,12 @@ fn essentials_fit_80x24() {
 }
 
 #[test]
+fn all_tabs_fit_beside_the_clock() {
+    let text = shown(&model(waiting()), 80, 24);
+    assert_shows(&text, &[" 7 History 8 Charts 14:13 UTC\""]);
+}
+
+#[test]
 fn essentials_fit_60x16() {
     let text = shown(&model(registering()), 60, 16);
     assert_shows(
