@@ -239,12 +239,7 @@ fn summary(report: &SprintReport) -> String {
     let epoch = report.epoch.map(|epoch| format!("epoch {epoch}: "));
     let weight = report.weight.map(|weight| format!(", weight {weight}"));
     let cause = report.cause.as_ref().map(|cause| format!(" ({cause})"));
-    let charged = report.charged_usd.map(|charged| {
-        let charged = report.beside_own_count(charged);
-        format!(", Vast charged {charged}")
-    });
-    let [epoch, weight, cause, charged] =
-        [epoch, weight, cause, charged].map(Option::unwrap_or_default);
+    let [epoch, weight, cause] = [epoch, weight, cause].map(Option::unwrap_or_default);
     let left = match (report.rentals_left, registrations_left(report)) {
         (Some(0), Some(0)) => "nothing is left over".to_owned(),
         (Some(rentals), Some(nodes)) => {
@@ -253,8 +248,9 @@ fn summary(report: &SprintReport) -> String {
         _ => "leftovers unknown: run `pocpit release`".to_owned(),
     };
     format!(
-        "{epoch}{}{weight}{cause}; cost ${:.2}{charged}; {left}",
-        report.outcome, report.cost_usd
+        "{epoch}{}{weight}{cause}; {}; {left}",
+        report.outcome,
+        report.spent(None).in_words()
     )
 }
 
@@ -345,17 +341,17 @@ mod tests {
         let mut served = report(OutcomeKind::Served, None);
         served.registrations_left = None;
         assert_eq!(exit_of(&served), Exit::Done);
-        let text = "served; cost $1.00; nothing is left over";
+        let text = "served; ~$1.00 est.; nothing is left over";
         assert_eq!(summary(&served), text);
         served.rentals_left = None;
         assert_eq!(exit_of(&served), Exit::Unknown);
     }
 
     #[test]
-    fn charges_stand_beside_the_cost() {
+    fn charges_replace_our_own_count() {
         let mut confirmed = report(OutcomeKind::Confirmed, None);
         confirmed.charged_usd = Some(0.97);
-        let text = "confirmed; cost $1.00, Vast charged $0.97 (-0.03); nothing is left over";
+        let text = "confirmed; $0.97 billed; nothing is left over";
         assert_eq!(summary(&confirmed), text);
     }
 

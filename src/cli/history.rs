@@ -26,7 +26,6 @@ fn text(history: &[PastSprint<'_>]) -> String {
         "OUTCOME",
         "WEIGHT",
         "COST",
-        "CHARGED",
         "$/1000W",
         "CONFIRMED",
         "GPUS",
@@ -36,16 +35,15 @@ fn text(history: &[PastSprint<'_>]) -> String {
     ];
     let rows = history.iter().map(|past| {
         let (report, boot) = (past.report, past.boot());
-        let per_1000 = report.usd_per_weight().map(|usd| 1000.0 * usd);
+        let spent = past.spent();
         let confirmed = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
         [
             past.at.format("%Y-%m-%d %H:%M").to_string(),
             or(report.epoch, "?"),
             report.outcome.name().to_owned(),
             or(report.weight, "-"),
-            format!("${:.2}", report.cost_usd),
-            or(charged_of(past), "-"),
-            or(per_1000.map(|usd| format!("{usd:.2}")), "-"),
+            spent.to_string(),
+            or(report.per_1000_weight(spent), "-"),
             or(confirmed.map(|percent| format!("{percent:.0}%")), "-"),
             or(boot.map(BootTimes::gpus), "-"),
             or(boot.map(|boot| boot.machine), "-"),
@@ -54,11 +52,6 @@ fn text(history: &[PastSprint<'_>]) -> String {
         ]
     });
     table(header, rows)
-}
-
-/// What Vast charged, and how much more than our own count that is.
-fn charged_of(past: &PastSprint<'_>) -> Option<String> {
-    Some(past.report.beside_own_count(past.charged_usd?))
 }
 
 /// The cause, and how the boot was hedged.

@@ -60,7 +60,7 @@ pub use market::{
     Account, ActualStatus, ClosedOffer, Instance, Offer, OfferQuery, PortMapping, RentOrder,
     RequestedPrice, SshEndpoint, Verification,
 };
-pub use money::{RentalCharge, RentalPrices, Usd, UsdPerHour};
+pub use money::{RentalCharge, RentalPrices, Spent, Usd, UsdPerHour};
 pub use node::{
     Confirmation, Hardware, Likeness, NodeConfig, NodeDuty, NodeStatus, PocStatus, RegisteredNode,
     Weight, behind_version,

@@ -1,9 +1,10 @@
 //! Money as whole micro-dollars, so that sums are exact and comparisons with caps are too.
 
 use std::fmt;
+use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub};
 
-use derive_more::{Add, Sum};
+use derive_more::Add;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,13 +16,15 @@ const MILLIS_PER_HOUR: i128 = 3_600_000;
 /// An amount of US dollars in whole micro-dollars; negative for debt.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Sum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, derive_more::Sum)]
 pub struct Usd(pub i64);
 
 /// A price in US dollars per hour.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Add, Sum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Add, derive_more::Sum,
+)]
 pub struct UsdPerHour(pub Usd);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +45,64 @@ pub struct RentalCharge {
     pub gpu: Usd,
     pub storage: Usd,
     pub traffic: Usd,
+}
+
+/// A sum that was spent, and who counted it. Its mark says which: `$9.44` was billed, `~$9.61` is our own
+/// estimate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent {
+    /// By the market, after the rental was gone.
+    Billed(Usd),
+    /// By us.
+    Estimated(Usd),
+}
+
+impl Spent {
+    pub fn usd(self) -> Usd {
+        match self {
+            Spent::Billed(sum) | Spent::Estimated(sum) => sum,
+        }
+    }
+
+    /// The same part of the sum, counted by the same.
+    #[must_use]
+    pub fn scaled(self, by: f64) -> Spent {
+        let part = Usd::from_dollars(self.usd().dollars() * by);
+        match self {
+            Spent::Billed(_) => Spent::Billed(part),
+            Spent::Estimated(_) => Spent::Estimated(part),
+        }
+    }
+
+    /// For sentences: `$9.44 billed`, `~$9.61 est.`
+    pub fn in_words(self) -> String {
+        match self {
+            Spent::Billed(_) => format!("{self} billed"),
+            Spent::Estimated(_) => format!("{self} est."),
+        }
+    }
+}
+
+impl fmt::Display for Spent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Spent::Billed(sum) => sum.fmt(f),
+            Spent::Estimated(sum) => f.pad(&format!("~{sum}")),
+        }
+    }
+}
+
+impl Sum for Spent {
+    /// Billed only if each of them was.
+    fn sum<I: Iterator<Item = Spent>>(all: I) -> Spent {
+        all.fold(Spent::Billed(Usd::ZERO), |sum, one| {
+            let both = sum.usd() + one.usd();
+            match (sum, one) {
+                (Spent::Billed(_), Spent::Billed(_)) => Spent::Billed(both),
+                _ => Spent::Estimated(both),
+            }
+        })
+    }
 }
 
 impl RentalPrices {
@@ -181,6 +242,27 @@ mod tests {
         assert_eq!(lasts(6.0), Some(Duration::minutes(90)));
         assert_eq!(lasts(-1.0), Some(Duration::zero()));
         assert_eq!(UsdPerHour::ZERO.lasts(Usd::from_dollars(1.0)), None);
+    }
+
+    #[test]
+    fn sum_is_billed_if_all_are() {
+        let (billed, own) = (
+            Spent::Billed(Usd::from_dollars(8.4)),
+            Spent::Estimated(Usd::from_dollars(1.0)),
+        );
+        assert_eq!(
+            [billed, billed].into_iter().sum::<Spent>().to_string(),
+            "$16.80"
+        );
+        assert_eq!(
+            [billed, own].into_iter().sum::<Spent>().to_string(),
+            "~$9.40"
+        );
+        assert_eq!(
+            (billed.in_words(), own.in_words()),
+            ("$8.40 billed".into(), "~$1.00 est.".into())
+        );
+        assert_eq!(own.scaled(0.5).to_string(), "~$0.50");
     }
 
     #[test]

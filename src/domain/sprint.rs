@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Time, Weight, Workload};
+use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Spent, Time, Usd, Weight, Workload};
 
 /// A step of a sprint.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -278,16 +278,31 @@ impl SprintReport {
         Some(cause.split_once(": ").unwrap_or((cause, cause)))
     }
 
-    /// What a unit of weight cost, in dollars; absent without weight.
+    /// What a unit of weight cost by our own count, in dollars; absent without weight.
     pub fn usd_per_weight(&self) -> Option<f64> {
-        self.per_weight(self.cost_usd)
+        Some(self.cost_usd / self.units()?)
     }
 
-    /// What a unit of weight cost at this sum, in dollars.
+    /// What 1000 units of weight cost at this sum.
+    pub fn per_1000_weight(&self, spent: Spent) -> Option<Spent> {
+        Some(spent.scaled(1_000.0 / self.units()?))
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "weights are far below 2^52")]
-    pub fn per_weight(&self, cost_usd: f64) -> Option<f64> {
+    fn units(&self) -> Option<f64> {
         let weight = self.weight.filter(|weight| weight.0 > 0)?;
-        Some(cost_usd / weight.0 as f64)
+        Some(weight.0 as f64)
+    }
+
+    /// What it cost: what the market charged, as far as it is known by now, else our own count. Where
+    /// nothing was rented there is nothing to bill.
+    pub fn spent(&self, charged_usd: Option<f64>) -> Spent {
+        let own = Usd::from_dollars(self.cost_usd);
+        match charged_usd.or(self.charged_usd) {
+            Some(charged) => Spent::Billed(Usd::from_dollars(charged)),
+            None if own == Usd::ZERO => Spent::Billed(own),
+            None => Spent::Estimated(own),
+        }
     }
 
     /// What the market charged, and how much more than our own count that is: `$8.04 (+0.02)`.

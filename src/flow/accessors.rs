@@ -1,8 +1,9 @@
 //! What other rooms may see of a sprint.
 
+use super::hedge::Hedge;
 use super::note::Note;
 use super::release::Release;
-use super::{Gate, Plan, Proof, Rental, Sprint};
+use super::{Gate, Plan, Proof, Refusal, Rental, Sprint};
 use crate::domain::{
     ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight, Race,
     RentalLabel, Step, StepSpan, Time, Weight,
@@ -104,6 +105,12 @@ impl Sprint {
     /// How a boot that was behind was hedged.
     pub fn race(&self) -> Option<Race> {
         self.race
+    }
+
+    /// Why the caps refused the last offers, until another is picked or nothing is to be rented.
+    pub fn cap_refusal(&self) -> Option<Refusal> {
+        let seeks = self.step == Step::Choosing || self.hedge == Hedge::Wanted;
+        self.volatile.search.refusal.filter(|_| seeks)
     }
 
     /// The id of our node, once there is a rental.

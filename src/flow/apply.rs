@@ -177,6 +177,7 @@ impl Sprint {
             }
             Some(_) => {
                 search.picked = Some((id, agreed));
+                search.refusal = None;
                 self.volatile.note = None;
             }
         }

@@ -25,7 +25,8 @@ fn no_hourly_cap() -> UsdPerHour {
     UsdPerHour(Usd(i64::MAX))
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cap {
     #[display("budget of an hour (budget.per_hour)")]
     Hour,
@@ -39,8 +40,57 @@ pub enum Cap {
     Credit,
 }
 
+impl Cap {
+    /// `hour`, `sprint`, `day`, `month`, `credit`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Cap::Hour => "hour",
+            Cap::Sprint => "sprint",
+            Cap::Day => "day",
+            Cap::Month => "month",
+            Cap::Credit => "credit",
+        }
+    }
+
+    /// The setting that is the cap; the credit is none.
+    pub fn setting(self) -> Option<&'static str> {
+        match self {
+            Cap::Hour => Some("budget.per_hour"),
+            Cap::Sprint => Some("budget.per_sprint"),
+            Cap::Day => Some("budget.per_day"),
+            Cap::Month => Some("budget.per_month"),
+            Cap::Credit => None,
+        }
+    }
+}
+
+/// What an offer needs of a cap, beside what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CapCheck {
+    pub cap: Cap,
+    /// The worst case, or the price of an hour.
+    pub needed: Usd,
+    pub left: Usd,
+}
+
+impl CapCheck {
+    pub fn holds(&self) -> bool {
+        self.needed <= self.left
+    }
+
+    /// Why the cap refuses the offer, if it does.
+    pub fn refusal(&self) -> Option<Refusal> {
+        (!self.holds()).then(|| Refusal {
+            cap: self.cap,
+            cost: self.needed,
+            left: self.left,
+            missing: self.needed - self.left,
+        })
+    }
+}
+
 /// Why an offer does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error(
     "{} of {cost} does not fit into the {cap}: {left} is left, {missing} is missing",
     match cap { Cap::Hour => "a price per hour", _ => "a worst case" }
@@ -67,15 +117,10 @@ pub fn admit(price: UsdPerHour, worst: Usd, funds: &Funds, caps: &Caps) -> Resul
         (Cap::Month, worst, caps.month.left_after(funds.month)),
         (Cap::Credit, worst, credit),
     ];
-    match limits.into_iter().find(|(_, cost, left)| cost > left) {
-        None => Ok(()),
-        Some((cap, cost, left)) => Err(Refusal {
-            cap,
-            cost,
-            left,
-            missing: cost - left,
-        }),
-    }
+    let refusal = limits
+        .into_iter()
+        .find_map(|(cap, needed, left)| CapCheck { cap, needed, left }.refusal());
+    refusal.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ mod renting;
 mod serving;
 mod transitions;
 
-pub use budget::{Cap, Caps, Refusal, admit};
+pub use budget::{Cap, CapCheck, Caps, Refusal, admit};
 pub use effect::{Effect, EffectKey, RentalRole};
 pub use event::{BootProgress, BootReading, Candidate, Event, Funds, NodeReading, PriceIncrease};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
@@ -180,6 +180,8 @@ struct Search {
     offers: Vec<Candidate>,
     funds: Funds,
     picked: Option<(OfferId, Usd)>,
+    /// Why the caps admitted none, until the next pick.
+    refusal: Option<Refusal>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -260,6 +260,7 @@ impl Sprint {
             self.open_gate(now, gate);
             picked = Some(self.volatile.search.picked.take()?);
         }
+        self.volatile.search.refusal = None;
         let mut refusal = None;
         for candidate in offers {
             let (offer, worst_cost) = (&candidate.offer, candidate.worst_cost);
@@ -273,6 +274,7 @@ impl Sprint {
                 }
             }
         }
+        self.volatile.search.refusal = refusal;
         refusal.map(Err)
     }
 

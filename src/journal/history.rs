@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Ledger;
 use crate::domain::{
-    BootTimes, Confirmation, InstanceId, RentalLabel, SprintReport, Time, Usd, main_boot,
+    BootTimes, Confirmation, InstanceId, RentalLabel, Spent, SprintReport, Time, Usd, main_boot,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -43,6 +43,11 @@ pub struct HistorySource {
 impl PastSprint<'_> {
     pub fn boot(&self) -> Option<&BootTimes> {
         main_boot(self.boots.iter().copied())
+    }
+
+    /// What it cost, as far as is known by now.
+    pub fn spent(&self) -> Spent {
+        self.report.spent(self.charged_usd)
     }
 }
 

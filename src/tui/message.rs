@@ -43,6 +43,6 @@ pub struct DrawnFrame {
     pub hit_areas: HitAreas,
     /// Area of the log, where it is shown.
     pub log: Option<Size>,
-    /// First visible row of an overlay that scrolls.
+    /// First visible row of the dialog, or of an overlay that scrolls.
     pub overlay_top: Option<usize>,
 }

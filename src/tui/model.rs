@@ -13,6 +13,7 @@ use super::trends::Trends;
 use crate::domain::{
     AvoidedMachine, Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd,
 };
+use crate::engine::Refusal;
 use crate::engine::{
     NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Snapshot, WorldKind,
 };
@@ -48,6 +49,10 @@ pub enum Dialog {
     Allow(MachineId),
     /// Rent this offer at this worst-case cost.
     Rent(Box<RankedOffer>),
+    /// Information: what keeps this offer from being rented.
+    Refused(Box<RankedOffer>),
+    /// Information: the offer vanished while its dialog was open.
+    Gone(Box<RankedOffer>),
     Abort,
     Approve(GateKind),
     Node {
@@ -68,6 +73,8 @@ pub struct Answer {
     /// The dialog was drawn: keys typed before that were meant for something else.
     pub enabled: bool,
     pub typed: String,
+    /// Rows of the question above what is shown.
+    pub scroll: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -132,6 +139,8 @@ pub struct Model {
     pub effects: Effects,
     /// The operator chose to release and quit; the cockpit waits for the engine.
     pub quitting: bool,
+    /// The last refusal by a cap that the operator has seen.
+    pub seen_refusal: Option<Refusal>,
     /// Losses until then are seen by the operator.
     pub seen_until: Option<Time>,
     pub exit: Option<ExitReason>,
@@ -163,6 +172,7 @@ impl Model {
             hit_areas: HitAreas::default(),
             effects: Effects::default(),
             quitting: false,
+            seen_refusal: None,
             seen_until: None,
             exit: None,
             snapshot,
@@ -226,6 +236,13 @@ impl Model {
     /// A gate waits for an offer.
     pub fn wants_offer(&self) -> bool {
         self.gate() == Some(GateKind::Rent) || self.is_hedging()
+    }
+
+    /// A cap or the preflight keeps an offer from being rented: known before anybody is asked.
+    pub fn is_refused(&self, row: &RankedOffer) -> bool {
+        let preflight = self.snapshot.sprint.preflight.as_ref();
+        let obstacle = preflight.and_then(|preflight| preflight.obstacles().next());
+        obstacle.is_some() || self.snapshot.money.refusal(row).is_some()
     }
 
     /// The offer is for a second rental.

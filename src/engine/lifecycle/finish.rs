@@ -50,9 +50,9 @@ impl Engine {
             self.on_nodes(now, Ok(nodes));
         }
         tracing::info!(
-            "sprint ended: {}, cost ${:.2}",
+            "sprint ended: {}, {}",
             report.outcome,
-            report.cost_usd
+            report.spent(None).in_words()
         );
         let next = self.next_epoch();
         let notice = sprint_notice(&report, next, &self.situation(now));
@@ -110,7 +110,7 @@ fn failure_body(report: &SprintReport, next: NextEpoch, snapshot: &Snapshot) -> 
     } else {
         format!("{running} may be running still")
     };
-    let money = format!("the sprint cost ${:.2}, {rest}", report.cost_usd);
+    let money = format!("the sprint cost {}, {rest}", report.spent(None));
     notice_body::epoch_body(snapshot, next, action, money, command)
 }
 
@@ -125,7 +125,7 @@ fn digest(report: &SprintReport) -> String {
         (minutes > 0).then(|| format!("{} {minutes} min", step.step))
     });
     let steps: Vec<String> = steps.collect();
-    let mut digest = format!("{weight}, cost ${:.2}.", report.cost_usd);
+    let mut digest = format!("{weight}, cost {}.", report.spent(None));
     if !steps.is_empty() {
         digest = format!("{digest} {}.", steps.join(", "));
     }
@@ -161,7 +161,7 @@ mod tests {
         report.cost_usd = 8.4;
         report.weight = Some(Weight(2_072));
         report.steps = vec![span(Step::Renting, 0, 0), span(Step::Booting, 0, 8)];
-        assert_eq!(digest(&report), "weight 2072, cost $8.40. booting 8 min.");
+        assert_eq!(digest(&report), "weight 2072, cost ~$8.40. booting 8 min.");
     }
 
     #[test]
@@ -178,9 +178,9 @@ mod tests {
         (report.rentals_left, report.registrations_left) = (Some(0), Some(0));
         assert_eq!(
             body(&report, NextEpoch::Automatic, 0.0),
-            "no weight, cost $8.40. boot_failed: no memory\n\
+            "no weight, cost ~$8.40. boot_failed: no memory\n\
              To do: see whether you can fix the cause; everything rented is gone.\n\
-             Money: the sprint cost $8.40, nothing of it is running any more.\n\
+             Money: the sprint cost ~$8.40, nothing of it is running any more.\n\
              pocpit: it continues with the next epoch.\n\
              Look: pocpit history"
         );

@@ -7,6 +7,7 @@ use crate::engine::snapshot::{
     SearchState, Snapshot,
 };
 use crate::engine::state::Engine;
+use crate::flow::Cap;
 
 impl Engine {
     /// The snapshot to publish: it keeps the onsets of its alerts for the next one.
@@ -104,8 +105,8 @@ impl Engine {
     fn money_snapshot(&self, now: Time) -> MoneySnapshot {
         let funds = self.funds(now);
         let caps = &self.config.budget;
-        let cap = |name: &str, limit, used| CapSnapshot {
-            name: name.to_owned(),
+        let cap = |cap: Cap, limit, used| CapSnapshot {
+            name: cap.name().to_owned(),
             limit,
             used,
         };
@@ -114,14 +115,15 @@ impl Engine {
             sprint: self.ledger.spent_in_sprint(now),
             reserved: self.ledger.reserved(now),
             caps: vec![
-                cap("sprint", caps.per_sprint, funds.sprint),
-                cap("day", caps.per_day, funds.day),
-                cap("month", caps.per_month, funds.month),
+                cap(Cap::Sprint, caps.per_sprint, funds.sprint),
+                cap(Cap::Day, caps.per_day, funds.day),
+                cap(Cap::Month, caps.per_month, funds.month),
             ],
             hour_limit: caps.per_hour,
             hour_used: funds.hour,
             credit: funds.credit,
             credit_floor: caps.credit_floor,
+            refused: self.sprint.cap_refusal(),
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Usd, UsdPerHour};
+use crate::domain::{RankedOffer, Usd, UsdPerHour};
+pub use crate::flow::{Cap, CapCheck, Refusal};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct MoneySnapshot {
@@ -20,6 +21,47 @@ pub struct MoneySnapshot {
     pub credit: Option<Usd>,
     /// Credit that must be left on the account.
     pub credit_floor: Usd,
+    /// Why the caps refused the offers that were to be rented last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refusal>,
+}
+
+impl MoneySnapshot {
+    /// What an offer needs of each cap, in the order in which they refuse. Unknown credit is none (law 3).
+    pub fn checks(&self, offer: &RankedOffer) -> Vec<CapCheck> {
+        self.checks_of(offer.price, offer.worst_cost)
+    }
+
+    /// The first cap that refuses an offer.
+    pub fn refusal(&self, offer: &RankedOffer) -> Option<Refusal> {
+        self.first_refusal(offer.price, offer.worst_cost)
+    }
+
+    fn first_refusal(&self, price: UsdPerHour, worst: Usd) -> Option<Refusal> {
+        self.checks_of(price, worst)
+            .iter()
+            .find_map(CapCheck::refusal)
+    }
+
+    fn checks_of(&self, price: UsdPerHour, worst: Usd) -> Vec<CapCheck> {
+        let hour = CapCheck {
+            cap: Cap::Hour,
+            needed: price.0,
+            left: self.hour_limit.0.left_after(self.hour_used.0),
+        };
+        let credit = self.credit.unwrap_or(Usd::ZERO);
+        let credit = (Cap::Credit, credit.left_after(self.credit_floor));
+        let spent = self
+            .caps
+            .iter()
+            .filter_map(|cap| Some((cap.cap()?, cap.left())));
+        let spent = spent.chain([credit]).map(|(cap, left)| CapCheck {
+            cap,
+            needed: worst,
+            left,
+        });
+        [hour].into_iter().chain(spent).collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,4 +71,79 @@ pub struct CapSnapshot {
     pub limit: Usd,
     /// Spent and reserved in its period.
     pub used: Usd,
+}
+
+impl CapSnapshot {
+    pub fn left(&self) -> Usd {
+        self.limit.left_after(self.used)
+    }
+
+    fn cap(&self) -> Option<Cap> {
+        [Cap::Sprint, Cap::Day, Cap::Month]
+            .into_iter()
+            .find(|cap| cap.name() == self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Caps, Funds, admit};
+
+    /// What the cockpit says of a cap is what the engine does.
+    #[test]
+    fn checks_refuse_what_the_engine_refuses() {
+        let usd = Usd::from_dollars;
+        let caps = Caps {
+            hour: UsdPerHour(usd(14.0)),
+            sprint: usd(20.0),
+            day: usd(30.0),
+            month: usd(300.0),
+            credit_floor: usd(5.0),
+        };
+        let rich = Funds {
+            credit: Some(usd(50.0)),
+            ..Funds::default()
+        };
+        let poor = |change: fn(&mut Funds)| {
+            let mut funds = rich;
+            change(&mut funds);
+            funds
+        };
+        let all = [
+            rich,
+            Funds::default(),
+            poor(|funds| funds.hour = UsdPerHour(Usd::from_dollars(9.0))),
+            poor(|funds| funds.sprint = Usd::from_dollars(2.5)),
+            poor(|funds| funds.day = Usd::from_dollars(20.0)),
+            poor(|funds| funds.month = Usd::from_dollars(299.0)),
+            poor(|funds| funds.credit = Some(Usd::from_dollars(22.0))),
+        ];
+        let (price, worst) = (UsdPerHour(usd(8.0)), usd(18.0));
+        for funds in all {
+            let cap = |cap: Cap, limit, used| CapSnapshot {
+                name: cap.name().to_owned(),
+                limit,
+                used,
+            };
+            let money = MoneySnapshot {
+                caps: vec![
+                    cap(Cap::Sprint, caps.sprint, funds.sprint),
+                    cap(Cap::Day, caps.day, funds.day),
+                    cap(Cap::Month, caps.month, funds.month),
+                ],
+                hour_limit: caps.hour,
+                hour_used: funds.hour,
+                credit: funds.credit,
+                credit_floor: caps.credit_floor,
+                ..MoneySnapshot::default()
+            };
+            let refusal = money.first_refusal(price, worst);
+            assert_eq!(
+                refusal,
+                admit(price, worst, &funds, &caps).err(),
+                "{funds:?}"
+            );
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Aim, BootTimes, EpochIndex, GateKind, Lead, Outcome, Preflight, ReleasePolicy, SprintReport,
-    Step, StepSpan, Time, TimeBand,
+    Aim, BootTimes, EpochIndex, GateKind, Lead, Outcome, Preflight, ReleasePolicy, Spent,
+    SprintReport, Step, StepSpan, Time, TimeBand,
 };
 use crate::mlnode::arguments::Overridden;
 
@@ -65,4 +65,11 @@ pub struct PastSprintRow {
     /// What the market charged for its rentals, in dollars; absent until that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charged_usd: Option<f64>,
+}
+
+impl PastSprintRow {
+    /// What it cost, as far as is known by now.
+    pub fn spent(&self) -> Spent {
+        self.report.spent(self.charged_usd)
+    }
 }

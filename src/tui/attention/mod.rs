@@ -5,12 +5,14 @@ mod gates;
 mod groups;
 mod losses;
 mod outlook;
+mod refusals;
 
 use super::keymap::Keymap;
 use super::model::Model;
 pub use freshness::{Feed, frozen_since, is_stale};
 pub use groups::{AlertGroup, groups};
 pub use losses::{Loss, last_loss, loss_of, loss_text};
+pub use refusals::refusal_text;
 
 /// How urgent something is; later ones come first on the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +73,8 @@ impl Attention {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headline {
     pub first: Attention,
-    /// A due decision beside something critical: neither hides the other.
+    /// A due decision beside something critical, or the refusal of an offer beside the decision to rent:
+    /// neither hides the other.
     pub second: Option<Attention>,
     /// What is in the list of alerts beside them.
     pub others: usize,
@@ -84,6 +87,8 @@ pub fn headline(model: &Model, keys: &Keymap) -> Headline {
     all.extend(freshness::silence(model));
     all.extend(groups.iter().map(AlertGroup::attention));
     all.extend(gates::decision(model, keys));
+    let refusal = refusals::unseen(model);
+    all.extend(refusal.clone());
     all.extend(losses::unseen(model));
     all.extend(freshness::unread(model, &groups));
     // Stable: what was collected first stays first among equals.
@@ -96,10 +101,13 @@ pub fn headline(model: &Model, keys: &Keymap) -> Headline {
         };
     }
     let first = all.remove(0);
-    let decision = (first.rank == Rank::Critical)
-        .then(|| all.iter().position(Attention::is_decision))
-        .flatten();
-    let second = decision.map(|place| all.remove(place));
+    let is_beside = |it: &Attention| match first.rank {
+        Rank::Critical => it.is_decision(),
+        Rank::Due | Rank::Urgent => refusal.as_ref() == Some(it),
+        _ => false,
+    };
+    let beside = all.iter().position(is_beside);
+    let second = beside.map(|place| all.remove(place));
     Headline {
         first,
         second,

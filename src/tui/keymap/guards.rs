@@ -12,7 +12,9 @@ pub(super) fn enabled(_: &Model) -> Option<&'static str> {
 
 pub(super) fn not_a_question(model: &Model) -> Option<&'static str> {
     match model.dialog {
-        Some(Dialog::Offer(_) | Dialog::Compare(_)) => Some("nothing to confirm"),
+        Some(Dialog::Offer(_) | Dialog::Compare(_) | Dialog::Refused(_) | Dialog::Gone(_)) => {
+            Some("nothing to confirm")
+        }
         _ => None,
     }
 }

@@ -204,6 +204,8 @@ fn dialog() -> Vec<Binding> {
             .guard(guards::not_a_question),
         bind("Enter Esc n q Ctrl-C", Action::Cancel, "cancel")
             .help("Close the dialog, change nothing"),
+        bind("Up k", Action::Up, "").help("Scroll up, or the choice before"),
+        bind("Down j", Action::Down, "").help("Scroll down, or the next choice"),
         bind("r", Action::PickRelease, "")
             .help("Quit dialog: choose release and quit")
             .guard(guards::not_quitting),
@@ -220,6 +222,8 @@ fn typed_dialog() -> Vec<Binding> {
             .help("Confirm with the word that the dialog asks for; without a word, close it")
             .danger(),
         bind(LEAVE, Action::Cancel, "cancel").help("Close the dialog, change nothing"),
+        bind("Up", Action::Up, "").help("Scroll up"),
+        bind("Down", Action::Down, "").help("Scroll down"),
         bind(ERASE, Action::Erase, "").help("Erase the last character"),
         bind("Ctrl-U", Action::EraseAll, "").help("Erase all"),
     ]

@@ -1,6 +1,6 @@
 //! What each action does. No catch-all arm: an action without a handler does not compile.
 
-use super::navigation::{Move, focus, page, scroll};
+use super::navigation::{self, Move, focus, page};
 use super::{dialogs, edit_text, log, prompt, run_selected};
 use crate::domain::{Mode, RankedOffer};
 use crate::engine::{Command, NodeChange, QuitChoice};
@@ -10,6 +10,7 @@ use crate::tui::model::{Dialog, Model, Overlay, Palette};
 use crate::tui::offers::{Column, OfferList};
 use crate::tui::pane::Pane;
 use crate::tui::prompt::{Prompt, PromptKind, erase};
+use crate::tui::view::next_decision;
 
 pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Command> {
     match action {
@@ -19,7 +20,7 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::PickLeave => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Detach))),
         Action::Start => return vec![Command::Start],
         Action::Approve => open(model, model.gate().map(Dialog::Approve)),
-        Action::Rent => open(model, selected_offer(model).map(Dialog::Rent)),
+        Action::Rent => dialogs::rent(model),
         Action::Explain => open(model, selected_offer(model).map(Dialog::Offer)),
         Action::Avoid => {
             let machine = model.offers.selected_offer().map(|row| row.offer.machine);
@@ -31,7 +32,10 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         }
         Action::Abort => model.open_dialog(Dialog::Abort),
         Action::ToggleMode => match model.snapshot.mode {
-            Mode::Auto => return vec![Command::SetMode(Mode::Manual)],
+            Mode::Auto => {
+                model.show_toast(format!("manual: {}", next_decision(model)));
+                return vec![Command::SetMode(Mode::Manual)];
+            }
             Mode::Manual => model.open_dialog(Dialog::Auto),
         },
         Action::AcceptJournal => model.open_dialog(Dialog::AcceptJournal),
@@ -94,6 +98,13 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::EraseAll => edit_text(model, String::clear),
     }
     Vec::new()
+}
+
+fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
+    if model.dialog.is_some() {
+        return dialogs::scroll(model, by);
+    }
+    navigation::scroll(model, keys, by);
 }
 
 fn open(model: &mut Model, dialog: Option<Dialog>) {

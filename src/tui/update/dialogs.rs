@@ -6,7 +6,7 @@ use crate::tui::ExitReason;
 use crate::tui::model::{Dialog, Model, Role};
 use crate::tui::pane::Pane;
 
-use super::navigation::focus;
+use super::navigation::{Move, focus};
 
 /// Why an open dialog is out of date, if it is.
 pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static str> {
@@ -14,7 +14,8 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
         Dialog::Rent(shown) => {
             let rows = &model.snapshot.offers.rows;
             match rows.iter().find(|row| row.offer.id == shown.offer.id) {
-                None => Some("the offer is gone: nothing was rented"),
+                // It says so itself.
+                None => None,
                 // The session gets shorter, and so cheaper, while the dialog is open: the shown cost
                 // remains the maximum.
                 Some(row) if row.worst_cost > shown.worst_cost || row.price != shown.price => {
@@ -44,9 +45,40 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
             let gone = nodes.iter().all(|row| row.node.config.id != *node);
             gone.then_some("the node is no longer registered")
         }
-        Dialog::LeaveViewer | Dialog::Offer(_) | Dialog::Compare(_) => None,
+        Dialog::LeaveViewer
+        | Dialog::Offer(_)
+        | Dialog::Compare(_)
+        | Dialog::Refused(_)
+        | Dialog::Gone(_) => None,
         Dialog::Quit(_) => (!model.is_rented()).then_some("nothing is rented now: quit again"),
     }
+}
+
+/// What an open question about an offer has become: there is nothing to agree to any more.
+pub(super) fn replacement(model: &Model, dialog: &Dialog) -> Option<Dialog> {
+    let Dialog::Rent(shown) = dialog else {
+        return None;
+    };
+    let rows = &model.snapshot.offers.rows;
+    match rows.iter().find(|row| row.offer.id == shown.offer.id) {
+        None => Some(Dialog::Gone(shown.clone())),
+        Some(row) => model
+            .is_refused(row)
+            .then(|| Dialog::Refused(Box::new(row.clone()))),
+    }
+}
+
+/// Asks, or says why there is nothing to ask.
+pub(super) fn rent(model: &mut Model) {
+    let Some(row) = model.offers.selected_offer().cloned().map(Box::new) else {
+        return;
+    };
+    let dialog = if model.is_refused(&row) {
+        Dialog::Refused(row)
+    } else {
+        Dialog::Rent(row)
+    };
+    model.open_dialog(dialog);
 }
 
 pub(super) fn quit(model: &mut Model) -> Vec<Command> {
@@ -79,7 +111,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
                 agreed: row.worst_cost,
             }]
         }
-        Dialog::Offer(_) | Dialog::Compare(_) => Vec::new(),
+        Dialog::Offer(_) | Dialog::Compare(_) | Dialog::Refused(_) | Dialog::Gone(_) => Vec::new(),
         Dialog::LeaveViewer => {
             model.exit = Some(ExitReason::Quit);
             Vec::new()
@@ -92,7 +124,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
         Dialog::Auto => vec![Command::SetMode(Mode::Auto)],
         Dialog::AcceptJournal => vec![Command::AcceptJournal],
         Dialog::Quit(None) => {
-            model.show_toast("choose first: r releases and quits, l leaves it running");
+            model.show_toast("choose first: the arrows select what happens to the rental");
             Vec::new()
         }
         Dialog::Quit(Some(QuitChoice::Release)) => {
@@ -104,6 +136,19 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
             vec![Command::Quit(QuitChoice::Detach)]
         }
     }
+}
+
+/// Moves through a dialog: to the next choice, or its text by rows.
+pub(super) fn scroll(model: &mut Model, by: Move) {
+    const CHOICES: [Option<QuitChoice>; 3] =
+        [None, Some(QuitChoice::Release), Some(QuitChoice::Detach)];
+    let Some(Dialog::Quit(choice)) = &mut model.dialog else {
+        // The next frame knows how many rows there are, and corrects it.
+        return by.shift(&mut model.answer.scroll, usize::MAX);
+    };
+    let mut index = CHOICES.iter().position(|it| it == choice).unwrap_or(0);
+    by.shift(&mut index, CHOICES.len());
+    *choice = CHOICES[index];
 }
 
 /// A wrong word does not confirm; without a word, Enter closes the dialog.

@@ -10,6 +10,7 @@ mod prompt;
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::ExitReason;
+use super::attention::refusal_text;
 use super::breakpoint::Breakpoint;
 use super::keymap::{Action, Binding, Keymap, disabled_reason, search::search};
 use super::message::{DrawnFrame, Message};
@@ -37,6 +38,10 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
         Message::Snapshot(snapshot) => {
             let is_new_step = snapshot.sprint.step != model.snapshot.sprint.step;
             let bell = bell_text(&model.snapshot, &snapshot);
+            let refused = snapshot.money.refused;
+            if let Some(refusal) = refused.filter(|it| Some(*it) != model.snapshot.money.refused) {
+                model.show_toast(refusal_text(&refusal));
+            }
             model.effects.bell = bell.or(model.effects.bell.take());
             model.snapshot = snapshot;
             model.since_snapshot = Duration::zero();
@@ -102,6 +107,10 @@ fn after_snapshot(model: &mut Model, is_new_step: bool) {
         model.work = suggested_pane(model.snapshot.sprint.step);
     }
     let dialog = model.dialog.as_ref();
+    if let Some(dialog) = dialog.and_then(|dialog| dialogs::replacement(model, dialog)) {
+        return model.open_dialog(dialog);
+    }
+    let dialog = model.dialog.as_ref();
     if let Some(reason) = dialog.and_then(|dialog| dialogs::stale_reason(model, dialog)) {
         model.dialog = None;
         model.show_toast(reason);
@@ -113,8 +122,11 @@ fn on_drawn(model: &mut Model, frame: DrawnFrame) {
     if let Some(size) = frame.log {
         model.log.size = size;
     }
-    let overlay = model.overlay.as_mut().zip(frame.overlay_top);
-    if let Some((Overlay::Help { scroll } | Overlay::Alerts { scroll }, top)) = overlay {
+    if let (Some(_), Some(top)) = (&model.dialog, frame.overlay_top) {
+        model.answer.scroll = top;
+    } else if let Some((Overlay::Help { scroll } | Overlay::Alerts { scroll }, top)) =
+        model.overlay.as_mut().zip(frame.overlay_top)
+    {
         *scroll = top;
     }
     if frame.size == Breakpoint::Tiny && model.dialog.is_some() {
@@ -134,6 +146,9 @@ fn is_unseen_dialog(model: &Model) -> bool {
 fn on_key(model: &mut Model, keys: &Keymap, key: KeyEvent) -> Vec<Command> {
     if is_unseen_dialog(model) {
         return Vec::new();
+    }
+    if model.focus == Pane::Offers {
+        model.seen_refusal = model.snapshot.money.refused;
     }
     if let Some(binding) = keys.lookup(model, key) {
         return run(model, keys, binding);

@@ -18,7 +18,7 @@ pub(super) enum Move {
 
 impl Move {
     /// Moves an index into a list with this many rows.
-    fn shift(self, index: &mut usize, rows: usize) {
+    pub(super) fn shift(self, index: &mut usize, rows: usize) {
         let last = rows.saturating_sub(1);
         *index = match self {
             Move::Up(by) => (*index).min(last).saturating_sub(by),

@@ -93,10 +93,10 @@ fn rental_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'st
         Span::styled(word, theme.warn()),
         Span::styled(rental.gpus.clone(), theme.strong()),
         Span::raw(format!(
-            " #{} {link} | {}, cost {}, lease {}{rate} | {}",
+            " #{} {link} | {}, {}, lease {}{rate} | {}",
             rental.id,
             rental.price,
-            rental.cost,
+            format::estimate(rental.cost),
             format::length(rental.lease_until - model.now()),
             rental.status,
         )),
@@ -118,8 +118,10 @@ fn hedge_line(hedge: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'stat
         Span::styled("HEDGE ", theme.warn()),
         Span::styled(hedge.gpus.clone(), theme.strong()),
         Span::raw(format!(
-            " #{} {state} | cost {} | both {}",
-            hedge.id, hedge.cost, model.snapshot.money.per_hour
+            " #{} {state} | {} | both {}",
+            hedge.id,
+            format::estimate(hedge.cost),
+            model.snapshot.money.per_hour
         )),
     ])
 }

@@ -232,16 +232,18 @@ fn moved(series: &Series) -> String {
 
 /// Cost and weight of past epochs, oldest first.
 fn past(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
-    let reports = model.snapshot.history.iter().map(|past| &past.report);
-    let Some(last) = reports.clone().next_back() else {
+    let rows = model.snapshot.history.iter();
+    let Some(last) = rows.clone().next_back() else {
         return Vec::new();
     };
     #[expect(clippy::cast_precision_loss, reason = "weights are far below 2^52")]
     let figure = |weight: Option<Weight>| weight.map_or(0.0, |weight| weight.0 as f64);
-    let costs: Vec<f64> = reports.clone().map(|report| report.cost_usd).collect();
-    let weights: Vec<f64> = reports.map(|report| figure(report.weight)).collect();
-    let cost = format!("${:.2}", last.cost_usd);
+    let costs = rows.clone().map(|row| row.spent().usd().dollars());
+    let costs: Vec<f64> = costs.collect();
+    let weights: Vec<f64> = rows.map(|row| figure(row.report.weight)).collect();
+    let cost = last.spent().to_string();
     let weight = last
+        .report
         .weight
         .map_or("none".to_owned(), |weight| weight.to_string());
     vec![

@@ -4,7 +4,9 @@ use std::fmt::Display;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use crate::domain::{ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Time, TimeBand, Usd};
+use crate::domain::{
+    ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Spent, Time, TimeBand, Usd,
+};
 use crate::engine::{SprintSnapshot, TunnelRate};
 use crate::tui::theme::Theme;
 
@@ -77,7 +79,7 @@ pub fn grouped(number: u64) -> String {
 
 /// Our own count of a cost, which the market has not billed: `~$9.61`.
 pub fn estimate(cost: Usd) -> String {
-    format!("~{cost}")
+    Spent::Estimated(cost).to_string()
 }
 
 /// What something costs at most: `≤$14.18`.

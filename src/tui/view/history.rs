@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Step, main_boot};
+use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Spent, Step, main_boot};
 use crate::engine::PastSprintRow;
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::pane::Pane;
@@ -22,9 +22,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     let history = &model.snapshot.history;
     let confirmed = history.iter().filter(|past| past.report.weight.is_some());
-    let cost: f64 = history.iter().map(|past| past.report.cost_usd).sum();
+    let cost: Spent = history.iter().map(PastSprintRow::spent).sum();
     let sprints = count(history.len(), "sprint");
-    let note = format!("{sprints}, {} with weight, ${cost:.2}", confirmed.count());
+    let note = format!("{sprints}, {} with weight, {cost}", confirmed.count());
     let inner = canvas.pane_frame(area, Pane::History, &note);
     if history.is_empty() {
         let nothing = Line::styled("No sprint has ended yet.", theme.dim());
@@ -65,7 +65,7 @@ fn row(cells: &[String; 9]) -> String {
 
 fn cells(past: &PastSprintRow) -> [String; 9] {
     let report = &past.report;
-    let per_1000 = report.usd_per_weight().map(|usd| 1000.0 * usd);
+    let spent = past.spent();
     let percent = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
     let boot = main_boot(past.boots.iter());
     [
@@ -73,8 +73,8 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
         or_none(report.epoch),
         report.outcome.to_string(),
         or_none(report.weight),
-        format!("${:.2}", report.cost_usd),
-        or_none(per_1000.map(|usd| format!("{usd:.2}"))),
+        spent.to_string(),
+        or_none(report.per_1000_weight(spent)),
         or_none(percent.map(|percent| format!("{percent:.0}%"))),
         or_none(boot.and_then(BootTimes::total).map(format::length)),
         or_none(boot.map(BootTimes::gpus)),

@@ -29,6 +29,7 @@ use super::message::DrawnFrame;
 use super::model::{Model, Overlay};
 use super::pane::Pane;
 use super::theme::Theme;
+pub(super) use dialog::next_decision;
 use widgets::Canvas;
 
 pub fn draw(
@@ -87,7 +88,7 @@ fn draw_panes(canvas: &mut Canvas<'_>, screen: Rect) -> Option<Size> {
     log
 }
 
-/// Returns the first visible row of an overlay that scrolls.
+/// Returns the first visible row of what scrolls on top.
 fn draw_overlays(canvas: &mut Canvas<'_>, screen: Rect) -> Option<usize> {
     let top = match &canvas.model.overlay {
         Some(Overlay::Help { scroll }) => Some(chrome::help(canvas, screen, *scroll)),
@@ -98,10 +99,10 @@ fn draw_overlays(canvas: &mut Canvas<'_>, screen: Rect) -> Option<usize> {
         }
         None => None,
     };
-    if let Some(dialog) = &canvas.model.dialog {
-        dialog::draw(canvas, screen, dialog);
+    match &canvas.model.dialog {
+        Some(dialog) => Some(dialog::draw(canvas, screen, dialog)),
+        None => top,
     }
-    top
 }
 
 fn draw_program_log(canvas: &mut Canvas<'_>, area: Rect) {

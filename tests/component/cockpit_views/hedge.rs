@@ -47,7 +47,7 @@ fn hedge_is_confirmed_like_any_rent() {
     let question = shown(&m, 120, 40);
     assert_shows(
         &question,
-        &["both $19.20/h until one is ready", "WORST CASE", "sprint"],
+        &["both $19.20/h until one is ready", "worst case", "sprint"],
     );
     mark_drawn(&mut m, Breakpoint::Normal);
     assert_eq!(press(&mut m, KeyCode::Char('y')), vec![rent_best()]);

@@ -69,8 +69,8 @@ fn click_answers_only_drawn_dialog() {
     type_and_draw(&mut m, "\n");
     let screen = drawn(&mut m, SIZE);
     let (yes, no) = (
-        place_of("y  rent for", &screen),
-        place_of("cancel (default)", &screen),
+        place_of("y            rent it for", &screen),
+        place_of("do not rent (default)", &screen),
     );
     // when its refusal is clicked, then nothing is done;
     let at = |place| Message::Pointer(Pointer::Click(place));

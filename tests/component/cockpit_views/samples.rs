@@ -102,6 +102,7 @@ pub(super) fn unspent() -> MoneySnapshot {
         hour_used: UsdPerHour::ZERO,
         credit: Some(Usd::from_dollars(212.4)),
         credit_floor: Usd::from_dollars(5.0),
+        refused: None,
     }
 }
 

@@ -101,7 +101,11 @@ fn long_gate_text_keeps_steps_visible() {
     let text = shown(&m, 80, 24);
     assert_shows(
         &text,
-        &["its chance is 37", "compares the policies.", "y  approve"],
+        &[
+            "chance is 37 %",
+            "compares the policies.",
+            "y            start it",
+        ],
     );
 }
 

@@ -12,7 +12,7 @@ use pocpit::domain::{
     Blame, BootEnd, BootFault, Cause, Duration, GateKind, Height, InstanceId, Mode, NodeStatus,
     OfferId, Outcome, Step, UnknownEffect, Usd, Verdict,
 };
-use pocpit::flow::{Effect, Event, Plan, Proof, Sprint};
+use pocpit::flow::{Cap, Effect, Event, Plan, Proof, Sprint};
 use proptest::prelude::*;
 use world::{Faults, POC_START, World, lost, plan, start};
 
@@ -801,4 +801,24 @@ proptest! {
         prop_assert_eq!(effects, vec![]);
         prop_assert_eq!(format!("{:?}", world.sprint), before);
     }
+}
+
+#[test]
+fn refused_pick_says_which_cap_until_the_next() {
+    // Given a manual sprint whose cap is below every worst case,
+    let mut plan = plan();
+    plan.caps.sprint = Usd::from_dollars(5.0);
+    let mut world = World::new(plan, Mode::Manual, 95);
+    world.start_and_pick(1, 20.0);
+    world.tick();
+    // when an offer is picked, then the cap, what is left and what is needed are told,
+    let refusal = world.sprint.cap_refusal().expect("a refusal");
+    assert_eq!(refusal.cap, Cap::Sprint);
+    assert_eq!(refusal.left, Usd::from_dollars(5.0));
+    assert_eq!(refusal.missing, refusal.cost - refusal.left);
+    assert_eq!((world.sprint.step(), world.rents()), (Step::Choosing, 0));
+    // and forgotten with the next pick.
+    world.feed(Event::ModeChanged(Mode::Auto));
+    world.run_to_the_end();
+    assert_eq!(world.sprint.cap_refusal(), None);
 }

@@ -197,8 +197,8 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
     loop {
         terminal.until_any(&["$/h", "/h  "]);
         terminal.press("\r");
-        if terminal.until_any(&["Rent this offer?", "look again", "is gone"]) == "Rent this offer?"
-        {
+        let asked = ["Rent offer", "look again", "is gone", "just changed"];
+        if terminal.until_any(&asked) == "Rent offer" {
             std::thread::sleep(Duration::from_millis(200));
             terminal.press("y");
         }
@@ -207,18 +207,19 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
             "RENTING",
             "look again",
             "is gone",
+            "just changed",
             "confirm again",
             "nothing was rented",
         ]);
         if matches!(seen.as_str(), "BOOTING" | "RENTING") {
             break;
         }
-        terminal.press("3g");
+        terminal.press("\x1b3g");
         std::thread::sleep(Duration::from_secs(1));
     }
     terminal.until("register the node");
     terminal.press("a");
-    terminal.until("Approve?");
+    terminal.until("Register rental");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("y");
     terminal.until("PROVING");
@@ -226,7 +227,7 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
     terminal.until("vastai-");
     terminal.until("a: release");
     terminal.press("a");
-    terminal.until("Approve?");
+    terminal.until("Release rental");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("y");
     terminal.until("CONFIRMED");
@@ -283,10 +284,10 @@ fn quit_with_rental_asks_and_releases() {
     );
     terminal.until("WARMING");
     terminal.press("q");
-    terminal.until("Quit while something is rented?");
+    terminal.until("Quit while rental");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("r");
-    terminal.until("release everything, then quit");
+    terminal.until("y            release everything, then quit");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("y");
     // The sprint was aborted, which is not a success.
@@ -448,7 +449,7 @@ fn closed_terminal_leaves_sprint_running() {
     let mut terminal = Terminal::start(100, 30, &["--config", &sim.config]);
     terminal.until("s: start");
     terminal.press("m");
-    terminal.until("Switch to auto?");
+    terminal.until("Let auto run?");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("y");
     terminal.until_any(&["BOOTING", "WARMING"]);

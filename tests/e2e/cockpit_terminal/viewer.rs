@@ -41,7 +41,7 @@ fn second_cockpit_forwards_its_decisions() {
     viewer.until("rent an offer");
     // The driver commands as before.
     driver.press("x");
-    driver.until("Abort the sprint?");
+    driver.until("Abort epoch");
     driver.press("n");
     // Leaving asks nothing, and the main cockpit continues.
     viewer.press("q");
@@ -123,7 +123,7 @@ fn viewer_stops_auto_sprint() {
     let mut viewer = cockpit(&sim);
     viewer.until(&format!("attached to pid {}", auto.id()));
     viewer.press("x");
-    viewer.until("Abort the sprint?");
+    viewer.until("Abort epoch");
     std::thread::sleep(std::time::Duration::from_millis(200));
     viewer.press("y");
     // Then hands-off releases everything, and its log says who decided that.

@@ -247,7 +247,7 @@ impl Process {
         if let Child::Cockpit(_) = self.child {
             self.until("the first frame", |this| this.shows("s: start"));
             self.press("m");
-            self.agree("Switch to auto?", "SetMode(Auto)");
+            self.agree("Let auto run?", "SetMode(Auto)");
         }
     }
 

@@ -61,7 +61,7 @@ async fn confirmed_epoch_notice_has_reward_and_cost() {
         (level.as_str(), title),
         ("notice", format!("epoch {epoch}: confirmed"))
     );
-    let earned = format!("weight {weight}, cost ${:.2}. ", report.cost_usd);
+    let earned = format!("weight {weight}, cost {}. ", report.spent(None));
     assert!(
         body.starts_with(&earned) && body.contains("booting"),
         "{body}"
@@ -107,8 +107,8 @@ async fn failed_sprint_notice_has_cost_and_leftovers() {
     assert_eq!(level, "warning");
     assert!(title.ends_with(": failed"), "{title}");
     let cost = format!(
-        "Money: the sprint cost ${:.2}, nothing of it is running",
-        report.cost_usd
+        "Money: the sprint cost {}, nothing of it is running",
+        report.spent(None)
     );
     for line in ["To do: ", &cost, "pocpit: ", "Look: pocpit history"] {
         assert!(body.contains(line), "{line} in {body}");

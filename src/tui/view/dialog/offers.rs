@@ -1,103 +1,24 @@
-//! Dialogs about offers and machines, with all costs.
+//! Dialogs about offers and machines.
 
 use std::iter;
 
 use ratatui::text::Line;
 
-use crate::domain::{MachineId, RankedOffer, Usd};
+use crate::domain::{MachineId, RankedOffer};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::view::format;
 
+use super::{COLUMNS, Question};
+
 /// Width of a reason's name.
 const NAME: usize = 14;
-/// Width of the text of a dialog.
-const COLUMNS: usize = super::WIDTH as usize - 2;
-
-pub(super) fn rent(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let offer = &row.offer;
-    let (gpus, location) = (row.offer.gpus(), location(row));
-    let verified = if offer.verified {
-        "verified"
-    } else {
-        "NOT VERIFIED"
-    };
-    let reliability = percent(offer.reliability);
-    let (median, slow) = (
-        format::length(row.boot.median),
-        format::length(row.boot.p90()),
-    );
-    let chance = row.chance() * 100.0;
-    let mut lines = vec![
-        Line::styled(format!("{gpus}, {location}"), theme.strong()),
-        Line::raw(format!(
-            "offer {}, machine {}, {verified}, reliability {reliability}",
-            offer.id, offer.machine
-        )),
-        Line::raw(format!(
-            "price {}{}, expected cost {}",
-            row.price,
-            offer.surcharge_text(),
-            row.expected_cost()
-        )),
-        Line::raw(format!(
-            "boot {median}, slow {slow}; {chance:.0}% to be ready in time"
-        )),
-        Line::styled(
-            format!("WORST CASE {} for the whole session", row.worst_cost),
-            theme.warn(),
-        ),
-    ];
-    let money = &model.snapshot.money;
-    if let (Some(first), true) = (&model.snapshot.rental, model.is_hedging()) {
-        let both = row.price + money.per_hour;
-        lines.push(Line::raw(format!(
-            "hedge for #{}: both {both} until one is ready",
-            first.id
-        )));
-    }
-    let hour = money.hour_limit.0.left_after(money.hour_used.0);
-    lines.push(cap_line("hour", hour, row.price.0, theme));
-    lines.extend(money.caps.iter().map(|cap| {
-        let left = cap.limit.left_after(cap.used);
-        cap_line(&cap.name, left, row.worst_cost, theme)
-    }));
-    let unknown = "credit unknown: nothing is rented until it is read";
-    lines.push(match money.credit {
-        Some(credit) => {
-            let left = credit.left_after(money.credit_floor);
-            cap_line("credit", left, row.worst_cost, theme)
-        }
-        None => Line::styled(unknown, theme.bad()),
-    });
-    lines
-}
-
-fn location(row: &RankedOffer) -> String {
-    row.offer
-        .location
-        .as_deref()
-        .unwrap_or("unknown location")
-        .to_owned()
-}
 
 fn percent(part: f64) -> String {
     format!("{:.1}%", part * 100.0)
 }
 
-/// What is left of a cap, now and with this cost.
-fn cap_line(name: &str, left: Usd, cost: Usd, theme: Theme) -> Line<'static> {
-    let then = left - cost;
-    let (style, word) = if then < Usd::ZERO {
-        (theme.bad(), " TOO MUCH")
-    } else {
-        (theme.text(), "")
-    };
-    let text = format!("cap {name:<7} {left} left, {then} after{word}");
-    Line::styled(text, style)
-}
-
-pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> Vec<Line<'static>> {
+pub(super) fn explain(row: &RankedOffer, model: &Model, theme: Theme) -> Question {
     let (id, machine) = (row.offer.id, row.offer.machine);
     let head = format!("offer {id}: {} on machine {machine}", row.offer.gpus());
     let mut lines = vec![Line::styled(head, theme.strong()), Line::raw("")];
@@ -118,7 +39,7 @@ pub(super) fn offer_reasons(row: &RankedOffer, model: &Model, theme: Theme) -> V
         format!("{:<NAME$} {rank}", "rank"),
         theme.accent(),
     ));
-    lines
+    Question::new(format!("Why has offer {id} its rank?"), lines)
 }
 
 /// A name and its text, whose further rows begin below its first.
@@ -159,7 +80,7 @@ const PROPERTIES: [Property; 12] = [
 ];
 
 /// Two offers side by side.
-pub(super) fn compare([a, b]: &[RankedOffer; 2], theme: Theme) -> Vec<Line<'static>> {
+pub(super) fn compare([a, b]: &[RankedOffer; 2], theme: Theme) -> Question {
     let row = |name: &str, a: String, b: String| format!("{name:<11} {a:<26.26} {b:.26}");
     let offer = |row: &RankedOffer| format!("offer {}", row.offer.id);
     let mut lines = vec![Line::styled(row("", offer(a), offer(b)), theme.strong())];
@@ -172,28 +93,38 @@ pub(super) fn compare([a, b]: &[RankedOffer; 2], theme: Theme) -> Vec<Line<'stat
     let less = other.cost_of_success() - better.cost_of_success();
     let text = format!("offer {} costs {less} less a success", better.offer.id);
     lines.push(Line::styled(text, theme.accent()));
-    lines
+    Question::new("Which of the two?", lines)
 }
 
-pub(super) fn avoid(machine: MachineId, model: &Model) -> Vec<Line<'static>> {
+pub(super) fn avoid(machine: MachineId, model: &Model) -> Question {
     let rows = model.snapshot.offers.rows.iter();
     let count = rows.filter(|row| row.offer.machine == machine).count();
     let offers = format::count(count, "usable offer");
-    vec![
-        Line::raw(format!("Machine {machine} has {offers} now.")),
+    let lines = vec![
+        Line::raw(format!("It has {offers} now.")),
         Line::raw(
             "It is avoided for as long as after a failed boot, in auto mode too. v lists avoided machines, u uses one again.",
         ),
-    ]
+        Line::raw("If you do nothing, its offers stay in the list."),
+    ];
+    Question::new(format!("Avoid machine {machine}?"), lines).asks("avoid it", "keep its offers")
 }
 
-pub(super) fn allow(machine: MachineId, model: &Model) -> Vec<Line<'static>> {
+pub(super) fn allow(machine: MachineId, model: &Model) -> Question {
+    let now = model.now();
     let avoided = model.snapshot.offers.avoided.iter();
     let avoided = avoided.filter(|avoided| avoided.machine == machine);
-    let mut lines = vec![Line::raw(format!("Machine {machine} is avoided because:"))];
-    lines.extend(avoided.map(|avoided| Line::raw(avoided.reason.clone())));
+    let mut lines = vec![Line::raw("It is avoided because:")];
+    for one in avoided {
+        let until = format::clock(one.until, now);
+        lines.push(Line::raw(one.reason.clone()));
+        lines.push(Line::raw(format!(
+            "If you do nothing, it is avoided until {until}."
+        )));
+    }
     lines.push(Line::raw(
         "Its offers will be usable again, in auto mode too.",
     ));
-    lines
+    Question::new(format!("Use machine {machine} again?"), lines)
+        .asks("use it again", "keep avoiding it")
 }

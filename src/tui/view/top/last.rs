@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use crate::domain::{OutcomeKind, SprintReport, Usd};
+use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::PastSprintRow;
 use crate::tui::attention::{Loss, loss_of};
 use crate::tui::model::Model;
@@ -49,17 +49,12 @@ fn items(row: &PastSprintRow, model: &Model, is_wide: bool, theme: Theme) -> Vec
             }
         }
     }
-    let billed = row.charged_usd.or(report.charged_usd);
-    add(match billed {
-        Some(billed) => format!("{} billed", Usd::from_dollars(billed)),
-        None => format!(
-            "{} est.",
-            format::estimate(Usd::from_dollars(report.cost_usd))
-        ),
-    });
-    if let Some(rate) = report.per_weight(billed.unwrap_or(report.cost_usd)) {
-        let mark = if billed.is_some() { "" } else { "~" };
-        add(format!("{mark}{}/1000", Usd::from_dollars(1_000.0 * rate)));
+    let spent = row.spent();
+    if report.was_tried() {
+        add(spent.in_words());
+    }
+    if let Some(rate) = report.per_1000_weight(spent) {
+        add(format!("{rate}/1000"));
     }
     add(format!("ended {}", format::clock(row.at, model.now())));
     items.push(left(report, is_wide, theme));
