@@ -194,30 +194,32 @@ fn long_question_scrolls_above_its_answers() {
 
 #[test]
 fn every_question_names_its_default() {
-    let asked = |snapshot: Snapshot, keys: &str| {
-        let mut m = model(snapshot);
+    let asked = |make: fn() -> Snapshot, keys: &str| {
+        let mut m = model(make());
         type_and_draw(&mut m, keys);
         assert!(m.dialog.is_some(), "{keys}");
         shown(&m, 80, 24)
     };
+    let booting = || rented(Step::Booting);
     // Title with its object, default, and what happens if nothing is done.
-    for (snapshot, keys, title, default) in [
-        (choosing(), "A", "Avoid machine 4462081?", "keep its offers"),
+    let questions: [(fn() -> Snapshot, _, _, _); 6] = [
+        (choosing, "A", "Avoid machine 4462081?", "keep its offers"),
         (
-            rented(Step::Booting),
+            booting,
             "x",
             "Abort epoch 153 and release rental",
             "let the sprint go on",
         ),
-        (registering(), "a", "Register rental", "do not register"),
-        (waiting(), "m", "Let auto run?", "stay in manual"),
-        (waiting(), "a", "Start epoch 153?", "do not start"),
-        (proving(), "5jD", "Remove", "change nothing"),
-    ] {
-        let text = asked(snapshot, keys);
+        (registering, "a", "Register rental", "do not register"),
+        (waiting, "m", "Let auto run?", "stay in manual"),
+        (waiting, "a", "Start epoch 153?", "do not start"),
+        (proving, "5jD", "Remove", "change nothing"),
+    ];
+    for (make, keys, title, default) in questions {
+        let text = asked(make, keys);
         assert_shows(&text, &[title, default, "(default)", "If you do nothing"]);
     }
-    let quit = asked(rented(Step::Booting), "q");
+    let quit = asked(booting, "q");
     assert_shows(
         &quit,
         &["Quit while rental", "▸ stay (default)", "lease ends"],
