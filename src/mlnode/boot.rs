@@ -415,6 +415,11 @@ impl BootTracker {
         now >= self.order.stage_known_from || self.answers() && knows_files
     }
 
+    /// How long each stage usually takes.
+    pub fn usual(&self) -> &StageTimes {
+        &self.order.usual
+    }
+
     /// Time left, by the predicted stage times and the progress of the download.
     pub fn expected_left(&self, now: Time) -> TimeLeft {
         let since = self.started.last().map_or(now, |(_, since)| *since);

@@ -1,14 +1,15 @@
 //! Screen sizes at which the layout changes.
 
 /// How much fits on the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Breakpoint {
     Tiny,
     Narrow,
-    /// Countdown and sprint side by side, one pane below.
+    /// Panes below one another.
     Normal,
-    /// As `Normal`, with two panes below.
+    /// Two beside each other, others below.
     Wide,
+    /// Two columns of panes.
     Full,
 }
 

@@ -7,6 +7,7 @@ use ratatui::layout::{Position, Size};
 
 use super::breakpoint::Breakpoint;
 use super::hit_areas::HitAreas;
+use super::pane::Pane;
 use crate::domain::{Duration, InstanceId};
 use crate::engine::{BootLog, Snapshot};
 
@@ -41,6 +42,8 @@ pub enum Message {
 pub struct DrawnFrame {
     pub size: Breakpoint,
     pub hit_areas: HitAreas,
+    /// The panes that are on the screen, in the order of the screen.
+    pub panes: Vec<Pane>,
     /// Area of the log, where it is shown.
     pub log: Option<Size>,
     /// First visible row of the dialog, or of an overlay that scrolls.

@@ -19,6 +19,8 @@ pub mod offers;
 mod options;
 pub mod pane;
 pub mod prompt;
+pub mod scene;
+pub mod section;
 pub mod setup;
 mod signals;
 pub mod task;

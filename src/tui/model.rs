@@ -6,8 +6,9 @@ use super::ExitReason;
 use super::hit_areas::HitAreas;
 use super::log::LogPane;
 use super::offers::OffersPane;
-use super::pane::{Pane, suggested_pane};
+use super::pane::Pane;
 use super::prompt::Prompt;
+use super::scene::Scene;
 use super::task::Task;
 use super::trends::Trends;
 use crate::domain::{
@@ -91,6 +92,14 @@ pub enum Overlay {
     Palette(Palette),
 }
 
+/// A pane that the operator chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Picked {
+    pub pane: Pane,
+    /// What the sprint was about then.
+    pub scene: Scene,
+}
+
 /// A short message to the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toast {
@@ -117,9 +126,12 @@ pub struct Model {
     pub since_snapshot: Duration,
     /// Worst-case cost above which a rental is confirmed by typing the sum.
     pub confirm_above: Option<Usd>,
+    /// The pane whose keys work.
     pub focus: Pane,
-    /// The last focused work pane, which small layouts show.
-    pub work: Pane,
+    /// The pane that the operator chose; without one the layout follows the step.
+    pub picked: Option<Picked>,
+    /// The panes of the last frame.
+    pub visible: Vec<Pane>,
     /// The focused pane fills the screen.
     pub zoom: bool,
     pub dialog: Option<Dialog>,
@@ -132,8 +144,6 @@ pub struct Model {
     pub selected_node: Option<NodeId>,
     /// Index of the selected past sprint, newest first.
     pub history_index: usize,
-    /// Lines by which the charts are scrolled, where they do not fit.
-    pub charts_scroll: usize,
     pub trends: Trends,
     pub hit_areas: HitAreas,
     pub effects: Effects,
@@ -148,15 +158,15 @@ pub struct Model {
 
 impl Model {
     pub fn new(snapshot: Arc<Snapshot>) -> Model {
-        let work = suggested_pane(snapshot.sprint.step);
         let mut trends = Trends::default();
         trends.record(&snapshot);
         Model {
             role: Role::Driver,
             since_snapshot: Duration::zero(),
             confirm_above: None,
-            focus: work,
-            work,
+            focus: Scene::of(&snapshot.sprint).home(),
+            picked: None,
+            visible: Vec::new(),
             zoom: false,
             dialog: None,
             answer: Answer::default(),
@@ -167,7 +177,6 @@ impl Model {
             log: LogPane::new(snapshot.boot_log.clone()),
             selected_node: None,
             history_index: 0,
-            charts_scroll: 0,
             trends,
             hit_areas: HitAreas::default(),
             effects: Effects::default(),
@@ -194,6 +203,17 @@ impl Model {
             WorldKind::Simulated { speed } => speed,
         };
         self.snapshot.at + scaled(self.since_snapshot, speed)
+    }
+
+    pub fn scene(&self) -> Scene {
+        Scene::of(&self.snapshot.sprint)
+    }
+
+    /// The pane of the step, where the sprint has moved on behind the one that was picked.
+    pub fn moved_on(&self) -> Option<Pane> {
+        let scene = self.scene();
+        let is_behind = self.picked.is_some_and(|picked| picked.scene != scene);
+        is_behind.then(|| scene.home())
     }
 
     pub fn is_avoided(&self, machine: MachineId) -> bool {

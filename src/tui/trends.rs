@@ -1,6 +1,8 @@
 //! Time series over the snapshots since the cockpit was opened, in bounded memory.
 
-use crate::domain::{Duration, Height, Time};
+use std::collections::VecDeque;
+
+use crate::domain::{Duration, Height, InstanceId, Time};
 use crate::engine::Snapshot;
 
 /// Samples of a series. Beyond that every second one is dropped, and the interval doubles.
@@ -57,6 +59,10 @@ pub struct Trends {
     pub poc_start: Series,
     /// Price of the cheapest usable offer, in dollars per hour.
     pub price: Series,
+    /// When the boot was expected to end, as it was seen lately.
+    ready: VecDeque<(Time, Time)>,
+    /// The rental that `ready` is about.
+    rental: Option<InstanceId>,
     /// Start height that `poc_start` is about.
     poc: Option<Height>,
     offers_read: Option<Time>,
@@ -77,6 +83,7 @@ impl Trends {
                 self.poc_start.push(reading.at, seconds(expected));
             }
         }
+        self.record_ready(snapshot);
         let offers = &snapshot.offers;
         let cheapest = offers.rows.iter().map(|row| row.price).min();
         if let (Some(read), Some(price), true) =
@@ -85,6 +92,41 @@ impl Trends {
             self.offers_read = Some(read);
             self.price.push(read, price.0.dollars());
         }
+    }
+}
+
+/// The expected end of a boot is compared over this time.
+const DRIFT_OVER: Duration = Duration::minutes(3);
+/// A shorter time says nothing yet.
+const DRIFT_LEAST: Duration = Duration::minutes(1);
+
+impl Trends {
+    fn record_ready(&mut self, snapshot: &Snapshot) {
+        let rental = snapshot.rental.as_ref();
+        let id = rental.map(|rental| rental.id);
+        if self.rental != id {
+            self.rental = id;
+            self.ready.clear();
+        }
+        let Some(ready) = rental.and_then(|rental| rental.boot.ready_at) else {
+            return;
+        };
+        let last = self.ready.back();
+        if last.is_some_and(|(last, _)| snapshot.at - *last < Duration::seconds(5)) {
+            return;
+        }
+        self.ready.push_back((snapshot.at, ready));
+        let is_old = |(at, _): &(Time, Time)| snapshot.at - *at > DRIFT_OVER;
+        while self.ready.len() > 2 && self.ready.front().is_some_and(is_old) {
+            self.ready.pop_front();
+        }
+    }
+
+    /// By how much the expected end of the boot moves away: 0 is on time, 1 is no progress at all.
+    pub fn ready_drift(&self) -> Option<f64> {
+        let ((from, first), (to, last)) = (self.ready.front()?, self.ready.back()?);
+        let over = *to - *from;
+        (over >= DRIFT_LEAST).then(|| seconds(*last - *first) / seconds(over))
     }
 }
 

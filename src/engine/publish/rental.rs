@@ -1,7 +1,9 @@
 //! Rentals in a snapshot.
 
-use crate::domain::{BootStage, Instance, Time, Usd, UsdPerHour, excerpt};
-use crate::engine::snapshot::{BootSnapshot, LinkSnapshot, RentalSnapshot};
+use crate::domain::{BootStage, Instance, Offer, StageTimes, Time, Usd, UsdPerHour, excerpt};
+use crate::engine::snapshot::{
+    BootSnapshot, LinkSnapshot, RentalSnapshot, RentedMachine, StageForecast,
+};
 use crate::engine::state::Engine;
 use crate::flow::Rental;
 
@@ -21,6 +23,7 @@ impl Engine {
             label: rental.label.clone(),
             gpus: rental.offer.gpus(),
             location: rental.offer.location.clone(),
+            machine: Some(machine(&rental.offer)),
             status: row.map_or_else(|| "not listed yet".to_owned(), status_text),
             rented_at: rental.since,
             price: self.price(rental),
@@ -53,10 +56,32 @@ impl Engine {
             ready_from: left.map(|left| now + left.p10),
             ready_at: left.map(|left| now + left.p50),
             ready_by: left.map(|left| now + left.p90),
+            expected: forecast(boot.usual()),
             fault: boot.fault().cloned(),
             run: boot.run(),
             setback: boot.setback(now),
         }
+    }
+}
+
+fn forecast(usual: &StageTimes) -> Vec<StageForecast> {
+    let stages = usual.0.iter();
+    stages
+        .map(|(stage, time)| StageForecast {
+            stage: *stage,
+            median: time.median,
+            p90: time.p90(),
+        })
+        .collect()
+}
+
+fn machine(offer: &Offer) -> RentedMachine {
+    RentedMachine {
+        machine: offer.machine,
+        host: offer.host,
+        offer: offer.id,
+        reliability: offer.reliability,
+        verified: offer.verified,
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BootFault, BootStage, GpuDevice, InstanceId, RentalLabel, ServiceState, SshEndpoint, Time, Usd,
-    UsdPerHour,
+    BootFault, BootStage, Duration, GpuDevice, HostId, InstanceId, MachineId, OfferId, RentalLabel,
+    ServiceState, SshEndpoint, Time, Usd, UsdPerHour,
 };
 use crate::ports::TunnelTraffic;
 
@@ -15,6 +15,9 @@ pub struct RentalSnapshot {
     /// GPUs: `4x H100 SXM`.
     pub gpus: String,
     pub location: Option<String>,
+    /// Where it runs; absent in snapshots of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<RentedMachine>,
     /// The market's status and message.
     pub status: String,
     pub rented_at: Time,
@@ -109,6 +112,9 @@ pub struct BootSnapshot {
     pub ready_at: Option<Time>,
     /// Nine boots in ten have ended by then.
     pub ready_by: Option<Time>,
+    /// How long each stage usually takes on such a machine, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected: Vec<StageForecast>,
     /// Why it will not succeed.
     pub fault: Option<BootFault>,
     /// Which run of the workload this is, from 1; 0 before it is watched.
@@ -117,6 +123,26 @@ pub struct BootSnapshot {
     /// What keeps the model from being served for now; it may recover.
     #[serde(default)]
     pub setback: Option<BootFault>,
+}
+
+/// How long a stage usually takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageForecast {
+    pub stage: BootStage,
+    pub median: Duration,
+    /// Nine in ten are faster.
+    pub p90: Duration,
+}
+
+/// Where a rental runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RentedMachine {
+    pub machine: MachineId,
+    pub host: Option<HostId>,
+    pub offer: OfferId,
+    /// Share of the time that the host was reachable, 0 to 1.
+    pub reliability: f64,
+    pub verified: bool,
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ pub enum Action {
     Bottom,
     NextPane,
     PreviousPane,
+    Back,
     Zoom,
     Alerts,
     Palette,

@@ -109,11 +109,16 @@ impl Keymap {
     /// The binding of a key now, whether enabled or not.
     pub fn lookup(&self, model: &Model, event: KeyEvent) -> Option<&Binding> {
         let pressed = Key::pressed(event)?;
-        contexts(model).iter().find_map(|context| {
+        let bound = contexts(model).iter().find_map(|context| {
             self.rows(*context)
                 .find(|row| row.keys.contains(&pressed))
                 .filter(|row| is_reachable(model, row))
-        })
+        })?;
+        // Where a pane has nothing to go back from, the same key leaves the pane.
+        let leaves = |row: &&Binding| row.action == Action::Back && row.keys.contains(&pressed);
+        let idle = disabled_reason(model, bound).is_some();
+        let back = self.reachable(model).find(leaves).filter(|_| idle);
+        back.or(Some(bound))
     }
 
     /// The binding of an action now, whether enabled or not.

@@ -62,8 +62,9 @@ impl Keymap {
         for (context, _) in PREFIXES {
             let here: Vec<&Binding> = self.rows(context).collect();
             for (index, row) in here.iter().enumerate() {
-                // A key of a pane hides the global one.
+                // A key of a pane hides the global one. Back it goes within the pane first.
                 let global = self.rows(Context::Global);
+                let global = global.filter(|row| row.action != Action::Back);
                 let hidden = global.filter(|row| row.context != context);
                 for other in here[index + 1..].iter().copied().chain(hidden) {
                     let shared = row.keys.iter().find(|key| other.keys.contains(key));

@@ -69,7 +69,7 @@ fn global() -> Vec<Binding> {
         bind("G End", Action::Bottom, "").help("To the bottom"),
         bind("Tab", Action::NextPane, "pane").help("Next pane"),
         bind("Shift-Tab", Action::PreviousPane, "").help("Previous pane"),
-        pane("1", Pane::Countdown).help("Countdown to PoC"),
+        pane("1", Pane::Schedule).help("Schedule: the epoch, what comes next, preflight"),
         pane("2", Pane::Sprint).help("Sprint: steps, gate, outcome"),
         pane("3", Pane::Offers).help("Offers"),
         pane("4", Pane::Boot).help("Boot and log of the rental"),
@@ -77,6 +77,8 @@ fn global() -> Vec<Binding> {
         pane("6", Pane::Journal).help("Program log"),
         pane("7", Pane::History).help("History: outcome, cost, weight and times of past sprints"),
         pane("8", Pane::Charts).help("Charts: epochs, prices, block time"),
+        bind("Esc", Action::Back, "")
+            .help("Back: from the maximized pane, then to the panes of the step"),
         bind("z", Action::Zoom, "zoom").help("Maximize or restore this pane"),
         bind("?", Action::Help, "help").help("Show or hide this help"),
         bind("Ctrl-L", Action::Redraw, "").help("Redraw the screen"),

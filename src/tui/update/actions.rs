@@ -1,6 +1,6 @@
 //! What each action does. No catch-all arm: an action without a handler does not compile.
 
-use super::navigation::{self, Move, focus, page};
+use super::navigation::{self, Move, Turn, back, next_pane, page, pick};
 use super::{dialogs, edit_text, log, prompt, run_selected};
 use crate::domain::{Mode, RankedOffer};
 use crate::engine::{Command, NodeChange, QuitChoice};
@@ -8,7 +8,6 @@ use crate::tui::keymap::{Action, Keymap};
 use crate::tui::log::Toward;
 use crate::tui::model::{Dialog, Model, Overlay, Palette};
 use crate::tui::offers::{Column, OfferList};
-use crate::tui::pane::Pane;
 use crate::tui::prompt::{Prompt, PromptKind, erase};
 use crate::tui::view::next_decision;
 
@@ -52,9 +51,10 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::Redraw => model.effects.redraw = true,
         Action::Suspend => model.effects.suspend = true,
         Action::Zoom => model.zoom = !model.zoom,
-        Action::NextPane => focus(model, model.focus.step(1)),
-        Action::PreviousPane => focus(model, model.focus.step(Pane::ALL.len() - 1)),
-        Action::Pane(pane) => focus(model, pane),
+        Action::NextPane => next_pane(model, Turn::Next),
+        Action::PreviousPane => next_pane(model, Turn::Previous),
+        Action::Pane(pane) => pick(model, pane),
+        Action::Back => back(model),
         Action::SortBefore => sort(model, Column::ALL.len() - 1),
         Action::SortAfter => sort(model, 1),
         Action::Reverse => model.offers.reverse(),

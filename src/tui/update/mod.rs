@@ -15,8 +15,9 @@ use super::breakpoint::Breakpoint;
 use super::keymap::{Action, Binding, Keymap, disabled_reason, search::search};
 use super::message::{DrawnFrame, Message};
 use super::model::{Dialog, Model, Overlay, Role};
-use super::pane::{Pane, suggested_pane};
+use super::pane::Pane;
 use super::prompt::{push, typed_character};
+use super::scene::Scene;
 use crate::domain::Duration;
 use crate::engine::{AlertLevel, Command, Snapshot};
 use navigation::focus;
@@ -36,7 +37,7 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
         Message::Pointer(pointer) => return pointer::on_pointer(model, keys, pointer),
         Message::Paste(_) => model.show_toast("pasted text is ignored: only keys count"),
         Message::Snapshot(snapshot) => {
-            let is_new_step = snapshot.sprint.step != model.snapshot.sprint.step;
+            let scene = model.scene();
             let bell = bell_text(&model.snapshot, &snapshot);
             let refused = snapshot.money.refused;
             if let Some(refusal) = refused.filter(|it| Some(*it) != model.snapshot.money.refused) {
@@ -45,7 +46,7 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
             model.effects.bell = bell.or(model.effects.bell.take());
             model.snapshot = snapshot;
             model.since_snapshot = Duration::zero();
-            after_snapshot(model, is_new_step);
+            after_snapshot(model, scene);
         }
         Message::DriverEnded => {
             if let Role::Viewer { driver } = model.role {
@@ -92,7 +93,7 @@ fn bell_text(before: &Snapshot, now: &Snapshot) -> Option<String> {
     Some(format!("the {gate} gate waits for you"))
 }
 
-fn after_snapshot(model: &mut Model, is_new_step: bool) {
+fn after_snapshot(model: &mut Model, before: Scene) {
     if model.log.past.is_none() {
         model.log.set_log(model.snapshot.boot_log.clone());
     }
@@ -102,10 +103,7 @@ fn after_snapshot(model: &mut Model, is_new_step: bool) {
     if model.snapshot.ended && model.role == Role::Driver {
         model.exit = Some(ExitReason::EngineEnded);
     }
-    // A focused work pane stays, so that keys do not change their meaning while the operator types.
-    if is_new_step && !model.focus.is_work() {
-        model.work = suggested_pane(model.snapshot.sprint.step);
-    }
+    navigation::follow(model, before);
     let dialog = model.dialog.as_ref();
     if let Some(dialog) = dialog.and_then(|dialog| dialogs::replacement(model, dialog)) {
         return model.open_dialog(dialog);
@@ -119,6 +117,7 @@ fn after_snapshot(model: &mut Model, is_new_step: bool) {
 
 fn on_drawn(model: &mut Model, frame: DrawnFrame) {
     model.hit_areas = frame.hit_areas;
+    model.visible = frame.panes;
     if let Some(size) = frame.log {
         model.log.size = size;
     }

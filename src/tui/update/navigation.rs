@@ -1,19 +1,24 @@
 //! Focus, scrolling and selection.
 
 use crate::tui::keymap::{Keymap, search::search};
-use crate::tui::model::{Model, Overlay};
+use crate::tui::model::{Model, Overlay, Picked};
 use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
+use crate::tui::scene::Scene;
 
 /// Rows of a page, except in the log: fixed, so that `update` needs no screen.
 const PAGE: usize = 10;
-/// Lines of all charts, at most.
-const CHART_LINES: usize = 41;
 
 #[derive(Clone, Copy)]
 pub(super) enum Move {
     Up(usize),
     Down(usize),
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Turn {
+    Next,
+    Previous,
 }
 
 impl Move {
@@ -27,10 +32,60 @@ impl Move {
     }
 }
 
+/// Gives the keys to a pane, which is shown if it is not yet.
 pub(super) fn focus(model: &mut Model, pane: Pane) {
+    if !model.visible.contains(&pane) {
+        return pick(model, pane);
+    }
     model.focus = pane;
-    if pane.is_work() {
-        model.work = pane;
+}
+
+/// Gives a pane the main place until `Esc`.
+pub(super) fn pick(model: &mut Model, pane: Pane) {
+    let scene = model.scene();
+    model.picked = Some(Picked { pane, scene });
+    model.focus = pane;
+}
+
+/// The next pane on the screen; where there is only one, the next of all.
+pub(super) fn next_pane(model: &mut Model, toward: Turn) {
+    let all = match &model.visible[..] {
+        [] | [_] => Pane::ALL,
+        several => several,
+    };
+    let place = all.iter().position(|pane| *pane == model.focus);
+    let by = match toward {
+        Turn::Next => 1,
+        Turn::Previous => all.len() - 1,
+    };
+    let next = place.map_or(0, |place| (place + by) % all.len());
+    focus(model, all[next]);
+}
+
+/// Back by one: a list or filter of the pane, the whole screen for it, the pane itself.
+pub(super) fn back(model: &mut Model) {
+    if model.zoom {
+        model.zoom = false;
+    } else {
+        model.picked = None;
+        model.focus = model.scene().home();
+    }
+}
+
+/// The layout follows the sprint, unless the operator's keys are elsewhere.
+pub(super) fn follow(model: &mut Model, before: Scene) {
+    let now = model.scene();
+    if now == before || model.picked.is_some() {
+        return;
+    }
+    if model.focus == before.home() {
+        model.focus = now.home();
+    } else {
+        // Keys must not change their meaning while they are used.
+        model.picked = Some(Picked {
+            pane: model.focus,
+            scene: before,
+        });
     }
 }
 
@@ -81,8 +136,7 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
             model.selected_node = rows.get(index).map(|row| row.node.config.id.clone());
         }
         Pane::History => by.shift(&mut model.history_index, model.snapshot.history.len()),
-        Pane::Charts => by.shift(&mut model.charts_scroll, CHART_LINES),
-        Pane::Countdown | Pane::Sprint | Pane::Journal => {}
+        Pane::Schedule | Pane::Sprint | Pane::Journal | Pane::Charts => {}
     }
 }
 

@@ -24,17 +24,20 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     // Every title and the clock fit into 80 columns, without a space to spare.
     let space = if area.width < 100 { "" } else { " " };
     let mut line = Line::default();
+    let moved_on = model.moved_on();
     for &pane in Pane::ALL {
-        let shown = area.width >= 76 || pane == model.focus || pane == model.work;
-        let title = if shown { pane.tab() } else { "" };
-        let style = if pane == model.focus {
-            theme.selected()
-        } else if pane == model.work {
-            theme.accent()
+        let shown = area.width >= 76 || pane == model.focus;
+        let title = if shown { pane.title() } else { "" };
+        let (mark, style) = if pane == model.focus {
+            (theme.glyph("▸", ">"), theme.selected())
+        } else if Some(pane) == moved_on {
+            ("*", theme.accent())
+        } else if model.visible.contains(&pane) {
+            (" ", theme.text())
         } else {
-            theme.dim()
+            (" ", theme.dim())
         };
-        let tab = Span::styled(format!(" {} {title}{space}", pane.index() + 1), style);
+        let tab = Span::styled(format!("{mark}{} {title}{space}", pane.index() + 1), style);
         push_span(canvas, area, &mut line, tab, Some(HitTarget::Pane(pane)));
     }
     put_cut(canvas.buf, area, [line]);

@@ -42,6 +42,15 @@ pub fn ago(then: Option<Time>, now: Time) -> String {
     }
 }
 
+/// `frozen since 03:21, 20m ago`: what was not read for too long.
+pub fn frozen(since: Time, now: Time) -> String {
+    format!(
+        "frozen since {}, {} ago",
+        clock(since, now),
+        short(now - since)
+    )
+}
+
 /// `14:05` today, `Mon 14:05` within six days, `11-22 14:05` otherwise. UTC, which only the tabs say.
 pub fn clock(at: Time, now: Time) -> String {
     let days = at.date_naive() - now.date_naive();

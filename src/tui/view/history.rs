@@ -9,14 +9,31 @@ use ratatui::text::{Line, Span};
 use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Spent, Step, main_boot};
 use crate::engine::PastSprintRow;
 use crate::tui::hit_areas::HitTarget;
+use crate::tui::layout::Rows;
+use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format::{self, count};
 use super::widgets::{Canvas, put_cut};
 
+/// Sprints that are worth rows of their own before anything else may grow.
+const WANTED: usize = 6;
 /// Rows of details of the selected sprint, where there is room.
 const DETAIL: usize = 4;
+
+/// A heading, every sprint and the details of one.
+pub fn rows(model: &Model) -> Rows {
+    let all = model.snapshot.history.len();
+    if all == 0 {
+        return Rows::up_to(2, 2);
+    }
+    let wanted = 2 + all.min(WANTED) + DETAIL;
+    Rows {
+        most: Rows::up_to(4, 2 + all + DETAIL).most,
+        ..Rows::up_to(4, wanted)
+    }
+}
 
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
@@ -26,6 +43,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let sprints = count(history.len(), "sprint");
     let note = format!("{sprints}, {} with weight, {cost}", confirmed.count());
     let inner = canvas.pane_frame(area, Pane::History, &note);
+    let inner = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(1),
+        ..inner
+    };
     if history.is_empty() {
         let nothing = Line::styled("No sprint has ended yet.", theme.dim());
         return put_cut(canvas.buf, inner, [nothing]);

@@ -9,13 +9,19 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::domain::{LineStyle, LogLine, TerminalColor};
+use crate::tui::keymap::Action;
+use crate::tui::layout::Rows;
 use crate::tui::log::{Lines, LongLines, Search, VisibleLine, row_starts};
 use crate::tui::model::Model;
 use crate::tui::prompt::PromptKind;
+use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
 use super::format::count;
-use super::widgets::{prompt_line, put_cut};
+use super::widgets::{Canvas, prompt_line, put_cut};
+
+/// Rows that the log takes before anything else may grow.
+const WANTED: usize = 12;
 
 /// The position in the log, for the title.
 pub fn position(model: &Model) -> String {
@@ -31,6 +37,39 @@ pub fn position(model: &Model) -> String {
         Some(line) => format!("HELD at {}, {below} below", line.at.format("%H:%M:%S")),
         None => format!("HELD, {below} below"),
     }
+}
+
+/// Follows what there is to read.
+pub fn rows(model: &Model) -> Rows {
+    let (view, log) = (&model.log, &model.log.log);
+    let lines = usize::try_from(log.end_seq() - log.first_seq()).unwrap_or(usize::MAX);
+    let beside = usize::from(log.live.is_some())
+        + usize::from(view.past.is_some())
+        + usize::from(bottom_rows(model));
+    let all = lines.saturating_add(beside).max(1).saturating_add(1);
+    Rows {
+        most: Rows::up_to(4, all).most,
+        ..Rows::up_to(4, all.min(WANTED))
+    }
+}
+
+/// Draws the section; returns the size of the log.
+pub fn draw_section(canvas: &mut Canvas<'_>, area: Rect) -> Size {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let inner = canvas.section_rule(area, Section::Log, &position(model));
+    let Some(past) = model.log.past else {
+        return draw(canvas.buf, inner, model, theme);
+    };
+    let back = canvas.key(Action::LiveLog);
+    let text = format!("LOG OF PAST RENTAL {past}; {back} shows the live log");
+    let [head, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
+    put_cut(canvas.buf, head, [Line::styled(text, theme.warn())]);
+    draw(canvas.buf, rest, model, theme)
+}
+
+/// A prompt, or what is searched, takes a row.
+fn bottom_rows(model: &Model) -> bool {
+    model.prompt.is_some() || model.log.filter.is_some() || model.log.search.is_some()
 }
 
 /// Draws the log and below it the prompt, or filter and search. Returns the size of both.

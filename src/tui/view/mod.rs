@@ -1,35 +1,42 @@
 //! Draws the model, one file per pane. Pure; builds only visible rows.
 
 mod alerts;
-mod boot;
+mod bars;
 mod charts;
 mod chrome;
-mod countdown;
 mod dialog;
+mod epoch_bar;
 pub mod format;
 mod history;
 mod log;
+mod money;
 mod nodes;
 mod offers;
 mod palette;
+mod proof;
+mod rental;
+mod schedule;
+mod sections;
 mod sprint;
+mod stages;
+mod timeline;
 mod top;
 pub(super) mod widgets;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
-use ratatui::widgets::Widget as _;
 
 use super::attention::headline;
 use super::breakpoint::Breakpoint;
-use super::hit_areas::{HitAreas, HitTarget};
+use super::hit_areas::HitAreas;
 use super::keymap::Keymap;
-use super::layout::areas;
+use super::layout::{areas, place};
 use super::message::DrawnFrame;
 use super::model::{Model, Overlay};
 use super::pane::Pane;
 use super::theme::Theme;
 pub(super) use dialog::next_decision;
+use sections::Prepared;
 use widgets::Canvas;
 
 pub fn draw(
@@ -47,45 +54,49 @@ pub fn draw(
         keys,
         theme,
     };
-    let (mut log, mut overlay_top) = (None, None);
+    let (mut body, mut overlay_top) = (Body::default(), None);
     if !screen.is_empty() {
         if size == Breakpoint::Tiny {
             chrome::tiny(&mut canvas, screen);
         } else {
-            log = draw_panes(&mut canvas, screen);
+            body = draw_body(&mut canvas, screen, size);
         }
         overlay_top = draw_overlays(&mut canvas, screen);
     }
     DrawnFrame {
         size,
         hit_areas: canvas.hits,
-        log,
+        panes: body.panes,
+        log: body.log,
         overlay_top,
     }
 }
 
-fn draw_panes(canvas: &mut Canvas<'_>, screen: Rect) -> Option<Size> {
-    let mut log = None;
+/// What a frame shows below its first rows.
+#[derive(Default)]
+struct Body {
+    panes: Vec<Pane>,
+    log: Option<Size>,
+}
+
+fn draw_body(canvas: &mut Canvas<'_>, screen: Rect, size: Breakpoint) -> Body {
     let headline = headline(canvas.model, canvas.keys);
-    let top_rows = top::rows(&headline, canvas.model);
-    let areas = areas(canvas.model, screen, top_rows);
+    let areas = areas(screen, top::rows(&headline, canvas.model));
     top::draw(canvas, areas.top, &headline);
     chrome::tabs(canvas, areas.tabs);
-    for (pane, area) in areas.panes.into_iter().filter(|(_, area)| !area.is_empty()) {
-        canvas.hits.add(area, HitTarget::Pane(pane));
-        match pane {
-            Pane::Countdown => countdown::draw(canvas, area),
-            Pane::Sprint => sprint::draw(canvas, area),
-            Pane::Offers => offers::draw(canvas, area),
-            Pane::Boot => log = Some(boot::draw(canvas, area)),
-            Pane::Nodes => nodes::draw(canvas, area),
-            Pane::Journal => draw_program_log(canvas, area),
-            Pane::History => history::draw(canvas, area),
-            Pane::Charts => charts::draw(canvas, area),
+    let is_low = size < Breakpoint::Normal || canvas.model.zoom;
+    let mut prepared = Prepared::new(is_low);
+    let measure = &mut |section, width| sections::measure(canvas, section, width, &mut prepared);
+    let placed = place(canvas.model, size, areas.body, measure);
+    let log = sections::draw(canvas, &placed, prepared);
+    chrome::footer(canvas, areas.footer);
+    let mut panes: Vec<Pane> = Vec::new();
+    for (section, _) in &placed.sections {
+        if !panes.contains(&section.pane()) {
+            panes.push(section.pane());
         }
     }
-    chrome::footer(canvas, areas.footer);
-    log
+    Body { panes, log }
 }
 
 /// Returns the first visible row of what scrolls on top.
@@ -103,22 +114,4 @@ fn draw_overlays(canvas: &mut Canvas<'_>, screen: Rect) -> Option<usize> {
         Some(dialog) => Some(dialog::draw(canvas, screen, dialog)),
         None => top,
     }
-}
-
-fn draw_program_log(canvas: &mut Canvas<'_>, area: Rect) {
-    let theme = canvas.theme;
-    let inner = canvas.pane_frame(area, Pane::Journal, "");
-    if inner.is_empty() {
-        return;
-    }
-    tui_logger::TuiLoggerWidget::default()
-        .style_error(theme.bad())
-        .style_warn(theme.warn())
-        .style_info(theme.text())
-        .style_debug(theme.dim())
-        .style_trace(theme.dim())
-        .output_file(false)
-        .output_line(false)
-        .output_timestamp(Some("%H:%M:%S".to_owned()))
-        .render(inner, canvas.buf);
 }

@@ -1,56 +1,98 @@
 //! Nodes registered with the Network Node.
 
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::Line;
 
 use crate::domain::{NodeStatus, Serving, Time, UpstreamFigures, UpstreamHealth};
 use crate::engine::{NodeOwner, NodeRow, ProxySnapshot};
+use crate::tui::attention::{Feed, frozen_since};
 use crate::tui::hit_areas::HitTarget;
+use crate::tui::layout::Rows;
+use crate::tui::model::Model;
 use crate::tui::pane::Pane;
+use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
 use super::format;
 use super::widgets::{Canvas, put_cut};
 
+/// A heading, every row with what is wrong with it, and the proxy.
+pub fn rows(model: &Model) -> Rows {
+    let nodes = &model.snapshot.nodes;
+    let of_node =
+        |row: &NodeRow| 1 + usize::from(wants(row).is_some()) + usize::from(why(row).is_some());
+    let listed: usize = nodes.rows.iter().map(of_node).sum();
+    let beside = usize::from(nodes.trouble.is_some());
+    let proxy = usize::from(model.snapshot.proxy.is_some());
+    Rows::up_to(4, 2 + listed + beside + proxy)
+}
+
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     let nodes = &model.snapshot.nodes;
-    let age = format::ago(nodes.read_at, model.now());
-    let note = format!("{} listed, {age}", nodes.rows.len());
-    let inner = canvas.pane_frame(area, Pane::Nodes, &note);
+    let frozen = frozen_since(model, Feed::Nodes);
+    let age = frozen.map_or_else(
+        || format::ago(nodes.read_at, model.now()),
+        |since| format::frozen(since, model.now()),
+    );
+    let note = format!("{} registered, {age}", nodes.rows.len());
+    let inner = canvas.section_rule(area, Section::Nodes, &note);
+    let inner = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(1),
+        ..inner
+    };
     let columns = Columns::of(&nodes.rows, inner.width);
     let trouble = nodes.trouble.as_ref();
     let trouble = trouble.map(|it| Line::styled(format!("TROUBLE {it}"), theme.bad()));
-    let proxy = model.snapshot.proxy.as_ref();
-    let proxy = proxy.map(|proxy| proxy_line(proxy, model.now(), theme));
     let head = match nodes.read_at {
         _ if !nodes.rows.is_empty() => columns.head(),
         Some(_) => "No node is registered.".to_owned(),
         None => "The list has not been read yet.".to_owned(),
     };
-    let mut lines: Vec<Line<'_>> = trouble.into_iter().chain(proxy).collect();
+    let mut lines: Vec<Line<'_>> = trouble.into_iter().collect();
     lines.push(Line::styled(head, theme.dim()));
+    let proxy = model.snapshot.proxy.as_ref();
+    let proxy = proxy.map(|proxy| proxy_line(proxy, model.now(), theme));
     let selected = model.selected_node().map_or(0, |(place, _)| place);
     let focused = model.focus == Pane::Nodes;
-    let room = usize::from(inner.height).saturating_sub(lines.len()).max(1);
+    let below = usize::from(proxy.is_some());
+    let room = usize::from(inner.height)
+        .saturating_sub(lines.len() + below)
+        .max(1);
     let first = first_shown(&nodes.rows, selected, room);
-    for (place, row) in nodes.rows.iter().enumerate().skip(first).take(room) {
+    let mut left = room;
+    for (place, row) in nodes.rows.iter().enumerate().skip(first) {
+        if left == 0 {
+            break;
+        }
         let target = HitTarget::Node(row.node.config.id.clone());
         canvas.hits.add_row(inner, lines.len(), target);
         let is_selected = focused && place == selected;
-        lines.extend(node_lines(row, columns, is_selected, theme));
+        for line in node_lines(row, columns, is_selected, theme).take(left) {
+            lines.push(line);
+            left -= 1;
+        }
     }
+    lines.extend(proxy);
     put_cut(canvas.buf, inner, lines);
 }
 
 fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
+    let (state, style) = proxy_state(proxy, now, theme);
+    Line::styled(format!("proxy {state}"), style)
+}
+
+/// What the proxy does.
+pub fn proxy_state(proxy: &ProxySnapshot, now: Time, theme: Theme) -> (String, Style) {
     if let Some(since) = proxy.silent_since {
         let (address, silent) = (proxy.address, format::length(now - since));
-        let text = format!("proxy SILENT at {address} for {silent}; is `pocpit proxy` running?");
-        return Line::styled(text, theme.bad());
+        let text = format!("SILENT at {address} for {silent}; is `pocpit proxy` running?");
+        return (text, theme.bad());
     }
     let Some(figures) = &proxy.figures else {
-        return Line::styled("proxy not polled yet", theme.dim());
+        return ("not polled yet".to_owned(), theme.dim());
     };
     let cools = |one: &&UpstreamFigures| one.health == UpstreamHealth::Resting;
     let cooling = figures.upstreams.iter().filter(cools);
@@ -67,14 +109,14 @@ fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
     };
     let rate = proxy.per_minute.map(|rate| format!(" ({rate:.0}/min)"));
     let text = format!(
-        "proxy {state}{cooldown}: {} answered{}, {} now, {} refused, {} failed",
+        "{state}{cooldown}: {} answered{}, {} now, {} refused, {} failed",
         figures.answered,
         rate.unwrap_or_default(),
         figures.under_way,
         figures.refused,
         figures.failed
     );
-    Line::styled(text, style)
+    (text, style)
 }
 
 #[derive(Debug, Clone, Copy)]

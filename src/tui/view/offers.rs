@@ -9,6 +9,7 @@ use crate::domain::{Duration, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Action;
+use crate::tui::layout::Rows as SectionRows;
 use crate::tui::offers::{Column, Direction, OfferList, OffersPane};
 use crate::tui::pane::Pane;
 use crate::tui::prompt::PromptKind;
@@ -97,6 +98,19 @@ fn text(column: Column, rank: usize, row: &RankedOffer) -> String {
         Column::Machine => offer.machine.to_string(),
         Column::Location => offer.country_and_region(),
     }
+}
+
+/// What the list wants, with its title, its heading and the row that explains.
+pub fn rows(canvas: &Canvas<'_>, listed: usize) -> SectionRows {
+    let offers = &canvas.model.snapshot.offers;
+    let beside = usize::from(matches!(offers.state, SearchState::Failed(_)))
+        + usize::from(
+            offers
+                .read_at
+                .is_some_and(|at| canvas.model.now() - at > STALE),
+        )
+        + usize::from(!canvas.model.offers.filter.is_empty());
+    SectionRows::up_to(4, 3 + listed + beside)
 }
 
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {

@@ -1,41 +1,61 @@
 //! The sprint: steps, activity, gate, outcome.
 
-use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Finding, GateKind, Outcome, Preflight, Step};
+use crate::domain::{GateKind, Outcome, Step};
 use crate::engine::GateSnapshot;
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
-use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format;
-use super::widgets::{Canvas, put_cut};
-
-/// Rows of the steps, in two columns.
-const STEPS: usize = 5;
+use super::top::steps::{self, StepState};
+use super::widgets::Canvas;
 
 /// A text: its beginning in a style, the rest plain.
 type Text = (Span<'static>, String);
 
+/// Rows of a text where there is room for all.
+const LONG: usize = 40;
+
+pub fn note(model: &Model) -> String {
+    let sprint = &model.snapshot.sprint;
+    let epoch = sprint.epoch.map(|epoch| format!("epoch {epoch}"));
+    let weight = match &sprint.outcome {
+        Some(Outcome::Confirmed { weight }) => {
+            Some(format!("weight {} on the chain", format::grouped(weight.0)))
+        }
+        _ => None,
+    };
+    let parts: Vec<String> = epoch.into_iter().chain(weight).collect();
+    parts.join(", ")
+}
+
+/// Everything.
+pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+    lines_in(canvas, width, LONG)
+}
+
 /// Steps and release are always visible; texts above them are shortened with an ellipsis.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+pub fn lines_in(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let sprint = &model.snapshot.sprint;
-    let note = sprint.epoch.map(|epoch| format!("for epoch {epoch}"));
-    let inner = canvas.pane_frame(area, Pane::Sprint, &note.unwrap_or_default());
+    let steps = steps(model, width, theme);
     let mut fixed = Vec::new();
-    if usize::from(inner.height) > STEPS {
-        fixed.extend(steps(model, theme));
+    if height > steps.len() + 1 {
+        fixed.extend(steps);
     }
     if sprint.step != Step::Done {
-        fixed.push(release(model, inner.width, theme));
+        fixed.push(release(model, width, theme));
     }
-    let room = usize::from(inner.height).saturating_sub(fixed.len());
-    let mut lines = fit(texts(canvas), usize::from(inner.width), room, theme);
+    let room = height.saturating_sub(fixed.len());
+    let columns = usize::from(width).saturating_sub(1);
+    let mut lines = fit(texts(canvas), columns, room, theme);
     lines.append(&mut fixed);
-    put_cut(canvas.buf, inner, lines);
+    for line in &mut lines {
+        line.spans.insert(0, Span::raw(" "));
+    }
+    lines
 }
 
 fn texts(canvas: &Canvas<'_>) -> Vec<Text> {
@@ -61,15 +81,6 @@ fn texts(canvas: &Canvas<'_>) -> Vec<Text> {
     texts.push((Span::styled(name, theme.accent()), sprint.doing.clone()));
     if let Some(cause) = &sprint.cause {
         texts.push((Span::styled("Cause:", theme.warn()), cause.clone()));
-    }
-    let is_before_renting = matches!(sprint.step, Step::Waiting | Step::Choosing);
-    if let Some(preflight) = sprint.preflight.as_ref().filter(|_| is_before_renting) {
-        texts.push(preflight_text(preflight, theme));
-    }
-    if is_before_renting && !sprint.overridden.is_empty() {
-        let all: Vec<String> = sprint.overridden.iter().map(ToString::to_string).collect();
-        let head = Span::styled("Governance overrides", theme.dim());
-        texts.push((head, all.join(", ")));
     }
     texts
 }
@@ -105,65 +116,28 @@ fn gate_text(gate: &GateSnapshot, canvas: &Canvas<'_>) -> Text {
     )
 }
 
-/// Which requirements are unmet; alerts have the remedies. Warnings are only named; `pocpit check` explains
-/// them.
-fn preflight_text(preflight: &Preflight, theme: Theme) -> Text {
-    let names = |findings: Vec<&Finding>| {
-        let names = findings.iter().map(|it| it.requirement.to_string());
-        names.collect::<Vec<_>>().join(", ")
+/// The steps in columns, one below the other, with what they took.
+fn steps(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let states = steps::states(&model.snapshot.sprint);
+    let columns = if width >= 75 { 3 } else { 2 };
+    let rows = states.len().div_ceil(columns);
+    let row = |row: usize| -> Line<'static> {
+        let in_row = states.iter().skip(row).step_by(rows);
+        let spans = in_row.flat_map(|(step, state)| step_spans(*step, *state, model, theme));
+        spans.collect()
     };
-    let obstacles: Vec<&Finding> = preflight.obstacles().collect();
-    if !obstacles.is_empty() {
-        let head = Span::styled("Preflight not met:", theme.bad());
-        return (head, names(obstacles));
-    }
-    let all = preflight.findings.len();
-    let warnings: Vec<&Finding> = preflight.warnings().collect();
-    if warnings.is_empty() {
-        let head = Span::styled("Preflight", theme.ok());
-        return (head, format!("{all} of {all} met"));
-    }
-    let met = all - warnings.len();
-    let head = Span::styled("Preflight", theme.warn());
-    let text = format!("{met} of {all} met, look at: {}", names(warnings));
-    (head, text)
+    (0..rows).map(row).collect()
 }
 
-/// Two columns of steps.
-fn steps(model: &Model, theme: Theme) -> Vec<Line<'static>> {
-    let steps = model.snapshot.sprint.aim.steps();
-    let (left, right) = steps.split_at(STEPS);
-    let row = |(row, &step): (usize, &Step)| {
-        let mut spans = step_spans(step, 9, 8, model, theme);
-        if let Some(&second) = right.get(row) {
-            spans.extend(step_spans(second, 12, 0, model, theme));
-        }
-        Line::from(spans)
-    };
-    left.iter().enumerate().map(row).collect()
-}
-
-fn step_spans(
-    step: Step,
-    name: usize,
-    room: usize,
-    model: &Model,
-    theme: Theme,
-) -> Vec<Span<'static>> {
-    let sprint = &model.snapshot.sprint;
-    let span = sprint.spans.iter().rev().find(|span| span.step == step);
-    let (mark, style) = if step == sprint.step {
-        (theme.glyph("▶", ">"), theme.accent())
-    } else if span.is_some() {
-        (theme.glyph("✓", "x"), theme.ok())
-    } else {
-        (theme.glyph("·", "."), theme.dim())
-    };
+fn step_spans(step: Step, state: StepState, model: &Model, theme: Theme) -> Vec<Span<'static>> {
+    let spans = model.snapshot.sprint.spans.iter();
+    let span = spans.rev().find(|span| span.step == step);
+    let (mark, style) = steps::mark(state, theme);
     let time = span.map(|span| span.ended.unwrap_or_else(|| model.now()) - span.started);
     let time = time.map(format::length).unwrap_or_default();
     vec![
-        Span::styled(format!("{mark} {:<name$}", step.name()), style),
-        Span::styled(format!("{time:<room$}"), theme.dim()),
+        Span::styled(format!("{mark} {:<9}", steps::verb(step)), style),
+        Span::styled(format!("{time:>8}    "), theme.dim()),
     ]
 }
 

@@ -116,8 +116,8 @@ fn matches_are_marked_without_colour() {
         .buffer()
         .content()
         .iter()
-        .skip(80 * 4)
-        .take(80 * 19)
+        .skip(80 * 7)
+        .take(80 * 16)
         .filter(|cell| cell.modifier.contains(ratatui::style::Modifier::REVERSED))
         .map(ratatui::buffer::Cell::symbol)
         .collect();

@@ -8,6 +8,7 @@ mod dialogs;
 mod first_start;
 mod hedge;
 mod keys;
+mod layout;
 mod log;
 mod nodes;
 mod offers;

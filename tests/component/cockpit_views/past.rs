@@ -37,7 +37,7 @@ fn history_shows_details_and_opens_log() {
 }
 
 #[test]
-fn charts_show_gpus_stages_and_epochs() {
+fn charts_show_epochs_and_trends() {
     let mut m = model(with_past());
     type_and_draw(&mut m, "8z");
     for (width, height) in [(80, 24), (200, 60)] {
@@ -45,13 +45,19 @@ fn charts_show_gpus_stages_and_epochs() {
         assert_shows(
             &text,
             &[
-                "GPU 3",
-                "NOT USABLE",
-                "image pull",
+                "weight per epoch, now 10,405",
+                "12,000 ┤",
+                "$ per 1000 weight",
                 "block time",
-                "weight",
-                "Epoch 152",
             ],
         );
+    }
+}
+
+#[test]
+fn proving_shows_unusable_gpu() {
+    for (width, height) in [(120, 40), (200, 60)] {
+        let text = shown(&model(with_past()), width, height);
+        assert_shows(&text, &["GPU 3", "3 of 4 usable"]);
     }
 }

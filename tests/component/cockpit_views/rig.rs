@@ -72,6 +72,7 @@ pub(super) fn drawn_message(size: Breakpoint, hit_areas: HitAreas) -> Message {
     Message::Drawn(DrawnFrame {
         size,
         hit_areas,
+        panes: Vec::new(),
         log: None,
         overlay_top: None,
     })

@@ -106,6 +106,18 @@ pub(super) fn unspent() -> MoneySnapshot {
     }
 }
 
+fn stage(milestone: Milestone, height: u64, minute: i64) -> StageEstimate {
+    StageEstimate {
+        epoch: EpochIndex(153),
+        milestone,
+        at: HeightEstimate {
+            height: Height(height),
+            blocks_left: Blocks(height - 2_346_421),
+            expected: Some(band(minute)),
+        },
+    }
+}
+
 fn chain() -> ChainSnapshot {
     ChainSnapshot {
         reading: Some(ChainReading {
@@ -324,6 +336,13 @@ pub(super) fn rented(step: Step) -> Snapshot {
         label: "pocpit/north/153/1-ab12".parse().unwrap(),
         gpus: "4x H100 SXM".into(),
         location: Some("Norway, NO".into()),
+        machine: Some(RentedMachine {
+            machine: MachineId(4_461),
+            host: Some(HostId(5)),
+            offer: OfferId(31_234_567),
+            reliability: 0.993,
+            verified: true,
+        }),
         status: "running".into(),
         rented_at: at(-25),
         price: UsdPerHour::from_dollars(9.6),
@@ -385,6 +404,15 @@ pub(super) fn proving() -> Snapshot {
     s.nodes.rows.insert(0, ours);
     if let Some(r) = &mut s.chain.reading {
         r.view.phase = ChainPhase::PoCGenerate;
+        r.view.height = Height(2_346_421);
+        r.view.epoch = EpochIndex(153);
+        r.view.current = stages(153, 2_346_391);
+        r.view.next = stages(154, 2_361_782);
+        r.stages = vec![
+            stage(Milestone::PocGenerationEnd, 2_346_451, 3),
+            stage(Milestone::PocValidationEnd, 2_346_576, 15),
+            stage(Milestone::SetNewValidators, 2_346_581, 16),
+        ];
         r.poc_start.blocks_left = Blocks(0);
         r.registration_deadline.blocks_left = Blocks(0);
     }

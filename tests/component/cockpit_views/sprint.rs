@@ -8,7 +8,7 @@ fn essentials_fit_80x24() {
     assert_shows(
         &text,
         &[
-            "1391 bl",
+            "waits for a",
             "a: register the node within 9m 00s",
             "$9.60/h",
             "~$4.12",
@@ -22,7 +22,7 @@ fn essentials_fit_80x24() {
 #[test]
 fn all_tabs_fit_beside_the_clock() {
     let text = shown(&model(waiting()), 80, 24);
-    assert_shows(&text, &[" 7 History 8 Charts 14:13 UTC\""]);
+    assert_shows(&text, &[" 7 History 8 Charts  14:13 UTC\""]);
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn essentials_fit_60x16() {
             "sprint $40",
             "2h 16m",
             "REGISTER",
-            "Registrations",
+            "5 Nodes",
             "quit",
         ],
     );
@@ -56,7 +56,7 @@ fn failed_preflight_is_shown_early() {
         (Requirement::Model, obstacle),
     ]));
     let text = shown(&model(snapshot), 120, 40);
-    assert!(text.contains("Preflight not met: model"), "{text}");
+    assert!(text.contains("preflight  not met: model"), "{text}");
 }
 
 fn preflight(findings: Vec<(Requirement, Verdict)>) -> Preflight {
@@ -84,19 +84,17 @@ fn preflight_warnings_are_named() {
     ]));
     let text = shown(&model(snapshot), 120, 40);
     assert!(
-        text.contains("Preflight 1 of 2 met, look at: collateral"),
+        text.contains("preflight  1 of 2 met, look at: collateral"),
         "{text}"
     );
 }
 
 #[test]
 fn long_gate_text_keeps_steps_visible() {
-    let text = shown(&model(risky()), 80, 24);
-    assert_shows(
-        &text,
-        &["waiting", "renting", "warming", "proving", "releasing"],
-    );
     let mut m = model(risky());
+    type_and_draw(&mut m, "2");
+    let text = shown(&m, 60, 16);
+    assert_shows(&text, &["wait", "rent", "warm", "prove", "release"]);
     type_and_draw(&mut m, "a");
     let text = shown(&m, 80, 24);
     assert_shows(

@@ -203,15 +203,15 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
             terminal.press("y");
         }
         let seen = terminal.until_any(&[
-            "BOOTING",
-            "RENTING",
+            "BOOT ",
+            "RENT ",
             "look again",
             "is gone",
             "just changed",
             "confirm again",
             "nothing was rented",
         ]);
-        if matches!(seen.as_str(), "BOOTING" | "RENTING") {
+        if matches!(seen.as_str(), "BOOT " | "RENT ") {
             break;
         }
         terminal.press("\x1b3g");
@@ -222,7 +222,7 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
     terminal.until("Register rental");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("y");
-    terminal.until("PROVING");
+    terminal.until("PROVE ");
     terminal.press("5");
     terminal.until("vastai-");
     terminal.until("a: release");
@@ -282,7 +282,7 @@ fn quit_with_rental_asks_and_releases() {
         30,
         &["demo", "--auto", "--speed", "200", "--seed", "2"],
     );
-    terminal.until("WARMING");
+    terminal.until("WARM ");
     terminal.press("q");
     terminal.until("Quit while rental");
     std::thread::sleep(Duration::from_millis(200));
@@ -371,16 +371,16 @@ const PICTURES: [(&str, &str, &str, &[&str]); 5] = [
         "cockpit",
         "4",
         "Loading safetensors",
-        &["On track", "DEMO", "WARM", "NEXT", "Boot log"],
+        &["On track", "DEMO", "WARM", "NEXT", "4 Boot"],
     ),
     (
         "charts",
         "8z",
-        "Boot by stage",
-        &["Charts", "image pull", "best price"],
+        "weight per epoch",
+        &["Charts", "weight per epoch", "best $/h"],
     ),
     ("offers", "z3", "offer 2", &["Offers", "worst", "chance"]),
-    ("nodes", "5", "vastai-", &["Registrations", "vastai-"]),
+    ("nodes", "5", "vastai-", &["5 Nodes", "vastai-"]),
     ("history", "7", "confirmed", &["History", "confirmed"]),
 ];
 
@@ -390,7 +390,7 @@ fn readme_pictures_match_the_program() {
     if std::env::var_os("POCPIT_UPDATE").is_some() {
         let arguments = ["demo", "--auto", "--speed", "60", "--seed", "1"];
         let mut terminal = Terminal::start(120, 36, &arguments);
-        terminal.until("WARMING");
+        terminal.until("WARM ");
         for (name, keys, wanted, _) in PICTURES {
             terminal.press(keys);
             terminal.until(wanted);
@@ -452,7 +452,7 @@ fn closed_terminal_leaves_sprint_running() {
     terminal.until("Let auto run?");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("y");
-    terminal.until_any(&["BOOTING", "WARMING"]);
+    terminal.until_any(&["BOOT ", "WARM "]);
     // When the terminal is closed in the middle of a boot,
     terminal.hang_up();
     // then the sprint continues to its weight without it,

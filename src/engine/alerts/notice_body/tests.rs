@@ -43,6 +43,7 @@ fn rental() -> RentalSnapshot {
         label: "pocpit/north/7/1-0000000a".parse().unwrap(),
         gpus: "4x H100 SXM".into(),
         location: None,
+        machine: None,
         status: "running".into(),
         rented_at: at(0),
         price: UsdPerHour::from_dollars(9.6),

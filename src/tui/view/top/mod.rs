@@ -5,7 +5,7 @@ mod attention;
 mod last;
 mod money;
 mod next;
-mod steps;
+pub(super) mod steps;
 
 pub use attention::look;
 

@@ -134,7 +134,7 @@ fn step_span(
     Span::styled(format!("{mark}{name}{time}"), style)
 }
 
-fn mark(state: StepState, theme: Theme) -> (&'static str, Style) {
+pub fn mark(state: StepState, theme: Theme) -> (&'static str, Style) {
     match state {
         StepState::Done => (theme.glyph("✓", "+"), theme.ok()),
         StepState::Current => (theme.glyph("▶", ">"), theme.accent()),

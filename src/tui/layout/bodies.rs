@@ -1,0 +1,155 @@
+//! Which sections are on the screen: by the step, or the pane that was picked.
+
+use super::blocks::{Column, Split};
+use crate::tui::breakpoint::Breakpoint;
+use crate::tui::model::Model;
+use crate::tui::pane::Pane;
+use crate::tui::scene::Scene;
+use crate::tui::section::Section::{
+    Epochs, Gpus, History, Log, Money, Nodes, Offers, ProgramLog, Proof, Rental, Schedule, Sprint,
+    Stages, Trends,
+};
+
+pub fn body(model: &Model, size: Breakpoint) -> Column {
+    if model.zoom {
+        return of_pane(model.focus, size);
+    }
+    let scene = of_scene(model.scene(), size);
+    let Some(picked) = model.picked else {
+        return scene;
+    };
+    let pane = of_pane(picked.pane, size);
+    if size < Breakpoint::Wide {
+        return pane;
+    }
+    // The step's sections keep the rest.
+    let rest = scene.without(&pane.sections());
+    Column {
+        blocks: pane.blocks,
+        fillers: rest.blocks.into_iter().chain(rest.fillers).collect(),
+    }
+}
+
+fn of_scene(scene: Scene, size: Breakpoint) -> Column {
+    match size {
+        Breakpoint::Tiny | Breakpoint::Narrow => narrow(scene),
+        Breakpoint::Normal => normal(scene),
+        Breakpoint::Wide => wide(scene),
+        Breakpoint::Full => full(scene),
+    }
+}
+
+fn narrow(scene: Scene) -> Column {
+    match scene {
+        Scene::Waiting => Column::of([Schedule]),
+        Scene::Choosing => Column::of([Offers]),
+        Scene::Booting => Column::of([Stages, Log]),
+        Scene::Proving => Column::of([Proof, Nodes]),
+        Scene::Releasing | Scene::Done => Column::of([Sprint]),
+    }
+}
+
+fn normal(scene: Scene) -> Column {
+    match scene {
+        Scene::Waiting => Column::of([Schedule, History]).filled_with([Money]),
+        Scene::Choosing => Column::of([Offers]).filled_with([Money, Trends]),
+        Scene::Booting => Column::of([Stages, Log]),
+        Scene::Proving => Column::of([Proof, Nodes]).filled_with([Gpus, Log]),
+        Scene::Releasing => Column::of([Sprint, Nodes]).filled_with([Money, Log]),
+        Scene::Done => Column::of([Sprint, History]).filled_with([Money, Trends]),
+    }
+}
+
+fn wide(scene: Scene) -> Column {
+    let (top, below) = match scene {
+        Scene::Waiting => {
+            let left = Column::of([Schedule]).filled_with([Money, Nodes, Offers]);
+            (
+                left.beside(Split::Even, Column::of([Epochs])),
+                [History].as_slice(),
+            )
+        }
+        Scene::Choosing => {
+            let left = Column::of([Schedule]).filled_with([Nodes, History]);
+            let right = Column::of([Epochs]);
+            let below = left.beside(Split::Even, right);
+            return Column::of([Offers]).then(below).filled_with([Trends]);
+        }
+        Scene::Booting => {
+            let top = Column::of([Stages]).beside(Split::List, Column::of([Rental]));
+            (top, [Log].as_slice())
+        }
+        Scene::Proving => {
+            let top = Column::of([Proof]).beside(Split::List, Column::of([Gpus]));
+            (top, [Nodes, Log].as_slice())
+        }
+        Scene::Releasing => {
+            let top = Column::of([Sprint]).beside(Split::List, Column::of([Money]));
+            (top, [Nodes, History, Log].as_slice())
+        }
+        Scene::Done => {
+            let left = Column::of([Sprint]).filled_with([Money, Nodes, Schedule]);
+            (
+                left.beside(Split::Even, Column::of([Epochs])),
+                [History].as_slice(),
+            )
+        }
+    };
+    let column = below
+        .iter()
+        .fold(Column::of([top]), |column, it| column.then(*it));
+    column.filled_with([Trends])
+}
+
+fn full(scene: Scene) -> Column {
+    let (left, right) = match scene {
+        Scene::Waiting => (
+            Column::of([Schedule, Offers, Epochs]),
+            Column::of([Money, Nodes, History]),
+        ),
+        Scene::Choosing => (
+            Column::of([Offers, Schedule, Epochs]),
+            Column::of([Money, Nodes, History]),
+        ),
+        Scene::Booting => (
+            Column::of([Stages, Log, Epochs]),
+            Column::of([Rental, Schedule, Money, Nodes, History]),
+        ),
+        Scene::Proving => (
+            Column::of([Proof, Nodes, Log, Epochs]),
+            Column::of([Gpus, Schedule, Money, History]),
+        ),
+        Scene::Releasing => (
+            Column::of([Sprint, Nodes, Log, Epochs]),
+            Column::of([Money, Schedule, History]),
+        ),
+        Scene::Done => (
+            Column::of([Sprint, Schedule, Epochs]),
+            Column::of([Money, Nodes, History]),
+        ),
+    };
+    let right = right.filled_with([Trends]);
+    Column::of([left.beside(Split::Screen, right)])
+}
+
+/// A pane that was picked or fills the screen.
+fn of_pane(pane: Pane, size: Breakpoint) -> Column {
+    let is_wide = size >= Breakpoint::Wide;
+    let beside = |left, right| {
+        if is_wide {
+            Column::of([Column::of([left]).beside(Split::List, Column::of([right]))])
+        } else {
+            Column::of([left])
+        }
+    };
+    match pane {
+        Pane::Schedule => Column::of([Schedule]).filled_with([Trends]),
+        Pane::Sprint => beside(Sprint, Money),
+        Pane::Offers => Column::of([Offers]),
+        Pane::Boot => beside(Stages, Rental).then(Log),
+        Pane::Nodes => Column::of([Proof, Nodes]),
+        Pane::Journal => Column::of([ProgramLog]),
+        Pane::History => Column::of([History]),
+        Pane::Charts => Column::of([Epochs, Trends]).filled_with([Gpus]),
+    }
+}

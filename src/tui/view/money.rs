@@ -1,0 +1,79 @@
+//! Money: what runs, what it cost, and what the caps leave.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::domain::{Usd, UsdPerHour};
+use crate::tui::theme::Theme;
+
+use super::format;
+use super::widgets::Canvas;
+
+/// Columns of a name.
+const NAME: usize = 9;
+
+pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let money = &model.snapshot.money;
+    let row = |name: &str, text: String, style: Style| {
+        Line::from(vec![
+            Span::styled(format!(" {name:<NAME$} "), theme.dim()),
+            Span::styled(text, style),
+        ])
+    };
+    let mut lines = Vec::new();
+    if money.per_hour > UsdPerHour::ZERO {
+        let releasing = model
+            .snapshot
+            .rental
+            .as_ref()
+            .is_some_and(|it| it.releasing);
+        let until = if releasing { " until proven gone" } else { "" };
+        lines.push(row(
+            "running",
+            format!("{}{until}", money.per_hour),
+            theme.strong(),
+        ));
+    }
+    if money.sprint > Usd::ZERO {
+        lines.push(row(
+            "estimate",
+            format::estimate(money.sprint),
+            theme.text(),
+        ));
+    }
+    if money.reserved > Usd::ZERO {
+        let worst = format::worst(money.sprint + money.reserved, theme);
+        lines.push(row("worst", format!("{worst} is reserved"), theme.text()));
+    }
+    for cap in &money.caps {
+        lines.push(cap_line(&cap.name, cap.used, cap.limit, width, theme));
+    }
+    let hour = (money.hour_used.0, money.hour_limit.0);
+    lines.push(cap_line("hour", hour.0, hour.1, width, theme));
+    if let Some(credit) = money.credit {
+        let text = format!("{credit}, at least {} must be left", money.credit_floor);
+        lines.push(row("credit", text, theme.text()));
+    }
+    lines
+}
+
+/// What is used of a cap: a bar, and what is left.
+fn cap_line(name: &str, used: Usd, limit: Usd, width: u16, theme: Theme) -> Line<'static> {
+    let left = limit - used;
+    let part = used.dollars() / limit.dollars().max(f64::EPSILON);
+    let style = match part {
+        0.9.. => theme.bad(),
+        0.7.. => theme.warn(),
+        _ => theme.text(),
+    };
+    let text = format!(" {left} of {limit} left");
+    let columns = usize::from(width)
+        .saturating_sub(NAME + 3 + 28)
+        .clamp(4, 30);
+    Line::from(vec![
+        Span::styled(format!(" {name:<NAME$} "), theme.dim()),
+        Span::styled(theme.bar(columns, part), theme.accent()),
+        Span::styled(text, style),
+    ])
+}

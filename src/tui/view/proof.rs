@@ -1,0 +1,235 @@
+//! The `PoC`: its phases against time, and what the sprint does in it.
+
+use ratatui::text::{Line, Span};
+
+use crate::domain::{Duration, GateKind, Milestone, Step, Time};
+use crate::engine::NodeOwner;
+use crate::tui::keymap::Action;
+use crate::tui::model::Model;
+use crate::tui::theme::Theme;
+
+use super::format;
+use super::timeline::{Axis, Bars};
+use super::widgets::Canvas;
+
+/// Columns of mark and name.
+const NAME: usize = 15;
+/// Columns of what is said of a phase.
+const NOTE: usize = 26;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Done,
+    Runs,
+    ToCome,
+}
+
+struct Phase {
+    name: &'static str,
+    state: State,
+    span: Option<(Time, Time)>,
+    note: String,
+}
+
+/// The phase of the chain, for the title.
+pub fn note(model: &Model) -> String {
+    let Some(reading) = &model.snapshot.chain.reading else {
+        return String::new();
+    };
+    let phase = format::phase(reading.view.phase);
+    match model.snapshot.sprint.epoch {
+        Some(epoch) => format!("epoch {epoch}, chain in {phase}"),
+        None => phase.to_owned(),
+    }
+}
+
+pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let now = model.now();
+    let phases = phases(canvas);
+    let times = phases.iter().filter_map(|it| it.span);
+    let from = times.clone().map(|(from, _)| from).min().unwrap_or(now);
+    let to = times.map(|(_, to)| to).max().unwrap_or(now);
+    let axis = Axis {
+        from: from.min(now),
+        to: to.max(now).max(from + Duration::minutes(1)),
+        columns: usize::from(width).saturating_sub(NAME + NOTE + 1),
+    };
+    let mut lines = Vec::new();
+    if axis.columns >= 12 {
+        let starts = phases.iter().filter_map(|it| Some(it.span?.0));
+        let mut clocks: Vec<Time> = starts.collect();
+        clocks.push(axis.to);
+        let head = axis.head(&clocks, now, theme);
+        let head = format!("{:<NAME$}{head}", "");
+        lines.push(Line::styled(head, theme.dim()));
+    }
+    lines.extend(
+        phases
+            .iter()
+            .map(|phase| phase_line(phase, axis, now, theme)),
+    );
+    let doing = &model.snapshot.sprint.doing;
+    let columns = usize::from(width).saturating_sub(NAME + 1);
+    let rows = format::wrap_into(doing, columns, 2, theme.glyph("…", "..."));
+    let names = ["   now", ""].into_iter();
+    lines.extend(rows.into_iter().zip(names).map(|(row, name)| {
+        Line::from(vec![
+            Span::styled(format!("{name:<NAME$}"), theme.dim()),
+            Span::raw(row),
+        ])
+    }));
+    lines
+}
+
+fn phase_line(phase: &Phase, axis: Axis, now: Time, theme: Theme) -> Line<'static> {
+    let (mark, style) = match phase.state {
+        State::Done => (theme.glyph("✓", "+"), theme.ok()),
+        State::Runs => (theme.glyph("▶", ">"), theme.accent()),
+        State::ToCome => (theme.glyph("·", "."), theme.dim()),
+    };
+    let bars = phase
+        .span
+        .map_or_else(Bars::default, |(from, to)| match phase.state {
+            State::Done => Bars {
+                took: Some((from, to)),
+                ..Bars::default()
+            },
+            State::Runs => Bars {
+                took: Some((from, now)),
+                rest: Some((now, to.max(now))),
+                ..Bars::default()
+            },
+            State::ToCome => Bars {
+                expected: Some((from, to)),
+                ..Bars::default()
+            },
+        });
+    let mut spans = vec![Span::styled(format!(" {mark} {:<12}", phase.name), style)];
+    if axis.columns >= 12 {
+        spans.extend(axis.bars(bars, theme));
+    }
+    spans.push(Span::raw(format!(" {}", phase.note)));
+    Line::from(spans)
+}
+
+fn phases(canvas: &Canvas<'_>) -> Vec<Phase> {
+    let model = canvas.model;
+    let mut phases = vec![registered(canvas)];
+    let start = model.poc_start_ahead().map(|band| band.p50);
+    let began = start.or_else(|| model.poc_started());
+    let stages = [
+        ("generation", Milestone::PocGenerationEnd),
+        ("validation", Milestone::PocValidationEnd),
+        ("weight set", Milestone::SetNewValidators),
+    ];
+    let mut from = began;
+    let now = model.now();
+    for (name, milestone) in stages {
+        let to = end_of(milestone, model);
+        let state = match (from, to) {
+            (Some(from), _) if from > now => State::ToCome,
+            (_, Some(to)) if to <= now => State::Done,
+            (None, _) => State::ToCome,
+            _ => State::Runs,
+        };
+        let note = match (state, from, to) {
+            (State::Done, _, Some(to)) => format!("ended {}", format::clock(to, now)),
+            (State::Runs, _, Some(to)) => {
+                let left = format::short(to - now);
+                format!("until {}, {left} left", format::clock(to, now))
+            }
+            (State::ToCome, Some(from), Some(to)) => {
+                format!("{}-{}", format::clock(from, now), format::clock(to, now))
+            }
+            _ => String::new(),
+        };
+        phases.push(Phase {
+            name,
+            state,
+            span: from.zip(to),
+            note,
+        });
+        from = to.or(from);
+    }
+    phases.push(release(canvas));
+    phases
+}
+
+/// When a stage of the sprint's `PoC` ends or ended: as the chain expects it, else from its height.
+fn end_of(milestone: Milestone, model: &Model) -> Option<Time> {
+    let reading = model.snapshot.chain.reading.as_ref()?;
+    let view = &reading.view;
+    let poc = reading.poc_start.height;
+    let stages = [&view.current, &view.next]
+        .into_iter()
+        .find(|stages| stages.poc_start == poc)?;
+    let (_, height) = stages
+        .milestones()
+        .into_iter()
+        .find(|(of, _)| *of == milestone)?;
+    let block = reading.block_time?;
+    let blocks = i64::try_from(height.0).ok()? - i64::try_from(view.height.0).ok()?;
+    Some(reading.at + block * i32::try_from(blocks).ok()?)
+}
+
+fn registered(canvas: &Canvas<'_>) -> Phase {
+    let model = canvas.model;
+    let (sprint, now) = (&model.snapshot.sprint, model.now());
+    let span = |step| sprint.spans.iter().rev().find(|span| span.step == step);
+    let began = span(Step::Registering).map(|span| span.started);
+    let ended = span(Step::Registering).and_then(|span| span.ended);
+    let listed = model.snapshot.nodes.rows.iter();
+    let is_listed = listed.clone().any(|row| row.owner == NodeOwner::Sprint);
+    let deadline = model.deadline();
+    let waits = model.gate() == Some(GateKind::Register);
+    let (state, note) = match ended {
+        Some(at) => (State::Done, early(at, model)),
+        None if waits => {
+            let key = canvas.key(Action::Approve);
+            let left = deadline.map(|at| format!(", {} left", format::short(at - now)));
+            (
+                State::Runs,
+                format!("waits for {key}{}", left.unwrap_or_default()),
+            )
+        }
+        None if is_listed => (State::Runs, "waits for a good status".to_owned()),
+        None if began.is_some() => (State::Runs, "asking the Network Node".to_owned()),
+        None => (State::ToCome, String::new()),
+    };
+    let end = ended.or(deadline).unwrap_or(now);
+    Phase {
+        name: "registered",
+        state,
+        span: began.map(|began| (began, end.max(began))),
+        note,
+    }
+}
+
+/// When it was registered, and how long before the `PoC`.
+fn early(at: Time, model: &Model) -> String {
+    let clock = format::clock(at, model.now());
+    let start = model.poc_start_ahead().map(|band| band.p50);
+    match start.or_else(|| model.poc_started()) {
+        Some(start) if start > at => format!("{clock}, {} early", format::short(start - at)),
+        _ => clock,
+    }
+}
+
+fn release(canvas: &Canvas<'_>) -> Phase {
+    let model = canvas.model;
+    let sprint = &model.snapshot.sprint;
+    let at = sprint.release_at.map(|band| band.p50);
+    let clock = at.map(|at| format::clock(at, model.now()));
+    let who = match model.snapshot.mode {
+        crate::domain::Mode::Manual => format!("{} approves", canvas.key(Action::Approve)),
+        crate::domain::Mode::Auto => format::release(sprint),
+    };
+    let note = clock.map_or(who.clone(), |clock| format!("{clock}, {who}"));
+    Phase {
+        name: "release",
+        state: State::ToCome,
+        span: at.map(|at| (at, at)),
+        note,
+    }
+}

@@ -1,0 +1,183 @@
+//! Facts about what is rented: machine, GPUs, link, lease.
+
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::domain::GpuDevice;
+use crate::engine::{LinkSnapshot, RentalSnapshot};
+use crate::tui::model::Model;
+use crate::tui::theme::Theme;
+
+use super::format;
+use super::widgets::Canvas;
+
+/// Columns of a name.
+const NAME: usize = 9;
+
+pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let Some(rental) = &model.snapshot.rental else {
+        return vec![Line::styled(" Nothing is rented.", theme.dim())];
+    };
+    let mut lines = Vec::new();
+    let mut add = |name: &str, text: String, style: Style| {
+        lines.extend(fact(name, &text, style, width, theme))
+    };
+    let now = model.now();
+    if let Some(text) = machine(rental) {
+        add("machine", text, theme.text());
+    }
+    if let Some(text) = offer(rental) {
+        add("offer", text, theme.text());
+    }
+    add("status", rental.status.clone(), theme.text());
+    add("link", link(rental, model), theme.text());
+    let lease = format!(
+        "ends it {} ({})",
+        format::clock(rental.lease_until, now),
+        format::short(rental.lease_until - now)
+    );
+    add("watchdog", lease, theme.text());
+    let cost = format!("{} at {}", format::estimate(rental.cost), rental.price);
+    add("cost", cost, theme.text());
+    if let Some(service) = rental.service {
+        add(
+            "service",
+            format!("{service:?}").to_lowercase(),
+            theme.text(),
+        );
+    }
+    lines.extend(gpus(rental, width, theme));
+    lines
+}
+
+/// GPUs and link alone, while the `PoC` runs.
+pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let Some(rental) = &model.snapshot.rental else {
+        return vec![Line::styled(" Nothing is rented.", theme.dim())];
+    };
+    let mut lines = gpus(rental, width, theme);
+    lines.extend(fact(
+        "link",
+        &link(rental, model),
+        theme.text(),
+        width,
+        theme,
+    ));
+    let lease = format!(
+        "ends it {} ({})",
+        format::clock(rental.lease_until, model.now()),
+        format::short(rental.lease_until - model.now())
+    );
+    lines.extend(fact("watchdog", &lease, theme.text(), width, theme));
+    let place = rental
+        .machine
+        .as_ref()
+        .map(|it| format!(", machine {}", it.machine));
+    let text = format!("{}{}", rental.id, place.unwrap_or_default());
+    lines.extend(fact("rental", &text, theme.text(), width, theme));
+    lines
+}
+
+fn fact(name: &str, text: &str, style: Style, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let columns = usize::from(width).saturating_sub(NAME + 3);
+    let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
+    let names = [name.to_owned(), String::new()].into_iter();
+    let row = |(row, name): (String, String)| {
+        Line::from(vec![
+            Span::styled(format!(" {name:<NAME$} "), theme.dim()),
+            Span::styled(row, style),
+        ])
+    };
+    rows.into_iter().zip(names).map(row).collect()
+}
+
+fn machine(rental: &RentalSnapshot) -> Option<String> {
+    let it = rental.machine.as_ref()?;
+    let host = it
+        .host
+        .map_or_else(String::new, |host| format!(", host {host}"));
+    let location = rental.location.as_deref().map(|text| format!(", {text}"));
+    let verified = if it.verified { "" } else { ", NOT VERIFIED" };
+    let location = location.unwrap_or_default();
+    Some(format!("{}{host}{location}{verified}", it.machine))
+}
+
+fn offer(rental: &RentalSnapshot) -> Option<String> {
+    let it = rental.machine.as_ref()?;
+    let reliability = it.reliability * 100.0;
+    Some(format!("{}, reliability {reliability:.1}%", it.offer))
+}
+
+fn link(rental: &RentalSnapshot, model: &Model) -> String {
+    match &rental.link {
+        LinkSnapshot::None => "not connected yet".to_owned(),
+        LinkSnapshot::Connecting {
+            attempts,
+            last_error,
+        } => {
+            let cause = last_error.as_ref().map(|it| format!(": {it}"));
+            format!("connecting, try {attempts}{}", cause.unwrap_or_default())
+        }
+        LinkSnapshot::Up {
+            since,
+            tunnel,
+            rate,
+        } => {
+            let state = if *tunnel { "up" } else { "up, NO TUNNEL" };
+            let since = format::short(model.now() - *since);
+            format!("{state} {since}{}", format::rate(*rate))
+        }
+    }
+}
+
+/// GPUs as the driver in the container reports them.
+fn gpus(rental: &RentalSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let all = rental.devices.len();
+    if all == 0 {
+        let text = format!("{}, not seen from inside yet", rental.gpus);
+        return fact("GPUs", &text, theme.dim(), width, theme);
+    }
+    let usable = rental.devices.iter().filter(|gpu| gpu.available).count();
+    let style = if usable == all {
+        theme.text()
+    } else {
+        theme.bad()
+    };
+    let name = rental.devices.first().map_or("", |gpu| gpu.name.as_str());
+    let text = format!("{usable} of {all} usable, {name}");
+    let mut lines = fact("GPUs", &text, style, width, theme);
+    lines.truncate(1);
+    lines.extend(rental.devices.iter().map(|gpu| device(gpu, width, theme)));
+    lines
+}
+
+fn device(gpu: &GpuDevice, width: u16, theme: Theme) -> Line<'static> {
+    #[expect(clippy::cast_precision_loss, reason = "megabytes of a GPU")]
+    let (used, total) = (gpu.used_memory_mb as f64, gpu.total_memory_mb.max(1) as f64);
+    let columns = (usize::from(width).saturating_sub(36) / 2).clamp(2, 24);
+    let (style, state) = if gpu.available {
+        (theme.text(), "")
+    } else {
+        (theme.bad(), " NOT USABLE")
+    };
+    let name = format!("GPU {}", gpu.index);
+    let percent = gpu.utilization_percent;
+    let temperature = gpu.temperature_c;
+    let heat = temperature.map_or_else(String::new, |c| format!(" {c:.0} °C"));
+    let heat = if theme.unicode {
+        heat
+    } else {
+        heat.replace(" °C", "C")
+    };
+    let (used_gb, total_gb) = (used / 1000.0, total / 1000.0);
+    let memory = format!(" {used_gb:>2.0}/{total_gb:.0} GB{heat}{state}");
+    Line::from(vec![
+        Span::styled(format!(" {name:<6}"), theme.dim()),
+        Span::styled(theme.bar(columns, percent / 100.0), theme.accent()),
+        Span::styled(format!(" {percent:>3.0}% "), style),
+        Span::styled(theme.bar(columns, used / total), theme.ok()),
+        Span::styled(memory, style),
+    ])
+}

@@ -1,0 +1,147 @@
+//! Measures and draws the sections of a frame.
+
+use ratatui::layout::{Rect, Size};
+use ratatui::text::Line;
+use ratatui::widgets::Widget as _;
+
+use crate::tui::hit_areas::HitTarget;
+use crate::tui::layout::{Placed, Rows};
+use crate::tui::offers::OfferList;
+use crate::tui::section::Section;
+
+use super::widgets::{Canvas, put_cut};
+use super::{charts, history, log, money, nodes, offers, proof, rental, schedule, sprint, stages};
+
+/// The lines of the sections that know them before they know their height.
+pub struct Prepared {
+    /// The log needs the rows more than the stages of the boot.
+    is_low: bool,
+    lines: Vec<(Section, Vec<Line<'static>>)>,
+}
+
+impl Prepared {
+    pub fn new(is_low: bool) -> Prepared {
+        Prepared {
+            is_low,
+            lines: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, section: Section) -> Option<Vec<Line<'static>>> {
+        let place = self.lines.iter().position(|(of, _)| *of == section)?;
+        Some(self.lines.swap_remove(place).1)
+    }
+}
+
+/// How many rows a section wants at this width, with its title.
+pub fn measure(canvas: &Canvas<'_>, section: Section, width: u16, prepared: &mut Prepared) -> Rows {
+    let model = canvas.model;
+    if let Some((_, lines)) = prepared.lines.iter().find(|(of, _)| *of == section) {
+        return rows_of(section, lines.len());
+    }
+    let lines = match section {
+        Section::Schedule => schedule::lines(canvas, width),
+        Section::Stages => stages::lines(canvas, width, prepared.is_low),
+        Section::Rental => rental::lines(canvas, width),
+        Section::Proof => proof::lines(canvas, width),
+        Section::Gpus => rental::gpu_lines(canvas, width),
+        Section::Money => money::lines(canvas, width),
+        Section::Sprint => sprint::lines(canvas, width),
+        Section::Nodes => return nodes::rows(model),
+        Section::History => return history::rows(model),
+        Section::Offers => {
+            let offers = &model.snapshot.offers;
+            let rows = match model.offers.list {
+                OfferList::Usable => model.offers.len(),
+                OfferList::Rejected => offers.rejected.len(),
+                OfferList::Avoided => offers.avoided.len().max(1),
+            };
+            return offers::rows(canvas, rows);
+        }
+        Section::Log => return log::rows(model),
+        Section::ProgramLog => {
+            return Rows {
+                least: 3,
+                wanted: 8,
+                most: Rows::ENDLESS,
+            };
+        }
+        Section::Epochs => return charts::epochs_rows(),
+        Section::Trends => return charts::trends_rows(),
+    };
+    let rows = rows_of(section, lines.len());
+    prepared.lines.push((section, lines));
+    rows
+}
+
+/// What does not scroll is shown as a whole, but for the main thing of a small screen.
+fn rows_of(section: Section, lines: usize) -> Rows {
+    let least = match section {
+        Section::Schedule | Section::Sprint => 6,
+        Section::Stages => 3,
+        Section::Proof => 5,
+        _ => u16::try_from(lines + 1).unwrap_or(Rows::ENDLESS),
+    };
+    Rows::up_to(least, lines + 1)
+}
+
+/// Draws every section; returns the size of the log.
+pub fn draw(canvas: &mut Canvas<'_>, placed: &Placed, mut prepared: Prepared) -> Option<Size> {
+    let mut size = None;
+    for &(section, area) in &placed.sections {
+        canvas.hits.add(area, HitTarget::Pane(section.pane()));
+        if section == Section::Log {
+            size = Some(log::draw_section(canvas, area));
+        } else {
+            draw_section(canvas, section, area, &mut prepared);
+        }
+    }
+    for divider in &placed.dividers {
+        canvas.divide(*divider);
+    }
+    size
+}
+
+fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared: &mut Prepared) {
+    let model = canvas.model;
+    let note = match section {
+        Section::Offers => return offers::draw(canvas, area),
+        Section::Nodes => return nodes::draw(canvas, area),
+        Section::History => return history::draw(canvas, area),
+        Section::Epochs => return charts::draw_epochs(canvas, area),
+        Section::Trends => return charts::draw_trends(canvas, area),
+        Section::ProgramLog => return draw_program_log(canvas, area),
+        Section::Schedule => schedule::note(model),
+        Section::Stages => stages::note(model),
+        Section::Proof => proof::note(model),
+        Section::Sprint => sprint::note(model),
+        Section::Rental | Section::Gpus | Section::Money | Section::Log => String::new(),
+    };
+    let inner = canvas.section_rule(area, section, &note);
+    let mut lines = prepared.take(section).unwrap_or_default();
+    if section == Section::Stages && usize::from(inner.height) < lines.len() {
+        lines = stages::lines(canvas, inner.width, true);
+    }
+    if section == Section::Sprint && usize::from(inner.height) < lines.len() {
+        lines = sprint::lines_in(canvas, inner.width, usize::from(inner.height));
+    }
+    put_cut(canvas.buf, inner, lines);
+}
+
+fn draw_program_log(canvas: &mut Canvas<'_>, area: Rect) {
+    let theme = canvas.theme;
+    let inner = canvas.section_rule(area, Section::ProgramLog, "");
+    if inner.is_empty() {
+        return;
+    }
+    tui_logger::TuiLoggerWidget::default()
+        .style_error(theme.bad())
+        .style_warn(theme.warn())
+        .style_info(theme.text())
+        .style_debug(theme.dim())
+        .style_trace(theme.dim())
+        .output_file(false)
+        .output_line(false)
+        .output_timestamp(Some("%H:%M:%S".to_owned()))
+        .render(inner, canvas.buf);
+}

@@ -1,0 +1,431 @@
+//! The boot: its stages against time, with what they took and what was expected.
+
+use std::cmp::Ordering;
+
+use ratatui::text::{Line, Span};
+
+use crate::domain::{BootFault, BootStage, Duration, Time};
+use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot, StageForecast};
+use crate::tui::model::Model;
+use crate::tui::theme::Theme;
+
+use super::format;
+use super::timeline::{Axis, Bars};
+use super::widgets::Canvas;
+
+/// Columns of mark and name.
+const NAME: usize = 14;
+/// Columns of `took` and `expect`.
+const TIMES: usize = 18;
+/// Columns of what is said of the running stage, where there is room.
+const NOTE: usize = 18;
+/// A forecast that moves by more than this a minute is called slower.
+const DRIFT: f64 = 0.1;
+
+/// The rental, for the title.
+pub fn note(model: &Model) -> String {
+    let snapshot = &model.snapshot;
+    let Some(rental) = &snapshot.rental else {
+        return "nothing rented".to_owned();
+    };
+    if snapshot.hedge.is_some() {
+        return format!("2 rentals, {}", snapshot.money.per_hour);
+    }
+    let word = if rental.releasing { "RELEASING " } else { "" };
+    let lease = format::clock(rental.lease_until, model.now());
+    format!(
+        "{word}{} #{}, {}, lease {lease}",
+        rental.gpus,
+        rental.id,
+        link(rental)
+    )
+}
+
+/// The link in a few words.
+pub fn link(rental: &RentalSnapshot) -> String {
+    match &rental.link {
+        LinkSnapshot::None => "not connected yet".to_owned(),
+        LinkSnapshot::Connecting { attempts, .. } => format!("connecting, try {attempts}"),
+        LinkSnapshot::Up { tunnel: false, .. } => "link up, NO TUNNEL".to_owned(),
+        LinkSnapshot::Up { rate, .. } => match rate.round_trip_ms {
+            Some(milliseconds) => format!("link up {milliseconds} ms"),
+            None => "link up".to_owned(),
+        },
+    }
+}
+
+/// All rows; `low` has room for two.
+pub fn lines(canvas: &Canvas<'_>, width: u16, low: bool) -> Vec<Line<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let Some(rental) = &model.snapshot.rental else {
+        return vec![Line::styled(" Nothing is rented.", theme.dim())];
+    };
+    if let Some(hedge) = &model.snapshot.hedge {
+        return race(rental, hedge, model, width, theme);
+    }
+    if low {
+        return low_lines(rental, model, width, theme);
+    }
+    let mut lines = vec![head(rental, model, width, theme)];
+    lines.extend(
+        BootStage::ALL
+            .iter()
+            .filter(|stage| **stage != BootStage::Ready)
+            .map(|stage| stage_line(*stage, rental, model, width, theme)),
+    );
+    lines.push(ready_line(rental, model, theme));
+    lines.extend(troubles(rental, width, theme));
+    lines
+}
+
+fn troubles(rental: &RentalSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let columns = usize::from(width).saturating_sub(1);
+    let mut add = |text: &str, style| {
+        let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
+        lines.extend(
+            rows.into_iter()
+                .map(|row| Line::styled(format!(" {row}"), style)),
+        );
+    };
+    if let LinkSnapshot::Connecting {
+        last_error: Some(error),
+        ..
+    } = &rental.link
+    {
+        add(&format!("link: {error}"), theme.warn());
+    }
+    if let Some(setback) = &rental.boot.setback {
+        add(
+            &format!("{}: {}", setback.name, setback.evidence),
+            theme.warn(),
+        );
+    }
+    if let Some(BootFault {
+        name,
+        evidence,
+        advice,
+        ..
+    }) = &rental.boot.fault
+    {
+        add(&format!("FAULT {name}: {evidence}"), theme.bad());
+        add(advice, theme.strong());
+    }
+    lines
+}
+
+/// The bars reach from the rent call to the later of now and the slow end.
+fn axis(rental: &RentalSnapshot, model: &Model, width: u16) -> Axis {
+    let boot = &rental.boot;
+    let from = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
+    let end = ended(boot).or(boot.ready_by.max(boot.ready_at));
+    let to = end.unwrap_or(model.now());
+    let to = if ended(boot).is_some() {
+        to
+    } else {
+        to.max(model.now())
+    };
+    let beside = NAME + TIMES + if width >= 70 { NOTE } else { 0 };
+    Axis {
+        from,
+        to,
+        columns: usize::from(width).saturating_sub(beside + 1),
+    }
+}
+
+fn ended(boot: &BootSnapshot) -> Option<Time> {
+    let (stage, at) = boot.started.last()?;
+    (*stage == BootStage::Ready).then_some(*at)
+}
+
+fn head(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Line<'static> {
+    let axis = axis(rental, model, width);
+    let pull = start_of(&rental.boot, BootStage::Container);
+    let clocks: Vec<Time> = [Some(axis.from), pull, Some(axis.to)]
+        .into_iter()
+        .flatten()
+        .collect();
+    let clocks = axis.head(&clocks, model.now(), theme);
+    let text = format!("   {:<11}{clocks}{:>9}{:>9}", "stage", "took", "expect");
+    Line::styled(text, theme.dim())
+}
+
+fn start_of(boot: &BootSnapshot, stage: BootStage) -> Option<Time> {
+    let mut started = boot.started.iter();
+    started.find(|(of, _)| *of == stage).map(|(_, at)| *at)
+}
+
+/// When a stage began and ended, if it did.
+fn span_of(boot: &BootSnapshot, stage: BootStage, now: Time) -> Option<(Time, Time)> {
+    let place = boot.started.iter().position(|(of, _)| *of == stage)?;
+    let (_, from) = boot.started[place];
+    let to = boot.started.get(place + 1).map_or(now, |(_, at)| *at);
+    Some((from, to.max(from)))
+}
+
+fn forecast(boot: &BootSnapshot, stage: BootStage) -> Option<StageForecast> {
+    boot.expected.iter().copied().find(|it| it.stage == stage)
+}
+
+/// What is left of the running stage: by its own progress, else by what it usually takes.
+fn rest_of_stage(boot: &BootSnapshot, now: Time) -> Duration {
+    let Some((from, _)) = span_of(boot, boot.stage, now) else {
+        return Duration::zero();
+    };
+    let spent = (now - from).max(Duration::zero());
+    let usual = forecast(boot, boot.stage).map_or(Duration::zero(), |it| it.median);
+    let by_progress = boot.progress.filter(|part| *part > 0.05).map(|part| {
+        let seconds = spent.as_seconds_f64() * (1.0 - part.min(1.0)) / part;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates; display only"
+        )]
+        Duration::try_seconds(seconds as i64).unwrap_or_default()
+    });
+    by_progress.unwrap_or((usual - spent).max(Duration::zero()))
+}
+
+/// When a stage that has not begun is expected: after the rest of what runs.
+fn expected_span(boot: &BootSnapshot, stage: BootStage, now: Time) -> Option<(Time, Time)> {
+    let before = boot.expected.iter();
+    let before = before.filter(|it| it.stage > boot.stage && it.stage < stage);
+    let before = before.fold(Duration::zero(), |sum, it| sum + it.median);
+    let from = now + rest_of_stage(boot, now) + before;
+    Some((from, from + forecast(boot, stage)?.median))
+}
+
+fn stage_line(
+    stage: BootStage,
+    rental: &RentalSnapshot,
+    model: &Model,
+    width: u16,
+    theme: Theme,
+) -> Line<'static> {
+    let (boot, now) = (&rental.boot, model.now());
+    let axis = axis(rental, model, width);
+    let state = if rental.is_ready() {
+        Ordering::Less
+    } else {
+        stage.cmp(&boot.stage)
+    };
+    let (mark, style) = match state {
+        Ordering::Less => (theme.glyph("✓", "+"), theme.ok()),
+        Ordering::Equal if boot.fault.is_some() => (theme.glyph("✗", "x"), theme.bad()),
+        Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
+        Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
+    };
+    let took = span_of(boot, stage, now).filter(|_| state != Ordering::Greater);
+    let bars = Bars {
+        took,
+        rest: (state == Ordering::Equal && boot.fault.is_none())
+            .then(|| (now, now + rest_of_stage(boot, now))),
+        expected: expected_span(boot, stage, now)
+            .filter(|_| state == Ordering::Greater && boot.fault.is_none()),
+    };
+    let forecast = forecast(boot, stage);
+    let spent = took.map(|(from, to)| to - from);
+    let is_slow = spent
+        .zip(forecast)
+        .is_some_and(|(spent, it)| spent > it.p90);
+    let spent_style = if is_slow { theme.warn() } else { theme.text() };
+    let mut spans = vec![Span::styled(
+        format!(" {mark} {:<11}", stage.to_string()),
+        style,
+    )];
+    spans.extend(axis.bars(bars, theme));
+    let spent = spent.map(format::length).unwrap_or_default();
+    spans.push(Span::styled(format!("{spent:>9}"), spent_style));
+    let usual = forecast
+        .map(|it| format::length(it.median))
+        .unwrap_or_default();
+    spans.push(Span::styled(format!("{usual:>9}"), theme.dim()));
+    let note = match state {
+        Ordering::Equal => running_note(boot, now),
+        Ordering::Less => over(took, forecast),
+        Ordering::Greater => String::new(),
+    };
+    spans.push(Span::raw(format!("  {note}")));
+    Line::from(spans)
+}
+
+fn running_note(boot: &BootSnapshot, now: Time) -> String {
+    let part = boot.progress.map(|part| format!("{:.0}%", part * 100.0));
+    let left = rest_of_stage(boot, now);
+    let left = (left > Duration::zero()).then(|| format!("{} left", format::short(left)));
+    let parts: Vec<String> = part.into_iter().chain(left).collect();
+    parts.join(", ")
+}
+
+/// How much longer a stage took than usual, where that is worth a word.
+fn over(took: Option<(Time, Time)>, forecast: Option<StageForecast>) -> String {
+    let Some(((from, to), forecast)) = took.zip(forecast) else {
+        return String::new();
+    };
+    let over = (to - from) - forecast.median;
+    if over > Duration::seconds(30) {
+        format!("+{}", format::short(over))
+    } else {
+        String::new()
+    }
+}
+
+fn ready_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
+    let (boot, now) = (&rental.boot, model.now());
+    let began = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
+    let style = theme.text();
+    let text = if let Some(at) = ended(boot) {
+        let took = format::length(at - began);
+        format!(
+            "{}, booted in {took}{}",
+            format::clock(at, now),
+            spare(at, model)
+        )
+    } else if boot.fault.is_some() {
+        "not on this machine".to_owned()
+    } else if let Some(at) = boot.ready_at {
+        let band = boot.ready_from.zip(boot.ready_by).map(|(from, by)| {
+            let (from, by) = (from.format("%H:%M"), by.format("%H:%M"));
+            format!(", p10-p90 {from}-{by}")
+        });
+        let (band, slower) = (band.unwrap_or_default(), slower(model));
+        format!(
+            "~{}{slower}{band}{}",
+            format::clock(at, now),
+            spare(at, model)
+        )
+    } else {
+        "no estimate yet".to_owned()
+    };
+    Line::from(vec![
+        Span::styled("   ready      ", theme.dim()),
+        Span::styled(text, style),
+    ])
+}
+
+/// The expected end moves away faster than the word can be left out.
+fn slower(model: &Model) -> &'static str {
+    let drift = model.trends.ready_drift();
+    if drift.is_some_and(|drift| drift > DRIFT) {
+        ", slower"
+    } else {
+        ""
+    }
+}
+
+fn spare(ready: Time, model: &Model) -> String {
+    let Some(deadline) = model.deadline() else {
+        return String::new();
+    };
+    let clock = format::clock(deadline, model.now());
+    if ready > deadline {
+        let late = format::short(ready - deadline);
+        return format!("; deadline {clock}, {late} TOO LATE");
+    }
+    format!(
+        "; deadline {clock}, {} to spare",
+        format::short(deadline - ready)
+    )
+}
+
+fn low_lines(
+    rental: &RentalSnapshot,
+    model: &Model,
+    width: u16,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let boot = &rental.boot;
+    if boot.fault.is_some() {
+        return troubles(rental, width, theme);
+    }
+    let all = BootStage::ALL.len() - 1;
+    let done = BootStage::ALL
+        .iter()
+        .filter(|stage| **stage < boot.stage)
+        .count();
+    let began = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
+    let took = format::short(ended(boot).unwrap_or(model.now()) - began);
+    let ready = boot
+        .ready_at
+        .map(|at| format!("; ready ~{}", format::clock(at, model.now())));
+    let summary = format!(
+        " {} {done} of {all} stages in {took}{}",
+        theme.glyph("✓", "+"),
+        ready.unwrap_or_default()
+    );
+    let summary = Line::styled(summary, theme.text());
+    if rental.is_ready() {
+        return vec![summary];
+    }
+    let part = boot.progress.unwrap_or_default();
+    let bar = theme.bar(20.min(usize::from(width) / 3), part);
+    let running = Line::from(vec![
+        Span::styled(
+            format!(" {} {:<11}", theme.glyph("▶", ">"), boot.stage.to_string()),
+            theme.accent(),
+        ),
+        Span::styled(bar, theme.accent()),
+        Span::raw(format!(" {}", running_note(boot, model.now()))),
+    ]);
+    vec![running, summary]
+}
+
+/// Two rentals race: a row each, the one that is ahead first.
+fn race(
+    rental: &RentalSnapshot,
+    hedge: &RentalSnapshot,
+    model: &Model,
+    width: u16,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let mut both = [(rental, "first"), (hedge, "HEDGE")];
+    both.sort_by_key(|(it, _)| (it.releasing, it.boot.ready_at.is_none(), it.boot.ready_at));
+    let columns = (usize::from(width) / 4).clamp(6, 40);
+    let row = |(it, name): (&RentalSnapshot, &str)| {
+        let boot = &it.boot;
+        let state = match boot.ready_at {
+            _ if it.releasing => "lost the race, RELEASING".to_owned(),
+            _ if it.is_ready() => "ready".to_owned(),
+            Some(at) => format!("ready ~{}", format::clock(at, model.now())),
+            None => String::new(),
+        };
+        let part = boot.progress.map(|part| format!("{:.0}% ", part * 100.0));
+        let style = if it.releasing {
+            theme.warn()
+        } else {
+            theme.accent()
+        };
+        Line::from(vec![
+            Span::styled(format!(" {name:<6} "), style),
+            Span::styled(format!("#{} ", it.id), theme.strong()),
+            Span::raw(format!("{:<11}", boot.stage.to_string())),
+            Span::styled(theme.bar(columns, overall(it, model)), theme.accent()),
+            Span::raw(format!(" {}{state}", part.unwrap_or_default())),
+        ])
+    };
+    let mut lines: Vec<Line<'static>> = both.into_iter().map(row).collect();
+    let costs = format!(
+        " cost {} and {}, both {}",
+        format::estimate(rental.cost),
+        format::estimate(hedge.cost),
+        model.snapshot.money.per_hour
+    );
+    lines.push(Line::styled(costs, theme.text()));
+    for it in [rental, hedge] {
+        lines.extend(troubles(it, width, theme));
+    }
+    lines
+}
+
+/// How much of the whole boot is over.
+fn overall(rental: &RentalSnapshot, model: &Model) -> f64 {
+    let boot = &rental.boot;
+    if rental.is_ready() {
+        return 1.0;
+    }
+    let now = model.now();
+    let spent = (now - rental.rented_at).as_seconds_f64().max(0.0);
+    let left = boot
+        .ready_at
+        .map_or(f64::INFINITY, |at| (at - now).as_seconds_f64().max(1.0));
+    spent / (spent + left)
+}
