@@ -33,6 +33,7 @@ impl Rows {
     }
 
     /// What stands side by side: no side may be left half empty.
+    #[must_use]
     pub fn beside(self, other: Rows) -> Rows {
         let wanted = self.wanted.max(other.wanted);
         Rows {

@@ -21,7 +21,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     };
     let mut lines = Vec::new();
     let mut add = |name: &str, text: String, style: Style| {
-        lines.extend(fact(name, &text, style, width, theme))
+        lines.extend(fact(name, &text, style, width, theme));
     };
     let now = model.now();
     if let Some(text) = machine(rental) {

@@ -203,24 +203,24 @@ fn stage_line(
 ) -> Line<'static> {
     let (boot, now) = (&rental.boot, model.now());
     let axis = axis(rental, model, width);
-    let state = if rental.is_ready() {
+    let order = if rental.is_ready() {
         Ordering::Less
     } else {
         stage.cmp(&boot.stage)
     };
-    let (mark, style) = match state {
+    let (mark, style) = match order {
         Ordering::Less => (theme.glyph("✓", "+"), theme.ok()),
         Ordering::Equal if boot.fault.is_some() => (theme.glyph("✗", "x"), theme.bad()),
         Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
         Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
     };
-    let took = span_of(boot, stage, now).filter(|_| state != Ordering::Greater);
+    let took = span_of(boot, stage, now).filter(|_| order != Ordering::Greater);
     let bars = Bars {
         took,
-        rest: (state == Ordering::Equal && boot.fault.is_none())
+        rest: (order == Ordering::Equal && boot.fault.is_none())
             .then(|| (now, now + rest_of_stage(boot, now))),
         expected: expected_span(boot, stage, now)
-            .filter(|_| state == Ordering::Greater && boot.fault.is_none()),
+            .filter(|_| order == Ordering::Greater && boot.fault.is_none()),
     };
     let forecast = forecast(boot, stage);
     let spent = took.map(|(from, to)| to - from);
@@ -239,7 +239,7 @@ fn stage_line(
         .map(|it| format::length(it.median))
         .unwrap_or_default();
     spans.push(Span::styled(format!("{usual:>9}"), theme.dim()));
-    let note = match state {
+    let note = match order {
         Ordering::Equal => running_note(boot, now),
         Ordering::Less => over(took, forecast),
         Ordering::Greater => String::new(),
