@@ -30,7 +30,7 @@ fn layout_follows_the_step() {
     let mut m = model(waiting());
     draw_frame(&mut m, (80, 24));
     assert_eq!(m.focus, Pane::Schedule);
-    for (snapshot, pane, shown_too) in [
+    for (snapshot, pane, shown_too) in vec![
         (choosing(), Pane::Offers, "$/h"),
         (rented(Step::Booting), Pane::Boot, "image pull"),
         (rented(Step::Warming), Pane::Boot, "image pull"),
