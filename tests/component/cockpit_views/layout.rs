@@ -30,16 +30,17 @@ fn layout_follows_the_step() {
     let mut m = model(waiting());
     draw_frame(&mut m, (80, 24));
     assert_eq!(m.focus, Pane::Schedule);
-    for (snapshot, pane, shown_too) in vec![
-        (choosing(), Pane::Offers, "$/h"),
-        (rented(Step::Booting), Pane::Boot, "image pull"),
-        (rented(Step::Warming), Pane::Boot, "image pull"),
-        (registering(), Pane::Nodes, "registered"),
-        (proving(), Pane::Nodes, "generation"),
-        (releasing(), Pane::Sprint, "RELEASING"),
-        (confirmed(), Pane::Sprint, "CONFIRMED"),
-    ] {
-        publish(&mut m, snapshot);
+    let steps: [(fn() -> Snapshot, Pane, &str); 7] = [
+        (choosing, Pane::Offers, "$/h"),
+        (|| rented(Step::Booting), Pane::Boot, "image pull"),
+        (|| rented(Step::Warming), Pane::Boot, "image pull"),
+        (registering, Pane::Nodes, "registered"),
+        (proving, Pane::Nodes, "generation"),
+        (releasing, Pane::Sprint, "RELEASING"),
+        (confirmed, Pane::Sprint, "CONFIRMED"),
+    ];
+    for (snapshot, pane, shown_too) in steps {
+        publish(&mut m, snapshot());
         let screen = draw_frame(&mut m, (80, 24)).backend().to_string();
         assert_eq!((m.focus, m.picked), (pane, None), "{screen}");
         assert_shows(&screen, &[shown_too]);
