@@ -27,10 +27,8 @@ fn home(step: Step) -> Pane {
 
 #[test]
 fn layout_follows_the_step() {
-    let mut m = model(waiting());
-    draw_frame(&mut m, (80, 24));
-    assert_eq!(m.focus, Pane::Schedule);
-    let steps: [(fn() -> Snapshot, Pane, &str); 7] = [
+    type Shown = (fn() -> Snapshot, Pane, &'static str);
+    let steps: [Shown; 7] = [
         (choosing, Pane::Offers, "$/h"),
         (|| rented(Step::Booting), Pane::Boot, "image pull"),
         (|| rented(Step::Warming), Pane::Boot, "image pull"),
@@ -39,6 +37,9 @@ fn layout_follows_the_step() {
         (releasing, Pane::Sprint, "RELEASING"),
         (confirmed, Pane::Sprint, "CONFIRMED"),
     ];
+    let mut m = model(waiting());
+    draw_frame(&mut m, (80, 24));
+    assert_eq!(m.focus, Pane::Schedule);
     for (snapshot, pane, shown_too) in steps {
         publish(&mut m, snapshot());
         let screen = draw_frame(&mut m, (80, 24)).backend().to_string();
