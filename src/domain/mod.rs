@@ -7,6 +7,7 @@ mod call;
 mod callback;
 mod chain;
 mod foreign_text;
+pub mod format;
 mod governance_model;
 mod gpu;
 mod heights;

@@ -1,38 +1,11 @@
-//! Times, durations and names as text.
+//! Names of the cockpit as text; lengths, counts and money are as everywhere else.
 
-use std::fmt::Display;
-
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
-use crate::domain::{
-    ChainPhase, Duration, Milestone, Outcome, ReleasePolicy, Spent, Time, TimeBand, Usd,
+pub use crate::domain::format::{
+    clock, count, cut, estimate, grouped, length, listed, roughly, short, wrap, wrap_into,
 };
+use crate::domain::{ChainPhase, Milestone, Outcome, ReleasePolicy, Time, TimeBand, Usd};
 use crate::engine::{SprintSnapshot, TunnelRate};
 use crate::tui::theme::Theme;
-
-/// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
-pub fn length(duration: Duration) -> String {
-    let seconds = duration.num_seconds().max(0);
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    if days > 0 {
-        format!("{days}d {:02}h", hours % 24)
-    } else if hours > 0 {
-        format!("{hours}h {:02}m", minutes % 60)
-    } else if minutes > 0 {
-        format!("{minutes}m {:02}s", seconds % 60)
-    } else {
-        format!("{seconds}s")
-    }
-}
-
-/// The same to the minute: `3h 07m`, `7m`, `5s`.
-pub fn roughly(duration: Duration) -> String {
-    let text = length(duration);
-    match text.split_once("m ") {
-        Some((minutes, _)) => format!("{minutes}m"),
-        None => text,
-    }
-}
 
 /// `12s ago`.
 pub fn ago(then: Option<Time>, now: Time) -> String {
@@ -51,46 +24,6 @@ pub fn frozen(since: Time, now: Time) -> String {
     )
 }
 
-/// `14:05` today, `Mon 14:05` within six days, `11-22 14:05` otherwise. UTC, which only the tabs say.
-pub fn clock(at: Time, now: Time) -> String {
-    let days = at.date_naive() - now.date_naive();
-    let pattern = match days.num_days().abs() {
-        0 => "%H:%M",
-        // What is close to now is clear without its day.
-        1 if (at - now).abs() < Duration::hours(12) => "%H:%M",
-        1..=6 => "%a %H:%M",
-        _ => "%m-%d %H:%M",
-    };
-    at.format(pattern).to_string()
-}
-
-/// `7m 05s` below ten minutes, `42m` and `1h 28m` above; never negative.
-pub fn short(duration: Duration) -> String {
-    if duration < Duration::minutes(10) {
-        length(duration)
-    } else {
-        roughly(duration)
-    }
-}
-
-/// `1,234,567`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Our own count of a cost, which the market has not billed: `~$9.61`.
-pub fn estimate(cost: Usd) -> String {
-    Spent::Estimated(cost).to_string()
-}
-
 /// What something costs at most: `≤$14.18`.
 pub fn worst(cost: Usd, theme: Theme) -> String {
     format!("{}{cost}", theme.glyph("≤", "<="))
@@ -102,39 +35,6 @@ pub fn cap(left: Usd, with_cents: bool) -> String {
         return left.to_string();
     }
     format!("${}", grouped(left.0.unsigned_abs() / 1_000_000))
-}
-
-/// A sentence in this many columns, with an ellipsis where it is cut.
-pub fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
-    if text.width() <= columns {
-        return text.to_owned();
-    }
-    let room = columns.saturating_sub(ellipsis.width());
-    let mut kept = String::new();
-    let mut used = 0;
-    for letter in text.chars() {
-        used += letter.width().unwrap_or_default();
-        if used > room {
-            break;
-        }
-        kept.push(letter);
-    }
-    format!("{}{ellipsis}", kept.trim_end())
-}
-
-/// `a, b and c`.
-pub fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [only] => (*only).to_owned(),
-        [all @ .., last] => format!("{} and {last}", all.join(", ")),
-    }
-}
-
-/// `1 line`, `2 lines`.
-pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
-    let plural = if number == N::from(1) { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 /// `7m 05s ±1m (03:12)`, or `now`.
@@ -218,59 +118,9 @@ pub fn outcome(outcome: &Outcome) -> String {
     }
 }
 
-/// Breaks a text between words into rows of at most this many columns. A longer word is not broken but
-/// cut on the screen: half an address is no use.
-pub fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = rows.last_mut().filter(|row| !row.is_empty());
-        match last {
-            Some(row) if row.width() + 1 + word.width() <= columns => {
-                row.push(' ');
-                row.push_str(word);
-            }
-            Some(_) => rows.push(word.to_owned()),
-            None => rows = vec![word.to_owned()],
-        }
-    }
-    rows
-}
-
-/// The first rows of a text, with an ellipsis if there are more.
-pub fn wrap_into(text: &str, columns: usize, most: usize, ellipsis: &str) -> Vec<String> {
-    let mut rows = wrap(text, columns);
-    if rows.len() <= most {
-        return rows;
-    }
-    rows.truncate(most);
-    if let Some(last) = rows.last_mut() {
-        while last.width() + ellipsis.width() > columns && last.pop().is_some() {}
-        last.push_str(ellipsis);
-    }
-    rows
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wrap_breaks_words_and_marks_cuts() {
-        assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
-        assert_eq!(wrap("", 7), [""]);
-        assert_eq!(wrap("a-word-too-long b", 7), ["a-word-too-long", "b"]);
-        assert_eq!(wrap_into("one two three", 7, 1, "…"), ["one tw…"]);
-        assert_eq!(wrap_into("one two", 7, 1, "…"), ["one two"]);
-    }
-
-    #[test]
-    fn rough_lengths_drop_seconds() {
-        let words = |seconds| roughly(Duration::seconds(seconds));
-        assert_eq!(words(59), "59s");
-        assert_eq!(words(61), "1m");
-        assert_eq!(words(3_720), "1h 02m");
-        assert_eq!(words(90_000), "1d 01h");
-    }
 
     #[test]
     fn rate_uses_largest_fitting_unit() {
