@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::Config;
 use crate::domain::CockpitId;
@@ -27,6 +27,32 @@ pub(crate) struct Arguments {
     pub(crate) common: Common,
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+impl Arguments {
+    /// From the command line of this process.
+    pub(crate) fn of_process() -> Result<Arguments, clap::Error> {
+        let matches = parsed().try_get_matches()?;
+        Arguments::from_arg_matches(&matches)
+    }
+}
+
+/// The command line as it is parsed: `-h` of a command lists the options of its own, `--help` the global ones
+/// too.
+fn parsed() -> clap::Command {
+    let mut root = Arguments::command();
+    // Global options are in every command from here on.
+    root.build();
+    root.mut_subcommands(without_global_options)
+}
+
+fn without_global_options(command: clap::Command) -> clap::Command {
+    let command = command.mut_args(|option| {
+        let is_global = option.is_global_set();
+        let is_hidden = option.is_hide_short_help_set();
+        option.hide_short_help(is_hidden || is_global)
+    });
+    command.mut_subcommands(without_global_options)
 }
 
 const AFTER_HELP: &str = "\
@@ -192,8 +218,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  pocpit plan\n  pocpit plan --json")]
     Plan(Output),
     /// List the market's offers, best first, with the cost of a sprint.
-    #[command(after_help = "Examples:\n  pocpit offers\n  pocpit offers --json")]
-    Offers(Output),
+    #[command(
+        after_help = "Examples:\n  pocpit offers\n  pocpit offers --out\n  pocpit offers --json"
+    )]
+    Offers(Offers),
     /// List avoided machines with the reason, or allow one again.
     #[command(after_help = "Examples:\n  pocpit avoided\n  pocpit avoided --remove 12345")]
     Avoided(Avoided),
@@ -322,12 +350,15 @@ fn level(text: &str) -> Result<NoticeLevel, String> {
     found.ok_or_else(|| "must be one of notice, resolved, warning, critical".to_owned())
 }
 
-/// Options of commands that can print JSON.
-#[derive(Debug, Clone, Copy, Args)]
+/// Options of commands that print a result.
+#[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct Output {
     /// Print JSON; `pocpit schema` describes it.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Do not wrap text to the terminal's width (80 columns if it is unknown).
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) wide: bool,
 }
 
 /// Options of commands that run a sprint without the cockpit.
@@ -377,6 +408,15 @@ pub(crate) struct Gc {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) confirmation: Confirmation,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Offers {
+    /// List the offers that are not usable, with the reason.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) out: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use color_eyre::eyre::Report;
 
 use super::arguments::{Avoided, Common};
-use super::table::table;
+use super::page::Page;
+use super::table::{Cell, Table, number, words};
 use super::{Exit, print_report, runtime, status_line};
 use crate::domain::{AvoidedMachine, MachineId, Time};
 use crate::journal::{self, Journal, Record};
@@ -18,19 +19,31 @@ pub(crate) fn run(arguments: Avoided, common: &Common) -> Result<Exit, Report> {
         return allow(state_dir, now, MachineId(machine));
     }
     let avoided = journal::read_only(state_dir)?.avoided(now);
-    print_report(arguments.output, &avoided, || text(&avoided))
+    print_report(arguments.output, &avoided, || {
+        text(&avoided, &Page::stdout(common, arguments.output))
+    })
 }
 
-fn text(avoided: &[AvoidedMachine]) -> String {
-    let rows = avoided.iter().map(|avoided| {
-        [
-            avoided.machine.to_string(),
-            avoided.until.format("%Y-%m-%d %H:%M").to_string(),
-            avoided.failed_boots.to_string(),
-            avoided.why(),
-        ]
-    });
-    table(["MACHINE", "UNTIL (UTC)", "FAILED", "WHY"], rows)
+fn text(avoided: &[AvoidedMachine], page: &Page) -> String {
+    if avoided.is_empty() {
+        return "No machine is avoided.".to_owned();
+    }
+    let columns = [
+        number("machine"),
+        words("until (UTC)"),
+        number("failed"),
+        words("why"),
+    ];
+    let mut table = Table::new(columns);
+    for avoided in avoided {
+        table.row([
+            Cell::from(avoided.machine),
+            avoided.until.format("%Y-%m-%d %H:%M").into(),
+            avoided.failed_boots.into(),
+            avoided.why().into(),
+        ]);
+    }
+    table.lines(page).join("\n")
 }
 
 /// Needs the lock of the journal: in a running cockpit there is a key for this.

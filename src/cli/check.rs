@@ -15,6 +15,7 @@ pub(super) use self::probe::Probe;
 use self::probe::{Subject, exit_of, text_of};
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
+use super::page::Page;
 use super::runtime::{self, Clients};
 use super::{Exit, logging, offers, print_report};
 use crate::config::Loaded;
@@ -25,7 +26,9 @@ use crate::vast::judge_single_read;
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     logging::start_quiet();
     let probes = probes(&runtime::load(common)?).await;
-    print_report(output, &probes, || text_of(&probes))?;
+    print_report(output, &probes, || {
+        text_of(&probes, &Page::stdout(common, output))
+    })?;
     Ok(exit_of(&probes))
 }
 

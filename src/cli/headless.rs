@@ -12,6 +12,7 @@ use super::arguments::{Output, SprintOutput};
 use super::service::{self, ServiceManager};
 use super::{Exit, print_report, status_line};
 use crate::config::Config;
+use crate::domain::format::count;
 use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
 use crate::journal::{self, OpenRental};
@@ -127,7 +128,10 @@ pub(crate) async fn follow_until_reload(
     let last = Arc::clone(&handle.snapshots.borrow());
     match result? {
         Ok(Some(report)) => {
-            let output = Output { json: output.json };
+            let output = Output {
+                json: output.json,
+                ..Output::default()
+            };
             print_report(output, &report, || summary(&report))?;
             Ok(FollowEnd::Exited(exit_of(&report)))
         }
@@ -243,7 +247,8 @@ fn summary(report: &SprintReport) -> String {
     let left = match (report.rentals_left, registrations_left(report)) {
         (Some(0), Some(0)) => "nothing is left over".to_owned(),
         (Some(rentals), Some(nodes)) => {
-            format!("LEFT OVER: {rentals} rentals, {nodes} registrations")
+            let (rentals, nodes) = (count(rentals, "rental"), count(nodes, "registration"));
+            format!("LEFT OVER: {rentals}, {nodes}")
         }
         _ => "leftovers unknown: run `pocpit release`".to_owned(),
     };

@@ -1,11 +1,13 @@
 //! `pocpit history`: past sprints as a table, JSON or CSV.
 
+mod text;
+
 use color_eyre::eyre::Report;
 
 use super::arguments::{Common, History};
-use super::table::table;
+use super::page::Page;
 use super::{Exit, print, print_report, runtime};
-use crate::domain::{BootStage, BootTimes, Duration, ForeignText, Race, SprintReport, Step};
+use crate::domain::{BootStage, BootTimes, Duration, ForeignText, Race, Step};
 use crate::journal::{self, PastSprint};
 
 pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
@@ -16,61 +18,13 @@ pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
         print(&csv(&history))?;
         return Ok(Exit::Done);
     }
-    print_report(arguments.output, &history, || text(&history))
-}
-
-fn text(history: &[PastSprint<'_>]) -> String {
-    let header = [
-        "ENDED",
-        "EPOCH",
-        "OUTCOME",
-        "WEIGHT",
-        "COST",
-        "$/1000W",
-        "CONFIRMED",
-        "GPUS",
-        "MACHINE",
-        "BOOT",
-        "CAUSE",
-    ];
-    let rows = history.iter().map(|past| {
-        let (report, boot) = (past.report, past.boot());
-        let spent = past.spent();
-        let confirmed = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
-        [
-            past.at.format("%Y-%m-%d %H:%M").to_string(),
-            or(report.epoch, "?"),
-            report.outcome.name().to_owned(),
-            or(report.weight, "-"),
-            spent.to_string(),
-            or(report.per_1000_weight(spent), "-"),
-            or(confirmed.map(|percent| format!("{percent:.0}%")), "-"),
-            or(boot.map(BootTimes::gpus), "-"),
-            or(boot.map(|boot| boot.machine), "-"),
-            or(boot.and_then(BootTimes::total).map(minutes), "-"),
-            remark(report),
-        ]
-    });
-    table(header, rows)
-}
-
-/// The cause, and how the boot was hedged.
-fn remark(report: &SprintReport) -> String {
-    let cause = report.cause.clone();
-    let race = report.race.map(|race| match race.winner {
-        Some(_) => format!("hedged: the {} rental was ready first", race.won_by()),
-        None => "hedged: neither rental was ready".to_owned(),
-    });
-    let remarks: Vec<String> = cause.into_iter().chain(race).collect();
-    remarks.join("; ")
+    print_report(arguments.output, &history, || {
+        text::of(&history, &Page::stdout(common, arguments.output))
+    })
 }
 
 fn or(value: Option<impl ToString>, none: &str) -> String {
     value.map_or_else(|| none.to_owned(), |value| value.to_string())
-}
-
-fn minutes(duration: Duration) -> String {
-    format!("{}m", duration.num_minutes())
 }
 
 /// The columns before the durations. Scripts may read columns by position, so new ones go to the end.

@@ -21,6 +21,7 @@ mod next_sprint;
 mod notify;
 mod offers;
 mod on_demand;
+mod page;
 mod plan;
 mod proxy;
 mod read_only;
@@ -41,7 +42,6 @@ use std::fmt::Display;
 use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
 use color_eyre::config::Theme;
 use color_eyre::eyre::Report;
 use rustix::fs::Mode;
@@ -92,7 +92,7 @@ pub(crate) fn stop(exit: Exit, message: impl Into<String>) -> Report {
 }
 
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(error) => {
             // A closed pipe is ignored. clap exits with 0 for help, else with 2.
@@ -160,7 +160,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
         Some(Command::Check(output)) => check::run(&common, output).await,
         Some(Command::Plan(output)) => plan::run(&common, output).await,
-        Some(Command::Offers(output)) => offers::run(&common, output).await,
+        Some(Command::Offers(arguments)) => offers::run(&common, arguments).await,
         Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),
         Some(Command::AcceptJournal(confirmation)) => {
             accept_journal::run(confirmation, &common).await

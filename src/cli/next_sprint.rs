@@ -5,10 +5,11 @@ use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
-    Aim, Blocks, CallError, EpochView, Governance, Mode, SourceReport, SourceStatus, Time,
+    Aim, Blocks, CallError, Duration, EpochView, Governance, Mode, SourceReport, SourceStatus,
+    Time, Usd,
 };
 use crate::engine::sprint_rules;
-use crate::flow::{Effect, Event, Sprint};
+use crate::flow::{Effect, Event, Funds, Sprint};
 use crate::journal::Ledger;
 use crate::ports::{Chain, SourceSelection};
 
@@ -84,6 +85,18 @@ impl NextSprint {
             .position(|effect| matches!(effect, Effect::SearchOffers { .. }));
         let search = search.map(|index| effects.swap_remove(index));
         (sprint, search)
+    }
+}
+
+/// What counts against the caps of the next sprint.
+pub(super) fn funds(ledger: &Ledger, now: Time, credit: Option<Usd>) -> Funds {
+    let reserved = ledger.reserved(now);
+    Funds {
+        hour: ledger.price_of_open_rentals(),
+        sprint: reserved,
+        day: ledger.spent_within(Duration::hours(24), now) + reserved,
+        month: ledger.spent_within(Duration::days(30), now) + reserved,
+        credit,
     }
 }
 

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, NotifyCommand, Output};
+use super::page::Page;
 use super::{Exit, logging, print_report, runtime, stop};
 use crate::config::{LoadError, NotifyConfig};
 use crate::domain::CockpitId;
@@ -72,7 +73,7 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
             let config = runtime::load(common)?.config;
             let notice = test_of(&config.cockpit);
             let reports = send_once(&config.notify, channel, &notice).await?;
-            conclude(&reports, output)
+            conclude(&reports, output, common)
         }
         NotifyCommand::Send {
             level,
@@ -96,7 +97,7 @@ pub(crate) async fn run(command: NotifyCommand, common: &Common) -> Result<Exit,
             let outbox = runtime::outbox(&loaded.paths);
             let delivery = Delivery::new(&loaded.notify, &notice, &outbox, channels);
             let timeout = Duration::from_secs(60 * u64::from(minutes));
-            conclude(&delivery.within(timeout).await, output)
+            conclude(&delivery.within(timeout).await, output, common)
         }
     }
 }
@@ -151,10 +152,10 @@ fn unconfigured(only: Option<Channel>) -> Report {
     stop(Exit::Usage, format!("{what} ([notify] in config.toml)"))
 }
 
-fn conclude(reports: &[ChannelReport], output: Output) -> Result<Exit, Report> {
+fn conclude(reports: &[ChannelReport], output: Output, common: &Common) -> Result<Exit, Report> {
     print_report(output, &reports, || {
         let lines: Vec<String> = reports.iter().map(ToString::to_string).collect();
-        lines.join("\n")
+        Page::stdout(common, output).sentences(&lines.join("\n"))
     })?;
     let all_arrived = reports.iter().all(|report| report.arrived);
     Ok(if all_arrived {

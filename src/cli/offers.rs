@@ -1,21 +1,23 @@
 //! `pocpit offers`: the market's offers, ranked as the next sprint would rank them.
 
+mod text;
+
 use std::collections::BTreeMap;
 
 use color_eyre::eyre::Report;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use super::arguments::{Common, Output};
-use super::next_sprint::NextSprint;
+use super::arguments::{Common, Offers};
+use super::next_sprint::{NextSprint, funds};
+use super::page::Page;
 use super::runtime::{self, Clients};
-use super::table::table;
 use super::{Exit, print_report, status_line};
 use crate::config::Config;
 use crate::domain::{
     Aim, Duration, Height, Offer, OfferId, OwnBoots, RankedOffer, ReleasePolicy, Time,
 };
-use crate::engine::needs;
+use crate::engine::{caps_of, needs};
 use crate::flow::Effect;
 use crate::journal::Ledger;
 use crate::ports::Market;
@@ -145,7 +147,8 @@ fn reasons_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
+pub(crate) async fn run(common: &Common, arguments: Offers) -> Result<Exit, Report> {
+    let output = arguments.output;
     let config = runtime::load_quietly(common)?;
     let clients = Clients::new(&config);
     let now = clients.clock.now();
@@ -155,15 +158,25 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     );
     let ledger = ledger_of(&config);
     let (ranked, judged_by) = judged(now, &config, next, &ledger, offers?);
-    let report = OffersReport::new(&ranked, &judged_by);
-    let exit = print_report(output, &report, || text(now, &ranked, &judged_by))?;
-    if !output.json && !ranked.rejected.is_empty() {
-        status_line(format_args!(
-            "{} more offers are not usable: `pocpit offers --json` has the reasons",
-            ranked.rejected.len()
-        ));
+    if let Some(doubt) = text::doubt(&judged_by).filter(|_| !output.json) {
+        status_line(doubt);
     }
-    Ok(exit)
+    let report = OffersReport::new(&ranked, &judged_by);
+    print_report(output, &report, || {
+        let scene = text::Scene {
+            now,
+            ranked: &ranked,
+            judged_by: &judged_by,
+            funds: funds(&ledger, now, None),
+            caps: caps_of(&config.budget),
+        };
+        let page = Page::stdout(common, output);
+        if arguments.out {
+            text::out(&scene, &page)
+        } else {
+            text::usable(&scene, &page)
+        }
+    })
 }
 
 /// The offers as the next sprint would judge them now.
@@ -244,42 +257,6 @@ fn without_a_chain(now: Time, config: &Config, why: String) -> (SessionNeeds, Ju
     (needs, by)
 }
 
-impl JudgedBy {
-    fn headline(&self, now: Time) -> String {
-        match self {
-            JudgedBy::NextPoc {
-                epoch,
-                start,
-                register_by_height,
-                register_by,
-                boot_within_seconds,
-                doubt,
-            } => {
-                let start = if *start > now {
-                    format!("at {}, as planned", start.format("%Y-%m-%d %H:%M:%S UTC"))
-                } else {
-                    "now".to_owned()
-                };
-                let doubt = doubt.as_ref().map_or_else(String::new, |why| {
-                    format!("\nThe chain's height is not certain: {why}")
-                });
-                format!(
-                    "Judged by a start {start}: for the PoC of epoch {epoch} the node must be registered by height {register_by_height}, {}, which leaves {} min to boot.{doubt}",
-                    register_by.format("%Y-%m-%d %H:%M:%S UTC"),
-                    boot_within_seconds / 60
-                )
-            }
-            JudgedBy::StartupTimeout {
-                boot_within_seconds,
-                why,
-            } => format!(
-                "Judged by mlnode.startup_timeout, {} min to boot, and by no PoC: {why}",
-                boot_within_seconds / 60
-            ),
-        }
-    }
-}
-
 impl OffersReport<'_> {
     fn new<'a>(ranked: &'a RankedOffers, judged_by: &'a JudgedBy) -> OffersReport<'a> {
         let rejected = ranked.rejected.iter();
@@ -315,36 +292,6 @@ impl UsableOffer<'_> {
             reasons: ranked.reasons().into_iter().collect(),
         }
     }
-}
-
-fn text(now: Time, ranked: &RankedOffers, judged_by: &JudgedBy) -> String {
-    let header = [
-        "OFFER",
-        "GPUS",
-        "$/H",
-        "SESSION",
-        "BOOT",
-        "CHANCE",
-        "RANKED BY",
-        "WHERE",
-        "WHY",
-    ];
-    let rows = ranked.usable.iter().map(|usable| {
-        let (offer, boot) = (&usable.offer, &usable.boot);
-        let location = offer.location.as_deref().unwrap_or("?");
-        [
-            offer.id.to_string(),
-            offer.gpus(),
-            format!("{:.2}", usable.price.0.dollars()),
-            format!("{:.2}", usable.expected_cost().dollars()),
-            format!("{}-{}m", boot.p10().num_minutes(), boot.p90().num_minutes()),
-            format!("{:.0}%", usable.chance() * 100.0),
-            format!("{:.2}", usable.cost_of_success().dollars()),
-            location.to_owned(),
-            usable.why(),
-        ]
-    });
-    format!("{}\n{}", judged_by.headline(now), table(header, rows))
 }
 
 /// Past boots and avoided machines. Offers can be ranked without them.

@@ -6,11 +6,12 @@ mod text;
 use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::{Common, Output};
-use super::next_sprint::NextSprint;
+use super::next_sprint::{NextSprint, funds};
+use super::page::Page;
 use super::runtime::{self, Clients};
 use super::{Exit, print_report};
 use crate::config::Config;
-use crate::domain::{Account, CallError, Duration, GovernanceModel, Offer, Preflight, Workload};
+use crate::domain::{Account, CallError, GovernanceModel, Offer, Preflight, Workload};
 use crate::engine::preflight::{run_chain_preflight, run_preflight};
 use crate::flow::Funds;
 use crate::journal::{self, Ledger};
@@ -31,7 +32,9 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
     let config = runtime::load_quietly(common)?;
     let inputs = read_inputs(&config, Workload::MlNode).await?;
     let plan = report::plan(&config, &inputs);
-    print_report(output, &plan, || text::of(&plan))
+    print_report(output, &plan, || {
+        text::of(&plan, &Page::stdout(common, output))
+    })
 }
 
 /// Reads what a sprint with this workload depends on.
@@ -68,14 +71,7 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
 
 impl PlanInputs {
     fn funds(&self) -> Funds {
-        let (ledger, now) = (&self.ledger, self.next.now);
-        let reserved = ledger.reserved(now);
-        Funds {
-            hour: ledger.price_of_open_rentals(),
-            sprint: reserved,
-            day: ledger.spent_within(Duration::hours(24), now) + reserved,
-            month: ledger.spent_within(Duration::days(30), now) + reserved,
-            credit: self.account.as_ref().ok().map(|account| account.credit),
-        }
+        let credit = self.account.as_ref().ok().map(|account| account.credit);
+        funds(&self.ledger, self.next.now, credit)
     }
 }

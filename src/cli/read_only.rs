@@ -1,58 +1,257 @@
 //! Commands that only read: `epoch`, `nodes`.
 
-use color_eyre::eyre::Report;
+use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::{Common, Output};
+use super::next_sprint::NextSprint;
+use super::page::{Look, Page};
 use super::runtime::{self, Clients};
-use super::table::table;
-use super::{Exit, print_report};
-use crate::domain::{EpochView, RegisteredNode};
-use crate::ports::{Chain, NetworkNode};
+use super::table::{Cell, Table, cell, number, or_none, words};
+use super::{Exit, print_report, status_line};
+use crate::config::Config;
+use crate::domain::format::{count, grouped, roughly};
+use crate::domain::{ConfirmationPhase, Height, Milestone, NodeStatus, RegisteredNode, TimeBand};
+use crate::journal::{self, Ledger};
+use crate::ports::NetworkNode;
+use crate::tui::view::format::{milestone, phase};
 
 pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let chain = Clients::new(&config).chain;
-    let view = chain.epoch().await?;
-    print_report(output, &view, || epoch_text(&view))
+    let clients = Clients::new(&config);
+    let next = NextSprint::read(&clients.chain, clients.clock.now()).await;
+    let next = next.map_err(|why| eyre!("the chain cannot be read: {why}"))?;
+    if let Some(doubt) = next.doubt.as_ref().filter(|_| !output.json) {
+        status_line(format_args!(
+            "warning: the chain's height is not certain: {doubt}"
+        ));
+    }
+    print_report(output, &next.view, || {
+        epoch_text(&next, &Page::stdout(common, output))
+    })
 }
 
-fn epoch_text(view: &EpochView) -> String {
-    let next = &view.next;
-    format!(
-        "epoch {} at height {}, {:?}\nnext PoC: epoch {} at height {}, in {} blocks",
+fn epoch_text(next: &NextSprint, page: &Page) -> String {
+    let view = &next.view;
+    let block = next.clock.block_time();
+    let block = block.map_or_else(
+        || "block time not measured".to_owned(),
+        |block| format!("block {:.2} s", block.as_seconds_f64()),
+    );
+    let head = format!(
+        "Epoch {}, {}, height {}, {block}, times in UTC",
         view.epoch,
-        view.height,
-        view.phase,
-        next.epoch,
-        next.poc_start,
-        next.poc_start.0.saturating_sub(view.height.0),
-    )
+        phase(view.phase),
+        grouped(view.height.0)
+    );
+    let mut lines = page.paragraph(&head, 0);
+    let mut table = Table::new([words(""), words(""), words(""), words(""), number("")]);
+    for (name, height) in milestones(next) {
+        let band = next.clock.estimate(next.now, height);
+        let [at, left, half] = band.map_or_else(
+            || [String::new(), String::new(), String::new()],
+            |band| moment(band, next, page),
+        );
+        table.row([
+            Cell::from(name),
+            at.into(),
+            left.into(),
+            half.into(),
+            grouped(height.0).into(),
+        ]);
+    }
+    let rows = table.lines(&page.narrower(2)).into_iter();
+    lines.extend(rows.map(|line| format!("  {line}")));
+    lines.extend(page.paragraph(&confirmation(next), 0));
+    lines.join("\n")
+}
+
+fn moment(band: TimeBand, next: &NextSprint, page: &Page) -> [String; 3] {
+    [
+        band.p50.format("%H:%M %a").to_string(),
+        format!("in {}", roughly(band.p50 - next.now)),
+        page.half_of(band.p90 - band.p10),
+    ]
+}
+
+/// What is to come in this epoch, in the next one's `PoC`, and the start of the one after it.
+fn milestones(next: &NextSprint) -> Vec<(String, Height)> {
+    let view = &next.view;
+    let is_told = |(stage, height): &(Milestone, Height)| match stage {
+        Milestone::PocValidationStart | Milestone::ClaimMoney => false,
+        Milestone::InferenceValidationCutoff => *height < view.next.poc_start,
+        _ => true,
+    };
+    let all = [view.current, view.next].into_iter().flat_map(|stages| {
+        let named = move |(stage, height)| match stage {
+            Milestone::PocStart => (format!("PoC {} starts", stages.epoch), height),
+            stage => (milestone(stage).to_owned(), height),
+        };
+        let told = stages.milestones().into_iter();
+        told.filter(is_told).map(named)
+    });
+    let after = view.next.epoch.0 + 1;
+    let after = (format!("PoC {after} starts"), view.next.next_poc_start);
+    let mut ahead: Vec<(String, Height)> = all
+        .chain([after])
+        .filter(|(_, height)| *height > view.height)
+        .collect();
+    ahead.sort_by_key(|(_, height)| *height);
+    ahead
+}
+
+fn confirmation(next: &NextSprint) -> String {
+    let Some(event) = &next.view.confirmation else {
+        return "No confirmation PoC is under way.".to_owned();
+    };
+    match event.phase {
+        ConfirmationPhase::Inactive | ConfirmationPhase::Completed => {
+            "No confirmation PoC is under way.".to_owned()
+        }
+        phase => format!("A confirmation PoC is under way: {phase:?}."),
+    }
 }
 
 pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
     let network_node = Clients::new(&config).network_node;
     let nodes = network_node.nodes().await?;
-    print_report(output, &nodes, || nodes_text(&nodes))
+    print_report(output, &nodes, || {
+        let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
+            status_line(format_args!(
+                "warning: which nodes are ours is unknown: {error}"
+            ));
+            Ledger::default()
+        });
+        nodes_text(&nodes, &config, &ledger, &Page::stdout(common, output))
+    })
 }
 
-fn nodes_text(nodes: &[RegisteredNode]) -> String {
-    let header = [
-        "NODE", "ADDRESS", "STATUS", "POC", "ENABLED", "SINCE", "WEIGHT", "TROUBLE",
-    ];
-    let rows = nodes.iter().map(|node| {
+fn nodes_text(nodes: &[RegisteredNode], config: &Config, ledger: &Ledger, page: &Page) -> String {
+    let source = &config.network_node.admin_api;
+    if nodes.is_empty() {
+        return format!("No node is registered at {source}.");
+    }
+    let mut table = Table::new([
+        words("node"),
+        words("whose"),
+        words("service"),
+        words("PoC"),
+        words("on"),
+        number("since"),
+        number("weight"),
+    ])
+    .below_at(1);
+    for node in nodes {
         let weight: u64 = node.weights.values().map(|weight| weight.0).sum();
-        let enabled = if node.enabled { "yes" } else { "no" };
-        [
-            node.config.id.to_string(),
-            format!("{}:{}", node.config.host, node.config.poc_port),
-            node.current.to_string(),
-            node.poc_word(),
-            enabled.to_owned(),
-            format!("epoch {}", node.admin_epoch),
-            weight.to_string(),
-            node.failure_reason.clone(),
-        ]
+        let weight = (!node.weights.is_empty()).then(|| grouped(weight));
+        let service = match node.current {
+            NodeStatus::Failed => cell("FAILED", Look::Bad),
+            status => Cell::from(status.to_string().to_lowercase()),
+        };
+        table.row_with(
+            [
+                Cell::from(&node.config.id),
+                whose(node, config, ledger).into(),
+                service,
+                node.poc_word().to_lowercase().into(),
+                if node.enabled { "yes" } else { "no" }.into(),
+                node.admin_epoch.into(),
+                or_none(weight),
+            ],
+            [details(node)],
+        );
+    }
+    let mut lines = table.lines(page);
+    let read = format!("{}, read from {source}", count(nodes.len(), "node"));
+    lines.extend(page.paragraph(&read, 0));
+    lines.join("\n")
+}
+
+fn whose(node: &RegisteredNode, config: &Config, ledger: &Ledger) -> &'static str {
+    let id = &node.config.id;
+    let proxy = config.inference_proxy.as_ref();
+    if proxy.is_some_and(|proxy| proxy.node_id == *id) {
+        return "proxy";
+    }
+    if ledger.is_our_node(id) {
+        "rental"
+    } else {
+        "other"
+    }
+}
+
+/// Its address, what the Network Node wants of it if it does something else, and why it failed.
+fn details(node: &RegisteredNode) -> String {
+    let config = &node.config;
+    let address = format!(
+        "{}:{}/{}",
+        config.host, config.poc_port, config.inference_port
+    );
+    let is_as_wanted = (node.intended, node.poc_intended) == (node.current, node.poc_current);
+    let wanted = (!is_as_wanted).then(|| {
+        let words = format!("wanted {} / {}", node.intended, node.poc_intended);
+        words.to_lowercase()
     });
-    table(header, rows)
+    let reason = &node.failure_reason;
+    let reason = (!reason.is_empty()).then(|| format!("failed: {reason}"));
+    let facts: Vec<String> = [Some(address), wanted, reason]
+        .into_iter()
+        .flatten()
+        .collect();
+    facts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::config::samples::config;
+    use crate::domain::samples::listed;
+    use crate::domain::{NodeConfig, NodeId, PocStatus, Weight};
+
+    fn node(id: &str) -> RegisteredNode {
+        listed(NodeConfig {
+            id: NodeId(id.to_owned()),
+            host: "10.0.0.9".into(),
+            inference_port: 5050,
+            inference_segment: String::new(),
+            poc_port: 8080,
+            poc_segment: String::new(),
+            max_concurrent: 500,
+            models: BTreeMap::new(),
+            hardware: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn nodes_fit_into_eighty_columns() {
+        // Given a node with a long name that failed for a long reason, and one with weight,
+        let mut failed = node(&"a-node-with-a-name-".repeat(6));
+        failed.current = NodeStatus::Failed;
+        failed.poc_current = PocStatus::Validating;
+        failed.failure_reason = "health check timed out ".repeat(9);
+        let mut heavy = node("colleague-1");
+        heavy.weights.insert("m".to_owned(), Weight(12_345_678));
+        let page = Page::plain(80);
+        let text = nodes_text(&[failed, heavy], &config(), &Ledger::default(), &page);
+        // then no line is wider than the page, the address and the reason stand below, weights are whole.
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        for said in [
+            "10.0.0.9:8080/5050, wanted inference",
+            "FAILED",
+            "12,345,678",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        assert!(text.contains("2 nodes, read from http"), "{text}");
+    }
+
+    #[test]
+    fn no_nodes_are_a_sentence() {
+        let text = nodes_text(&[], &config(), &Ledger::default(), &Page::plain(80));
+        assert!(text.starts_with("No node is registered at http"), "{text}");
+    }
 }

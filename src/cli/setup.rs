@@ -47,7 +47,7 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
         return Err(exists(file));
     }
     print(&format!("{name} written. Checking it:\n"))?;
-    let exit = check::run(common, Output { json: false }).await?;
+    let exit = check::run(common, Output::default()).await?;
     let then = match exit {
         Exit::Done => "ready; `pocpit` opens the cockpit",
         _ => "fix the problems above, then run `pocpit check` again",

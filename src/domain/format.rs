@@ -122,6 +122,27 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     rows
 }
 
+/// The same, but no row is wider: a longer word is broken.
+pub fn fill(text: &str, columns: usize) -> Vec<String> {
+    let broken = |row: String| {
+        let mut rows = vec![String::new()];
+        let mut used = 0;
+        for letter in row.chars() {
+            let width = letter.width().unwrap_or_default();
+            if used + width > columns && used > 0 {
+                rows.push(String::new());
+                used = 0;
+            }
+            used += width;
+            if let Some(last) = rows.last_mut() {
+                last.push(letter);
+            }
+        }
+        rows
+    };
+    wrap(text, columns).into_iter().flat_map(broken).collect()
+}
+
 /// The first rows of a text, with an ellipsis if there are more.
 pub fn wrap_into(text: &str, columns: usize, most: usize, ellipsis: &str) -> Vec<String> {
     let mut rows = wrap(text, columns);
@@ -145,6 +166,10 @@ mod tests {
         assert_eq!(wrap("one two  three", 7), ["one two", "three"]);
         assert_eq!(wrap("", 7), [""]);
         assert_eq!(wrap("a-word-too-long b", 7), ["a-word-too-long", "b"]);
+        assert_eq!(
+            fill("a-word-too-long b", 7),
+            ["a-word-", "too-lon", "g", "b"]
+        );
         assert_eq!(wrap_into("one two three", 7, 1, "…"), ["one tw…"]);
         assert_eq!(wrap_into("one two", 7, 1, "…"), ["one two"]);
     }

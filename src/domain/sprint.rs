@@ -375,6 +375,20 @@ impl Outcome {
 }
 
 impl OutcomeKind {
+    /// Its name for people.
+    pub fn headline(self) -> &'static str {
+        match self {
+            OutcomeKind::Confirmed => "CONFIRMED",
+            OutcomeKind::NoWeight => "NO WEIGHT",
+            OutcomeKind::Failed => "FAILED",
+            OutcomeKind::Rehearsed => "REHEARSED",
+            OutcomeKind::Served => "SERVED",
+            OutcomeKind::Aborted => "ABORTED",
+            OutcomeKind::NotTried => "SKIPPED",
+            OutcomeKind::Unknown => "UNKNOWN",
+        }
+    }
+
     /// Its name on the wire and in scripts.
     pub fn name(self) -> &'static str {
         self.into()

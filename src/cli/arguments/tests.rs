@@ -78,3 +78,35 @@ fn examples_are_split_like_a_shell() {
         ["pocpit", "notify", "send", "no power", "now"]
     );
 }
+
+#[test]
+fn short_help_lists_own_options() {
+    let help = |arguments: &[&str]| {
+        let arguments = ["pocpit"].iter().chain(arguments);
+        let help = super::parsed().try_get_matches_from(arguments);
+        help.unwrap_err().to_string()
+    };
+    // Given `-h` of a command, then its own options are there, the global ones are not;
+    for command in [&["offers", "-h"][..], &["config", "show", "-h"]] {
+        let text = help(command);
+        assert!(
+            text.contains("--wide") && !text.contains("--color"),
+            "{text}"
+        );
+    }
+    // given `--help`, or the program's own help, then they are.
+    for command in [&["offers", "--help"][..], &["-h"], &["--help"]] {
+        let text = help(command);
+        assert!(
+            text.contains("--color") && text.contains("--log-format"),
+            "{text}"
+        );
+    }
+    // They work everywhere.
+    let typed = [
+        "pocpit", "--color", "never", "offers", "--config", "x", "--out",
+    ];
+    let matches = super::parsed().try_get_matches_from(typed).unwrap();
+    let arguments = <Arguments as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
+    assert_eq!(arguments.common.config, Some("x".into()));
+}

@@ -3,6 +3,7 @@
 use super::probe::{Checked, unknown, unmet};
 use crate::cli::runtime;
 use crate::config::Config;
+use crate::domain::format::count;
 use crate::domain::{Account, CallError, CallErrorKind, Instance, Offer, RankedOffer, Usd};
 use crate::engine::caps_of;
 use crate::flow::{Caps, Funds, Refusal, admit};
@@ -30,10 +31,13 @@ pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>)
         ),
     })?;
     let is_ours = |instance: &&Instance| instance.is_rented_by(&config.cockpit);
+    let ours = match instances.iter().filter(is_ours).count() {
+        0 => "none".to_owned(),
+        ours => ours.to_string(),
+    };
     Ok(format!(
-        "accepted; {} instances, {} of them ours (only `pocpit rehearse` proves that it may rent)",
-        instances.len(),
-        instances.iter().filter(is_ours).count()
+        "accepted; {}, {ours} of ours (only `pocpit rehearse` proves that it may rent)",
+        count(instances.len(), "instance"),
     ))
 }
 

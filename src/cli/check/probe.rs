@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::cli::Exit;
+use crate::cli::page::{Look, Page};
+use crate::domain::format::count;
 use crate::domain::{Finding, Requirement, UnknownEffect, Verdict};
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -131,6 +133,22 @@ impl From<Requirement> for Subject {
     }
 }
 
+impl Subject {
+    /// Whether nothing is rented while it fails. The rest serves requests and monitoring, or has a second
+    /// source.
+    fn blocks_sprint(self) -> bool {
+        !matches!(
+            self,
+            Subject::ChainSource
+                | Subject::Proxy
+                | Subject::UpstreamKeys
+                | Subject::ProxyProcess
+                | Subject::Serve
+                | Subject::Metrics
+        )
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
@@ -195,33 +213,53 @@ pub(super) fn exit_of(probes: &[Probe]) -> Exit {
     }
 }
 
-pub(super) fn text_of(probes: &[Probe]) -> String {
+/// Columns of the verdict.
+const VERDICT: usize = 8;
+
+pub(super) fn text_of(probes: &[Probe], page: &Page) -> String {
+    let names = probes.iter().map(|probe| probe.what.to_string().len());
+    let indent = VERDICT + names.max().unwrap_or(0) + 2;
     let mut lines = Vec::new();
     for probe in probes {
-        let (word, text, remedy) = match &probe.verdict {
-            Verdict::Met => ("ok", &probe.seen, None),
-            Verdict::Warning { cause, remedy } => ("WARNING", cause, Some(remedy)),
-            Verdict::Unmet { cause, remedy } => ("FAILED", cause, Some(remedy)),
-            Verdict::Unknown { cause, remedy, .. } => ("UNKNOWN", cause, Some(remedy)),
+        let (word, look, text, remedy) = match &probe.verdict {
+            Verdict::Met => ("ok", Look::Good, &probe.seen, None),
+            Verdict::Warning { cause, remedy } => ("WARNING", Look::Warn, cause, Some(remedy)),
+            Verdict::Unmet { cause, remedy } => ("FAILED", Look::Bad, cause, Some(remedy)),
+            Verdict::Unknown { cause, remedy, .. } => ("UNKNOWN", Look::Warn, cause, Some(remedy)),
         };
-        let what = probe.what.to_string();
-        lines.push(format!("{word:<8}{what:<18} {text}"));
-        lines.extend(remedy.map(|remedy| format!("{:<27}-> {remedy}", "")));
+        let head = format!("{word:<VERDICT$}{}", probe.what);
+        let mut found = page.paragraph(text, indent);
+        if let Some(first) = found.first_mut() {
+            let rest = indent.saturating_sub(head.chars().count());
+            let head = head.replacen(word, &page.paint(look, word), 1);
+            *first = format!("{head}{:rest$}{first}", "");
+        }
+        lines.extend(found);
+        lines.extend(remedy.iter().flat_map(|remedy| {
+            let text = format!("-> {remedy}");
+            page.labelled("", Look::Plain, indent, &text)
+        }));
     }
-    lines.push(summary(probes));
+    lines.extend(page.paragraph(&summary(probes), 0));
     lines.join("\n")
 }
 
 fn summary(probes: &[Probe]) -> String {
-    let failed = probes.iter().filter(|probe| probe.verdict.blocks()).count();
-    let troubled = probes.iter().filter(|probe| probe.verdict != Verdict::Met);
-    let warnings = match troubled.count() - failed {
+    let failed = probes.iter().filter(|probe| probe.verdict.blocks());
+    let blocking = failed.clone().filter(|probe| probe.what.blocks_sprint());
+    let warnings = probes
+        .iter()
+        .filter(|probe| matches!(probe.verdict, Verdict::Warning { .. }));
+    let warnings = match warnings.count() {
         0 => String::new(),
-        1 => " 1 warning.".to_owned(),
-        count => format!(" {count} warnings."),
+        number => format!(" {}.", count(number, "warning")),
     };
-    match failed {
-        0 => format!("All {} checks passed.{warnings}", probes.len()),
-        count => format!("{count} of {} checks failed.{warnings}", probes.len()),
+    let blocks = if blocking.count() == 0 { "no" } else { "yes" };
+    match failed.count() {
+        0 => format!("All {} passed.{warnings}", count(probes.len(), "check")),
+        failed => format!(
+            "{failed} of {} failed. Blocks a sprint: {blocks}.{warnings}",
+            count(probes.len(), "check")
+        ),
     }
 }

@@ -327,3 +327,30 @@ fn missing_permission_names_required_scope() {
     };
     assert!(cause.contains("may not search") && remedy.contains("instance_write"));
 }
+
+#[test]
+fn check_fits_into_eighty_columns() {
+    // Given a check that passed, one that cannot stop a sprint, and texts without an end,
+    let long = "http://".to_owned() + &"a".repeat(200) + " does not answer at all";
+    let probes = [
+        Probe::new(Subject::VastKey, Ok(long.clone())),
+        Probe::new(Subject::ProxyProcess, Err(probe::unmet(&long, &long))),
+    ];
+    let text = text_of(&probes, &Page::plain(80));
+    // then no line is wider than the page, and the summary says what it means for a sprint.
+    for line in text.lines() {
+        assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line}");
+    }
+    assert!(text.starts_with("ok      Vast key    http://"), "{text}");
+    let summary = "1 of 2 checks failed. Blocks a sprint: no.";
+    assert!(text.ends_with(summary), "{text}");
+    let blocking = [Probe::new(
+        Subject::Credit,
+        Err(probe::unmet("none", "pay")),
+    )];
+    let text = text_of(&blocking, &Page::plain(80));
+    assert!(
+        text.ends_with("1 of 1 check failed. Blocks a sprint: yes."),
+        "{text}"
+    );
+}

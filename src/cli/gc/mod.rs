@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Confirmation, Gc, Output};
+use super::page::Page;
 use super::runtime::{self, Clients};
 use super::teardown::confirm;
 use super::{Exit, print, print_json, service, status_line};
@@ -33,7 +34,7 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
         // The operator still needs to read what the question is about.
         Findings::Status
     } else {
-        Findings::Result
+        Findings::Result(Page::stdout(common, arguments.output))
     };
     sweep(arguments, &config, access, &ledger, findings).await
 }
@@ -53,17 +54,17 @@ pub(super) async fn without_journal(
     let arguments = Gc {
         dry_run: false,
         confirmation,
-        output: Output { json: false },
+        output: Output::default(),
     };
     let (access, ledger) = JournalAccess::unusable(unusable);
     sweep(arguments, config, access, &ledger, Findings::Status).await
 }
 
 /// Where findings are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Findings {
     /// On standard output.
-    Result,
+    Result(Page),
     /// On standard error.
     Status,
 }
@@ -264,11 +265,11 @@ fn print_findings(
         }
     }
     let out = |text: &str| {
-        if findings == Findings::Status {
-            status_line(text);
-            return Ok(());
+        match findings {
+            Findings::Result(page) => return print(&page.sentences(text)),
+            Findings::Status => status_line(text),
         }
-        print(text)
+        Ok(())
     };
     for leftover in found {
         out(&leftover.to_line())?;

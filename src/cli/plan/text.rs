@@ -1,79 +1,139 @@
 //! The plan as text.
 
-use std::fmt::Write as _;
-
 use super::report::{
     Arguments, Certainty, Cost, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental,
 };
-use crate::cli::table::table;
-use crate::domain::{ChallengeRule, Time};
+use crate::cli::page::{Look, Page};
+use crate::cli::table::{Cell, Table, cell, number, or_none, words};
+use crate::domain::format::{clock, count, estimate, grouped, roughly};
+use crate::domain::{ChallengeRule, Duration, Time, Usd};
 use crate::flow::BootTime;
 
-pub(super) fn of(plan: &PlanReport) -> String {
-    let mut text = String::new();
-    let mut line = |words: String| {
-        let _ = writeln!(text, "{words}");
+/// Columns of the labels.
+const LABEL: usize = 7;
+
+pub(super) fn of(plan: &PlanReport, page: &Page) -> String {
+    let mut lines = vec![title(plan)];
+    lines.extend(schedule(plan, page));
+    let mut add = |label: &str, look: Look, text: &str| {
+        lines.extend(page.labelled(label, look, LABEL, text));
     };
-    let epoch = plan.epoch;
-    line(format!("The next sprint is for the PoC of epoch {epoch}."));
-    line(format!("  PoC starts   {}", moment(&plan.poc_start)));
-    let rents = plan.rent_at.map(|at| due(at, plan.at));
-    let rents = rents.unwrap_or_else(|| "unknown, until the chain can be read".to_owned());
-    line(format!("  rents        {rents}"));
-    let before = (plan.lead.lead_seconds + plan.lead.margin_seconds) / 60;
-    let because = &plan.lead.because;
-    let margin = plan.lead.margin_seconds / 60;
-    line(format!(
-        "               {before} min before it: the lead is {because}; the margin {margin} min"
-    ));
-    line(format!("  register by  {}", moment(&plan.register_by)));
-    line(format!("  releases     {}", moment(&plan.release)));
     if plan.chain.block_seconds.is_none() {
-        line(
-            "  Block time is not measured (chain.rpc): times are a guess of 5.6 s a block."
-                .to_owned(),
-        );
+        let guess = "Block time is not measured (chain.rpc): 5.6 s a block is assumed.";
+        add("Time", Look::Dim, guess);
     }
-    match &plan.cost {
-        Some(cost) => line(format!(
-            "It costs about ${:.2}, at worst ${:.2}: {} at ${:.2} an hour{}, the best of {} usable offers now.",
-            cost.expected_usd,
-            cost.worst_usd,
-            cost.gpus,
-            cost.price_per_hour_usd,
-            fee(cost),
-            cost.usable_offers
-        )),
-        None => line("What it costs is unknown: no offer is usable now.".to_owned()),
-    }
+    add("Cost", Look::Dim, &cost(plan.cost.as_ref(), page));
     if let Some(hedge) = &plan.hedge {
-        line(second_rental(hedge));
+        add("Hedge", Look::Dim, &second_rental(hedge));
     }
-    for words in plan.arguments.iter().flat_map(arguments) {
-        line(words);
+    for text in plan.arguments.iter().flat_map(arguments) {
+        add("vLLM", Look::Dim, &text);
     }
-    line(String::new());
     if plan.could_stop.is_empty() {
-        line("No blockers found.".to_owned());
-    } else {
-        line("What could stop it:".to_owned());
+        add("Block", Look::Good, "No blockers found.");
     }
     for obstacle in &plan.could_stop {
-        let certainty = match obstacle.certainty {
-            Certainty::Stops => "STOPS",
-            Certainty::May => "may",
-        };
-        line(format!("  {certainty:<6} {}", obstacle.what));
+        match obstacle.certainty {
+            Certainty::Stops => add("STOPS", Look::Bad, &obstacle.what),
+            Certainty::May => add("may", Look::Warn, &obstacle.what),
+        }
         if let Some(remedy) = &obstacle.remedy {
-            line(format!("  {:<6} {remedy}", ""));
+            add("", Look::Plain, &format!("-> {remedy}"));
         }
     }
-    line(String::new());
-    for words in risk(plan) {
-        line(words);
+    for (index, text) in risk(plan).iter().enumerate() {
+        add(if index == 0 { "Risk" } else { "" }, Look::Dim, text);
     }
-    text.push_str(&policies(&plan.policies));
-    text
+    lines.push(String::new());
+    lines.extend(policies(&plan.policies, page));
+    lines.join("\n")
+}
+
+fn title(plan: &PlanReport) -> String {
+    let day = plan.poc_start.p50.unwrap_or(plan.at);
+    format!(
+        "PoC {}, times in UTC on {}",
+        plan.epoch,
+        day.format("%Y-%m-%d")
+    )
+}
+
+/// The milestones, each with its time, how long until then, and what decides it.
+fn schedule(plan: &PlanReport, page: &Page) -> Vec<String> {
+    let mut table = Table::new([words(""), words(""), words(""), words(""), words("")]);
+    let lead = &plan.lead;
+    let margin = roughly(Duration::seconds(lead.margin_seconds));
+    let because = format!("lead {}, and {margin} of margin", lead.because);
+    let rent = [plan
+        .rent_at
+        .map(|at| [clock(at, plan.at), String::new(), until(at, plan.at)])];
+    let [rent] = rent;
+    let unknown = || ["unknown".to_owned(), String::new(), String::new()];
+    let mut row = |name: &str, when: [String; 3], detail: String| {
+        let [at, band, left] = when;
+        table.row([
+            Cell::from(name),
+            at.into(),
+            band.into(),
+            left.into(),
+            detail.into(),
+        ]);
+    };
+    row("rent", rent.unwrap_or_else(unknown), because);
+    let after = plan.rent_at.zip(plan.register_by.p50);
+    let after = after.map(|(rent, by)| format!(", {} after renting", roughly(by - rent)));
+    for (name, moment, detail) in [
+        ("register by", &plan.register_by, after.unwrap_or_default()),
+        ("PoC starts", &plan.poc_start, String::new()),
+        ("release", &plan.release, in_force(plan)),
+    ] {
+        let when = when(moment, plan.at, page).unwrap_or_else(unknown);
+        row(
+            name,
+            when,
+            format!("height {}{detail}", grouped(moment.height.0)),
+        );
+    }
+    let lines = table.lines(&page.narrower(2)).into_iter();
+    lines.map(|line| format!("  {line}")).collect()
+}
+
+fn in_force(plan: &PlanReport) -> String {
+    let policy = plan.policies.iter().find(|policy| policy.in_force);
+    policy.map_or_else(String::new, |policy| format!(", {}", policy.policy))
+}
+
+/// The clock, half of its band, and how long until then.
+fn when(moment: &ExpectedHeight, now: Time, page: &Page) -> Option<[String; 3]> {
+    let at = moment.p50?;
+    let band = moment.p10.zip(moment.p90);
+    let band = band.map(|(early, late)| page.half_of(late - early));
+    Some([clock(at, now), band.unwrap_or_default(), until(at, now)])
+}
+
+fn until(at: Time, now: Time) -> String {
+    if at <= now {
+        return "now".to_owned();
+    }
+    format!("in {}", roughly(at - now))
+}
+
+fn cost(cost: Option<&Cost>, page: &Page) -> String {
+    let Some(cost) = cost else {
+        return "Unknown: no offer is usable now.".to_owned();
+    };
+    let dollars = Usd::from_dollars;
+    let fee = cost.fee_per_hour_usd;
+    let fee = fee.map(|fee| format!(" ({} of it a fee of the market)", dollars(fee)));
+    format!(
+        "{} est., {} worst: {} at {}/h{}, best of {}",
+        estimate(dollars(cost.expected_usd)),
+        page.worst(dollars(cost.worst_usd)),
+        cost.gpus,
+        dollars(cost.price_per_hour_usd),
+        fee.unwrap_or_default(),
+        count(cost.usable_offers, "offer")
+    )
 }
 
 fn arguments(arguments: &Arguments) -> Vec<String> {
@@ -95,18 +155,12 @@ fn arguments(arguments: &Arguments) -> Vec<String> {
     lines
 }
 
-fn fee(cost: &Cost) -> String {
-    let fee = cost.fee_per_hour_usd;
-    fee.map_or_else(String::new, |fee| {
-        format!(" (${fee:.2} of it a fee of the market)")
-    })
-}
-
 fn second_rental(hedge: &SecondRental) -> String {
-    let if_behind = "If its boot falls behind, poc.hedge";
+    let if_behind = "If the boot falls behind, poc.hedge";
     match hedge {
         SecondRental::Affordable { offer, worst_usd } => format!(
-            "{if_behind} lets a second machine race it (now offer {offer}): at worst ${worst_usd:.2} more."
+            "{if_behind} lets a second machine race it (now offer {offer}): {} more at worst.",
+            Usd::from_dollars(*worst_usd)
         ),
         SecondRental::OverBudget { offer, refusal } => {
             format!("{if_behind} cannot rent a second machine (now offer {offer}): {refusal}.")
@@ -119,6 +173,14 @@ fn second_rental(hedge: &SecondRental) -> String {
 
 fn risk(plan: &PlanReport) -> Vec<String> {
     let confirmation = &plan.confirmation;
+    let mut words = Vec::new();
+    if let Some(policy) = plan.policies.iter().find(|policy| policy.in_force) {
+        words.push(format!(
+            "{:.0}%: a confirmation PoC after release ({}) loses this epoch's reward, if the rental is most of your weight.",
+            100.0 * policy.chance_of_losing_reward,
+            policy.policy
+        ));
+    }
     let by = match confirmation.known_by {
         KnownBy::Chain => "by the chain's parameters",
         KnownBy::Documentation => "by the documentation: set chain.rest to read them",
@@ -130,10 +192,10 @@ fn risk(plan: &PlanReport) -> Vec<String> {
         ),
         None => "No participant can fail one: the chain sets no threshold".to_owned(),
     };
-    let mut words = vec![format!(
-        "Confirmation PoC: {} per epoch on average, {by}. {rule}.",
-        confirmation.expected_per_epoch,
-    )];
+    words.push(format!(
+        "{} per epoch on average, {by}. {rule}.",
+        count(confirmation.expected_per_epoch, "confirmation PoC"),
+    ));
     words.push(
         match plan.challenges {
             ChallengeRule::InForce => {
@@ -148,80 +210,183 @@ fn risk(plan: &PlanReport) -> Vec<String> {
         }
         .to_owned(),
     );
-    if let Some(policy) = plan.policies.iter().find(|policy| policy.in_force) {
-        words.push(format!(
-            "{1:.0}% risk with poc.release = \"{0}\": a confirmation PoC after release loses this epoch's reward, if the rental is most of your weight.",
-            policy.policy,
-            100.0 * policy.chance_of_losing_reward
-        ));
-    }
     words
 }
 
-fn policies(policies: &[Policy]) -> String {
-    let header = [
-        "RELEASE",
-        "HOURS",
-        "COST",
-        "AT WORST",
-        "LOSES REWARD",
-        "WORTH IT ABOVE",
-        "NOTES",
+/// Why a policy may not do, with the letter that stands for it.
+const NOTES: [(&str, &str); 4] = [
+    ("a", "over the caps"),
+    ("b", "poc.execution_timeout must be raised"),
+    ("c", "little time to boot for the next epoch"),
+    ("d", "no time to boot for the next epoch"),
+];
+
+fn policies(policies: &[Policy], page: &Page) -> Vec<String> {
+    let columns = [
+        words("release"),
+        number("hours"),
+        number("est."),
+        number("worst"),
+        number("loses"),
+        number("worth it above"),
+        words("notes"),
     ];
-    let rows = policies.iter().map(|policy| {
+    let mut table = Table::new(columns);
+    for policy in policies {
+        let mark = if policy.in_force { " *" } else { "" };
+        let look = if policy.in_force {
+            Look::Strong
+        } else {
+            Look::Plain
+        };
         let reward = policy.pays_from_reward_usd;
-        let reward = reward.map(|reward| format!("${reward:.0} a reward"));
-        [
-            policy.policy.clone(),
-            format!("{:.1}", policy.hours),
-            format!("${:.2}", policy.expected_cost_usd),
-            format!("${:.2}", policy.worst_cost_usd),
-            format!("{:.0} %", 100.0 * policy.chance_of_losing_reward),
-            reward.unwrap_or_else(|| "-".to_owned()),
-            notes(policy),
-        ]
-    });
-    table(header, rows)
+        let notes: String = notes(policy).iter().map(|(letter, _)| *letter).collect();
+        table.row([
+            cell(format!("{}{mark}", policy.policy), look),
+            Cell::from(format!("{:.1}", policy.hours)),
+            format!("{:.2}", policy.expected_cost_usd).into(),
+            format!("{:.2}", policy.worst_cost_usd).into(),
+            format!("{:.0}%", 100.0 * policy.chance_of_losing_reward).into(),
+            or_none(reward.map(|reward| format!("${reward:.0}"))),
+            notes.into(),
+        ]);
+    }
+    let mut legend = vec!["* in force".to_owned()];
+    for note @ (letter, meaning) in NOTES {
+        if policies.iter().any(|policy| notes(policy).contains(&note)) {
+            legend.push(format!("{letter}: {meaning}"));
+        }
+    }
+    let mut lines = table.lines(page);
+    lines.extend(page.paragraph(&legend.join("; "), 0));
+    lines
 }
 
-fn notes(policy: &Policy) -> String {
-    let mut notes = Vec::new();
-    if policy.in_force {
-        notes.push("in force".to_owned());
-    }
-    if !policy.fits_budget {
-        notes.push("its worst case exceeds the budget".to_owned());
-    }
-    if let Some(hours) = policy.needs_execution_timeout_hours {
-        notes.push(format!("needs poc.execution_timeout = \"{hours:.0}h\""));
-    }
-    match policy.next_boot {
-        BootTime::Enough => {}
-        BootTime::Short => notes.push("little time to boot for the next epoch".to_owned()),
-        BootTime::TooShort => notes.push("misses the next epoch: no time to boot".to_owned()),
-    }
-    notes.join(", ")
-}
-
-fn moment(moment: &ExpectedHeight) -> String {
-    let when = match (moment.p10, moment.p50, moment.p90) {
-        (Some(early), Some(middle), Some(late)) => format!(
-            "{} ({} to {})",
-            middle.format("%Y-%m-%d %H:%M:%S UTC"),
-            early.format("%H:%M:%S"),
-            late.format("%H:%M:%S")
-        ),
-        (_, Some(middle), _) => format!("about {}", middle.format("%Y-%m-%d %H:%M UTC")),
-        _ => "at an unknown time".to_owned(),
+fn notes(policy: &Policy) -> Vec<(&'static str, &'static str)> {
+    let [over_caps, timeout, short, too_short] = NOTES;
+    let boot = match policy.next_boot {
+        BootTime::Enough => None,
+        BootTime::Short => Some(short),
+        BootTime::TooShort => Some(too_short),
     };
-    format!("height {}, {when}", moment.height)
+    let over_caps = (!policy.fits_budget).then_some(over_caps);
+    let timeout = policy.needs_execution_timeout_hours.map(|_| timeout);
+    [over_caps, timeout, boot].into_iter().flatten().collect()
 }
 
-fn due(at: Time, now: Time) -> String {
-    let minutes = (at - now).num_minutes();
-    let when = at.format("%Y-%m-%d %H:%M:%S UTC");
-    if minutes <= 0 {
-        return format!("{when}: now");
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::super::report::{Chain, Confirmation, LeadTime, Obstacle};
+    use super::*;
+    use crate::domain::Height;
+
+    fn time(text: &str) -> Time {
+        text.parse().unwrap()
     }
-    format!("{when}, in {} h {:02} min", minutes / 60, minutes % 60)
+
+    fn at(height: u64, clock: &str) -> ExpectedHeight {
+        let middle = time(&format!("2026-11-29T{clock}:00Z"));
+        ExpectedHeight {
+            height: Height(height),
+            p10: Some(middle - Duration::minutes(1)),
+            p50: Some(middle),
+            p90: Some(middle + Duration::minutes(1)),
+        }
+    }
+
+    fn policy(name: &str, in_force: bool) -> Policy {
+        Policy {
+            policy: name.to_owned(),
+            in_force,
+            release_height: Height(5_536_909),
+            hours: 1_234.5,
+            expected_cost_usd: 1_234_567.89,
+            worst_cost_usd: 2_345_678.90,
+            chance_of_losing_reward: 0.63,
+            fits_budget: in_force,
+            next_boot: BootTime::TooShort,
+            needs_execution_timeout_hours: None,
+            pays_from_reward_usd: Some(459.0),
+        }
+    }
+
+    fn plan() -> PlanReport {
+        PlanReport {
+            at: time("2026-11-29T02:51:00Z"),
+            chain: Chain {
+                height: Height(5_535_734),
+                epoch: 358,
+                block_seconds: Some(5.6),
+                sources: Vec::new(),
+            },
+            epoch: 359,
+            poc_start: at(5_536_724, "04:24"),
+            rent_at: Some(time("2026-11-29T03:34:00Z")),
+            lead: LeadTime {
+                lead_seconds: 45 * 60,
+                margin_seconds: 5 * 60,
+                because: "45 min by poc.lead: no boot has been measured yet".to_owned(),
+            },
+            register_by: at(5_536_681, "04:20"),
+            release: at(5_536_909, "04:41"),
+            cost: Some(Cost {
+                expected_usd: 9.47,
+                worst_usd: 13.63,
+                price_per_hour_usd: 8.31,
+                fee_per_hour_usd: None,
+                offer: 20_040_000,
+                gpus: "4x H100 SXM".to_owned(),
+                usable_offers: 1,
+            }),
+            hedge: None,
+            could_stop: Vec::new(),
+            confirmation: Confirmation {
+                expected_per_epoch: 1.0,
+                alpha_threshold: 0.5,
+                fails_below: Some(0.4545),
+                known_by: KnownBy::Chain,
+            },
+            challenges: ChallengeRule::InForce,
+            policies: vec![
+                policy("after_validation", true),
+                policy("blocks:18446744073709551615", false),
+            ],
+            arguments: None,
+        }
+    }
+
+    #[test]
+    fn plan_fits_into_eighty_columns() {
+        // Given a plan with a blocker, an address without an end and millions of dollars,
+        let mut plan = plan();
+        plan.could_stop.push(Obstacle {
+            certainty: Certainty::Stops,
+            what: format!("http://{}/ does not answer", "a".repeat(120)),
+            remedy: Some(
+                "look at the address and at everything else that could be wrong ".repeat(3),
+            ),
+        });
+        let text = of(&plan, &Page::plain(80));
+        // then no line is wider than the page, and the numbers are whole.
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        assert!(text.contains("2345678.90"), "{text}");
+        assert!(text.contains("STOPS  http://"), "{text}");
+    }
+
+    #[test]
+    fn plan_says_times_money_and_letters() {
+        let text = of(&plan(), &Page::plain(80));
+        for said in [
+            "PoC 359, times in UTC on 2026-11-29",
+            "  register by  04:20  ±1m  in 1h 29m  height 5,536,681, 46m after renting",
+            "Cost   ~$9.47 est., ≤$13.63 worst: 4x H100 SXM at $8.31/h, best of 1 offer\n",
+            "Block  No blockers found.",
+            "Risk   63%: a confirmation PoC after release",
+            "* in force; a: over the caps; d: no time to boot for the next epoch",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+    }
 }

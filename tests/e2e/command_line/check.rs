@@ -56,7 +56,7 @@ fn check_with(home: &Home, config: &str, environment: &[(&str, &str)]) -> (Ran, 
     let json = run(&["--json"]);
     let probes = serde_json::from_str(&json.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}{}", json.stdout, json.stderr));
-    let words = run(&[]);
+    let words = run(&["--wide"]);
     assert_eq!(words.code, json.code, "{}", words.stdout);
     (words, probes)
 }

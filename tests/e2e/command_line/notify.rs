@@ -231,7 +231,13 @@ impl Trial {
 
     /// Tests the channel that these variables configure; expects the cause of the failure and the remedy.
     fn fails(&self, environment: &[(&str, String)], why: &str, remedy: &str) {
-        let test = ["--config", self.sim.config.as_str(), "notify", "test"];
+        let test = [
+            "--config",
+            self.sim.config.as_str(),
+            "notify",
+            "test",
+            "--wide",
+        ];
         let variables = environment.iter().map(|(name, value)| (name, value));
         let told = ran(self.home.command(&test).envs(variables));
         assert_eq!(told.code, Some(1), "{environment:?}: {}", told.stderr);

@@ -20,7 +20,7 @@ fn plan(environment: &[(&str, &str)]) -> (Ran, Ran) {
         let arguments = [&first, last].concat();
         ran(home.command(&arguments).envs(environment.iter().copied()))
     };
-    (run(&[]), run(&["--json"]))
+    (run(&["--wide"]), run(&["--json"]))
 }
 
 fn policy<'a>(plan: &'a Value, name: &str) -> &'a Value {
@@ -39,12 +39,12 @@ fn plan_shows_times_costs_and_risk() {
         json.stderr
     );
     for said in [
-        "PoC of epoch 359",
-        "rents",
-        "at worst $",
+        "PoC 359, times in UTC",
+        "rent  ",
+        " worst: ",
         "No blockers found.",
         "Governance overrides --reasoning-parser minimax_m2_append_think (mlnode.args: minimax_m2).",
-        "63% risk with poc.release",
+        "63%: a confirmation PoC after release",
         "after_confirmation",
     ] {
         assert!(words.stdout.contains(said), "{said}: {}", words.stdout);
@@ -144,13 +144,13 @@ fn occupied_address_blocks_plan_and_check() {
         "network_node.api_listen",
         "remove colleague-1",
     ];
-    let (plan, check) = (run(&["plan"]), run(&["check"]));
+    let (plan, check) = (run(&["plan", "--wide"]), run(&["check", "--wide"]));
     for said in said {
         assert!(plan.stdout.contains(said), "{said}: {}", plan.stdout);
         assert!(check.stdout.contains(said), "{said}: {}", check.stdout);
     }
     assert!(
-        plan.stdout.contains("  STOPS  colleague-1"),
+        plan.stdout.contains("STOPS  colleague-1"),
         "{}",
         plan.stdout
     );
@@ -222,7 +222,7 @@ fn plan_lead_follows_measured_boots() {
         let arguments = [&["--config", sim.config.as_str(), "plan"], last].concat();
         ran(&mut home.command(&arguments)).stdout
     };
-    assert!(plan(&[]).contains("45 min by poc.lead: no boot has been measured yet"));
+    assert!(plan(&["--wide"]).contains("45 min by poc.lead: no boot has been measured yet"));
 
     // Given six boots that took 51 to 56 minutes,
     let (mut journal, _) = Journal::open(&config.paths.state_dir).unwrap();
@@ -233,7 +233,7 @@ fn plan_lead_follows_measured_boots() {
     drop(journal);
     // then the lead is the slowest of them plus the registration margin.
     let lead = chrono::Duration::minutes(56) + config.poc.registration_margin;
-    let words = plan(&[]);
+    let words = plan(&["--wide"]);
     let because = format!(
         "{} min with the time to register: 95 % of 6 own boots took at most 56 min",
         lead.num_minutes()

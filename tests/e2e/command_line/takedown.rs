@@ -334,7 +334,7 @@ fn gc_lists_and_removes_leftovers() {
     let node = format!("vastai-{ours}");
     account.register(&node);
     // Given rentals of ours and of another cockpit, on a dry run
-    let looked = account.run(&["gc", "--dry-run"]);
+    let looked = account.run(&["gc", "--dry-run", "--wide"]);
     assert_eq!(looked.code, Some(0), "{}", looked.stderr);
     let lines: Vec<&str> = looked.stdout.lines().collect();
     assert_eq!(lines.len(), 3, "{lines:?}");

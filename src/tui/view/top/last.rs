@@ -65,16 +65,13 @@ fn word(outcome: OutcomeKind, loss: Option<&Loss>, theme: Theme) -> (&'static st
     if let Some(Loss::Reward { .. }) = loss {
         return ("REWARD LOST", theme.bad());
     }
-    match outcome {
-        OutcomeKind::Confirmed => ("CONFIRMED", theme.ok()),
-        OutcomeKind::Rehearsed => ("REHEARSED", theme.ok()),
-        OutcomeKind::Served => ("SERVED", theme.ok()),
-        OutcomeKind::Failed => ("FAILED", theme.bad()),
-        OutcomeKind::NoWeight => ("NO WEIGHT", theme.bad()),
-        OutcomeKind::NotTried => ("SKIPPED", theme.bad()),
-        OutcomeKind::Unknown => ("UNKNOWN", theme.warn()),
-        OutcomeKind::Aborted => ("ABORTED", theme.text()),
-    }
+    let style = match outcome {
+        OutcomeKind::Confirmed | OutcomeKind::Rehearsed | OutcomeKind::Served => theme.ok(),
+        OutcomeKind::Failed | OutcomeKind::NoWeight | OutcomeKind::NotTried => theme.bad(),
+        OutcomeKind::Unknown => theme.warn(),
+        OutcomeKind::Aborted => theme.text(),
+    };
+    (outcome.headline(), style)
 }
 
 /// What is left over, in red; that nothing is, where there is room.

@@ -1,0 +1,192 @@
+//! Past sprints as text.
+
+use crate::cli::page::{Look, Page};
+use crate::cli::table::{Cell, Table, cell, number, or_none, words};
+use crate::domain::format::{count, grouped, roughly};
+use crate::domain::{BootTimes, OutcomeKind, Spent};
+use crate::flow::ASSUMED_CONFIRMATION;
+use crate::journal::PastSprint;
+
+pub(super) fn of(history: &[PastSprint<'_>], page: &Page) -> String {
+    if history.is_empty() {
+        return "No sprints yet.".to_owned();
+    }
+    let columns = [
+        words("ended (UTC)"),
+        number("epoch"),
+        words("outcome"),
+        number("weight"),
+        number("cost"),
+        number("$/1000"),
+        number("conf."),
+        number("boot"),
+        number("machine"),
+    ];
+    let mut table = Table::new(columns).below_at(2);
+    for past in history {
+        table.row_with(cells(past), [remark(past)]);
+    }
+    let mut lines = table.lines(page);
+    lines.extend(page.paragraph(&summary(history), 0));
+    lines.join("\n")
+}
+
+fn cells(past: &PastSprint<'_>) -> [Cell; 9] {
+    let (report, boot) = (past.report, past.boot());
+    let spent = past.spent();
+    let (word, look) = outcome(past);
+    let confirmed = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
+    [
+        past.at.format("%m-%d %H:%M").into(),
+        or_none(report.epoch),
+        cell(word, look),
+        or_none(report.weight.map(|weight| grouped(weight.0))),
+        spent.into(),
+        or_none(report.per_1000_weight(spent)),
+        or_none(confirmed.map(|percent| format!("{percent:.0}%"))),
+        or_none(boot.and_then(BootTimes::total).map(roughly)),
+        or_none(boot.map(|boot| boot.machine)),
+    ]
+}
+
+fn outcome(past: &PastSprint<'_>) -> (&'static str, Look) {
+    if is_reward_lost(past) {
+        return ("REWARD LOST", Look::Bad);
+    }
+    let outcome = past.report.outcome;
+    let look = match outcome {
+        OutcomeKind::Confirmed | OutcomeKind::Rehearsed | OutcomeKind::Served => Look::Good,
+        OutcomeKind::Aborted => Look::Plain,
+        OutcomeKind::Unknown => Look::Warn,
+        OutcomeKind::Failed | OutcomeKind::NoWeight | OutcomeKind::NotTried => Look::Bad,
+    };
+    (outcome.headline(), look)
+}
+
+/// A confirmation `PoC` saw too little of the weight. The limit is not in the journal: today's is assumed.
+fn is_reward_lost(past: &PastSprint<'_>) -> bool {
+    let limit = ASSUMED_CONFIRMATION.fails_below();
+    let shown = past.confirmation_ratio.zip(limit);
+    past.report.outcome == OutcomeKind::Confirmed
+        && shown.is_some_and(|(shown, limit)| shown < limit)
+}
+
+/// Why it ended like that, and how the boot was hedged.
+fn remark(past: &PastSprint<'_>) -> String {
+    let report = past.report;
+    let lost = is_reward_lost(past).then(|| {
+        let shown = 100.0 * past.confirmation_ratio.unwrap_or_default();
+        let needed = 100.0 * ASSUMED_CONFIRMATION.fails_below().unwrap_or_default();
+        format!("confirmation {shown:.0}% of weight, {needed:.0}% needed")
+    });
+    let cause = report.cause_parts();
+    let cause = cause.map(|(name, sentence)| format!("{}: {sentence}", name.replace('_', " ")));
+    let race = report.race.map(|race| match race.winner {
+        Some(_) => format!("hedged: the {} rental was ready first", race.won_by()),
+        None => "hedged: neither rental was ready".to_owned(),
+    });
+    let remarks: Vec<String> = [lost, cause, race].into_iter().flatten().collect();
+    remarks.join("; ")
+}
+
+/// `3 sprints: 1 confirmed, 1 failed; ~$23.37; ~$9.72 per 1000 weight`.
+fn summary(history: &[PastSprint<'_>]) -> String {
+    let mut outcomes: Vec<(&str, usize)> = Vec::new();
+    for past in history {
+        let (word, _) = outcome(past);
+        match outcomes.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, count)) => *count += 1,
+            None => outcomes.push((word, 1)),
+        }
+    }
+    let outcomes = outcomes
+        .iter()
+        .map(|(word, count)| format!("{count} {}", word.to_lowercase()));
+    let outcomes: Vec<String> = outcomes.collect();
+    let total: Spent = history.iter().map(PastSprint::spent).sum();
+    let kept = history.iter().filter(|past| !is_reward_lost(past));
+    let weight: u64 = kept
+        .filter_map(|past| past.report.weight)
+        .map(|weight| weight.0)
+        .sum();
+    let mut text = format!(
+        "{}: {}; {}",
+        count(history.len(), "sprint"),
+        outcomes.join(", "),
+        total
+    );
+    if weight > 0 {
+        #[expect(clippy::cast_precision_loss, reason = "a price for people")]
+        let per_1000 = total.scaled(1_000.0 / weight as f64);
+        text += &format!("; {per_1000} per 1000 weight");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+    use crate::domain::{EpochIndex, SprintReport, Weight};
+
+    fn report(outcome: OutcomeKind, cost_usd: f64, weight: Option<u64>) -> SprintReport {
+        SprintReport {
+            outcome,
+            epoch: Some(EpochIndex(358)),
+            weight: weight.map(Weight),
+            cost_usd,
+            ..SprintReport::default()
+        }
+    }
+
+    fn past(report: &SprintReport) -> PastSprint<'_> {
+        PastSprint {
+            at: "2026-11-28T04:47:00Z".parse().unwrap(),
+            report,
+            boots: Vec::new(),
+            confirmations: Vec::new(),
+            confirmation_ratio: None,
+            usd_per_weight: None,
+            charged_usd: None,
+            charge_difference_usd: None,
+        }
+    }
+
+    #[test]
+    fn history_fits_into_eighty_columns() {
+        // Given a billed sprint, one whose reward was lost, and one that failed for a long reason,
+        let confirmed = report(OutcomeKind::Confirmed, 8.40, Some(2_405));
+        let mut failed = report(OutcomeKind::Failed, 1_234.5, None);
+        failed.cause = Some(format!("boot_failed: {}", "driver says no, ".repeat(12)));
+        let history = [
+            PastSprint {
+                charged_usd: Some(8.40),
+                ..past(&confirmed)
+            },
+            PastSprint {
+                confirmation_ratio: Some(0.4),
+                ..past(&confirmed)
+            },
+            past(&failed),
+        ];
+        let text = of(&history, &Page::plain(80));
+        // then each is told in its row, what is not billed has its mark,
+        for said in [
+            "CONFIRMED     2,405      $8.40   $3.49",
+            "REWARD LOST   2,405     ~$8.40  ~$3.49    40%",
+            "confirmation 40% of weight, 45% needed",
+            "boot failed: driver says no",
+            "3 sprints: 1 confirmed, 1 reward lost, 1 failed; ~$1251.30; ~$520.29 per 1000",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        // and no line is wider than the page.
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+    }
+
+    #[test]
+    fn empty_history_is_a_sentence() {
+        assert_eq!(of(&[], &Page::plain(80)), "No sprints yet.");
+    }
+}
