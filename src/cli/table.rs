@@ -54,6 +54,10 @@ impl<T: ToString> From<T> for Cell {
     }
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "cells are made of numbers, ids and texts alike"
+)]
 pub(super) fn cell(text: impl ToString, look: Look) -> Cell {
     Cell {
         text: ForeignText(&text.to_string()).line(MAX_CELL),
@@ -228,7 +232,8 @@ impl Table {
                     continue;
                 }
                 let painted = page.paint(cells[index].look, part);
-                text.push_str(&format!("{:owed$}{:before$}{painted}", "", ""));
+                text.extend(std::iter::repeat_n(' ', owed + before));
+                text.push_str(&painted);
                 owed = after + gap;
             }
             text

@@ -109,18 +109,17 @@ fn summary(history: &[PastSprint<'_>]) -> String {
         .filter_map(|past| past.report.weight)
         .map(|weight| weight.0)
         .sum();
-    let mut text = format!(
-        "{}: {}; {}",
-        count(history.len(), "sprint"),
-        outcomes.join(", "),
-        total
-    );
+    let sprints = count(history.len(), "sprint");
+    let mut parts = vec![
+        format!("{sprints}: {}", outcomes.join(", ")),
+        total.to_string(),
+    ];
     if weight > 0 {
         #[expect(clippy::cast_precision_loss, reason = "a price for people")]
         let per_1000 = total.scaled(1_000.0 / weight as f64);
-        text += &format!("; {per_1000} per 1000 weight");
+        parts.push(format!("{per_1000} per 1000 weight"));
     }
-    text
+    parts.join("; ")
 }
 
 #[cfg(test)]
