@@ -71,6 +71,11 @@ pub fn frozen_since(model: &Model, feed: Feed) -> Option<Time> {
         .filter(|at| is_cut_off(model) || is_old(at))
 }
 
+/// The time that the figures of a feed are about: now, unless they are frozen.
+pub fn time_of(model: &Model, feed: Feed) -> Time {
+    frozen_since(model, feed).unwrap_or_else(|| model.now())
+}
+
 /// Nothing comes from the process that decides: every figure is frozen.
 fn is_cut_off(model: &Model) -> bool {
     match model.role {

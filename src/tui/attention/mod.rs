@@ -9,7 +9,7 @@ mod refusals;
 
 use super::keymap::Keymap;
 use super::model::Model;
-pub use freshness::{Feed, frozen_since, is_stale};
+pub use freshness::{Feed, frozen_since, is_stale, time_of};
 pub use groups::{AlertGroup, groups};
 pub use losses::{Loss, last_loss, loss_of, loss_text};
 pub use refusals::refusal_text;

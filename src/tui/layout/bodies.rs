@@ -84,7 +84,8 @@ fn wide(scene: Scene) -> Column {
             (top, [Nodes, Log].as_slice())
         }
         Scene::Releasing => {
-            let top = Column::of([Sprint]).beside(Split::List, Column::of([Money]));
+            let right = Column::of([Money]).filled_with([Trends]);
+            let top = Column::of([Sprint]).beside(Split::List, right);
             (top, [Nodes, History, Log].as_slice())
         }
         Scene::Done => {
@@ -98,7 +99,12 @@ fn wide(scene: Scene) -> Column {
     let column = below
         .iter()
         .fold(Column::of([top]), |column, it| column.then(*it));
-    column.filled_with([Trends])
+    let rest = if scene == Scene::Releasing {
+        Epochs
+    } else {
+        Trends
+    };
+    column.filled_with([rest])
 }
 
 fn full(scene: Scene) -> Column {

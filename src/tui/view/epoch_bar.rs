@@ -29,8 +29,12 @@ pub fn lines(reading: &ChainReading, width: u16, theme: Theme) -> Vec<Line<'stat
         }
     };
     (0..place(view.height.0)).for_each(|at| set(at, theme.glyph("━", "="), theme.text()));
+    // Two that are close to each other are both seen.
+    let mut free = 0;
     for (milestone, height) in view.current.milestones() {
-        set(place(height.0), letter(milestone, theme), theme.strong());
+        let at = place(height.0).max(free);
+        set(at, letter(milestone, theme), theme.strong());
+        free = at + 1;
     }
     let (here, next) = (theme.glyph("●", "@"), letter(Milestone::PocStart, theme));
     set(columns.saturating_sub(1), next, theme.warn());
@@ -38,7 +42,7 @@ pub fn lines(reading: &ChainReading, width: u16, theme: Theme) -> Vec<Line<'stat
     let bar = cells.into_iter();
     let bar = bar.map(|(glyph, style)| Span::styled(glyph, style));
     let legend = format!(
-        " P generation G  v validation V  W weights  C rewards  {} cut-off",
+        " P generation G  v validation V  W weights C rewards {} cut",
         letter(Milestone::InferenceValidationCutoff, theme)
     );
     vec![

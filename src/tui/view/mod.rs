@@ -3,6 +3,7 @@
 mod alerts;
 mod bars;
 mod charts;
+mod checklist;
 mod chrome;
 mod dialog;
 mod epoch_bar;

@@ -52,7 +52,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let hour = (money.hour_used.0, money.hour_limit.0);
     lines.push(cap_line("hour", hour.0, hour.1, width, theme));
     if let Some(credit) = money.credit {
-        let text = format!("{credit}, at least {} must be left", money.credit_floor);
+        let text = format!("{credit}, floor {}", money.credit_floor);
         lines.push(row("credit", text, theme.text()));
     }
     lines

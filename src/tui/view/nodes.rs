@@ -54,7 +54,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let mut lines: Vec<Line<'_>> = trouble.into_iter().collect();
     lines.push(Line::styled(head, theme.dim()));
     let proxy = model.snapshot.proxy.as_ref();
-    let proxy = proxy.map(|proxy| proxy_line(proxy, model.now(), theme));
+    let proxy = proxy.map(|proxy| proxy_line(proxy, model.now(), inner.width, theme));
     let selected = model.selected_node().map_or(0, |(place, _)| place);
     let focused = model.focus == Pane::Nodes;
     let below = usize::from(proxy.is_some());
@@ -79,9 +79,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     put_cut(canvas.buf, inner, lines);
 }
 
-fn proxy_line(proxy: &ProxySnapshot, now: Time, theme: Theme) -> Line<'static> {
+fn proxy_line(proxy: &ProxySnapshot, now: Time, width: u16, theme: Theme) -> Line<'static> {
     let (state, style) = proxy_state(proxy, now, theme);
-    Line::styled(format!("proxy {state}"), style)
+    let ellipsis = theme.glyph("…", "...");
+    let text = format::cut(&format!("proxy {state}"), usize::from(width), ellipsis);
+    Line::styled(text, style)
 }
 
 /// What the proxy does.

@@ -2,8 +2,9 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Duration, GateKind, Milestone, Step, Time};
+use crate::domain::{Duration, GateKind, Milestone, Mode, Step, Time};
 use crate::engine::NodeOwner;
+use crate::tui::attention::{Feed, frozen_since, time_of};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
@@ -36,6 +37,9 @@ pub fn note(model: &Model) -> String {
     let Some(reading) = &model.snapshot.chain.reading else {
         return String::new();
     };
+    if let Some(since) = frozen_since(model, Feed::Chain) {
+        return format::frozen(since, model.now());
+    }
     let phase = format::phase(reading.view.phase);
     match model.snapshot.sprint.epoch {
         Some(epoch) => format!("epoch {epoch}, chain in {phase}"),
@@ -45,7 +49,7 @@ pub fn note(model: &Model) -> String {
 
 pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
-    let now = model.now();
+    let now = time_of(model, Feed::Chain);
     let phases = phases(canvas);
     let times = phases.iter().filter_map(|it| it.span);
     let from = times.clone().map(|(from, _)| from).min().unwrap_or(now);
@@ -124,7 +128,7 @@ fn phases(canvas: &Canvas<'_>) -> Vec<Phase> {
         ("weight set", Milestone::SetNewValidators),
     ];
     let mut from = began;
-    let now = model.now();
+    let now = time_of(model, Feed::Chain);
     for (name, milestone) in stages {
         let to = end_of(milestone, model);
         let state = match (from, to) {
@@ -157,7 +161,7 @@ fn phases(canvas: &Canvas<'_>) -> Vec<Phase> {
 }
 
 /// When a stage of the sprint's `PoC` ends or ended: as the chain expects it, else from its height.
-fn end_of(milestone: Milestone, model: &Model) -> Option<Time> {
+pub fn end_of(milestone: Milestone, model: &Model) -> Option<Time> {
     let reading = model.snapshot.chain.reading.as_ref()?;
     let view = &reading.view;
     let poc = reading.poc_start.height;
@@ -175,7 +179,8 @@ fn end_of(milestone: Milestone, model: &Model) -> Option<Time> {
 
 fn registered(canvas: &Canvas<'_>) -> Phase {
     let model = canvas.model;
-    let (sprint, now) = (&model.snapshot.sprint, model.now());
+    let sprint = &model.snapshot.sprint;
+    let now = time_of(model, Feed::Chain);
     let span = |step| sprint.spans.iter().rev().find(|span| span.step == step);
     let began = span(Step::Registering).map(|span| span.started);
     let ended = span(Step::Registering).and_then(|span| span.ended);
@@ -222,8 +227,8 @@ fn release(canvas: &Canvas<'_>) -> Phase {
     let at = sprint.release_at.map(|band| band.p50);
     let clock = at.map(|at| format::clock(at, model.now()));
     let who = match model.snapshot.mode {
-        crate::domain::Mode::Manual => format!("{} approves", canvas.key(Action::Approve)),
-        crate::domain::Mode::Auto => format::release(sprint),
+        Mode::Manual => format!("{} approves", canvas.key(Action::Approve)),
+        Mode::Auto => "by policy".to_owned(),
     };
     let note = clock.map_or(who.clone(), |clock| format!("{clock}, {who}"));
     Phase {

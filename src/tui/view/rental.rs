@@ -2,9 +2,11 @@
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
-use crate::domain::GpuDevice;
-use crate::engine::{LinkSnapshot, RentalSnapshot};
+use crate::domain::{GpuDevice, PocStatus};
+use crate::engine::{LinkSnapshot, NodeOwner, RentalSnapshot};
+use crate::tui::attention::{Feed, time_of};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
@@ -23,7 +25,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let mut add = |name: &str, text: String, style: Style| {
         lines.extend(fact(name, &text, style, width, theme));
     };
-    let now = model.now();
+    let now = time_of(model, Feed::Rentals);
     if let Some(text) = machine(rental) {
         add("machine", text, theme.text());
     }
@@ -47,7 +49,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
             theme.text(),
         );
     }
-    lines.extend(gpus(rental, width, theme));
+    lines.extend(gpus(rental, model, width, theme));
     lines
 }
 
@@ -57,7 +59,7 @@ pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let Some(rental) = &model.snapshot.rental else {
         return vec![Line::styled(" Nothing is rented.", theme.dim())];
     };
-    let mut lines = gpus(rental, width, theme);
+    let mut lines = gpus(rental, model, width, theme);
     lines.extend(fact(
         "link",
         &link(rental, model),
@@ -68,7 +70,7 @@ pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let lease = format!(
         "ends it {} ({})",
         format::clock(rental.lease_until, model.now()),
-        format::short(rental.lease_until - model.now())
+        format::short(rental.lease_until - time_of(model, Feed::Rentals))
     );
     lines.extend(fact("watchdog", &lease, theme.text(), width, theme));
     let place = rental
@@ -126,14 +128,14 @@ fn link(rental: &RentalSnapshot, model: &Model) -> String {
             rate,
         } => {
             let state = if *tunnel { "up" } else { "up, NO TUNNEL" };
-            let since = format::short(model.now() - *since);
+            let since = format::short(time_of(model, Feed::Rentals) - *since);
             format!("{state} {since}{}", format::rate(*rate))
         }
     }
 }
 
 /// GPUs as the driver in the container reports them.
-fn gpus(rental: &RentalSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>> {
+fn gpus(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let all = rental.devices.len();
     if all == 0 {
         let text = format!("{}, not seen from inside yet", rental.gpus);
@@ -149,18 +151,27 @@ fn gpus(rental: &RentalSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>>
     let text = format!("{usable} of {all} usable, {name}");
     let mut lines = fact("GPUs", &text, style, width, theme);
     lines.truncate(1);
-    lines.extend(rental.devices.iter().map(|gpu| device(gpu, width, theme)));
+    let devices = rental.devices.iter();
+    lines.extend(devices.map(|gpu| device(gpu, must_work(model), width, theme)));
     lines
 }
 
-fn device(gpu: &GpuDevice, width: u16, theme: Theme) -> Line<'static> {
+/// The node generates: a GPU that does nothing loses weight.
+fn must_work(model: &Model) -> bool {
+    let mut rows = model.snapshot.nodes.rows.iter();
+    let ours = rows.find(|row| row.owner == NodeOwner::Sprint);
+    ours.is_some_and(|row| row.node.poc_current == PocStatus::Generating)
+}
+
+fn device(gpu: &GpuDevice, must_work: bool, width: u16, theme: Theme) -> Line<'static> {
     #[expect(clippy::cast_precision_loss, reason = "megabytes of a GPU")]
     let (used, total) = (gpu.used_memory_mb as f64, gpu.total_memory_mb.max(1) as f64);
-    let columns = (usize::from(width).saturating_sub(36) / 2).clamp(2, 24);
-    let (style, state) = if gpu.available {
-        (theme.text(), "")
-    } else {
+    let (style, state) = if !gpu.available {
         (theme.bad(), " NOT USABLE")
+    } else if must_work && gpu.utilization_percent < 1.0 {
+        (theme.bad(), " IDLE")
+    } else {
+        (theme.text(), "")
     };
     let name = format!("GPU {}", gpu.index);
     let percent = gpu.utilization_percent;
@@ -173,6 +184,9 @@ fn device(gpu: &GpuDevice, width: u16, theme: Theme) -> Line<'static> {
     };
     let (used_gb, total_gb) = (used / 1000.0, total / 1000.0);
     let memory = format!(" {used_gb:>2.0}/{total_gb:.0} GB{heat}{state}");
+    // Beside the bars: the name and the use.
+    let beside = 7 + 6 + memory.width();
+    let columns = (usize::from(width).saturating_sub(beside) / 2).clamp(2, 24);
     Line::from(vec![
         Span::styled(format!(" {name:<6}"), theme.dim()),
         Span::styled(theme.bar(columns, percent / 100.0), theme.accent()),

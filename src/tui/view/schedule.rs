@@ -1,6 +1,7 @@
 //! The schedule: the epoch, what comes next, and what the sprint depends on.
 
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{ConfirmationPhase, Finding, Preflight};
 use crate::engine::ChainReading;
@@ -108,11 +109,11 @@ fn milestone(
         " {mark} {name:<NAME$.NAME$} {left:>9} {:<8} {clock}",
         band.unwrap_or_default()
     );
-    if width >= 58
-        && let Some(note) = note_of(it, reading, model)
-    {
-        row.push_str("  ");
-        row.push_str(&note);
+    if let Some(note) = note_of(it, reading, model) {
+        let note = format!("  {note}");
+        if row.width() + note.width() <= usize::from(width) {
+            row.push_str(&note);
+        }
     }
     row
 }

@@ -6,11 +6,12 @@ use crate::domain::{GateKind, Outcome, Step};
 use crate::engine::GateSnapshot;
 use crate::tui::keymap::Action;
 use crate::tui::model::{Model, Role};
+use crate::tui::scene::Scene;
 use crate::tui::theme::Theme;
 
-use super::format;
 use super::top::steps::{self, StepState};
 use super::widgets::Canvas;
+use super::{checklist, format};
 
 /// A text: its beginning in a style, the rest plain.
 type Text = (Span<'static>, String);
@@ -40,7 +41,10 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
 pub fn lines_in(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let sprint = &model.snapshot.sprint;
-    let steps = steps(model, width, theme);
+    let steps = match model.scene() {
+        Scene::Releasing => checklist::lines(canvas),
+        _ => steps(model, width, theme),
+    };
     let mut fixed = Vec::new();
     if height > steps.len() + 1 {
         fixed.extend(steps);

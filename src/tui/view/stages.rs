@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::domain::{BootFault, BootStage, Duration, Time};
 use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot, StageForecast};
+use crate::tui::attention::{Feed, frozen_since, time_of};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
@@ -30,6 +31,10 @@ pub fn note(model: &Model) -> String {
     };
     if snapshot.hedge.is_some() {
         return format!("2 rentals, {}", snapshot.money.per_hour);
+    }
+    if let Some(since) = frozen_since(model, Feed::Rentals) {
+        let frozen = format::frozen(since, model.now());
+        return format!("#{}, {frozen}", rental.id);
     }
     let word = if rental.releasing { "RELEASING " } else { "" };
     let lease = format::clock(rental.lease_until, model.now());
@@ -73,7 +78,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, low: bool) -> Vec<Line<'static>> {
             .filter(|stage| **stage != BootStage::Ready)
             .map(|stage| stage_line(*stage, rental, model, width, theme)),
     );
-    lines.push(ready_line(rental, model, theme));
+    lines.push(ready_line(rental, model, width, theme));
     lines.extend(troubles(rental, width, theme));
     lines
 }
@@ -119,11 +124,11 @@ fn axis(rental: &RentalSnapshot, model: &Model, width: u16) -> Axis {
     let boot = &rental.boot;
     let from = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
     let end = ended(boot).or(boot.ready_by.max(boot.ready_at));
-    let to = end.unwrap_or(model.now());
+    let to = end.unwrap_or(from);
     let to = if ended(boot).is_some() {
         to
     } else {
-        to.max(model.now())
+        to.max(time_of(model, Feed::Rentals))
     };
     let beside = NAME + TIMES + if width >= 70 { NOTE } else { 0 };
     Axis {
@@ -145,7 +150,7 @@ fn head(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Lin
         .into_iter()
         .flatten()
         .collect();
-    let clocks = axis.head(&clocks, model.now(), theme);
+    let clocks = axis.head(&clocks, time_of(model, Feed::Rentals), theme);
     let text = format!("   {:<11}{clocks}{:>9}{:>9}", "stage", "took", "expect");
     Line::styled(text, theme.dim())
 }
@@ -201,7 +206,7 @@ fn stage_line(
     width: u16,
     theme: Theme,
 ) -> Line<'static> {
-    let (boot, now) = (&rental.boot, model.now());
+    let (boot, now) = (&rental.boot, time_of(model, Feed::Rentals));
     let axis = axis(rental, model, width);
     let order = if rental.is_ready() {
         Ordering::Less
@@ -269,8 +274,8 @@ fn over(took: Option<(Time, Time)>, forecast: Option<StageForecast>) -> String {
     }
 }
 
-fn ready_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'static> {
-    let (boot, now) = (&rental.boot, model.now());
+fn ready_line(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Line<'static> {
+    let (boot, now) = (&rental.boot, time_of(model, Feed::Rentals));
     let began = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
     let style = theme.text();
     let text = if let Some(at) = ended(boot) {
@@ -287,12 +292,16 @@ fn ready_line(rental: &RentalSnapshot, model: &Model, theme: Theme) -> Line<'sta
             let (from, by) = (from.format("%H:%M"), by.format("%H:%M"));
             format!(", p10-p90 {from}-{by}")
         });
-        let (band, slower) = (band.unwrap_or_default(), slower(model));
-        format!(
-            "~{}{slower}{band}{}",
-            format::clock(at, now),
-            spare(at, model)
-        )
+        let end = format!("~{}{}", format::clock(at, now), slower(model));
+        let (band, spare) = (band.unwrap_or_default(), spare(at, model));
+        // The deadline matters more than the band.
+        let room = usize::from(width).saturating_sub(NAME + end.len() + spare.len());
+        let band = if band.len() <= room {
+            band
+        } else {
+            String::new()
+        };
+        format!("{end}{band}{spare}")
     } else {
         "no estimate yet".to_owned()
     };
@@ -343,7 +352,7 @@ fn low_lines(
         .filter(|stage| **stage < boot.stage)
         .count();
     let began = boot.started.first().map_or(rental.rented_at, |(_, at)| *at);
-    let took = format::short(ended(boot).unwrap_or(model.now()) - began);
+    let took = format::short(ended(boot).unwrap_or(time_of(model, Feed::Rentals)) - began);
     let ready = boot
         .ready_at
         .map(|at| format!("; ready ~{}", format::clock(at, model.now())));
@@ -364,7 +373,10 @@ fn low_lines(
             theme.accent(),
         ),
         Span::styled(bar, theme.accent()),
-        Span::raw(format!(" {}", running_note(boot, model.now()))),
+        Span::raw(format!(
+            " {}",
+            running_note(boot, time_of(model, Feed::Rentals))
+        )),
     ]);
     vec![running, summary]
 }
@@ -422,7 +434,7 @@ fn overall(rental: &RentalSnapshot, model: &Model) -> f64 {
     if rental.is_ready() {
         return 1.0;
     }
-    let now = model.now();
+    let now = time_of(model, Feed::Rentals);
     let spent = (now - rental.rented_at).as_seconds_f64().max(0.0);
     let left = boot
         .ready_at

@@ -145,3 +145,179 @@ fn no_pane_is_half_empty() {
         }
     }
 }
+
+/// The rows of the zoomed pane below its title, which says how old they are.
+fn zoomed(snapshot: Snapshot, keys: &str) -> (String, String) {
+    let mut m = model(snapshot);
+    type_and_draw(&mut m, keys);
+    let screen = shown(&m, 120, 40);
+    let rows: Vec<&str> = screen.lines().collect();
+    let title = rows.iter().position(|row| row.contains("──")).unwrap();
+    (
+        rows[title].to_owned(),
+        rows[title + 1..rows.len() - 1].join("\n"),
+    )
+}
+
+#[test]
+fn stale_panes_are_frozen_and_marked() {
+    // Given figures that nobody has read for a while,
+    let booting = |minute: i64| {
+        let mut s = rented(Step::Booting);
+        s.at = at(minute);
+        s.world = WorldKind::Real;
+        s
+    };
+    let proving = |minute: i64| {
+        let mut s = proving();
+        s.at = at(minute);
+        s.world = WorldKind::Real;
+        s
+    };
+    let scenes: [(&str, &dyn Fn(i64) -> Snapshot); 4] = [
+        ("1z", &booting),
+        ("4z", &booting),
+        ("5z", &proving),
+        ("1z", &proving),
+    ];
+    for (keys, snapshot) in scenes {
+        // when time goes on, then only their age does.
+        let (title, rows) = zoomed(snapshot(20), keys);
+        let (later, same) = zoomed(snapshot(27), keys);
+        assert!(title.contains("frozen since 14:13, 20m ago"), "{title}");
+        assert!(later.contains("frozen since 14:13, 27m ago"), "{later}");
+        assert_eq!(rows.lines().count(), same.lines().count());
+        for (row, same) in rows.lines().zip(same.lines()) {
+            if !row.contains("──") {
+                assert_eq!(row, same, "{keys}");
+            }
+        }
+    }
+}
+
+#[test]
+fn release_is_a_checklist() {
+    // Given a release that waits for the operator,
+    let mut s = gated(Step::Releasing, GateKind::Release, "Release it?");
+    s.rental = rented(Step::Releasing).rental;
+    s.nodes.rows.push(node("pocpit-153", NodeOwner::Sprint));
+    let text = shown(&model(s.clone()), 80, 24);
+    assert_shows(
+        &text,
+        &[
+            "▶ release approved      waits 1m 00s, a approves",
+            "· rental gone",
+        ],
+    );
+    // when it is approved, then what is not proven gone is under way;
+    s.sprint.gate = None;
+    s.rental.as_mut().unwrap().releasing = true;
+    let text = shown(&model(s.clone()), 80, 24);
+    assert_shows(
+        &text,
+        &[
+            "✓ release approved",
+            "▶ node disabled         pocpit-153",
+            "▶ rental gone           #28111222",
+            "▶ registration removed  pocpit-153",
+            "vastai destroy instance 28111222",
+        ],
+    );
+    // when it is gone, then it is done.
+    s.rental = None;
+    s.nodes.rows.pop();
+    let text = shown(&model(s), 80, 24);
+    assert_shows(&text, &["✓ rental gone", "✓ registration removed"]);
+}
+
+#[test]
+fn idle_gpu_is_named_while_generating() {
+    let mut s = with_past();
+    s.rental.as_mut().unwrap().devices[1].utilization_percent = 0.0;
+    let text = shown(&model(s), 200, 60);
+    let row = |name: &str| {
+        text.lines()
+            .find(|row| row.contains(name))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(row("GPU 1").contains("IDLE"), "{text}");
+    assert!(!row("GPU 0").contains("IDLE"), "{text}");
+}
+
+/// A boot whose stages took as long as these, and what they usually take.
+fn forecast(snapshot: &mut Snapshot) {
+    let stages = [
+        (BootStage::Placed, 15),
+        (BootStage::PullingImage, 240),
+        (BootStage::Container, 40),
+        (BootStage::Ssh, 5),
+        (BootStage::Api, 10),
+        (BootStage::Downloading, 330),
+        (BootStage::Loading, 142),
+        (BootStage::Graphs, 50),
+    ];
+    let boot = &mut snapshot.rental.as_mut().unwrap().boot;
+    boot.expected = stages
+        .into_iter()
+        .map(|(stage, seconds)| StageForecast {
+            stage,
+            median: Duration::seconds(seconds),
+            p90: Duration::seconds(seconds * 3 / 2),
+        })
+        .collect();
+    boot.started = vec![
+        (BootStage::Placed, at(-13)),
+        (BootStage::PullingImage, at(-13) + Duration::seconds(10)),
+        (BootStage::Container, at(-6)),
+        (BootStage::Ssh, at(-5)),
+        (BootStage::Api, at(-5) + Duration::seconds(4)),
+        (BootStage::Downloading, at(-5) + Duration::seconds(7)),
+    ];
+    boot.progress = Some(0.58);
+    boot.ready_from = Some(at(6));
+    boot.ready_at = Some(at(7));
+    boot.ready_by = Some(at(10));
+}
+
+#[test]
+fn boot_shows_took_rest_and_expected() {
+    let mut s = rented(Step::Warming);
+    forecast(&mut s);
+    let text = shown(&model(s), 120, 40);
+    let row = |name: &str| {
+        text.lines()
+            .find(|row| row.contains(name))
+            .unwrap()
+            .to_owned()
+    };
+    let pull = row("✓ image pull");
+    assert_shows(&pull, &["█", "6m 50s", "4m 00s", "+2m 50s"]);
+    let download = row("▶ download");
+    assert_shows(&download, &["█▒", "4m 53s", "5m 30s", "58%, 3m 32s left"]);
+    assert_shows(&row("· loading"), &["░", "2m 22s"]);
+    insta::assert_snapshot!("boot_forecast_120x40", text);
+}
+
+#[test]
+fn end_that_runs_away_is_called_slower() {
+    // Given a boot whose end is expected at the same time all along,
+    let mut s = rented(Step::Warming);
+    s.world = WorldKind::Real;
+    forecast(&mut s);
+    let mut m = model(s.clone());
+    let mut publish_at = |minute: i64, ready: i64| {
+        s.at = at(minute);
+        s.rentals_read_at = Some(s.at);
+        s.rental.as_mut().unwrap().boot.ready_at = Some(at(ready));
+        publish(&mut m, s.clone());
+        shown(&m, 120, 40)
+    };
+    let steady = publish_at(2, 7);
+    assert!(steady.contains("ready      ~14:20,"), "{steady}");
+    assert!(!steady.contains("slower"), "{steady}");
+    // when it moves away as fast as time passes, then it says so.
+    publish_at(3, 9);
+    let slower = publish_at(4, 10);
+    assert!(slower.contains("ready      ~14:23, slower"), "{slower}");
+}
