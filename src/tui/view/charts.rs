@@ -208,7 +208,7 @@ fn sparks(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
             "PoC moved",
             &shift,
             &shifts,
-            "since it was announced",
+            "since announced",
             width,
             theme,
         ),

@@ -49,7 +49,8 @@ pub fn lines_in(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'sta
     if height > steps.len() + 1 {
         fixed.extend(steps);
     }
-    if sprint.step != Step::Done {
+    // Once it is under way, the checklist says more.
+    if sprint.step < Step::Releasing || sprint.gate.is_some() {
         fixed.push(release(model, width, theme));
     }
     let room = height.saturating_sub(fixed.len());
