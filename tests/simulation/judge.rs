@@ -8,7 +8,7 @@ use pocpit::engine::Snapshot;
 use pocpit::journal::Ledger;
 use pocpit::world::{PROXY_NODE, TrueRental, World};
 
-use crate::played::Stage;
+use crate::played::{MachineFault, Stage};
 
 /// A program that came back to life needs this long to see what is there.
 const LOOKS_ROUND: Duration = Duration::minutes(10);
@@ -119,7 +119,10 @@ impl Judge {
                 .cloned()
                 .collect();
             let spent = world.spend_under("pocpit/").dollars();
+            let unable = self.unable();
+            // It may be both before and after what else a removal waits for.
             let removals_wait = removals_wait(&world);
+            let removals_wait = [unable.clone(), removals_wait, unable].concat();
             let nodes = world.registered();
             let revived: Vec<_> = nodes.iter().map(|node| world.revived(node)).collect();
             let harm = world.harm();
@@ -232,6 +235,13 @@ impl Judge {
                 "a minute after its start the program knows no nodes, or nothing of the chain: {chain:?}"
             ));
         }
+    }
+
+    /// While its machine lets it call nobody, or open no journal, a program removes nothing.
+    fn unable(&self) -> Vec<Range<Time>> {
+        let fault = self.stage.machine_fault();
+        let fault = fault.filter(|(fault, _)| *fault != MachineFault::FullDisk);
+        fault.into_iter().map(|(_, span)| span).collect()
     }
 
     /// What must hold when a sprint is over.
