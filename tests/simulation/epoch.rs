@@ -42,6 +42,8 @@ pub struct Campaign {
     was_away_at_poc: bool,
     /// A read-only disk did not take the last sprint's end: the next program ends it again.
     end_was_lost: bool,
+    /// A rental counts until its end is found, which was a day later: until when that uses up a day's budget.
+    counts_lost_end: Option<Time>,
 }
 
 /// Dollars that are counted for weights although they may not be downloaded to the end.
@@ -70,6 +72,8 @@ const BOOT: Duration = Duration::minutes(45);
 const A_WHILE: Duration = Duration::minutes(5);
 /// From an epoch's beginning, when its rental boots.
 const MID_BOOT: Duration = Duration::minutes(30);
+/// How far back a day's budget looks, at most (`refusal::DAY`).
+const DAY_OF_BUDGET: Duration = Duration::hours(26);
 /// Registrations are over by then, with some time for the last of them.
 const REGISTERED: Duration = Duration::minutes(6);
 /// From the `PoC`'s start to the end of its validation, and a little more.
@@ -138,6 +142,7 @@ impl Campaign {
             summary,
             was_away_at_poc: false,
             end_was_lost: false,
+            counts_lost_end: None,
         };
         campaign.plant_what_is_not_ours();
         campaign
@@ -223,7 +228,10 @@ impl Campaign {
                 }
                 Death::Over(Some(report))
                     if report.epoch.map(|e| e.0) < Some(epoch)
-                        && std::mem::take(&mut self.end_was_lost) => {}
+                        && std::mem::take(&mut self.end_was_lost) =>
+                {
+                    self.counts_lost_end = Some(self.stage.time() + DAY_OF_BUDGET);
+                }
                 Death::Over(Some(report)) => {
                     self.take(epoch, begun, &report);
                     return poc_start;
@@ -385,7 +393,9 @@ impl Campaign {
             self.count_hold(epoch);
             return self.count(epoch, begun, "");
         }
-        self.check_refusal(begun, report);
+        if self.counts_lost_end < Some(begun) {
+            self.check_refusal(begun, report);
+        }
         let cause = report.cause.as_deref().unwrap_or("no cause");
         let cause = cause.split(':').next().unwrap_or_default();
         self.count(epoch, begun, &format!("{}: {cause}", report.outcome));
@@ -453,6 +463,11 @@ impl Campaign {
         };
         if self.judge.purse.caps == Caps::TIGHT && miss.contains("budget") {
             return Some("a tight budget refused");
+        }
+        if self.counts_lost_end >= Some(begun) && miss.contains("budget") {
+            return Some(
+                "the disk was read-only when the last rental ended, which counts until it was found",
+            );
         }
         if self.was_away_at_poc {
             return Some("the program was dead when its PoC began");

@@ -90,7 +90,7 @@ pub enum Others {
 }
 
 /// When no registration is removed, in this order: while the chain stands still, as nobody knows how near the
-/// `PoC` is, and around the last `PoC` and the next.
+/// `PoC` is, around the last `PoC` and the next, and in a confirmation.
 fn removals_wait(world: &World) -> Vec<Range<Time>> {
     let epochs = [world.epoch(), world.epoch() + 1];
     let halts = epochs.iter().filter_map(|epoch| world.halt_of(*epoch));
@@ -99,7 +99,10 @@ fn removals_wait(world: &World) -> Vec<Range<Time>> {
         let from = world.block_time(start) - NO_REMOVAL_BEFORE_POC;
         from..world.block_time(start + VALIDATED)
     });
-    halts.chain(proofs).collect()
+    let confirmations = epochs
+        .iter()
+        .flat_map(|epoch| world.confirmation_times(*epoch));
+    halts.chain(proofs).chain(confirmations).collect()
 }
 
 fn is_ours(rental: &TrueRental) -> bool {
@@ -119,10 +122,7 @@ impl Judge {
                 .cloned()
                 .collect();
             let spent = world.spend_under("pocpit/").dollars();
-            let unable = self.unable();
-            // It may be both before and after what else a removal waits for.
             let removals_wait = removals_wait(&world);
-            let removals_wait = [unable.clone(), removals_wait, unable].concat();
             let nodes = world.registered();
             let revived: Vec<_> = nodes.iter().map(|node| world.revived(node)).collect();
             let harm = world.harm();
@@ -171,7 +171,7 @@ impl Judge {
                         since
                     }
                 });
-                now - since
+                now - since - self.unable(since, now)
             });
             if alone.is_some_and(|alone| alone > WITHOUT_RENTAL) {
                 self.violation(&format!(
@@ -237,11 +237,12 @@ impl Judge {
         }
     }
 
-    /// While its machine lets it call nobody, or open no journal, a program removes nothing.
-    fn unable(&self) -> Vec<Range<Time>> {
+    /// For how long of this its machine lets a program call nobody, or open no journal: it removes nothing.
+    fn unable(&self, from: Time, to: Time) -> Duration {
         let fault = self.stage.machine_fault();
         let fault = fault.filter(|(fault, _)| *fault != MachineFault::FullDisk);
-        fault.into_iter().map(|(_, span)| span).collect()
+        let overlap = fault.map(|(_, span)| span.end.min(to) - span.start.max(from));
+        overlap.map_or(Duration::zero(), |overlap| overlap.max(Duration::zero()))
     }
 
     /// What must hold when a sprint is over.
