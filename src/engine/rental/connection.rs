@@ -28,7 +28,8 @@ pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
 const READ_RUNS: &str = "cat /var/lib/pocpit/mlnode.status";
 
 const SILENT_MLNODE_INTERVAL: Duration = Duration::seconds(5);
-const MLNODE_INTERVAL: Duration = Duration::seconds(10);
+/// With a call that times out after six seconds, trouble is told within fifteen.
+const MLNODE_INTERVAL: Duration = Duration::seconds(8);
 /// A start that failed can be read for six seconds.
 const LOADING_MLNODE_INTERVAL: Duration = Duration::seconds(4);
 /// A run's end must be known within 15 seconds.
