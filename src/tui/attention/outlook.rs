@@ -16,22 +16,26 @@ pub(super) fn outlook(model: &Model, keys: &Keymap) -> Attention {
         Step::Renting => "Renting: waiting for Vast's answer".to_owned(),
         Step::Booting | Step::Warming => match &snapshot.rental {
             Some(rental) => return booting(rental, model, keys),
-            None => snapshot.sprint.doing.clone(),
+            None => doing(model),
         },
-        Step::Registering => snapshot.sprint.doing.clone(),
+        Step::Registering => doing(model),
         Step::Proving | Step::Confirming | Step::Serving => {
-            return Attention::new(Rank::Ok, snapshot.sprint.doing.clone())
-                .with_more(&then_release(model, keys));
+            return Attention::new(Rank::Ok, doing(model)).with_more(&then_release(model, keys));
         }
-        Step::Releasing => format!("Releasing: {}", snapshot.sprint.doing),
+        Step::Releasing => format!("Releasing: {}", doing(model)),
     };
     Attention::new(Rank::Ok, text)
+}
+
+/// Without its full stop: more may follow.
+fn doing(model: &Model) -> String {
+    model.snapshot.sprint.doing.trim_end_matches('.').to_owned()
 }
 
 fn waiting(model: &Model) -> Attention {
     let now = model.now();
     let Some(at) = model.rent_at() else {
-        return Attention::new(Rank::Ok, model.snapshot.sprint.doing.clone());
+        return Attention::new(Rank::Ok, doing(model));
     };
     let when = format!(
         "at {} ({})",
