@@ -202,7 +202,8 @@ impl RankedOffer {
         format!("{median}, eight of ten in {p10} to {p90}")
     }
 
-    fn known_by(&self) -> String {
+    /// Which boots the prediction is based on.
+    pub fn known_by(&self) -> String {
         match (self.own_boots.machine_timed, self.own_boots.gpu_ready) {
             (0, 0) => "its bandwidth and disk alone".to_owned(),
             (0, gpu) => format!("our boots: {gpu} on this GPU, none on the machine"),
@@ -210,7 +211,8 @@ impl RankedOffer {
         }
     }
 
-    fn work_reason(&self) -> String {
+    /// Why it is likely to work at all.
+    pub fn work_reason(&self) -> String {
         let chance = percent(self.chance_to_work);
         let reliability = self.offer.reliability * 100.0;
         let own = self.own_boots;

@@ -13,12 +13,15 @@ use crate::domain::{OfferId, RankedOffer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "lowercase")]
 pub enum Column {
+    /// By the cost of a success, whatever the rows are sorted by.
     #[strum(serialize = "#")]
     Rank,
-    #[strum(serialize = "GPU")]
-    Gpu,
+    #[strum(serialize = "$/success")]
+    Success,
+    #[strum(serialize = "$/h")]
     Price,
-    Expected,
+    #[strum(serialize = "est.")]
+    Estimate,
     Worst,
     Chance,
     Boot,
@@ -27,7 +30,10 @@ pub enum Column {
     #[strum(serialize = "Mb/s")]
     Download,
     Machine,
+    #[strum(serialize = "GPUs")]
+    Gpu,
     Location,
+    Offer,
 }
 
 impl Column {
@@ -37,19 +43,31 @@ impl Column {
         self.into()
     }
 
-    /// The column this many places to the right, wrapping around.
+    /// The column this many places to the right, wrapping around; the rank is sorted by as `$/success`.
     #[must_use]
     pub fn step(self, by: usize) -> Column {
-        Column::ALL[(self as usize + by) % Column::ALL.len()]
+        match Column::ALL[(self as usize + by) % Column::ALL.len()] {
+            Column::Rank => Column::Rank.step(by),
+            column => column,
+        }
+    }
+
+    /// The smallest is the best.
+    pub fn is_ascending(self) -> bool {
+        !matches!(
+            self,
+            Column::Chance | Column::Reliability | Column::Download
+        )
     }
 
     /// Best first: cheap, likely, quick, fast. Sorting is stable, so rank decides between equals.
     fn compare(self, a: &RankedOffer, b: &RankedOffer) -> Ordering {
         match self {
-            Column::Rank => Ordering::Equal,
+            // By rank already.
+            Column::Rank | Column::Success => Ordering::Equal,
             Column::Gpu => gpu(a).cmp(&gpu(b)),
             Column::Price => a.price.cmp(&b.price),
-            Column::Expected => a.expected_cost().cmp(&b.expected_cost()),
+            Column::Estimate => a.expected_cost().cmp(&b.expected_cost()),
             Column::Worst => a.worst_cost.cmp(&b.worst_cost),
             Column::Chance => b.chance().total_cmp(&a.chance()),
             Column::Boot => a.boot.median.cmp(&b.boot.median),
@@ -60,6 +78,7 @@ impl Column {
                 .offer
                 .country_and_region()
                 .cmp(&b.offer.country_and_region()),
+            Column::Offer => a.offer.id.cmp(&b.offer.id),
         }
     }
 }
@@ -81,6 +100,18 @@ pub enum OfferList {
     Avoided,
 }
 
+/// What a search has changed at the cursor, for some ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Passing<T> {
+    what: T,
+    ticks_left: u8,
+}
+
+/// Ticks (of 1 s) in which a key meant the row that was there before.
+const CHANGE_TICKS: u8 = 2;
+/// Ticks that the title says which offer is gone.
+const GONE_TICKS: u8 = 8;
+
 #[derive(Debug, Clone)]
 pub struct OffersPane {
     pub list: OfferList,
@@ -88,8 +119,8 @@ pub struct OffersPane {
     pub direction: Direction,
     /// Only offers with these words; empty for all.
     pub filter: String,
-    /// The offer that the operator selected, by id: a refresh does not move the selection to another one.
-    /// Until then the first that is shown is selected.
+    /// The offer that the operator selected, by id: a search keeps it selected wherever its row goes, and if
+    /// it is gone selects what took its row. Until then the first that is shown is selected.
     pub selected: Option<OfferId>,
     /// The offer to compare with another one.
     pub marked: Option<OfferId>,
@@ -100,13 +131,42 @@ pub struct OffersPane {
     shown: Vec<usize>,
     row_of: HashMap<OfferId, usize>,
     ranked: Arc<Vec<RankedOffer>>,
+    /// The offer that a search has just put under the cursor.
+    changed: Option<Passing<OfferId>>,
+    /// The offer under the cursor that a search has not found again.
+    gone: Option<Passing<OfferId>>,
+    common: Common,
+}
+
+/// What all offers that are shown have in common: it needs no column.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Common {
+    pub gpus: Option<String>,
+    pub country: Option<String>,
+}
+
+impl Common {
+    fn of<'a>(mut rows: impl Iterator<Item = &'a RankedOffer>) -> Common {
+        let Some(first) = rows.next() else {
+            return Common::default();
+        };
+        let (mut gpus, mut country) = (Some(gpu(first)), first.offer.country());
+        for row in rows {
+            gpus = gpus.filter(|gpus| *gpus == gpu(row));
+            country = country.filter(|country| Some(*country) == row.offer.country());
+        }
+        Common {
+            gpus: gpus.map(|_| first.offer.gpus()),
+            country: country.map(str::to_owned),
+        }
+    }
 }
 
 impl OffersPane {
     pub fn new(ranked: &Arc<Vec<RankedOffer>>) -> OffersPane {
         let mut pane = OffersPane {
             list: OfferList::Usable,
-            sort: Column::Rank,
+            sort: Column::Success,
             direction: Direction::BestFirst,
             filter: String::new(),
             selected: None,
@@ -116,16 +176,77 @@ impl OffersPane {
             shown: Vec::new(),
             row_of: HashMap::new(),
             ranked: ranked.clone(),
+            changed: None,
+            gone: None,
+            common: Common::default(),
         };
         pane.arrange();
         pane
     }
 
     pub fn set_ranked(&mut self, ranked: &Arc<Vec<RankedOffer>>) {
-        if !Arc::ptr_eq(&self.ranked, ranked) {
-            self.ranked = ranked.clone();
-            self.arrange();
+        if Arc::ptr_eq(&self.ranked, ranked) {
+            return;
         }
+        let before = self.selected_row().zip(self.selected_id());
+        self.ranked = ranked.clone();
+        self.arrange();
+        if let Some((row, offer)) = before {
+            self.keep_cursor(row, offer);
+        }
+    }
+
+    /// After a search: the cursor was in this row, on this offer.
+    fn keep_cursor(&mut self, row: usize, offer: OfferId) {
+        if !self.row_of.contains_key(&offer) {
+            let is_gone = self.ranked.iter().all(|row| row.offer.id != offer);
+            self.gone = is_gone.then_some(Passing {
+                what: offer,
+                ticks_left: GONE_TICKS,
+            });
+            if self.selected.is_some() {
+                let row = row.min(self.len().saturating_sub(1));
+                self.selected = self.row(row).map(|(_, row)| row.offer.id);
+            }
+        }
+        let now = self.selected_id();
+        self.changed = now.filter(|now| *now != offer).map(|what| Passing {
+            what,
+            ticks_left: CHANGE_TICKS,
+        });
+    }
+
+    /// The operator moves the cursor: the next key means what is there now.
+    pub fn select(&mut self, offer: Option<OfferId>) {
+        self.selected = offer;
+        self.changed = None;
+    }
+
+    /// A second has passed.
+    pub fn age(&mut self) {
+        for passing in [&mut self.changed, &mut self.gone] {
+            let passing_on = passing.as_mut();
+            passing_on.into_iter().for_each(|it| it.ticks_left -= 1);
+            passing.take_if(|it| it.ticks_left == 0);
+        }
+    }
+
+    /// The offer that has just come under the cursor, once: a key was meant for the one before.
+    pub fn take_change(&mut self) -> Option<OfferId> {
+        self.changed.take().map(|changed| changed.what)
+    }
+
+    /// The offer under the cursor that is gone since a moment.
+    pub fn gone(&self) -> Option<OfferId> {
+        self.gone.map(|gone| gone.what)
+    }
+
+    pub fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn selected_id(&self) -> Option<OfferId> {
+        self.selected_offer().map(|row| row.offer.id)
     }
 
     pub fn sort_by(&mut self, column: Column) {
@@ -166,6 +287,7 @@ impl OffersPane {
         }
         let ids = shown.iter().map(|&rank| rows[rank].offer.id);
         self.row_of = ids.zip(0..).collect();
+        self.common = Common::of(shown.iter().map(|&rank| &rows[rank]));
         self.shown = shown;
     }
 

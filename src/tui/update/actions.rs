@@ -19,7 +19,7 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::PickLeave => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Detach))),
         Action::Start => return vec![Command::Start],
         Action::Approve => open(model, model.gate().map(Dialog::Approve)),
-        Action::Rent => dialogs::rent(model),
+        Action::Rent => dialogs::rent(model, keys),
         Action::Explain => open(model, selected_offer(model).map(Dialog::Offer)),
         Action::Avoid => {
             let machine = model.offers.selected_offer().map(|row| row.offer.machine);

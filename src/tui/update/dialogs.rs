@@ -3,6 +3,7 @@
 use crate::domain::Mode;
 use crate::engine::{Command, QuitChoice};
 use crate::tui::ExitReason;
+use crate::tui::keymap::{Action, Keymap};
 use crate::tui::model::{Dialog, Model, Role};
 use crate::tui::pane::Pane;
 
@@ -69,7 +70,11 @@ pub(super) fn replacement(model: &Model, dialog: &Dialog) -> Option<Dialog> {
 }
 
 /// Asks, or says why there is nothing to ask.
-pub(super) fn rent(model: &mut Model) {
+pub(super) fn rent(model: &mut Model, keys: &Keymap) {
+    if let Some(now) = model.offers.take_change() {
+        let key = keys.key_of(Action::Rent);
+        return model.show_toast(format!("the list just changed: {key} again rents {now}"));
+    }
     let Some(row) = model.offers.selected_offer().cloned().map(Box::new) else {
         return;
     };

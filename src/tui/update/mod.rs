@@ -57,6 +57,7 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
         Message::Tick(elapsed) => {
             model.since_snapshot = elapsed;
             model.age_toast();
+            model.offers.age();
         }
         Message::Drawn(frame) => on_drawn(model, frame),
         Message::PastLog(instance, log) => {

@@ -145,5 +145,6 @@ fn select_offer(model: &mut Model, by: Move) {
         by.shift(&mut row, model.offers.len());
         row
     });
-    model.offers.selected = model.offers.row(index).map(|(_, row)| row.offer.id);
+    let offer = model.offers.row(index).map(|(_, row)| row.offer.id);
+    model.offers.select(offer);
 }

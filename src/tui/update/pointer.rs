@@ -56,7 +56,7 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
     let pane = match target {
         HitTarget::Pane(pane) => pane,
         HitTarget::Offer(offer) => {
-            model.offers.selected = Some(offer);
+            model.offers.select(Some(offer));
             Pane::Offers
         }
         HitTarget::Avoided(index) => {

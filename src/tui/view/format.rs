@@ -24,6 +24,16 @@ pub fn frozen(since: Time, now: Time) -> String {
     )
 }
 
+/// A measured figure without decimals: `2,141`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and a negative figure is none"
+)]
+pub fn whole(figure: f64) -> String {
+    grouped(figure.round() as u64)
+}
+
 /// What something costs at most: `≤$14.18`.
 pub fn worst(cost: Usd, theme: Theme) -> String {
     format!("{}{cost}", theme.glyph("≤", "<="))

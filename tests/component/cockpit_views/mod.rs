@@ -60,7 +60,7 @@ fn states() -> Vec<(&'static str, Model)> {
         ("palette", asked(rented(Step::Booting), ":")),
         ("palette_found", asked(rented(Step::Booting), ":abo")),
         ("compare", asked(choosing(), "cjjc")),
-        ("offers_narrowed", asked(choosing(), ">>/h100")),
+        ("offers_narrowed", asked(choosing(), ">/h100")),
         ("nodes_remove", asked(proving(), "5jD")),
         ("proxy_silent", {
             let mut s = proving();
@@ -84,6 +84,18 @@ fn states() -> Vec<(&'static str, Model)> {
         }),
         ("choosing", model(choosing())),
         ("rejected", asked(choosing(), "e")),
+        ("over_cap", {
+            let mut s = choosing();
+            s.money.caps[0].limit = Usd::from_dollars(28.0);
+            asked(s, "\n")
+        }),
+        ("gone", {
+            let mut m = asked(choosing(), "\n");
+            let mut s = choosing();
+            Arc::make_mut(&mut s.offers.rows).remove(0);
+            publish(&mut m, s);
+            m
+        }),
         ("confirm_rent", asked(choosing(), "\n")),
         ("booting", model(rented(Step::Booting))),
         ("abort", asked(rented(Step::Booting), "x")),

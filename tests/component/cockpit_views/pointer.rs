@@ -38,8 +38,7 @@ fn click_selects_offer_and_focuses_pane() {
         Message::Key(KeyEvent::new(KeyCode::Char('1'), KeyModifiers::NONE)),
     );
     let second = m.snapshot.offers.rows[1].clone();
-    let machine = second.offer.machine.to_string();
-    assert_eq!(click(&mut m, &machine), vec![]);
+    assert_eq!(click(&mut m, &second.offer.gpus()), vec![]);
     assert_eq!(m.offers.selected, Some(second.offer.id));
     assert_eq!(m.focus, Pane::Offers);
 }
@@ -53,8 +52,8 @@ fn wheel_scrolls_without_moving_focus() {
     let first = m.offers.selected_offer().map(|row| row.offer.id);
     // when the wheel turns over the offers,
     let screen = drawn(&mut m, SIZE);
-    let machine = m.snapshot.offers.rows[1].offer.machine.to_string();
-    let over = place_of(&machine, &screen);
+    let gpus = m.snapshot.offers.rows[1].offer.gpus();
+    let over = place_of(&gpus, &screen);
     update(&mut m, Message::Pointer(Pointer::WheelDown(over)));
     // then they move and the keys do not.
     assert!(m.offers.selected.is_some() && m.offers.selected != first);

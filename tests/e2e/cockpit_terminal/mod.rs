@@ -195,7 +195,7 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
     terminal.until("rent an offer");
     // An offer can be gone between the look and the key: then one looks again.
     loop {
-        terminal.until_any(&["$/h", "/h  "]);
+        terminal.until("$/success");
         terminal.press("\r");
         let asked = ["Rent offer", "look again", "is gone", "just changed"];
         if terminal.until_any(&asked) == "Rent offer" {

@@ -18,7 +18,7 @@ fn closed_terminal_at_rent_prompt_rents_nothing() {
     process.until_shown("s: start");
     process.press("s");
     process.until_shown("rent an offer");
-    process.until_shown("/h  ");
+    process.until_shown("$/success");
     process.press("\r");
     process.until_shown("Rent offer");
     process.hang_up();

@@ -172,17 +172,12 @@ fn figures(check: &CapCheck, model: &Model) -> String {
     if check.cap == Cap::Credit && model.snapshot.money.credit.is_none() {
         return "unknown: nothing is rented until it is read".to_owned();
     }
-    let floor = model.snapshot.money.credit_floor;
-    let kept = match check.cap {
-        Cap::Credit if floor > Usd::ZERO => format!(" above the {floor} to keep"),
-        _ => String::new(),
-    };
     match check.refusal() {
         Some(refusal) => format!(
-            "{left:>8} left{kept}, {} needed: {} too little",
+            "{left:>8} left, {} needed: {} too little",
             refusal.cost, refusal.missing
         ),
-        None => format!("{left:>8} left{kept}, {} needed", check.needed),
+        None => format!("{left:>8} left, {} needed", check.needed),
     }
 }
 
@@ -203,7 +198,12 @@ fn remedy(check: &CapCheck, model: &Model) -> String {
         None if money.credit.is_none() => {
             "Check vast.api_key: the account was not read.".to_owned()
         }
-        None => format!("To allow it, add {missing} or more to the Vast account."),
+        None => {
+            let floor = money.credit_floor;
+            format!(
+                "To allow it, add {missing} or more to the Vast account, where {floor} must stay."
+            )
+        }
     }
 }
 

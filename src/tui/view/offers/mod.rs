@@ -1,0 +1,320 @@
+//! Offers: usable ones with their cost, the selected one in detail, rejected ones with the reason, avoided
+//! machines.
+
+mod compare;
+mod detail;
+mod lists;
+mod table;
+
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use crate::domain::{Duration, RankedOffer, Step};
+use crate::engine::{OffersSnapshot, SearchState};
+use crate::tui::hit_areas::HitTarget;
+use crate::tui::keymap::Action;
+use crate::tui::model::Model;
+use crate::tui::offers::OfferList;
+use crate::tui::pane::Pane;
+use crate::tui::prompt::PromptKind;
+use crate::tui::theme::Theme;
+
+use super::format;
+use super::widgets::{Canvas, prompt_line, put_cut};
+pub(super) use compare::compare;
+pub(super) use detail::detail;
+
+/// Older rows are marked: prices and offers change every minute.
+const STALE: Duration = Duration::minutes(5);
+
+/// From this width on the details are beside the list.
+const BESIDE: u16 = 112;
+const LIST: u16 = 76;
+/// Rows of the details below the list, and the fewest rows of offers that they leave.
+const BELOW: u16 = detail::COMPACT + 1;
+const LEAST_ROWS: u16 = 5;
+
+/// Rows, and what a click on each selects.
+type Rows = (Vec<Line<'static>>, Vec<Option<HitTarget>>);
+
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let note = note(canvas.model);
+    let inner = canvas.pane_frame(area, Pane::Offers, &note);
+    let lines = above(canvas);
+    let top = u16::try_from(lines.len())
+        .unwrap_or(u16::MAX)
+        .min(inner.height);
+    put_cut(canvas.buf, inner, lines);
+    let [_, body] = Layout::vertical([Constraint::Length(top), Constraint::Min(0)]).areas(inner);
+    match canvas.model.offers.list {
+        OfferList::Usable => usable(canvas, body),
+        OfferList::Rejected => {
+            let rows = lists::rejected(canvas, usize::from(body.height));
+            put_rows(canvas, body, rows);
+        }
+        OfferList::Avoided => {
+            let rows = lists::avoided(canvas, usize::from(body.height));
+            put_rows(canvas, body, rows);
+        }
+    }
+}
+
+fn put_rows(canvas: &mut Canvas<'_>, area: Rect, (lines, targets): Rows) {
+    for (row, target) in targets.into_iter().enumerate() {
+        if let Some(target) = target {
+            canvas.hits.add_row(area, row, target);
+        }
+    }
+    put_cut(canvas.buf, area, lines);
+}
+
+/// What the list is, and how old.
+fn note(model: &Model) -> String {
+    let offers = &model.snapshot.offers;
+    let view = &model.offers;
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(view.gone().map(|offer| format!("{offer} gone")));
+    match view.list {
+        OfferList::Usable => {
+            let of = if view.filter.is_empty() {
+                String::new()
+            } else {
+                format!("{} of ", view.len())
+            };
+            parts.push(format!("{of}{} usable", offers.rows.len()));
+            parts.push(format!("{} out", offers.rejected.len()));
+            parts.extend(in_common(model));
+        }
+        OfferList::Rejected => parts.push(format!("{} out", offers.rejected.len())),
+        OfferList::Avoided => parts.push(format!("{} avoided", offers.avoided.len())),
+    }
+    parts.push(age(model));
+    parts.join(", ")
+}
+
+fn in_common(model: &Model) -> Option<String> {
+    let common = model.offers.common();
+    let gpus = common.gpus.as_ref().filter(|_| model.offers.len() > 1)?;
+    let country = common.country.as_ref();
+    let country = country.map_or_else(String::new, |country| format!(" in {country}"));
+    Some(format!("all {gpus}{country}"))
+}
+
+/// Once something is rented the list does not get older.
+fn age(model: &Model) -> String {
+    let offers = &model.snapshot.offers;
+    let now = model.now();
+    let ago = format::ago(offers.read_at, now);
+    match (&offers.state, offers.read_at) {
+        (SearchState::Searching, None) => "searching".to_owned(),
+        (SearchState::Searching, _) => format!("searching, rows {ago}"),
+        (SearchState::Failed(_), _) => format!("search FAILED, rows {ago}"),
+        (_, Some(at)) if !may_search(model) => format!("searched {}", format::clock(at, now)),
+        (SearchState::Idle, None) => "no search yet".to_owned(),
+        (SearchState::Idle | SearchState::Ready, _) => ago,
+    }
+}
+
+fn may_search(model: &Model) -> bool {
+    let step = model.snapshot.sprint.step;
+    matches!(step, Step::Waiting | Step::Choosing) || model.is_hedging()
+}
+
+/// The filter, and what is wrong with the list.
+fn above<'a>(canvas: &Canvas<'a>) -> Vec<Line<'a>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let offers = &model.snapshot.offers;
+    let filter = &model.offers.filter;
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let prompt = model.prompt.as_ref();
+    if let Some(prompt) = prompt.filter(|open| open.kind == PromptKind::Offers) {
+        lines.push(prompt_line(prompt, theme));
+    } else if !filter.is_empty() && model.offers.list == OfferList::Usable {
+        let all = canvas.key(Action::ShowAll);
+        let text = format!("filter \"{filter}\" ({all} shows all)");
+        lines.push(Line::styled(text, theme.accent()));
+    }
+    let refresh = canvas.key(Action::Refresh);
+    let read_at = offers.read_at.filter(|_| may_search(model));
+    if let Some(at) = read_at.filter(|at| model.now() - *at > STALE) {
+        let age = format::ago(Some(at), model.now());
+        let text = format!("read {age}: {refresh} searches again");
+        lines.push(Line::styled(text, theme.warn()));
+    }
+    if let SearchState::Failed(why) = &offers.state {
+        let text = format!("search failed: {why}; {refresh} retries");
+        lines.push(Line::styled(text, theme.bad()));
+    }
+    lines
+}
+
+/// The table, and the details beside or below it, where there is room.
+fn usable(canvas: &mut Canvas<'_>, area: Rect) {
+    let model = canvas.model;
+    if model.snapshot.offers.rows.is_empty() {
+        let text = nothing(&model.snapshot.offers, canvas);
+        let line = Line::styled(text, canvas.theme.dim());
+        return put_cut(canvas.buf, area, [line]);
+    }
+    if area.width >= BESIDE {
+        let [list, rule, right] = Layout::horizontal([
+            Constraint::Length(LIST.max(area.width * 64 / 100)),
+            Constraint::Length(2),
+            Constraint::Min(0),
+        ])
+        .areas(area);
+        divide(canvas, rule);
+        list_and_rest(canvas, list);
+        let lines = counted(beside(canvas, right), right, canvas);
+        return put_cut(canvas.buf, right, lines);
+    }
+    let rows = u16::try_from(model.offers.len()).unwrap_or(u16::MAX);
+    let wanted = rows.min(LEAST_ROWS) + 1;
+    if area.height >= wanted + BELOW {
+        let most = area.height - BELOW;
+        let list = (rows + 1).min(most);
+        let [list, below, rest] = Layout::vertical([
+            Constraint::Length(list),
+            Constraint::Length(BELOW),
+            Constraint::Min(0),
+        ])
+        .areas(area);
+        put_table(canvas, list);
+        let lines = below_list(canvas, below);
+        put_cut(canvas.buf, below, lines);
+        let lines = lists::below(canvas, usize::from(rest.height), usize::from(rest.width));
+        return put_cut(canvas.buf, rest, lines);
+    }
+    // Too low for both: one row says why.
+    let [list, why] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
+    put_table(canvas, list);
+    let line = why_line(canvas);
+    put_cut(canvas.buf, why, [line]);
+}
+
+fn put_table(canvas: &mut Canvas<'_>, area: Rect) {
+    let rows = table::rows(canvas, usize::from(area.height), area.width);
+    put_rows(canvas, area, rows);
+}
+
+/// The table, and below it what is out and avoided, where there is room.
+fn list_and_rest(canvas: &mut Canvas<'_>, area: Rect) {
+    let rows = u16::try_from(canvas.model.offers.len()).unwrap_or(u16::MAX);
+    let height = rows.saturating_add(1).min(area.height);
+    let [list, rest] =
+        Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+    put_table(canvas, list);
+    let lines = lists::below(canvas, usize::from(rest.height), usize::from(rest.width));
+    put_cut(canvas.buf, rest, lines);
+}
+
+fn divide(canvas: &mut Canvas<'_>, area: Rect) {
+    let (symbol, style) = (canvas.theme.glyph("│", "|"), canvas.theme.dim());
+    let lines = (0..area.height).map(|_| Line::styled(symbol, style));
+    put_cut(canvas.buf, area, lines);
+}
+
+/// The marked offer and the selected one, where they are two.
+fn marked_pair(model: &Model) -> Option<[&RankedOffer; 2]> {
+    let (marked, selected) = (model.offers.marked?, model.offers.selected_offer()?);
+    let mut rows = model.snapshot.offers.rows.iter();
+    let marked = rows.find(|row| row.offer.id == marked && marked != selected.offer.id)?;
+    Some([marked, selected])
+}
+
+fn beside(canvas: &Canvas<'_>, area: Rect) -> Vec<Line<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let columns = usize::from(area.width);
+    if let Some(two) = marked_pair(model) {
+        return compare(two, columns, theme);
+    }
+    let Some(row) = model.offers.selected_offer() else {
+        return vec![why_line(canvas)];
+    };
+    let title = format!("offer {}", row.offer.id);
+    let mut lines = vec![rule(&title, &detail::rank(row, model), columns, theme)];
+    lines.extend(detail(row, model, columns, theme));
+    lines
+}
+
+/// What does not fit is counted in the last row.
+fn counted(mut lines: Vec<Line<'static>>, area: Rect, canvas: &Canvas<'_>) -> Vec<Line<'static>> {
+    let height = usize::from(area.height);
+    if lines.len() > height {
+        let kept = height.saturating_sub(1);
+        let more = format::count(lines.len() - kept, "row");
+        let key = canvas.key(Action::Explain);
+        lines.truncate(kept);
+        let text = format!("{more} more: {key} shows all");
+        lines.push(Line::styled(text, canvas.theme.dim()));
+    }
+    lines
+}
+
+fn below_list(canvas: &Canvas<'_>, area: Rect) -> Vec<Line<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let columns = usize::from(area.width);
+    if let Some(two) = marked_pair(model) {
+        return compare(two, columns, theme);
+    }
+    let Some(row) = model.offers.selected_offer() else {
+        return vec![why_line(canvas)];
+    };
+    let title = format!("offer {}", row.offer.id);
+    let mut lines = vec![rule(&title, &detail::rank(row, model), columns, theme)];
+    lines.extend(detail::compact(row, model, columns, theme));
+    lines
+}
+
+/// Why the selected offer has its rank, or why none is selected.
+fn why_line(canvas: &Canvas<'_>) -> Line<'static> {
+    let view = &canvas.model.offers;
+    let text = match view.selected_offer() {
+        Some(row) => format!("offer {}: {}", row.offer.id, row.why()),
+        None if view.is_empty() => format!(
+            "no offer matches: {} shows all",
+            canvas.key(Action::ShowAll)
+        ),
+        None => format!(
+            "no offer is selected: {} selects one",
+            canvas.key(Action::Down)
+        ),
+    };
+    Line::styled(text, canvas.theme.accent())
+}
+
+/// A title in a rule, with a note at its right end.
+fn rule(title: &str, note: &str, columns: usize, theme: Theme) -> Line<'static> {
+    let line = theme.glyph("─", "-");
+    let used = 2 + title.chars().count() + 2 + note.chars().count() + 4;
+    let fill = line.repeat(columns.saturating_sub(used).max(1));
+    let note = if note.is_empty() {
+        line.repeat(4)
+    } else {
+        format!(" {note} {}", line.repeat(2))
+    };
+    Line::from(vec![
+        Span::styled(line.repeat(2), theme.dim()),
+        Span::styled(format!(" {title} "), theme.strong()),
+        Span::styled(fill, theme.dim()),
+        Span::styled(note, theme.dim()),
+    ])
+}
+
+/// Why there is no row. Before the first answer an empty list means nothing.
+fn nothing(offers: &OffersSnapshot, canvas: &Canvas<'_>) -> String {
+    let refresh = canvas.key(Action::Refresh);
+    match offers.state {
+        SearchState::Idle => {
+            format!("No search yet: a sprint searches when it chooses; {refresh} searches now.")
+        }
+        SearchState::Searching if offers.read_at.is_none() => "Searching Vast...".to_owned(),
+        SearchState::Failed(_) if offers.read_at.is_none() => {
+            format!("Offers unknown: the search failed, {refresh} retries.")
+        }
+        _ => {
+            let rejected = canvas.key(Action::Rejected);
+            format!("No usable offer. {rejected} shows why, {refresh} searches again.")
+        }
+    }
+}
