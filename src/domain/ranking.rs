@@ -211,9 +211,13 @@ impl RankedOffer {
         }
     }
 
-    /// Why it is likely to work at all.
+    /// The chance that it works at all, and why.
     pub fn work_reason(&self) -> String {
-        let chance = percent(self.chance_to_work);
+        format!("{}: {}", percent(self.chance_to_work), self.work_evidence())
+    }
+
+    /// Why it is likely to work at all.
+    pub fn work_evidence(&self) -> String {
         let reliability = self.offer.reliability * 100.0;
         let own = self.own_boots;
         let tried = own.machine_ready + own.machine_failed;
@@ -221,7 +225,7 @@ impl RankedOffer {
             0 => "never tried by us".to_owned(),
             _ => format!("{} of {tried} failed with us", own.machine_failed),
         };
-        format!("{chance}: reliability {reliability:.1}%, {with_us}")
+        format!("reliability {reliability:.1}%, {with_us}")
     }
 }
 

@@ -225,9 +225,10 @@ impl OffersPane {
     /// A second has passed.
     pub fn age(&mut self) {
         for passing in [&mut self.changed, &mut self.gone] {
-            let passing_on = passing.as_mut();
-            passing_on.into_iter().for_each(|it| it.ticks_left -= 1);
-            passing.take_if(|it| it.ticks_left == 0);
+            passing.take_if(|it| {
+                it.ticks_left = it.ticks_left.saturating_sub(1);
+                it.ticks_left == 0
+            });
         }
     }
 

@@ -198,7 +198,7 @@ fn details_stand_beside_or_below_the_list() {
             "in time 95% × works 97% = 92%",
             "├",
             "works",
-            "$11.20 of $40.00 left",
+            "$11.20 of $40.00",
             "the next best is $1.74 dearer",
         ],
     );

@@ -12,7 +12,7 @@ use crate::tui::view::format;
 pub(super) const COMPACT: u16 = 5;
 const NAME: usize = 10;
 /// Cells of the axis of a boot.
-const AXIS: usize = 8;
+const AXIS: u8 = 8;
 
 /// `rank 1 of 11`, and what the mark in the list means where this offer has it.
 pub(super) fn rank(row: &RankedOffer, model: &Model) -> String {
@@ -89,7 +89,7 @@ pub(super) fn compact(
     let now = model.now();
     let [p10, p90] = [row.boot.p10(), row.boot.p90()].map(format::roughly);
     let within = row.boot_within.map_or_else(String::new, |within| {
-        format!(" of {} there are", format::roughly(within))
+        format!(" of {}", format::roughly(within))
     });
     let [host, offered] = host(row, now);
     let left = model.snapshot.money.checks(row);
@@ -115,12 +115,14 @@ pub(super) fn compact(
         (
             "boot",
             format!(
-                "{} (80% range {p10} to {p90}){within}: {}",
-                format::length(row.boot.median),
-                in_time(row, theme)
+                "{} (80% range {p10} to {p90}){within}; {host}",
+                format::length(row.boot.median)
             ),
         ),
-        ("", format!("works {}; {host}", row.work_reason())),
+        (
+            "",
+            format!("{}: {}", in_time(row, theme), row.work_evidence()),
+        ),
         ("after", format!("{}; {offered}", left.join(", "))),
     ];
     let rows = rows.into_iter().map(|(name, text)| {
@@ -230,7 +232,7 @@ fn axis(boot: BootTime, theme: Theme) -> String {
         theme.glyph("├", "|"),
         line.repeat(dot),
         theme.glyph("●", "o"),
-        line.repeat(AXIS - 1 - dot),
+        line.repeat(usize::from(AXIS - 1).saturating_sub(dot)),
         theme.glyph("┤", "|"),
         format::roughly(p90)
     )
@@ -239,7 +241,7 @@ fn axis(boot: BootTime, theme: Theme) -> String {
 /// Cells before the median.
 fn place_of(part: Duration, whole: Duration) -> usize {
     let whole = whole.num_milliseconds().max(1);
-    let cells = part.num_milliseconds().clamp(0, whole) * (AXIS as i64 - 1) / whole;
+    let cells = part.num_milliseconds().clamp(0, whole) * i64::from(AXIS - 1) / whole;
     usize::try_from(cells).unwrap_or(0)
 }
 
@@ -262,7 +264,7 @@ fn host(row: &RankedOffer, now: Time) -> [String; 2] {
 fn cap(check: &CapCheck) -> String {
     let after: Usd = check.left - check.needed;
     format!(
-        "{:<6} {:>9} of {} left",
+        "{:<6} {:>8} of {}",
         check.cap.name(),
         after.to_string(),
         check.left

@@ -192,13 +192,11 @@ fn line(
     for shown in columns {
         let text = text(shown.column, rank, offer, theme);
         spans.push(Span::styled(aligned(shown, &text), style));
-        match shown.column {
-            Column::Rank if is_marked => {
-                spans.push(Span::styled(theme.glyph("◆", "*"), theme.accent()))
-            }
-            Column::Worst if is_over => spans.push(Span::styled("!", theme.bad())),
-            column => spans.push(Span::raw(" ".repeat(mark_width(column)))),
-        }
+        spans.push(match shown.column {
+            Column::Rank if is_marked => Span::styled(theme.glyph("◆", "*"), theme.accent()),
+            Column::Worst if is_over => Span::styled("!", theme.bad()),
+            column => Span::raw(" ".repeat(mark_width(column))),
+        });
     }
     Line::from(spans)
 }
