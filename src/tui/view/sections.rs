@@ -6,7 +6,6 @@ use ratatui::widgets::Widget as _;
 
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::layout::{Placed, Rows};
-use crate::tui::offers::OfferList;
 use crate::tui::section::Section;
 
 use super::widgets::{Canvas, put_cut};
@@ -49,15 +48,7 @@ pub fn measure(canvas: &Canvas<'_>, section: Section, width: u16, prepared: &mut
         Section::Sprint => sprint::lines(canvas, width),
         Section::Nodes => return nodes::rows(model),
         Section::History => return history::rows(model),
-        Section::Offers => {
-            let offers = &model.snapshot.offers;
-            let rows = match model.offers.list {
-                OfferList::Usable => model.offers.len(),
-                OfferList::Rejected => offers.rejected.len(),
-                OfferList::Avoided => offers.avoided.len().max(1),
-            };
-            return offers::rows(canvas, rows);
-        }
+        Section::Offers => return offers::rows(canvas, width),
         Section::Log => return log::rows(model),
         Section::ProgramLog => {
             return Rows {

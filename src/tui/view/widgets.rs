@@ -46,7 +46,7 @@ impl Canvas<'_> {
     }
 
     /// `──▸TITLE ──── NOTE ──`
-    fn rule(&mut self, area: Rect, title: &str, note: &str, focused: bool) -> Rect {
+    pub(super) fn rule(&mut self, area: Rect, title: &str, note: &str, focused: bool) -> Rect {
         let area = area.intersection(*self.buf.area());
         if area.is_empty() {
             return area;

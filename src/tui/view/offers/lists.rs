@@ -1,15 +1,17 @@
 //! Offers that are out, and machines that are avoided, with the reasons.
 
+use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::domain::AvoidedMachine;
 use crate::engine::RejectedOffer;
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Action;
+use crate::tui::offers::OfferList;
 use crate::tui::view::format;
-use crate::tui::view::widgets::Canvas;
+use crate::tui::view::widgets::{Canvas, put_cut};
 
-use super::{Rows, rule};
+use super::Rows;
 
 /// A list below the usable offers takes no more rows than this.
 const MOST_BELOW: usize = 4;
@@ -17,7 +19,7 @@ const MOST_BELOW: usize = 4;
 fn out_row(out: &RejectedOffer) -> String {
     let offer = &out.offer;
     format!(
-        "{:>10}  {:<16} {:>9}  {}",
+        " {:>10}  {:<16} {:>9}  {}",
         offer.id.to_string(),
         offer.gpus(),
         offer.gpu_price.to_string(),
@@ -28,7 +30,7 @@ fn out_row(out: &RejectedOffer) -> String {
 fn avoided_row(machine: &AvoidedMachine, canvas: &Canvas<'_>) -> String {
     let now = canvas.model.now();
     format!(
-        "machine {:>9}  until {}  {} failed  {}",
+        " machine {:>9}  until {}  {} failed  {}",
         machine.machine.to_string(),
         format::clock(machine.until, now),
         machine.failed_boots,
@@ -39,11 +41,11 @@ fn avoided_row(machine: &AvoidedMachine, canvas: &Canvas<'_>) -> String {
 pub(super) fn rejected(canvas: &Canvas<'_>, height: usize) -> Rows {
     let theme = canvas.theme;
     let back = canvas.key(Action::Rejected);
-    let head = format!("OUT ({back} shows the usable offers)");
+    let head = format!(" OUT ({back} shows the usable offers)");
     let mut lines = vec![Line::styled(head, theme.warn())];
     let all = &canvas.model.snapshot.offers.rejected;
     if all.is_empty() {
-        lines.push(Line::styled("No offer is out.", theme.dim()));
+        lines.push(Line::styled(" No offer is out.", theme.dim()));
     }
     let scroll = canvas.model.offers.rejected_scroll;
     let first = scroll.min(all.len().saturating_sub(1));
@@ -55,11 +57,11 @@ pub(super) fn rejected(canvas: &Canvas<'_>, height: usize) -> Rows {
 pub(super) fn avoided(canvas: &Canvas<'_>, height: usize) -> Rows {
     let (model, theme) = (canvas.model, canvas.theme);
     let (back, allow) = (canvas.key(Action::Avoided), canvas.key(Action::Allow));
-    let head = format!("AVOIDED ({back} shows the usable offers, {allow} uses a machine again)");
+    let head = format!(" AVOIDED ({back} shows the usable offers, {allow} uses a machine again)");
     let mut lines = vec![Line::styled(head, theme.warn())];
     let all = &model.snapshot.offers.avoided;
     if all.is_empty() {
-        lines.push(Line::styled("No machine is avoided.", theme.dim()));
+        lines.push(Line::styled(" No machine is avoided.", theme.dim()));
     }
     let selected = model.offers.avoided_index.min(all.len().saturating_sub(1));
     let visible = height.saturating_sub(1).max(1);
@@ -73,30 +75,45 @@ pub(super) fn avoided(canvas: &Canvas<'_>, height: usize) -> Rows {
     (lines, targets)
 }
 
-/// The beginnings of both lists in this many rows below the usable offers; what is left out is counted in
-/// the title.
-pub(super) fn below(canvas: &Canvas<'_>, height: usize, columns: usize) -> Vec<Line<'static>> {
+/// Rows of both lists below the usable offers.
+pub(super) fn rows_below(canvas: &Canvas<'_>) -> usize {
     let offers = &canvas.model.snapshot.offers;
-    let style = canvas.theme.dim();
-    let out = offers.rejected.iter();
-    let out = out.map(|out| Line::styled(out_row(out), style));
-    let avoided = offers.avoided.iter();
-    let avoided = avoided.map(|machine| Line::styled(avoided_row(machine, canvas), style));
+    let rows = |all: usize| if all == 0 { 0 } else { 1 + all.min(MOST_BELOW) };
+    match canvas.model.offers.list {
+        OfferList::Usable => rows(offers.rejected.len()) + rows(offers.avoided.len()),
+        OfferList::Rejected | OfferList::Avoided => 0,
+    }
+}
+
+/// The beginnings of both lists below the usable offers; the titles count all.
+pub(super) fn draw_below(canvas: &mut Canvas<'_>, mut area: Rect) {
+    let offers = &canvas.model.snapshot.offers;
+    let out: Vec<String> = offers
+        .rejected
+        .iter()
+        .take(MOST_BELOW)
+        .map(out_row)
+        .collect();
+    let avoided = offers.avoided.iter().take(MOST_BELOW);
+    let avoided: Vec<String> = avoided.map(|one| avoided_row(one, canvas)).collect();
     let lists = [
-        ("out", Action::Rejected, out.collect::<Vec<_>>()),
-        ("avoided", Action::Avoided, avoided.collect()),
+        ("out", Action::Rejected, offers.rejected.len(), out),
+        ("avoided", Action::Avoided, offers.avoided.len(), avoided),
     ];
-    let mut lines = Vec::new();
-    for (name, key, rows) in lists {
+    for (name, action, all, rows) in lists {
         // A title without a row says nothing.
-        let room = height.saturating_sub(lines.len() + 1).min(MOST_BELOW);
-        if rows.is_empty() || room == 0 {
+        if rows.is_empty() || area.height < 2 {
             continue;
         }
-        let title = format!("{name}: {}", rows.len());
-        let note = format!("{} shows all", canvas.key(key));
-        lines.push(rule(&title, &note, columns, canvas.theme));
-        lines.extend(rows.into_iter().take(room));
+        let note = format!("{} shows all", canvas.key(action));
+        let inner = canvas.rule(area, &format!("{name}: {all}"), &note, false);
+        let used = u16::try_from(rows.len())
+            .unwrap_or(u16::MAX)
+            .min(inner.height);
+        let style = canvas.theme.dim();
+        let lines = rows.into_iter().map(|row| Line::styled(row, style));
+        put_cut(canvas.buf, inner, lines);
+        area.y += 1 + used;
+        area.height -= 1 + used;
     }
-    lines
 }

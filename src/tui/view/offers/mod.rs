@@ -7,17 +7,17 @@ mod lists;
 mod table;
 
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
 use crate::domain::{Duration, RankedOffer, Step};
 use crate::engine::{OffersSnapshot, SearchState};
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Action;
+use crate::tui::layout::Rows as SectionRows;
 use crate::tui::model::Model;
 use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 use crate::tui::prompt::PromptKind;
-use crate::tui::theme::Theme;
 
 use super::format;
 use super::widgets::{Canvas, prompt_line, put_cut};
@@ -33,11 +33,50 @@ const LIST: u16 = 76;
 /// Rows of the details below the list, and the fewest rows of offers that they leave.
 const BELOW: u16 = detail::COMPACT + 1;
 const LEAST_ROWS: u16 = 5;
+/// Rows that the details may have beside nothing.
+const MOST_BLANK: usize = 3;
+/// Offers that are worth rows of their own before anything else may grow.
+const WANTED_ROWS: usize = 12;
 
 /// Rows, and what a click on each selects.
 type Rows = (Vec<Line<'static>>, Vec<Option<HitTarget>>);
 
+/// What the list wants, with its title, its heading and the details of the selected offer.
+pub fn rows(canvas: &Canvas<'_>, width: u16) -> SectionRows {
+    let model = canvas.model;
+    let offers = &model.snapshot.offers;
+    let above = 1 + above(canvas).len();
+    let listed = match model.offers.list {
+        OfferList::Usable => model.offers.len(),
+        OfferList::Rejected => offers.rejected.len(),
+        OfferList::Avoided => offers.avoided.len(),
+    };
+    let with = |listed: usize| {
+        let list = 1 + listed.max(1) + lists::rows_below(canvas);
+        let side = side_width(canvas, width).map(|side| details(canvas, side).len());
+        above
+            + match side {
+                Some(side) if model.zoom => list.max(side),
+                // A short list leaves little empty below it; the details count what they leave out.
+                Some(side) => list.max(side.min(list + MOST_BLANK)),
+                None if is_usable(canvas) => list + usize::from(BELOW),
+                None => list,
+            }
+    };
+    SectionRows {
+        most: SectionRows::up_to(4, with(listed)).most,
+        ..SectionRows::up_to(4, with(listed.min(WANTED_ROWS)))
+    }
+}
+
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let side = side_width(canvas, area.width).unwrap_or_default();
+    let [area, rule, side] = Layout::horizontal([
+        Constraint::Min(0),
+        Constraint::Length(side.min(1)),
+        Constraint::Length(side),
+    ])
+    .areas(area);
     let note = note(canvas.model);
     let inner = canvas.pane_frame(area, Pane::Offers, &note);
     let lines = above(canvas);
@@ -47,7 +86,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     put_cut(canvas.buf, inner, lines);
     let [_, body] = Layout::vertical([Constraint::Length(top), Constraint::Min(0)]).areas(inner);
     match canvas.model.offers.list {
-        OfferList::Usable => usable(canvas, body),
+        OfferList::Usable if side.is_empty() => usable(canvas, body),
+        OfferList::Usable => list_and_rest(canvas, body),
         OfferList::Rejected => {
             let rows = lists::rejected(canvas, usize::from(body.height));
             put_rows(canvas, body, rows);
@@ -57,6 +97,21 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
             put_rows(canvas, body, rows);
         }
     }
+    if !side.is_empty() {
+        put_details(canvas, side);
+        canvas.divide(rule);
+    }
+}
+
+fn is_usable(canvas: &Canvas<'_>) -> bool {
+    let model = canvas.model;
+    model.offers.list == OfferList::Usable && !model.snapshot.offers.rows.is_empty()
+}
+
+/// The columns of the details beside the list, where the pane is wide enough.
+fn side_width(canvas: &Canvas<'_>, width: u16) -> Option<u16> {
+    let side = width.checked_sub(LIST.max(width * 64 / 100) + 1)?;
+    (width >= BESIDE && is_usable(canvas)).then_some(side)
 }
 
 fn put_rows(canvas: &mut Canvas<'_>, area: Rect, (lines, targets): Rows) {
@@ -148,42 +203,26 @@ fn above<'a>(canvas: &Canvas<'a>) -> Vec<Line<'a>> {
     lines
 }
 
-/// The table, and the details beside or below it, where there is room.
+/// The table, and the details below it, where there is room.
 fn usable(canvas: &mut Canvas<'_>, area: Rect) {
     let model = canvas.model;
     if model.snapshot.offers.rows.is_empty() {
         let text = nothing(&model.snapshot.offers, canvas);
-        let line = Line::styled(text, canvas.theme.dim());
+        let line = Line::styled(format!(" {text}"), canvas.theme.dim());
         return put_cut(canvas.buf, area, [line]);
     }
-    if area.width >= BESIDE {
-        let [list, rule, right] = Layout::horizontal([
-            Constraint::Length(LIST.max(area.width * 64 / 100)),
-            Constraint::Length(2),
-            Constraint::Min(0),
-        ])
-        .areas(area);
-        divide(canvas, rule);
-        list_and_rest(canvas, list);
-        let lines = counted(beside(canvas, right), right, canvas);
-        return put_cut(canvas.buf, right, lines);
-    }
     let rows = u16::try_from(model.offers.len()).unwrap_or(u16::MAX);
-    let wanted = rows.min(LEAST_ROWS) + 1;
-    if area.height >= wanted + BELOW {
+    if area.height > rows.min(LEAST_ROWS) + BELOW {
         let most = area.height - BELOW;
-        let list = (rows + 1).min(most);
         let [list, below, rest] = Layout::vertical([
-            Constraint::Length(list),
+            Constraint::Length(rows.saturating_add(1).min(most)),
             Constraint::Length(BELOW),
             Constraint::Min(0),
         ])
         .areas(area);
         put_table(canvas, list);
-        let lines = below_list(canvas, below);
-        put_cut(canvas.buf, below, lines);
-        let lines = lists::below(canvas, usize::from(rest.height), usize::from(rest.width));
-        return put_cut(canvas.buf, rest, lines);
+        put_compact(canvas, below);
+        return lists::draw_below(canvas, rest);
     }
     // Too low for both: one row says why.
     let [list, why] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
@@ -204,14 +243,7 @@ fn list_and_rest(canvas: &mut Canvas<'_>, area: Rect) {
     let [list, rest] =
         Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
     put_table(canvas, list);
-    let lines = lists::below(canvas, usize::from(rest.height), usize::from(rest.width));
-    put_cut(canvas.buf, rest, lines);
-}
-
-fn divide(canvas: &mut Canvas<'_>, area: Rect) {
-    let (symbol, style) = (canvas.theme.glyph("│", "|"), canvas.theme.dim());
-    let lines = (0..area.height).map(|_| Line::styled(symbol, style));
-    put_cut(canvas.buf, area, lines);
+    lists::draw_below(canvas, rest);
 }
 
 /// The marked offer and the selected one, where they are two.
@@ -222,19 +254,56 @@ fn marked_pair(model: &Model) -> Option<[&RankedOffer; 2]> {
     Some([marked, selected])
 }
 
-fn beside(canvas: &Canvas<'_>, area: Rect) -> Vec<Line<'static>> {
+/// What the details are of, and its place.
+fn title(model: &Model) -> (String, String) {
+    if marked_pair(model).is_some() {
+        return ("two offers".to_owned(), String::new());
+    }
+    let selected = model.offers.selected_offer();
+    selected.map_or_else(Default::default, |row| {
+        (format!("offer {}", row.offer.id), detail::rank(row, model))
+    })
+}
+
+fn details(canvas: &Canvas<'_>, columns: u16) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
-    let columns = usize::from(area.width);
+    let columns = usize::from(columns).saturating_sub(1);
     if let Some(two) = marked_pair(model) {
         return compare(two, columns, theme);
     }
-    let Some(row) = model.offers.selected_offer() else {
-        return vec![why_line(canvas)];
+    match model.offers.selected_offer() {
+        Some(row) => detail(row, model, columns, theme),
+        None => vec![why_line(canvas)],
+    }
+}
+
+fn put_details(canvas: &mut Canvas<'_>, area: Rect) {
+    let (title, note) = title(canvas.model);
+    let inner = padded(canvas.rule(area, &title, &note, false));
+    let lines = counted(details(canvas, area.width), inner, canvas);
+    put_cut(canvas.buf, inner, lines);
+}
+
+fn put_compact(canvas: &mut Canvas<'_>, area: Rect) {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let (title, note) = title(model);
+    let inner = padded(canvas.rule(area, &title, &note, false));
+    let columns = usize::from(inner.width);
+    let lines = match (marked_pair(model), model.offers.selected_offer()) {
+        (Some(two), _) => compare(two, columns, theme),
+        (None, Some(row)) => detail::compact(row, model, columns, theme),
+        (None, None) => vec![why_line(canvas)],
     };
-    let title = format!("offer {}", row.offer.id);
-    let mut lines = vec![rule(&title, &detail::rank(row, model), columns, theme)];
-    lines.extend(detail(row, model, columns, theme));
-    lines
+    put_cut(canvas.buf, inner, lines);
+}
+
+/// Without its first column.
+fn padded(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(1),
+        ..area
+    }
 }
 
 /// What does not fit is counted in the last row.
@@ -248,21 +317,6 @@ fn counted(mut lines: Vec<Line<'static>>, area: Rect, canvas: &Canvas<'_>) -> Ve
         let text = format!("{more} more: {key} shows all");
         lines.push(Line::styled(text, canvas.theme.dim()));
     }
-    lines
-}
-
-fn below_list(canvas: &Canvas<'_>, area: Rect) -> Vec<Line<'static>> {
-    let (model, theme) = (canvas.model, canvas.theme);
-    let columns = usize::from(area.width);
-    if let Some(two) = marked_pair(model) {
-        return compare(two, columns, theme);
-    }
-    let Some(row) = model.offers.selected_offer() else {
-        return vec![why_line(canvas)];
-    };
-    let title = format!("offer {}", row.offer.id);
-    let mut lines = vec![rule(&title, &detail::rank(row, model), columns, theme)];
-    lines.extend(detail::compact(row, model, columns, theme));
     lines
 }
 
@@ -280,25 +334,7 @@ fn why_line(canvas: &Canvas<'_>) -> Line<'static> {
             canvas.key(Action::Down)
         ),
     };
-    Line::styled(text, canvas.theme.accent())
-}
-
-/// A title in a rule, with a note at its right end.
-fn rule(title: &str, note: &str, columns: usize, theme: Theme) -> Line<'static> {
-    let line = theme.glyph("─", "-");
-    let used = 2 + title.chars().count() + 2 + note.chars().count() + 4;
-    let fill = line.repeat(columns.saturating_sub(used).max(1));
-    let note = if note.is_empty() {
-        line.repeat(4)
-    } else {
-        format!(" {note} {}", line.repeat(2))
-    };
-    Line::from(vec![
-        Span::styled(line.repeat(2), theme.dim()),
-        Span::styled(format!(" {title} "), theme.strong()),
-        Span::styled(fill, theme.dim()),
-        Span::styled(note, theme.dim()),
-    ])
+    Line::styled(format!(" {text}"), canvas.theme.accent())
 }
 
 /// Why there is no row. Before the first answer an empty list means nothing.
