@@ -51,9 +51,9 @@ pub fn rows(canvas: &Canvas<'_>, width: u16) -> SectionRows {
         OfferList::Rejected => offers.rejected.len(),
         OfferList::Avoided => offers.avoided.len(),
     };
-    let with = |listed: usize| {
+    let rows_for = |listed: usize| {
         let list = 1 + listed.max(1) + lists::rows_below(canvas);
-        let side = side_width(canvas, width).map(|side| details(canvas, side).len());
+        let side = side_width(canvas, width).map(|columns| details(canvas, columns).len());
         above
             + match side {
                 Some(side) if model.zoom => list.max(side),
@@ -64,8 +64,8 @@ pub fn rows(canvas: &Canvas<'_>, width: u16) -> SectionRows {
             }
     };
     SectionRows {
-        most: SectionRows::up_to(4, with(listed)).most,
-        ..SectionRows::up_to(4, with(listed.min(WANTED_ROWS)))
+        most: SectionRows::up_to(4, rows_for(listed)).most,
+        ..SectionRows::up_to(4, rows_for(listed.min(WANTED_ROWS)))
     }
 }
 
