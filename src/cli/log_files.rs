@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::domain::format::count;
+
 /// Rotation size in bytes.
 const FILE_BYTES: u64 = 16 << 20;
 /// Number of files, the current one included.
@@ -48,7 +50,11 @@ impl LogFiles {
             file = self.open()?;
         }
         if self.lost > 0 {
-            writeln!(file, "{} lines could not be written here", self.lost)?;
+            writeln!(
+                file,
+                "{} could not be written here",
+                count(self.lost, "line")
+            )?;
             self.lost = 0;
         }
         file.write_all(line)

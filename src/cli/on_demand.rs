@@ -11,6 +11,7 @@ use super::plan::report::{self, Certainty, Obstacle};
 use super::plan::{self, PlanInputs};
 use super::{Exit, auto, runtime, status_line, stop, teardown};
 use crate::config::Config;
+use crate::domain::format::count;
 use crate::domain::{Aim, Duration, RankedOffer, Step, Time};
 use crate::engine::{self, WorldKind};
 use crate::flow::{Effect, Sprint};
@@ -170,9 +171,9 @@ fn purpose(config: &Config, proposal: &Proposal) -> Vec<(&'static str, String)> 
     if let Some(time) = proposal.aim.serves_for() {
         let (vllm, model) = (&config.vllm, &config.mlnode.model.id);
         let served = format!(
-            "{model} by {}, {} minutes from when it is loaded or until Ctrl-C",
+            "{model} by {}, {} from when it is loaded or until Ctrl-C",
             vllm.image,
-            time.num_minutes()
+            count(time.num_minutes(), "minute")
         );
         return vec![
             ("serves", served),

@@ -113,9 +113,6 @@ mod tests {
         );
         assert_eq!(problem("budget.per_day", "$60"), None);
         assert!(problem("budget.per_day", "much").is_some());
-        assert!(
-            problem("chain.participant", "").is_some(),
-            "it must be given"
-        );
+        assert!(problem("chain.participant", "").is_some(), "it is required");
     }
 }

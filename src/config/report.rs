@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::domain::format::count;
+
 /// Never empty when it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigReport {
@@ -54,9 +56,8 @@ impl fmt::Display for Problem {
 
 impl fmt::Display for ConfigReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.problems.len();
-        let noun = if count == 1 { "problem" } else { "problems" };
-        write!(f, "{}: {count} {noun}", self.origin)?;
+        let problems = count(self.problems.len(), "problem");
+        write!(f, "{}: {problems}", self.origin)?;
         for problem in &self.problems {
             write!(f, "\n  {}", problem.key)?;
             if let Some(line) = problem.line {

@@ -199,13 +199,13 @@ impl RankedOffer {
 
     fn boot_reason(&self) -> String {
         let [p10, median, p90] = [self.boot.p10(), self.boot.median, self.boot.p90()].map(length);
-        format!("{median}, eight of ten in {p10} to {p90}")
+        format!("{median} (80% range {p10} to {p90})")
     }
 
     /// Which boots the prediction is based on.
     pub fn known_by(&self) -> String {
         match (self.own_boots.machine_timed, self.own_boots.gpu_ready) {
-            (0, 0) => "its bandwidth and disk alone".to_owned(),
+            (0, 0) => "never tried by us, estimated from bandwidth and disk".to_owned(),
             (0, gpu) => format!("our boots: {gpu} on this GPU, none on the machine"),
             (own, gpu) => format!("our boots: {gpu} on this GPU, {own} on the machine"),
         }

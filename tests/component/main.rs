@@ -14,3 +14,4 @@ mod market_oddities;
 mod readme;
 mod reward_rules;
 mod scene;
+mod wording;

@@ -2,6 +2,7 @@
 
 use super::probe::{Checked, Probe, Subject, unknown, unmet};
 use crate::config::{Credential, Loaded, ProxyConfig};
+use crate::domain::format::count;
 use crate::domain::{ApiRelease, CallError, NodeId, RegisteredNode, Time};
 use crate::engine::preflight;
 use crate::http::HttpClient;
@@ -111,7 +112,10 @@ pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Checked {
         ));
     }
     let requests = figures.requests();
-    Ok(format!("answers at {address}; {requests} requests so far"))
+    Ok(format!(
+        "answers at {address}; {} so far",
+        count(requests, "request")
+    ))
 }
 
 pub(super) fn registered_proxy(

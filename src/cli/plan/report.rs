@@ -9,6 +9,7 @@ use super::PlanInputs;
 use crate::cli::next_sprint::NextSprint;
 use crate::cli::{accept_journal, offers};
 use crate::config::Config;
+use crate::domain::format;
 use crate::domain::{
     Aim, ChallengeRule, ConfirmationParams, Duration, Finding, Hedging, Height, RankedOffer,
     ReleasePolicy, SourceHealth, SourceStatus, Time, Usd,
@@ -467,8 +468,8 @@ pub(in crate::cli) fn obstacles(
     match (&inputs.offers, ranked) {
         (Err(error), _) => add(Stops, format!("offers are unknown: {error}")),
         (Ok(offers), Some(ranked)) if ranked.usable.is_empty() => {
-            let count = offers.len();
-            let what = format!("none of {count} offers is usable now: `pocpit offers` says why");
+            let offers = format::count(offers.len(), "offer");
+            let what = format!("none of {offers} is usable now: `pocpit offers --out` says why");
             add(Stops, what);
         }
         _ => {}

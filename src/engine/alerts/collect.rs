@@ -1,5 +1,6 @@
 //! Every alert of a snapshot.
 
+use crate::domain::format::count;
 use crate::domain::{
     DescriptorShortage, DescriptorUsage, Duration, Finding, Preflight, RequestedPrice, Requirement,
     Step, Time, Verdict,
@@ -45,13 +46,13 @@ impl Engine {
         let late = self.destroying.iter();
         let late = late.filter(|(_, since)| now - **since > DESTROY_TAKES_LONG);
         late.map(|(instance, since)| {
-            let minutes = (now - *since).num_minutes();
+            let minutes = count((now - *since).num_minutes(), "minute");
             let command = format!("vastai destroy instance {instance}");
             Alert::new(
                 Condition::DestroyOverdue(*instance),
                 AlertLevel::Critical,
                 *since,
-                format!("instance {instance} is still not gone {minutes} minutes after its destroy"),
+                format!("rental {instance} is still not gone {minutes} after its destroy"),
                 Advice::with_command(
                     format!("destroy it by hand: `{command}`, or https://console.vast.ai/instances/ ; it costs money until then"),
                     command,
@@ -65,21 +66,21 @@ impl Engine {
         // While something is rented it may have been set.
         let skew = self.observed.skew.shifted(self.clock.set_by());
         if let Some(ahead) = skew.proven_ahead() {
-            let minutes = ahead.num_minutes();
+            let minutes = count(ahead.num_minutes(), "minute");
             return Some(onsets.alert(
                 Condition::ClockSkew,
                 now,
                 AlertLevel::Critical,
-                format!("this machine's clock is {minutes} minutes ahead of the market's and of the chain's: nothing is rented"),
+                format!("this machine's clock is {minutes} ahead of the market's and of the chain's: nothing is rented"),
                 "synchronise it (timedatectl set-ntp true)",
             ));
         }
-        let minutes = skew.behind()?.num_minutes();
+        let minutes = count(skew.behind()?.num_minutes(), "minute");
         Some(onsets.alert(
             Condition::ClockSkew,
             now,
             AlertLevel::Warning,
-            format!("this machine's clock is {minutes} minutes behind the chain's"),
+            format!("this machine's clock is {minutes} behind the chain's"),
             "synchronise it (timedatectl set-ntp true); leases are corrected until then",
         ))
     }

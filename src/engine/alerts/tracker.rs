@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::atomic_file;
+use crate::domain::format::count;
 use crate::domain::{Duration, InstanceId, Time, UsdPerHour};
 use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
 use crate::engine::alerts::notice_body::{self, AffectedRental, NoticeBody};
@@ -216,7 +217,10 @@ fn resolved_notice(tracked: &TrackedAlert, now: Time) -> Notice {
     Notice {
         level: NoticeLevel::Resolved,
         title: format!("over: {}", alert.text),
-        body: format!("It lasted {minutes} minutes. There is nothing to do."),
+        body: format!(
+            "It lasted {}. There is nothing to do.",
+            count(minutes, "minute")
+        ),
         at: now,
     }
 }

@@ -68,7 +68,7 @@ impl Engine {
                 "waits for you before taking everything down".to_owned()
             }
             Step::Releasing => "releases everything and verifies it".to_owned(),
-            Step::Done => "is over".to_owned(),
+            Step::Done => "the sprint is finished".to_owned(),
         };
         match sprint.note() {
             Some(note) => format!("{base} — {note}"),
@@ -103,7 +103,7 @@ impl Engine {
         };
         let proof = self.sprint.proof();
         if height < stages.poc_start {
-            "the node is registered and waits for the PoC to start"
+            "the node is registered; the PoC has not started yet"
         } else if height < stages.poc_validation_start {
             if proof.generated {
                 "the node generates"

@@ -1,5 +1,6 @@
 //! State of the SSH link to a rental.
 
+use crate::domain::format::count;
 use crate::domain::{
     BootFault, CallbackProof, Duration, InstanceId, SshEndpoint, Time, WatchdogCheck,
 };
@@ -161,7 +162,8 @@ impl LinkState {
             AlertLevel::Warning,
             since,
             format!(
-                "no link to rental {instance} for {minutes} minutes, try {}: {why}",
+                "no link to rental {instance} for {}, try {}: {why}",
+                count(minutes, "minute"),
                 self.attempts
             ),
             Advice::with_command(

@@ -55,7 +55,7 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
     }
 }
 
-/// What an open question about an offer has become: there is nothing to agree to any more.
+/// What an open question about an offer has become: there is nothing left to confirm.
 pub(super) fn replacement(model: &Model, dialog: &Dialog) -> Option<Dialog> {
     let Dialog::Rent(shown) = dialog else {
         return None;

@@ -30,7 +30,7 @@ const LOW: u16 = 20;
 struct Question {
     title: String,
     lines: Vec<Line<'static>>,
-    /// What `y` does; nothing where there is nothing to agree to.
+    /// What `y` does; nothing where there is nothing to confirm.
     yes: Option<String>,
     /// What closing it means.
     no: &'static str,
