@@ -485,7 +485,8 @@ fn workload_that_ends_costs_no_epoch() {
 
 #[test]
 fn broken_workload_is_reported_within_fifteen_seconds() {
-    const KNOWN: [&str; 6] = [
+    const KNOWN: [&str; 7] = [
+        "vLLM did not start",
         "the workload ended",
         "a GPU program crashed",
         "vLLM hangs",
