@@ -13,3 +13,9 @@ pub enum WatchdogCheck {
     /// What is wrong.
     Failed(String),
 }
+
+impl WatchdogCheck {
+    pub fn is_not_read(&self) -> bool {
+        *self == WatchdogCheck::NotRead
+    }
+}

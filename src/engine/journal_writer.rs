@@ -40,8 +40,7 @@ impl Engine {
         let Ok(sprint) = serde_json::to_value(&self.sprint) else {
             return;
         };
-        let clock = self.clock.saved();
-        if self.record(&Record::Checkpoint { sprint, clock }).is_some() {
+        if self.record(&Record::Checkpoint { sprint }).is_some() {
             self.checkpoint = Some(self.sprint.clone());
         }
     }

@@ -61,8 +61,9 @@ impl Sprint {
             Event::RegisterNotRecorded => {
                 self.set_note("the journal cannot be used: the node is registered when it can");
             }
-            Event::ModelStartFailed(error) => self.set_note(error.to_string()),
-            Event::RegisterFailed(error) => self.on_register_failed(now, &error),
+            Event::ModelStartFailed(error) | Event::RegisterFailed(error) => {
+                self.set_note(error.to_string());
+            }
             Event::RegisterRefused(error) => self.on_register_refused(&error),
             Event::WeightRead {
                 for_our_epoch: true,

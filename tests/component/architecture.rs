@@ -46,8 +46,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
         "config" => &["domain", "config"],
         "world" => &["domain", "world"],
         "http" => &["domain", "http"],
-        "atomic_file" => &[],
-        "descriptors" => &["domain", "ports"],
+        "atomic_file" | "descriptors" => &[],
         "admission" => &["descriptors"],
         "flow" => &[
             "domain",
@@ -71,7 +70,6 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "admission",
             "atomic_file",
             "config",
-            "descriptors",
             "ports",
             "chain",
             "vast",

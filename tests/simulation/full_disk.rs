@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Aim, Duration, Mode, OutcomeKind, SprintReport, Step, Time};
@@ -13,18 +14,24 @@ use pocpit::world::{Scenario, World};
 use crate::judge::Caps;
 use crate::played::Stage;
 use crate::setup::{configuration, ports};
-use crate::storage::{DiskState, FailingDisk, spool};
+use crate::storage::{FillingDisk, spool};
 
-/// A sprint on a disk that fails and is mended.
+/// A sprint on a disk that fills up and has room again.
 struct Play {
     stage: Arc<Stage>,
     directory: tempfile::TempDir,
-    disk: Arc<Mutex<DiskState>>,
-    failing: DiskState,
+    full: Arc<AtomicBool>,
+    spool: Spool,
+}
+
+/// Whether a second file can be written where the database cannot.
+enum Spool {
+    Works,
+    FailsToo,
 }
 
 impl Play {
-    fn new(failing: DiskState) -> Play {
+    fn new(spool: Spool) -> Play {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let scenario = Scenario {
             credit: 1e9,
@@ -37,8 +44,8 @@ impl Play {
         Play {
             stage,
             directory: tempfile::tempdir().unwrap(),
-            disk: Arc::default(),
-            failing,
+            full: Arc::default(),
+            spool,
         }
     }
 
@@ -47,11 +54,11 @@ impl Play {
     }
 
     fn fill(&self) {
-        *self.disk.lock().unwrap() = self.failing;
+        self.full.store(true, Ordering::Relaxed);
     }
 
     fn make_room(&self) {
-        *self.disk.lock().unwrap() = DiskState::Writable;
+        self.full.store(false, Ordering::Relaxed);
     }
 
     /// A life of the program to its end; `look` sees a snapshot every second.
@@ -75,10 +82,13 @@ impl Play {
             .unwrap();
         runtime.block_on(async {
             self.stage.start_clock();
-            let disk = self.disk.clone();
-            let disk = FailingDisk::new(self.state(), move || *disk.lock().unwrap());
-            let (journal, ledger) =
-                Journal::over(Box::new(disk), Some(&spool(self.state()))).unwrap();
+            let full = self.full.clone();
+            let disk = FillingDisk::new(self.state(), move || full.load(Ordering::Relaxed));
+            let (journal, ledger) = match self.spool {
+                Spool::Works => Journal::over(Box::new(disk), Some(&spool(self.state()))),
+                Spool::FailsToo => Journal::over(Box::new(disk), None),
+            }
+            .unwrap();
             let options = EngineOptions {
                 aim: Aim::Proof,
                 mode: Mode::Auto,
@@ -141,8 +151,8 @@ fn says_release_only(snapshot: &Snapshot) -> bool {
 
 #[test]
 fn full_disk_releases_the_rental() {
-    for failing in [DiskState::Full, DiskState::ReadOnly] {
-        let play = Play::new(failing);
+    for spool in [Spool::Works, Spool::FailsToo] {
+        let play = Play::new(spool);
         let mut said = false;
         let report = play.live(|snapshot| {
             if snapshot.rental.is_some() {
@@ -159,7 +169,7 @@ fn full_disk_releases_the_rental() {
 
 #[test]
 fn restart_on_full_disk_releases_leftovers() {
-    let play = Play::new(DiskState::Full);
+    let play = Play::new(Spool::Works);
     let killed = play.live_until(|snapshot| {
         if snapshot.sprint.step == Step::Booting {
             play.fill();
@@ -180,7 +190,7 @@ fn restart_on_full_disk_releases_leftovers() {
 
 #[test]
 fn spooled_rental_survives_a_restart() {
-    let play = Play::new(DiskState::Full);
+    let play = Play::new(Spool::Works);
     let mut cost = 0.0;
     let _ = play.live(|snapshot| {
         if snapshot.sprint.step == Step::Booting {
@@ -208,7 +218,7 @@ fn spooled_rental_survives_a_restart() {
 
 #[test]
 fn recovered_disk_costs_no_epoch() {
-    let play = Play::new(DiskState::Full);
+    let play = Play::new(Spool::Works);
     play.fill();
     let (mut waited, mut recovered) = (0, false);
     let started = play.stage.time();
@@ -232,7 +242,7 @@ fn recovered_disk_costs_no_epoch() {
 
 #[test]
 fn registration_waits_for_disk_space() {
-    let play = Play::new(DiskState::Full);
+    let play = Play::new(Spool::Works);
     let (mut filled, mut refused) = (false, false);
     let report = play.live(|snapshot| {
         if snapshot.sprint.step == Step::Warming && !filled {

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as RealDuration;
 
 use async_trait::async_trait;
-use pocpit::domain::{DescriptorUsage, Duration, InstanceId, SshEndpoint, Time};
+use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
 use pocpit::ports::{
-    CallbackForward, Clock, CommandOutput, Descriptors, LinkError, LogPosition, Remote,
-    RemoteSession, TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
+    CallbackForward, Clock, CommandOutput, LinkError, LogPosition, Remote, RemoteSession,
+    TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{
     API_KEY, ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Renewal,
@@ -22,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
-use crate::storage::{Disk, DiskState};
+use crate::storage::Disk;
 
 pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIsimulated";
 
@@ -43,37 +42,15 @@ pub struct Stage {
     trace: Mutex<VecDeque<String>>,
     /// Hosts that do not answer, from when to when.
     silences: Mutex<Vec<(&'static str, Time, Time)>>,
-    /// How far the program's clock is from the world's, each from when on.
-    clock_errors: Mutex<Vec<(Time, Duration)>>,
-    /// What fails on the program's machine, and when.
-    machine_faults: Mutex<BTreeMap<MachineFault, Range<Time>>>,
+    /// How far the program's clock is from the world's.
+    clock_error: Mutex<Duration>,
+    /// From when until when the program's disk is full.
+    disk_full: Mutex<Option<(Time, Time)>>,
     announces: AtomicBool,
     /// Level and title of each notice, and the number of heartbeats.
     told: Mutex<Vec<String>>,
     beats: AtomicU64,
 }
-
-/// What fails on the program's machine for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum MachineFault {
-    /// The journal cannot grow; the spool has its room.
-    FullDisk,
-    /// Nothing can be written, and no journal be opened.
-    ReadOnlyDisk,
-    /// Nothing can be called, connected or accepted.
-    NoDescriptors,
-}
-
-impl MachineFault {
-    pub const ALL: [MachineFault; 3] = [
-        MachineFault::FullDisk,
-        MachineFault::ReadOnlyDisk,
-        MachineFault::NoDescriptors,
-    ];
-}
-
-/// The error of a call on a machine without descriptors.
-pub const NO_DESCRIPTORS: &str = "Too many open files (os error 24)";
 
 struct WaitingCall {
     number: u64,
@@ -120,8 +97,8 @@ impl Stage {
             forks: Mutex::default(),
             trace: Mutex::default(),
             silences: Mutex::default(),
-            clock_errors: Mutex::default(),
-            machine_faults: Mutex::default(),
+            clock_error: Mutex::new(Duration::zero()),
+            disk_full: Mutex::default(),
             announces: AtomicBool::new(false),
             told: Mutex::default(),
             beats: AtomicU64::new(0),
@@ -210,22 +187,11 @@ impl Stage {
     }
 
     pub fn set_clock_error(&self, error: Duration) {
-        *locked(&self.clock_errors) = vec![(Time::UNIX_EPOCH, error)];
-    }
-
-    /// Sets the program's clock at this time.
-    pub fn set_clock_at(&self, at: Time, error: Duration) {
-        locked(&self.clock_errors).push((at, error));
+        *locked(&self.clock_error) = error;
     }
 
     pub fn clock_error(&self) -> Duration {
-        self.clock_error_at(self.time())
-    }
-
-    pub fn clock_error_at(&self, time: Time) -> Duration {
-        let errors = locked(&self.clock_errors);
-        let last = errors.iter().rfind(|(from, _)| *from <= time);
-        last.map_or(Duration::zero(), |(_, error)| *error)
+        *locked(&self.clock_error)
     }
 
     /// From now on nodes announce their blocks. A campaign has too many of them.
@@ -237,49 +203,19 @@ impl Stage {
         self.announces.load(Ordering::Relaxed)
     }
 
-    /// The only fault of the program's machine, or none.
-    pub fn break_machine(&self, fault: Option<(MachineFault, Range<Time>)>) {
-        *locked(&self.machine_faults) = fault.into_iter().collect();
+    pub fn fill_disk(&self, span: Option<(Time, Time)>) {
+        *locked(&self.disk_full) = span;
     }
 
-    pub fn machine_has(&self, fault: MachineFault) -> bool {
+    pub fn is_disk_full(&self) -> bool {
+        let span = *locked(&self.disk_full);
         let now = self.time();
-        let faults = locked(&self.machine_faults);
-        faults.get(&fault).is_some_and(|span| span.contains(&now))
+        span.is_some_and(|(from, until)| from <= now && now < until)
     }
 
-    pub fn machine_failed(&self) -> bool {
-        let now = self.time();
-        locked(&self.machine_faults)
-            .values()
-            .any(|span| span.start <= now)
-    }
-
-    /// The fault of the machine since the last call of [`Stage::break_machine`], if any.
-    pub fn machine_fault(&self) -> Option<(MachineFault, Range<Time>)> {
-        let faults = locked(&self.machine_faults);
-        let mut faults = faults.iter();
-        faults.next().map(|(fault, span)| (*fault, span.clone()))
-    }
-
-    pub fn disk(&self) -> DiskState {
-        if self.machine_has(MachineFault::ReadOnlyDisk) {
-            DiskState::ReadOnly
-        } else if self.machine_has(MachineFault::FullDisk) {
-            DiskState::Full
-        } else {
-            DiskState::Writable
-        }
-    }
-
-    /// The program has died: the next one begins with all descriptors.
-    fn free_descriptors(&self) {
-        let now = self.time();
-        if let Some(span) = locked(&self.machine_faults).get_mut(&MachineFault::NoDescriptors)
-            && span.contains(&now)
-        {
-            span.end = now;
-        }
+    pub fn was_disk_full(&self) -> bool {
+        let span = *locked(&self.disk_full);
+        span.is_some_and(|(from, _)| from <= self.time())
     }
 
     pub fn time(&self) -> Time {
@@ -303,7 +239,6 @@ impl Stage {
         *locked(&self.epoch) = (now, None);
         locked(&self.tunnels).clear();
         locked(&self.forwards).clear();
-        self.free_descriptors();
     }
 
     /// Time passes while nothing of ours runs.
@@ -333,24 +268,6 @@ impl Stage {
             ..ApiRequest::default()
         });
         (reply.status, serde_json::from_str(&reply.body).unwrap())
-    }
-
-    /// Destroys each rental whose label begins like this, as far as the market does.
-    pub fn destroy_under(&self, label: &str) {
-        let rentals = self.world().live_rentals();
-        for rental in rentals.iter().filter(|one| one.label.starts_with(label)) {
-            let path = format!("/api/v0/instances/{}/", rental.id);
-            let reply = self.world().vast(&ApiRequest {
-                method: "DELETE".into(),
-                path,
-                bearer: Some(API_KEY.into()),
-                ..ApiRequest::default()
-            });
-            self.note(&format!(
-                "taken down by its label: {}, {}",
-                rental.id, reply.status
-            ));
-        }
     }
 
     pub fn chance(&self) -> MutexGuard<'_, Chance> {
@@ -497,10 +414,6 @@ impl Stage {
         body: Value,
     ) -> MlNodeReply {
         let LiveTunnel { machine, port, .. } = tunnel;
-        // The tunnel's end accepts nobody.
-        if self.machine_has(MachineFault::NoDescriptors) {
-            return MlNodeReply::Nobody;
-        }
         let mut world = self.world();
         if !world.listens(machine, port) {
             return MlNodeReply::Nobody;
@@ -528,31 +441,6 @@ impl Stage {
     }
 }
 
-impl Stage {
-    /// Opens one more.
-    pub fn descriptor(&self) -> Result<(), LinkError> {
-        if self.machine_has(MachineFault::NoDescriptors) {
-            return Err(LinkError::Exhausted(NO_DESCRIPTORS.into()));
-        }
-        Ok(())
-    }
-}
-
-/// The program's descriptors.
-pub struct StageDescriptors(pub Arc<Stage>);
-
-impl Descriptors for StageDescriptors {
-    fn usage(&self) -> Option<DescriptorUsage> {
-        let limit = 1_024;
-        let open = if self.0.machine_has(MachineFault::NoDescriptors) {
-            limit
-        } else {
-            100
-        };
-        Some(DescriptorUsage { open, limit })
-    }
-}
-
 /// The stage's clock for the engine.
 pub struct StageClock(pub Arc<Stage>);
 
@@ -560,14 +448,6 @@ pub struct StageClock(pub Arc<Stage>);
 impl Clock for StageClock {
     fn now(&self) -> Time {
         self.0.time() + self.0.clock_error()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.time() - Time::UNIX_EPOCH
-    }
-
-    fn boot_id(&self) -> Option<String> {
-        Some("the only boot".into())
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -590,7 +470,6 @@ impl Remote for StageRemote {
         tokio::time::sleep(RealDuration::from_millis(400)).await;
         stage.moment(|| "after SSH connect".into());
         let at = endpoint.to_string();
-        stage.descriptor()?;
         let (fails, lives) = {
             let mut chance = stage.chance();
             let rate = chance.fault_rate;
@@ -603,7 +482,7 @@ impl Remote for StageRemote {
             (chance.happens(rate), lives)
         };
         let world = stage.world();
-        if fails || !world.answers_ssh(instance.0) {
+        if fails || !world.machine_is_up(instance.0) {
             return Err(LinkError::Unreachable {
                 endpoint: at,
                 detail: "connection timed out".into(),
@@ -660,12 +539,6 @@ impl Session {
         }
     }
 
-    /// A request needs a connection of its own to the SSH client.
-    fn request(&self) -> Result<(), LinkError> {
-        self.stage.descriptor()?;
-        self.alive()
-    }
-
     fn alive(&self) -> Result<(), LinkError> {
         let up =
             self.stage.time() < self.breaks_at && self.stage.world().machine_is_up(self.machine);
@@ -692,7 +565,7 @@ impl Session {
     /// `cat PATH 2>/dev/null`.
     async fn read(&self, arguments: &str) -> Result<CommandOutput, LinkError> {
         tokio::time::sleep(RealDuration::from_millis(200)).await;
-        self.request()?;
+        self.alive()?;
         let path = arguments.split(' ').next().unwrap_or_default();
         let file = self.stage.world().read_file(self.machine, path, 0, 1 << 16);
         Ok(CommandOutput {
@@ -713,7 +586,7 @@ impl RemoteSession for Session {
             self.stage.moment(|| "before the lease is written".into());
         }
         tokio::time::sleep(RealDuration::from_millis(200)).await;
-        self.request()?;
+        self.alive()?;
         if let Some((_, words)) = command.rsplit_once("' callback ") {
             let words: Vec<&str> = words
                 .split(' ')
@@ -750,7 +623,7 @@ impl RemoteSession for Session {
         path: &str,
         from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
-        self.request()?;
+        self.alive()?;
         let mut offset = from.offset;
         let (sender, receiver) = mpsc::channel(8);
         let (stage, machine, breaks_at, path) = (
@@ -788,7 +661,7 @@ impl RemoteSession for Session {
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
         self.stage.moment(|| "before the tunnel opens".into());
-        self.request()?;
+        self.alive()?;
         let ends = TunnelEnds {
             api: self.end(spec.api_listen, 0)?,
             inference: self.end(spec.inference_listen, 1)?,
@@ -804,7 +677,7 @@ impl RemoteSession for Session {
     }
 
     async fn forward_callback(&self, forward: &CallbackForward) -> Result<(), LinkError> {
-        self.request()?;
+        self.alive()?;
         if !self.stage.world().allows_remote_forwards(self.machine) {
             let port = forward.remote_port;
             return Err(LinkError::Refused(format!("to listen on its port {port}")));
@@ -819,7 +692,7 @@ impl RemoteSession for Session {
     }
 
     async fn check(&self) -> Result<(), LinkError> {
-        self.request()
+        self.alive()
     }
 
     async fn close(self: Box<Self>) {}

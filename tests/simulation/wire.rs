@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _};
-use pocpit::domain::Time;
 use pocpit::http::{
     Answer, BrokenBody, HttpMethod, HttpRequest, Messages, Transport, TransportError,
 };
@@ -15,7 +14,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::chance::{Chance, Fault, of_planned};
-use crate::played::{MachineFault, NO_DESCRIPTORS, Stage, nonsense};
+use crate::played::{Stage, nonsense};
 
 pub struct Wire {
     pub stage: Arc<Stage>,
@@ -124,8 +123,7 @@ fn nothing() -> ApiResponse {
     }
 }
 
-/// A reply with the date of its writing.
-fn heard(reply: ApiResponse, written: Time) -> Answer {
+fn heard(reply: ApiResponse) -> Answer {
     let header = |name: &str| {
         let mut headers = reply.headers.iter();
         let named = headers.find(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -135,7 +133,6 @@ fn heard(reply: ApiResponse, written: Time) -> Answer {
     Answer {
         retry_after,
         quota_reset,
-        date: Some(written.to_rfc2822()),
         ..answer(reply.status, reply.body)
     }
 }
@@ -152,7 +149,7 @@ fn answer(status: u16, body: String) -> Answer {
 }
 
 /// As a node of the chain says it.
-fn announcement(height: u64, time: Time) -> String {
+fn announcement(height: u64, time: pocpit::domain::Time) -> String {
     let header = json!({"height": height.to_string(), "time": time.to_rfc3339()});
     let data = json!({"type": "tendermint/event/NewBlockHeader", "value": {"header": header}});
     json!({"jsonrpc": "2.0", "id": 1, "result": {"data": data}}).to_string()
@@ -189,9 +186,6 @@ impl Transport for Wire {
             self.stage.note(&format!("{name} meets {fault:?}"));
         }
         let lost = |text: &str| TransportError::Lost(text.to_owned());
-        if self.stage.machine_has(MachineFault::NoDescriptors) {
-            return Err(TransportError::NotSent(NO_DESCRIPTORS.into()));
-        }
         if request
             .url
             .host_str()
@@ -203,7 +197,7 @@ impl Transport for Wire {
         if let Some(instead) = instead {
             let status = instead.status;
             self.stage.note(&format!("{name} meets a planned {status}"));
-            return Ok(heard(instead, self.stage.time()));
+            return Ok(heard(instead));
         }
         match fault {
             Some(Fault::NotSent) => {
@@ -233,11 +227,10 @@ impl Transport for Wire {
             self.stage.note(&format!("{name} → {}", reply.status));
         }
         self.stage.moment(|| format!("after {name}"));
-        let written = self.stage.time();
         match fault {
             Some(Fault::Slow) => {
                 self.dawdle(request.timeout).await;
-                Ok(heard(reply, written))
+                Ok(heard(reply))
             }
             Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
             Some(Fault::TooLate) => {
@@ -258,7 +251,8 @@ impl Transport for Wire {
             }
             Some(Fault::Nonsense) => Ok(answer(200, nonsense())),
             _ => {
-                let mut answer = heard(reply, written);
+                let mut answer = heard(reply);
+                answer.date = Some(self.stage.time().to_rfc2822());
                 if let Some(mangle) = self.mangle {
                     answer.body = mangle(&answer.body, &mut self.stage.chance());
                 }

@@ -214,8 +214,7 @@ impl SimMlNode {
             WorkloadFault::GenerationCrashes { .. }
             | WorkloadFault::FirstStartFails
             | WorkloadFault::LoadTakesTooLong
-            | WorkloadFault::DownloadRefused
-            | WorkloadFault::StartRefused => return None,
+            | WorkloadFault::DownloadRefused => return None,
         };
         self.broke_at
             .is_none()
@@ -322,9 +321,9 @@ impl SimMlNode {
     /// The fault that stopped it, if one did.
     pub(in crate::world) fn breakdown(&self) -> Option<Breakdown> {
         match self.spec.fault? {
-            WorkloadFault::LoadTakesTooLong
-            | WorkloadFault::DownloadRefused
-            | WorkloadFault::StartRefused => Some(Breakdown::Lasting),
+            WorkloadFault::LoadTakesTooLong | WorkloadFault::DownloadRefused => {
+                Some(Breakdown::Lasting)
+            }
             WorkloadFault::FirstStartFails
             | WorkloadFault::GenerationCrashes { .. }
             | WorkloadFault::AlarmingPrompt { .. } => None,
