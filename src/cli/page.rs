@@ -96,8 +96,7 @@ impl Page {
 
     /// Half of a band of time, in its largest unit: `±1m`.
     pub fn half_of(&self, band: Duration) -> String {
-        let half = format::length(band / 2);
-        let half = half.split(' ').next().unwrap_or_default();
+        let half = format::in_largest_unit(band / 2);
         format!("{}{half}", self.glyph("±", "+-"))
     }
 

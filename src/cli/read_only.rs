@@ -73,7 +73,7 @@ fn moment(band: TimeBand, next: &NextSprint, page: &Page) -> [String; 3] {
     ]
 }
 
-/// What is to come in this epoch, in the next one's `PoC`, and the start of the one after it.
+/// The milestones of this epoch and of the next `PoC`, and the start of the one after it.
 fn milestones(next: &NextSprint) -> Vec<(String, Height)> {
     let view = &next.view;
     let is_told = |(stage, height): &(Milestone, Height)| match stage {
@@ -203,27 +203,15 @@ fn details(node: &RegisteredNode) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
     use crate::config::samples::config;
-    use crate::domain::samples::listed;
-    use crate::domain::{NodeConfig, NodeId, PocStatus, Weight};
+    use crate::domain::samples::{listed, node_config};
+    use crate::domain::{PocStatus, Weight};
 
     fn node(id: &str) -> RegisteredNode {
-        listed(NodeConfig {
-            id: NodeId(id.to_owned()),
-            host: "10.0.0.9".into(),
-            inference_port: 5050,
-            inference_segment: String::new(),
-            poc_port: 8080,
-            poc_segment: String::new(),
-            max_concurrent: 500,
-            models: BTreeMap::new(),
-            hardware: Vec::new(),
-        })
+        listed(node_config(id))
     }
 
     #[test]

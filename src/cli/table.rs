@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::page::{Look, Page};
 use crate::domain::{ForeignText, format};
 
-/// Characters of a cell: texts of others can be as long as they like.
+/// Longest text of a cell in characters: foreign text may be of any length.
 const MAX_CELL: usize = 600;
 /// Between two columns.
 const GAP: usize = 2;
@@ -160,11 +160,7 @@ impl Table {
         for row in &self.rows {
             lines.extend(self.row_lines(&row.cells, widths, gap, page));
             for below in &row.below {
-                let wrapped = page.paragraph(below, indent);
-                let first = wrapped
-                    .first()
-                    .map(|first| format!("{:indent$}{first}", ""));
-                lines.extend(first.into_iter().chain(wrapped.into_iter().skip(1)));
+                lines.extend(page.labelled("", Look::Plain, indent, below));
             }
         }
         lines

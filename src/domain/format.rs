@@ -40,12 +40,19 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
+/// `2d`, `3h`, `7m`, `5s`; never negative.
+pub fn in_largest_unit(duration: Duration) -> String {
+    let mut text = length(duration);
+    text.truncate(text.find(' ').unwrap_or(text.len()));
+    text
+}
+
 /// `14:05` today, `Mon 14:05` within six days, `11-22 14:05` otherwise. UTC, which only the tabs say.
 pub fn clock(at: Time, now: Time) -> String {
     let days = at.date_naive() - now.date_naive();
     let pattern = match days.num_days().abs() {
         0 => "%H:%M",
-        // What is close to now is clear without its day.
+        // Within twelve hours the day is clear.
         1 if (at - now).abs() < Duration::hours(12) => "%H:%M",
         1..=6 => "%a %H:%M",
         _ => "%m-%d %H:%M",

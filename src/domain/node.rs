@@ -228,21 +228,11 @@ fn is_of_a_version(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::samples;
 
     #[test]
     fn preserved_nodes_have_a_duty_of_their_own() {
-        let config = NodeConfig {
-            id: NodeId("vastai-1".into()),
-            host: "10.0.0.5".into(),
-            inference_port: 5050,
-            inference_segment: String::new(),
-            poc_port: 8080,
-            poc_segment: String::new(),
-            max_concurrent: 500,
-            models: BTreeMap::new(),
-            hardware: Vec::new(),
-        };
-        let listed = crate::domain::samples::listed(config);
+        let listed = samples::listed(samples::node_config("vastai-1"));
         let duty = |weight: u64, preserved: Option<&[&str]>| {
             let preserved =
                 preserved.map(|models| models.iter().map(ToString::to_string).collect());

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ActualStatus, EpochIndex, Instance, InstanceId, NodeConfig, NodeStatus, PocStatus,
+    ActualStatus, EpochIndex, Instance, InstanceId, NodeConfig, NodeId, NodeStatus, PocStatus,
     RegisteredNode, UsdPerHour,
 };
 
@@ -25,6 +25,21 @@ pub(crate) fn instance(id: u64) -> Instance {
         ends_at: None,
         gpu_name: None,
         gpu_count: None,
+    }
+}
+
+/// The node of another host's machine, without any details.
+pub(crate) fn node_config(id: &str) -> NodeConfig {
+    NodeConfig {
+        id: NodeId(id.to_owned()),
+        host: "10.0.0.9".into(),
+        inference_port: 5050,
+        inference_segment: String::new(),
+        poc_port: 8080,
+        poc_segment: String::new(),
+        max_concurrent: 500,
+        models: BTreeMap::new(),
+        hardware: Vec::new(),
     }
 }
 

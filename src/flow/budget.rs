@@ -52,6 +52,14 @@ impl Cap {
         }
     }
 
+    /// `hour cap`, `credit`: the credit is no cap of ours.
+    pub fn title(self) -> String {
+        match self {
+            Cap::Credit => self.name().to_owned(),
+            cap => format!("{} cap", cap.name()),
+        }
+    }
+
     /// The setting that is the cap; the credit is none.
     pub fn setting(self) -> Option<&'static str> {
         match self {

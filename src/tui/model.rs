@@ -14,9 +14,8 @@ use super::trends::Trends;
 use crate::domain::{
     AvoidedMachine, Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd,
 };
-use crate::engine::Refusal;
 use crate::engine::{
-    NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Snapshot, WorldKind,
+    NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Refusal, Snapshot, WorldKind,
 };
 
 /// Ticks (of 1 s) that a toast is shown.

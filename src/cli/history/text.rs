@@ -170,7 +170,7 @@ mod tests {
             past(&failed),
         ];
         let text = of(&history, &Page::plain(80));
-        // then each is told in its row, what is not billed has its mark,
+        // then each row says how it ended, and what is not billed has its mark,
         for said in [
             "CONFIRMED     2,405      $8.40   $3.49",
             "REWARD LOST   2,405     ~$8.40  ~$3.49    40%",

@@ -287,7 +287,7 @@ mod tests {
         let mut dear = offer(20_045_000);
         dear.worst_cost = Usd::from_dollars(1_234.56);
         let [text, out] = shown(&ranked(vec![offer(20_040_000), dear]), 80);
-        // then the headline says when, the rows what, and what is alike stands below.
+        // then the headline says when, a row says what, and what all share stands below.
         assert_eq!(
             text.lines().next(),
             Some("PoC 359: rent at 03:34, register by 04:20 UTC; 46m to boot. 2026-11-29")

@@ -49,7 +49,7 @@ async fn accept_viewers(
     let ended = end_of(snapshots.clone());
     tokio::pin!(ended);
     let mut look = tokio::time::interval(SOCKET_CHECK);
-    // The last error of making the socket anew; each is logged once.
+    // The last error while the socket was made anew: each is logged once.
     let mut failure = String::new();
     loop {
         tokio::select! {

@@ -105,19 +105,14 @@ impl Engine {
     fn money_snapshot(&self, now: Time) -> MoneySnapshot {
         let funds = self.funds(now);
         let caps = &self.config.budget;
-        let cap = |cap: Cap, limit, used| CapSnapshot {
-            name: cap.name().to_owned(),
-            limit,
-            used,
-        };
         MoneySnapshot {
             per_hour: self.sprint.rentals().map(|rental| self.price(rental)).sum(),
             sprint: self.ledger.spent_in_sprint(now),
             reserved: self.ledger.reserved(now),
             caps: vec![
-                cap(Cap::Sprint, caps.per_sprint, funds.sprint),
-                cap(Cap::Day, caps.per_day, funds.day),
-                cap(Cap::Month, caps.per_month, funds.month),
+                CapSnapshot::new(Cap::Sprint, caps.per_sprint, funds.sprint),
+                CapSnapshot::new(Cap::Day, caps.per_day, funds.day),
+                CapSnapshot::new(Cap::Month, caps.per_month, funds.month),
             ],
             hour_limit: caps.per_hour,
             hour_used: funds.hour,

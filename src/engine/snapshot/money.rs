@@ -74,6 +74,14 @@ pub struct CapSnapshot {
 }
 
 impl CapSnapshot {
+    pub fn new(cap: Cap, limit: Usd, used: Usd) -> CapSnapshot {
+        CapSnapshot {
+            name: cap.name().to_owned(),
+            limit,
+            used,
+        }
+    }
+
     pub fn left(&self) -> Usd {
         self.limit.left_after(self.used)
     }
@@ -121,16 +129,11 @@ mod tests {
         ];
         let (price, worst) = (UsdPerHour(usd(8.0)), usd(18.0));
         for funds in all {
-            let cap = |cap: Cap, limit, used| CapSnapshot {
-                name: cap.name().to_owned(),
-                limit,
-                used,
-            };
             let money = MoneySnapshot {
                 caps: vec![
-                    cap(Cap::Sprint, caps.sprint, funds.sprint),
-                    cap(Cap::Day, caps.day, funds.day),
-                    cap(Cap::Month, caps.month, funds.month),
+                    CapSnapshot::new(Cap::Sprint, caps.sprint, funds.sprint),
+                    CapSnapshot::new(Cap::Day, caps.day, funds.day),
+                    CapSnapshot::new(Cap::Month, caps.month, funds.month),
                 ],
                 hour_limit: caps.hour,
                 hour_used: funds.hour,

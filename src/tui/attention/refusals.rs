@@ -1,6 +1,6 @@
 //! A cap that refused what was to be rented, until the next key in the offers.
 
-use crate::engine::{Cap, Refusal};
+use crate::engine::Refusal;
 use crate::tui::model::Model;
 
 use super::{Attention, Rank};
@@ -10,11 +10,8 @@ pub fn refusal_text(refusal: &Refusal) -> String {
     let Refusal {
         cap, cost, left, ..
     } = refusal;
-    let cap = match cap {
-        Cap::Credit => "the credit".to_owned(),
-        cap => format!("the {} cap", cap.name()),
-    };
-    format!("Not rented: {cap} has {left} left, {cost} needed")
+    let cap = cap.title();
+    format!("Not rented: the {cap} has {left} left, {cost} needed")
 }
 
 pub(super) fn unseen(model: &Model) -> Option<Attention> {

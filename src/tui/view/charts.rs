@@ -53,7 +53,7 @@ pub fn draw_epochs(canvas: &mut Canvas<'_>, area: Rect) {
         name: "weight per epoch",
         values: values(history, weight),
         scale: Scale::from_zero,
-        label: |value| format::grouped(round(value)),
+        label: format::whole,
         wide: 2,
         gap: 1,
     };
@@ -156,15 +156,6 @@ fn weight(past: &PastSprintRow) -> Option<f64> {
 fn cost_per_weight(past: &PastSprintRow) -> Option<f64> {
     let cost = past.report.per_1000_weight(past.spent())?;
     Some(cost.usd().dollars())
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates; a label"
-)]
-fn round(value: f64) -> u64 {
-    value.round() as u64
 }
 
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {

@@ -1,7 +1,8 @@
 //! Names of the cockpit as text; lengths, counts and money are as everywhere else.
 
 pub use crate::domain::format::{
-    clock, count, cut, estimate, grouped, length, listed, roughly, short, wrap, wrap_into,
+    clock, count, cut, estimate, grouped, in_largest_unit, length, listed, roughly, short, wrap,
+    wrap_into,
 };
 use crate::domain::{ChainPhase, Milestone, Outcome, ReleasePolicy, Time, TimeBand, Usd};
 use crate::engine::{SprintSnapshot, TunnelRate};
@@ -54,9 +55,7 @@ pub fn band(band: TimeBand, now: Time, plus_minus: &str) -> String {
         return format!("now (expected {clock})");
     }
     let left = length(band.p50 - now);
-    let half = length((band.p90 - band.p10) / 2);
-    // In its largest unit.
-    let half = half.split(' ').next().unwrap_or_default();
+    let half = in_largest_unit((band.p90 - band.p10) / 2);
     format!("{left} {plus_minus}{half} ({clock})")
 }
 

@@ -11,6 +11,7 @@ use crate::tui::theme::Theme;
 
 use super::format;
 use super::timeline::{Axis, Bars};
+use super::top::steps::{StepState, mark};
 use super::widgets::Canvas;
 
 /// Columns of mark and name.
@@ -18,16 +19,9 @@ const NAME: usize = 15;
 /// Columns of what is said of a phase.
 const NOTE: usize = 26;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Done,
-    Runs,
-    ToCome,
-}
-
 struct Phase {
     name: &'static str,
-    state: State,
+    state: StepState,
     span: Option<(Time, Time)>,
     note: String,
 }
@@ -87,24 +81,20 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
 }
 
 fn phase_line(phase: &Phase, axis: Axis, now: Time, theme: Theme) -> Line<'static> {
-    let (mark, style) = match phase.state {
-        State::Done => (theme.glyph("✓", "+"), theme.ok()),
-        State::Runs => (theme.glyph("▶", ">"), theme.accent()),
-        State::ToCome => (theme.glyph("·", "."), theme.dim()),
-    };
+    let (mark, style) = mark(phase.state, theme);
     let bars = phase
         .span
         .map_or_else(Bars::default, |(from, to)| match phase.state {
-            State::Done => Bars {
+            StepState::Done => Bars {
                 took: Some((from, to)),
                 ..Bars::default()
             },
-            State::Runs => Bars {
+            StepState::Current => Bars {
                 took: Some((from, now)),
                 rest: Some((now, to.max(now))),
                 ..Bars::default()
             },
-            State::ToCome => Bars {
+            StepState::Failed | StepState::ToCome => Bars {
                 expected: Some((from, to)),
                 ..Bars::default()
             },
@@ -132,18 +122,18 @@ fn phases(canvas: &Canvas<'_>) -> Vec<Phase> {
     for (name, milestone) in stages {
         let to = end_of(milestone, model);
         let state = match (from, to) {
-            (Some(from), _) if from > now => State::ToCome,
-            (_, Some(to)) if to <= now => State::Done,
-            (None, _) => State::ToCome,
-            _ => State::Runs,
+            (Some(from), _) if from > now => StepState::ToCome,
+            (_, Some(to)) if to <= now => StepState::Done,
+            (None, _) => StepState::ToCome,
+            _ => StepState::Current,
         };
         let note = match (state, from, to) {
-            (State::Done, _, Some(to)) => format!("ended {}", format::clock(to, now)),
-            (State::Runs, _, Some(to)) => {
+            (StepState::Done, _, Some(to)) => format!("ended {}", format::clock(to, now)),
+            (StepState::Current, _, Some(to)) => {
                 let left = format::short(to - now);
                 format!("until {}, {left} left", format::clock(to, now))
             }
-            (State::ToCome, Some(from), Some(to)) => {
+            (StepState::ToCome, Some(from), Some(to)) => {
                 format!("{}-{}", format::clock(from, now), format::clock(to, now))
             }
             _ => String::new(),
@@ -189,18 +179,18 @@ fn registered(canvas: &Canvas<'_>) -> Phase {
     let deadline = model.deadline();
     let waits = model.gate() == Some(GateKind::Register);
     let (state, note) = match ended {
-        Some(at) => (State::Done, early(at, model)),
+        Some(at) => (StepState::Done, early(at, model)),
         None if waits => {
             let key = canvas.key(Action::Approve);
             let left = deadline.map(|at| format!(", {} left", format::short(at - now)));
             (
-                State::Runs,
+                StepState::Current,
                 format!("waits for {key}{}", left.unwrap_or_default()),
             )
         }
-        None if is_listed => (State::Runs, "waits for a good status".to_owned()),
-        None if began.is_some() => (State::Runs, "asking the Network Node".to_owned()),
-        None => (State::ToCome, String::new()),
+        None if is_listed => (StepState::Current, "waits for a good status".to_owned()),
+        None if began.is_some() => (StepState::Current, "asking the Network Node".to_owned()),
+        None => (StepState::ToCome, String::new()),
     };
     let end = ended.or(deadline).unwrap_or(now);
     Phase {
@@ -233,7 +223,7 @@ fn release(canvas: &Canvas<'_>) -> Phase {
     let note = clock.map_or(who.clone(), |clock| format!("{clock}, {who}"));
     Phase {
         name: "release",
-        state: State::ToCome,
+        state: StepState::ToCome,
         span: at.map(|at| (at, at)),
         note,
     }

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
-use crate::domain::{GpuDevice, PocStatus};
+use crate::domain::{GpuDevice, PocStatus, Time};
 use crate::engine::{LinkSnapshot, NodeOwner, RentalSnapshot};
 use crate::tui::attention::{Feed, time_of};
 use crate::tui::model::Model;
@@ -34,12 +34,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     }
     add("status", rental.status.clone(), theme.text());
     add("link", link(rental, model), theme.text());
-    let lease = format!(
-        "ends it {} ({})",
-        format::clock(rental.lease_until, now),
-        format::short(rental.lease_until - now)
-    );
-    add("watchdog", lease, theme.text());
+    add("watchdog", watchdog(rental, now), theme.text());
     let cost = format!("{} at {}", format::estimate(rental.cost), rental.price);
     add("cost", cost, theme.text());
     if let Some(service) = rental.service {
@@ -67,11 +62,7 @@ pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
         width,
         theme,
     ));
-    let lease = format!(
-        "ends it {} ({})",
-        format::clock(rental.lease_until, model.now()),
-        format::short(rental.lease_until - time_of(model, Feed::Rentals))
-    );
+    let lease = watchdog(rental, time_of(model, Feed::Rentals));
     lines.extend(fact("watchdog", &lease, theme.text(), width, theme));
     let place = rental
         .machine
@@ -93,6 +84,14 @@ fn fact(name: &str, text: &str, style: Style, width: u16, theme: Theme) -> Vec<L
         ])
     };
     rows.into_iter().zip(names).map(row).collect()
+}
+
+fn watchdog(rental: &RentalSnapshot, now: Time) -> String {
+    format!(
+        "ends it {} ({})",
+        format::clock(rental.lease_until, now),
+        format::short(rental.lease_until - now)
+    )
 }
 
 fn machine(rental: &RentalSnapshot) -> Option<String> {

@@ -12,6 +12,7 @@ use crate::tui::theme::Theme;
 
 use super::format;
 use super::timeline::{Axis, Bars};
+use super::top::steps::{StepState, mark};
 use super::widgets::Canvas;
 
 /// Columns of mark and name.
@@ -71,12 +72,13 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, low: bool) -> Vec<Line<'static>> {
     if low {
         return low_lines(rental, model, width, theme);
     }
-    let mut lines = vec![head(rental, model, width, theme)];
+    let axis = axis(rental, model, width);
+    let mut lines = vec![head(rental, model, &axis, theme)];
     lines.extend(
         BootStage::ALL
             .iter()
             .filter(|stage| **stage != BootStage::Ready)
-            .map(|stage| stage_line(*stage, rental, model, width, theme)),
+            .map(|stage| stage_line(*stage, rental, model, &axis, theme)),
     );
     lines.push(ready_line(rental, model, width, theme));
     lines.extend(troubles(rental, width, theme));
@@ -143,8 +145,7 @@ fn ended(boot: &BootSnapshot) -> Option<Time> {
     (*stage == BootStage::Ready).then_some(*at)
 }
 
-fn head(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Line<'static> {
-    let axis = axis(rental, model, width);
+fn head(rental: &RentalSnapshot, model: &Model, axis: &Axis, theme: Theme) -> Line<'static> {
     let pull = start_of(&rental.boot, BootStage::Container);
     let clocks: Vec<Time> = [Some(axis.from), pull, Some(axis.to)]
         .into_iter()
@@ -203,22 +204,22 @@ fn stage_line(
     stage: BootStage,
     rental: &RentalSnapshot,
     model: &Model,
-    width: u16,
+    axis: &Axis,
     theme: Theme,
 ) -> Line<'static> {
     let (boot, now) = (&rental.boot, time_of(model, Feed::Rentals));
-    let axis = axis(rental, model, width);
     let order = if rental.is_ready() {
         Ordering::Less
     } else {
         stage.cmp(&boot.stage)
     };
-    let (mark, style) = match order {
-        Ordering::Less => (theme.glyph("✓", "+"), theme.ok()),
-        Ordering::Equal if boot.fault.is_some() => (theme.glyph("✗", "x"), theme.bad()),
-        Ordering::Equal => (theme.glyph("▶", ">"), theme.accent()),
-        Ordering::Greater => (theme.glyph("·", "."), theme.dim()),
+    let progress = match order {
+        Ordering::Less => StepState::Done,
+        Ordering::Equal if boot.fault.is_some() => StepState::Failed,
+        Ordering::Equal => StepState::Current,
+        Ordering::Greater => StepState::ToCome,
     };
+    let (mark, style) = mark(progress, theme);
     let took = span_of(boot, stage, now).filter(|_| order != Ordering::Greater);
     let bars = Bars {
         took,

@@ -217,10 +217,8 @@ fn details_stand_beside_or_below_the_list() {
     assert!(cut.contains("more: d shows all"), "{cut}");
 }
 
-#[test]
-fn out_and_avoided_are_below_the_list() {
-    let mut s = choosing();
-    s.offers.avoided = vec![AvoidedMachine {
+fn avoided_machine() -> AvoidedMachine {
+    AvoidedMachine {
         machine: MachineId(4_711),
         until: at(120),
         reason: "boot_failed: OCI runtime create failed".into(),
@@ -228,7 +226,13 @@ fn out_and_avoided_are_below_the_list() {
         host: None,
         host_until: None,
         address: None,
-    }];
+    }
+}
+
+#[test]
+fn out_and_avoided_are_below_the_list() {
+    let mut s = choosing();
+    s.offers.avoided = vec![avoided_machine()];
     let mut m = model(s);
     type_and_draw(&mut m, "z");
     let text = shown(&m, 120, 40);
@@ -326,15 +330,7 @@ fn rank_explanation_ignores_y() {
 #[test]
 fn avoided_machine_is_allowed_after_dialog() {
     let mut snapshot = choosing();
-    snapshot.offers.avoided = vec![AvoidedMachine {
-        machine: MachineId(4_711),
-        until: at(120),
-        reason: "boot_failed: OCI runtime create failed".into(),
-        failed_boots: 2,
-        host: None,
-        host_until: None,
-        address: None,
-    }];
+    snapshot.offers.avoided = vec![avoided_machine()];
     let mut m = model(snapshot);
     // Outside its list the key means nothing.
     assert_eq!(type_and_draw(&mut m, "u"), vec![]);

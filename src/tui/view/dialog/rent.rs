@@ -126,10 +126,7 @@ pub(super) fn refused(row: &RankedOffer, model: &Model, theme: Theme) -> Questio
     let mut lines = vec![Line::raw(head), Line::raw("")];
     lines.extend(obstacles(model).map(|cause| check_line(false, "preflight", cause, theme)));
     lines.extend(money.checks(row).iter().map(|check| {
-        let name = match check.cap {
-            Cap::Credit => "credit".to_owned(),
-            cap => format!("{} cap", cap.name()),
-        };
+        let name = check.cap.title();
         check_line(check.holds(), &name, &figures(check, model), theme)
     }));
     lines.push(Line::raw(""));

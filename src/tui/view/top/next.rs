@@ -90,8 +90,7 @@ fn spans(
     if width >= WIDE
         && let Some(half) = uncertainty(upcoming.at)
     {
-        let half = format::length(half);
-        let half = half.split(' ').next().unwrap_or_default();
+        let half = format::in_largest_unit(half);
         length = format!("{length} {}{half}", theme.glyph("±", "+-"));
     }
     spans.push(Span::styled(length, style));
