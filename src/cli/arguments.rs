@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+use super::status_line;
 use crate::config::Config;
 use crate::domain::CockpitId;
 use crate::notify::{Channel, NoticeLevel};
@@ -105,6 +106,10 @@ impl Common {
                 return Err(TuiError::InvalidOptions(problems.flatten().collect()));
             }
         };
+        let (keymap, former) = keymap;
+        for warning in former {
+            status_line(format_args!("warning: {warning}"));
+        }
         Ok(TuiOptions {
             keymap,
             color_overrides,

@@ -111,7 +111,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("How the cockpit calls for attention when a new problem appears or a gate waits for approval. notify: bell and desktop notification (bell only in tmux, screen and the Linux console). bell: bell only. off: nothing."),
     setting("cockpit.keys", Kind::Table(|d, v| d.keys = v))
         .default("{}")
-        .doc("Key bindings that replace the defaults: { abort = \"X\", \"boot.search\" = \"/ Ctrl-f\" }. The README's table of keys lists the names. Keys of dialogs are fixed."),
+        .doc("Key bindings that replace the defaults: { abort = \"F8\", filter = \"/ Ctrl-g\" }. The README's table of keys lists the names. Keys of dialogs are fixed."),
     setting("cockpit.colors", Kind::Table(|d, v| d.colors = v))
         .default("{}")
         .doc("Colours for ok, warn, bad, dim and accent: { accent = \"#79c0ff\", dim = \"250\", bad = \"light red\" }. A terminal with fewer colours shows the nearest one."),

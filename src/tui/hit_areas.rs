@@ -12,6 +12,9 @@ pub enum HitTarget {
     Pane(Pane),
     /// A usable offer.
     Offer(OfferId),
+    /// Index of an offer that is out.
+    Rejected(usize),
+    /// Index of an avoided machine.
     Avoided(usize),
     Node(NodeId),
     /// Index of a past sprint, newest first.

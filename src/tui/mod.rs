@@ -7,6 +7,7 @@ mod bell;
 pub mod breakpoint;
 mod decoder;
 mod error;
+pub mod filter;
 pub mod hit_areas;
 mod input;
 pub mod keymap;

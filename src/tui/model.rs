@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::ExitReason;
+use super::filter::{Filtered, Words, avoided_text, node_text, past_text, rejected_text};
 use super::hit_areas::HitAreas;
 use super::log::LogPane;
 use super::offers::OffersPane;
 use super::pane::Pane;
-use super::prompt::Prompt;
+use super::prompt::{Prompt, PromptKind};
 use super::scene::Scene;
 use super::task::Task;
 use super::trends::Trends;
@@ -15,7 +16,8 @@ use crate::domain::{
     AvoidedMachine, Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd,
 };
 use crate::engine::{
-    NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Refusal, Snapshot, WorldKind,
+    NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Refusal, RejectedOffer, Snapshot,
+    WorldKind,
 };
 
 /// Ticks (of 1 s) that a toast is shown.
@@ -39,10 +41,6 @@ pub enum Role {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dialog {
     LeaveViewer,
-    /// Information: why an offer has its rank.
-    Offer(Box<RankedOffer>),
-    /// Information: two offers side by side.
-    Compare(Box<[RankedOffer; 2]>),
     /// Put a machine on the blocklist.
     Avoid(MachineId),
     /// Remove a machine from the blocklist.
@@ -54,6 +52,8 @@ pub enum Dialog {
     /// Information: the offer vanished while its dialog was open.
     Gone(Box<RankedOffer>),
     Abort,
+    /// Every sprint there is.
+    AbortAll,
     Approve(GateKind),
     Node {
         node: NodeId,
@@ -86,9 +86,34 @@ pub struct Palette {
 /// What covers the panes. Scroll positions are in lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Overlay {
-    Help { scroll: usize },
-    Alerts { scroll: usize },
+    Help(HelpView),
+    Alerts {
+        scroll: usize,
+    },
+    /// Of what is selected in the pane that has the keys.
+    Details {
+        scroll: usize,
+    },
     Palette(Palette),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HelpView {
+    pub scroll: usize,
+    /// Only keys with these words; empty for all.
+    pub filter: String,
+}
+
+impl Overlay {
+    /// The first row that was drawn.
+    pub fn set_scroll(&mut self, top: usize) {
+        match self {
+            Overlay::Help(HelpView { scroll, .. })
+            | Overlay::Alerts { scroll }
+            | Overlay::Details { scroll } => *scroll = top,
+            Overlay::Palette(_) => {}
+        }
+    }
 }
 
 /// A pane that the operator chose.
@@ -141,8 +166,12 @@ pub struct Model {
     pub offers: OffersPane,
     pub log: LogPane,
     pub selected_node: Option<NodeId>,
-    /// Index of the selected past sprint, newest first.
+    /// Only registrations with these words; empty for all.
+    pub node_filter: String,
+    /// Index of the selected past sprint among those that are shown, newest first.
     pub history_index: usize,
+    /// Only past sprints with these words; empty for all.
+    pub history_filter: String,
     pub trends: Trends,
     pub hit_areas: HitAreas,
     pub effects: Effects,
@@ -175,7 +204,9 @@ impl Model {
             offers: OffersPane::new(&snapshot.offers.rows),
             log: LogPane::new(snapshot.boot_log.clone()),
             selected_node: None,
+            node_filter: String::new(),
             history_index: 0,
+            history_filter: String::new(),
             trends,
             hit_areas: HitAreas::default(),
             effects: Effects::default(),
@@ -220,24 +251,60 @@ impl Model {
         avoided.any(|avoided| avoided.machine == machine)
     }
 
-    pub fn selected_avoided(&self) -> Option<&AvoidedMachine> {
-        let avoided = &self.snapshot.offers.avoided;
-        let last = avoided.len().saturating_sub(1);
-        avoided.get(self.offers.avoided_index.min(last))
+    /// The avoided machines that pass the filter.
+    pub fn shown_avoided(&self) -> Vec<&AvoidedMachine> {
+        let words = Words::of(&self.offers.filter);
+        let all = self.snapshot.offers.avoided.iter();
+        all.filter(|avoided| words.are_in(|| avoided_text(avoided)))
+            .collect()
     }
 
-    /// The selected node with its index; the first one by default.
+    pub fn selected_avoided(&self) -> Option<&AvoidedMachine> {
+        selected(&self.shown_avoided(), self.offers.avoided_index)
+    }
+
+    /// The offers that are out and pass the filter.
+    pub fn shown_rejected(&self) -> Vec<&RejectedOffer> {
+        let words = Words::of(&self.offers.filter);
+        let all = self.snapshot.offers.rejected.iter();
+        all.filter(|out| words.are_in(|| rejected_text(out)))
+            .collect()
+    }
+
+    pub fn selected_rejected(&self) -> Option<&RejectedOffer> {
+        selected(&self.shown_rejected(), self.offers.rejected_index)
+    }
+
+    /// The registrations that pass the filter.
+    pub fn shown_nodes(&self) -> Vec<&NodeRow> {
+        let words = Words::of(&self.node_filter);
+        let all = self.snapshot.nodes.rows.iter();
+        all.filter(|row| words.are_in(|| node_text(row))).collect()
+    }
+
+    /// The selected node with its place among those that are shown; the first one by default.
     pub fn selected_node(&self) -> Option<(usize, &NodeRow)> {
-        let rows = &self.snapshot.nodes.rows;
-        let is_selected = |row: &NodeRow| Some(&row.node.config.id) == self.selected_node.as_ref();
+        let rows = self.shown_nodes();
+        let is_selected = |row: &&NodeRow| Some(&row.node.config.id) == self.selected_node.as_ref();
         let index = rows.iter().position(is_selected).unwrap_or(0);
-        Some((index, rows.get(index)?))
+        Some((index, rows.get(index).copied()?))
+    }
+
+    /// The past sprints that pass the filter, newest first.
+    pub fn shown_history(&self) -> Vec<&PastSprintRow> {
+        let words = Words::of(&self.history_filter);
+        let all = self.snapshot.history.iter().rev();
+        all.filter(|row| words.are_in(|| past_text(row))).collect()
     }
 
     pub fn selected_past(&self) -> Option<&PastSprintRow> {
-        let past = &self.snapshot.history;
-        let index = self.history_index.min(past.len().saturating_sub(1));
-        past.iter().rev().nth(index)
+        selected(&self.shown_history(), self.history_index)
+    }
+
+    /// The filter of a pane is being typed.
+    pub fn is_typing_filter(&self, pane: Pane) -> bool {
+        let of = PromptKind::Filter(Filtered::Pane(pane));
+        self.prompt.as_ref().is_some_and(|open| open.kind == of)
     }
 
     /// Something is rented, or may be.
@@ -277,6 +344,7 @@ impl Model {
                 let is_large = self.confirm_above.is_some_and(|sum| row.worst_cost > sum);
                 is_large.then(|| format!("{:.0}", row.worst_cost.dollars().ceil()))
             }
+            Dialog::AbortAll => Some("all".to_owned()),
             Dialog::Node { node, owner, .. } => {
                 let is_ours = matches!(owner, NodeOwner::Sprint | NodeOwner::Leftover);
                 (!is_ours).then(|| node.to_string())
@@ -322,6 +390,11 @@ impl Model {
         self.answer = Answer::default();
         self.dialog = Some(dialog);
     }
+}
+
+/// The row of an index, or the last one.
+fn selected<'a, T>(rows: &[&'a T], index: usize) -> Option<&'a T> {
+    rows.get(index).or(rows.last()).copied()
 }
 
 #[expect(

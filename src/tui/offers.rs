@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use strum::VariantArray as _;
 
+use super::filter::Words;
 use crate::domain::{OfferId, RankedOffer};
 
 /// By importance, from left to right.
@@ -122,9 +123,12 @@ pub struct OffersPane {
     /// The offer that the operator selected, by id: a search keeps it selected wherever its row goes, and if
     /// it is gone selects what took its row. Until then the first that is shown is selected.
     pub selected: Option<OfferId>,
-    /// The offer to compare with another one.
-    pub marked: Option<OfferId>,
-    pub rejected_scroll: usize,
+    /// The offers to compare, at most two.
+    marked: Vec<OfferId>,
+    /// Columns that are scrolled out of sight.
+    pub first_column: usize,
+    /// Index of the selected offer among those that are out.
+    pub rejected_index: usize,
     /// Index of the selected machine among the avoided ones.
     pub avoided_index: usize,
     /// Ranks of the shown offers, in the order in which they are shown.
@@ -163,6 +167,9 @@ impl Common {
 }
 
 impl OffersPane {
+    /// So many columns can be scrolled away: rank and the last one stay.
+    pub const LAST_COLUMN: usize = Column::VARIANTS.len() - 2;
+
     pub fn new(ranked: &Arc<Vec<RankedOffer>>) -> OffersPane {
         let mut pane = OffersPane {
             list: OfferList::Usable,
@@ -170,8 +177,9 @@ impl OffersPane {
             direction: Direction::BestFirst,
             filter: String::new(),
             selected: None,
-            marked: None,
-            rejected_scroll: 0,
+            marked: Vec::new(),
+            first_column: 0,
+            rejected_index: 0,
             avoided_index: 0,
             shown: Vec::new(),
             row_of: HashMap::new(),
@@ -220,6 +228,49 @@ impl OffersPane {
     pub fn select(&mut self, offer: Option<OfferId>) {
         self.selected = offer;
         self.changed = None;
+    }
+
+    /// Usable, out, avoided.
+    pub fn next_list(&mut self) {
+        self.list = match self.list {
+            OfferList::Usable => OfferList::Rejected,
+            OfferList::Rejected => OfferList::Avoided,
+            OfferList::Avoided => OfferList::Usable,
+        };
+    }
+
+    /// Marks the selected offer, or takes its mark away; of three the first mark goes.
+    pub fn toggle_mark(&mut self) {
+        let Some(offer) = self.selected_id() else {
+            return;
+        };
+        if self.is_marked(offer) {
+            return self.marked.retain(|marked| *marked != offer);
+        }
+        self.marked.push(offer);
+        let over = self.marked.len().saturating_sub(2);
+        self.marked.drain(..over);
+    }
+
+    pub fn is_marked(&self, offer: OfferId) -> bool {
+        self.marked.contains(&offer)
+    }
+
+    pub fn has_marks(&self) -> bool {
+        !self.marked.is_empty()
+    }
+
+    pub fn clear_marks(&mut self) {
+        self.marked.clear();
+    }
+
+    /// The two offers to compare, where two that are still there are marked.
+    pub fn marked_pair(&self) -> Option<[&RankedOffer; 2]> {
+        let find = |id: &OfferId| self.ranked.iter().find(|row| row.offer.id == *id);
+        match &self.marked[..] {
+            [first, second] => Some([find(first)?, find(second)?]),
+            _ => None,
+        }
     }
 
     /// A second has passed.
@@ -275,12 +326,11 @@ impl OffersPane {
     }
 
     fn arrange(&mut self) {
-        let words = self.filter.split_whitespace();
-        let words: Vec<String> = words.map(str::to_lowercase).collect();
+        let words = Words::of(&self.filter);
         let (rows, sort) = (&self.ranked, self.sort);
         let ranks = 0..rows.len();
         let mut shown: Vec<usize> = ranks
-            .filter(|&rank| matches_words(&rows[rank], &words))
+            .filter(|&rank| words.are_in(|| text_of(&rows[rank])))
             .collect();
         shown.sort_by(|&a, &b| sort.compare(&rows[a], &rows[b]));
         if self.direction == Direction::Reversed {
@@ -320,12 +370,9 @@ impl OffersPane {
     }
 }
 
-fn matches_words(row: &RankedOffer, words: &[String]) -> bool {
-    if words.is_empty() {
-        return true;
-    }
+fn text_of(row: &RankedOffer) -> String {
     let offer = &row.offer;
-    let text = format!(
+    format!(
         "{} {} {} {} {} {}",
         offer.gpus(),
         row.price,
@@ -334,6 +381,4 @@ fn matches_words(row: &RankedOffer, words: &[String]) -> bool {
         offer.location.as_deref().unwrap_or("unknown"),
         if offer.verified { "verified" } else { "" },
     )
-    .to_lowercase();
-    words.iter().all(|word| text.contains(word.as_str()))
 }

@@ -7,13 +7,14 @@ use strum::VariantArray as _;
 #[strum(serialize_all = "snake_case")]
 pub enum Pane {
     #[default]
-    #[strum(to_string = "countdown")]
     Schedule,
     Sprint,
     Offers,
     /// Boot and log of the rental.
     Boot,
     Nodes,
+    /// What the program itself logs.
+    #[strum(to_string = "log")]
     Journal,
     History,
     Charts,
@@ -33,6 +34,11 @@ impl Pane {
             Pane::History => "History",
             Pane::Charts => "Charts",
         }
+    }
+
+    /// Its key and its title: `3 Offers`.
+    pub fn name(self) -> String {
+        format!("{} {}", self.index() + 1, self.title())
     }
 
     /// Index in [`Pane::ALL`].

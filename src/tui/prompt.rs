@@ -2,27 +2,23 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::filter::Filtered;
+
 const MAX_LENGTH: usize = 200;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptKind {
-    /// Text to search for in the log.
-    Search,
-    /// Text to filter the log by.
-    Filter,
-    /// Time or boot stage to go to.
+    /// Text to filter by.
+    Filter(Filtered),
+    /// Time or boot stage to go to in the log.
     GoTo,
-    /// Words to filter the offers by.
-    Offers,
 }
 
 impl PromptKind {
     pub fn label(self) -> &'static str {
         match self {
-            PromptKind::Search => "search: ",
-            PromptKind::Filter => "filter: ",
+            PromptKind::Filter(_) => "filter: ",
             PromptKind::GoTo => "go to (14:05 or a stage): ",
-            PromptKind::Offers => "filter offers: ",
         }
     }
 }

@@ -29,8 +29,8 @@ fn frames(criterion: &mut Criterion) {
         ("wrapped", "4zw"),
         // A log that is gone up through from its newest line, a page a frame.
         ("wrapped, a page up", "4zw"),
-        ("search", "4z/error\n"),
-        ("filter", "4z&error\n"),
+        ("search", "4z/error\n&"),
+        ("filter", "4z/error\n"),
     ];
     let logs = LENGTHS.map(|lines| (lines, log_of(lines)));
     for (name, keys) in states {
@@ -53,12 +53,12 @@ fn frames(criterion: &mut Criterion) {
         }
         group.finish();
     }
-    let mut group = criterion.benchmark_group("a new line with search and filter on");
+    let mut group = criterion.benchmark_group("a new line with a filter on");
     for (lines, log) in &logs {
         let mut snapshot = empty();
         snapshot.boot_log = log.clone();
         let mut model = Model::new(Arc::new(snapshot.clone()));
-        press(&mut model, "4z&error\n/weight\n");
+        press(&mut model, "4z/error\n");
         let mut number = *lines;
         group.bench_function(BenchmarkId::from_parameter(lines), |bencher| {
             bencher.iter(|| {

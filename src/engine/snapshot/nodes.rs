@@ -31,6 +31,18 @@ pub enum NodeOwner {
     Other,
 }
 
+impl NodeOwner {
+    /// As in the list of nodes.
+    pub fn word(self) -> &'static str {
+        match self {
+            NodeOwner::Sprint => "rental",
+            NodeOwner::Leftover => "leftover",
+            NodeOwner::Proxy => "proxy",
+            NodeOwner::Other => "other",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProxySnapshot {
     /// Where it is reached from here.

@@ -94,7 +94,7 @@ fn rent(model: &Model, keys: &Keymap) -> Attention {
 
 /// Enter rents in the offers only.
 fn rent_key(model: &Model, keys: &Keymap) -> String {
-    let key = keys.key_of(Action::Rent);
+    let key = keys.key_of(Action::Open);
     if model.focus == Pane::Offers {
         return key;
     }

@@ -8,52 +8,46 @@ use crate::tui::pane::Pane;
 pub enum Action {
     Confirm,
     Cancel,
-    PickRelease,
-    PickLeave,
     Close,
     Start,
     Approve,
-    Rent,
-    Explain,
     Abort,
+    AbortAll,
     ToggleMode,
     Refresh,
     AcceptJournal,
+    /// Opens the selected row, or acts on it.
+    Open,
+    Details,
+    Filter,
+    /// With a filter: the other lines too, or not.
+    OtherLines,
+    NextMatch,
+    PreviousMatch,
+    Mark,
+    /// Allows the machine, enables the node.
+    PutBack,
+    /// Avoids the machine, disables the node.
+    TakeOut,
+    RemoveNode,
+    OtherList,
     SortBefore,
     SortAfter,
     Reverse,
-    #[strum(to_string = "narrow")]
-    FilterOffers,
-    ShowAll,
-    Compare,
-    Rejected,
-    Avoided,
-    Avoid,
-    Allow,
-    EnableNode,
-    DisableNode,
-    RemoveNode,
-    OpenLog,
-    LiveLog,
-    Pause,
-    Follow,
-    Wrap,
-    Search,
-    NextMatch,
-    PreviousMatch,
-    Filter,
-    ClearSearch,
     GoTo,
     PreviousStage,
     NextStage,
-    Save,
+    Pause,
+    Follow,
+    Wrap,
+    Left,
+    Right,
     Copy,
+    Save,
     Accept,
     ClosePrompt,
     Erase,
     EraseAll,
-    Left,
-    Right,
     Up,
     Down,
     PageUp,
@@ -76,23 +70,19 @@ pub enum Action {
 }
 
 impl Action {
-    /// Sends the engine a command, maybe after a dialog.
+    /// Sends the engine a command, maybe after a dialog. Of what `Open` opens, only an offer is rented.
     pub fn sends_command(self) -> bool {
         matches!(
             self,
             Action::Abort
+                | Action::AbortAll
                 | Action::AcceptJournal
-                | Action::Allow
                 | Action::Approve
-                | Action::Avoid
-                | Action::DisableNode
-                | Action::EnableNode
-                | Action::PickLeave
-                | Action::PickRelease
+                | Action::PutBack
                 | Action::Refresh
                 | Action::RemoveNode
-                | Action::Rent
                 | Action::Start
+                | Action::TakeOut
                 | Action::ToggleMode
         )
     }

@@ -4,7 +4,8 @@ use crate::domain::{GateKind, Mode, Step};
 use crate::tui::attention::last_loss;
 use crate::tui::log::LongLines;
 use crate::tui::model::{Dialog, Model};
-use crate::tui::offers::OfferList;
+use crate::tui::offers::{OfferList, OffersPane};
+use crate::tui::pane::Pane;
 
 pub(super) fn enabled(_: &Model) -> Option<&'static str> {
     None
@@ -12,17 +13,8 @@ pub(super) fn enabled(_: &Model) -> Option<&'static str> {
 
 pub(super) fn not_a_question(model: &Model) -> Option<&'static str> {
     match model.dialog {
-        Some(Dialog::Offer(_) | Dialog::Compare(_) | Dialog::Refused(_) | Dialog::Gone(_)) => {
-            Some("nothing to confirm")
-        }
+        Some(Dialog::Refused(_) | Dialog::Gone(_)) => Some("nothing to confirm"),
         _ => None,
-    }
-}
-
-pub(super) fn not_quitting(model: &Model) -> Option<&'static str> {
-    match model.dialog {
-        Some(Dialog::Quit(_)) => None,
-        _ => Some("this dialog has no such choice"),
     }
 }
 
@@ -44,19 +36,21 @@ pub(super) fn no_approvable_gate(model: &Model) -> Option<&'static str> {
 pub(super) fn no_selected_offer(model: &Model) -> Option<&'static str> {
     match model.offers.list {
         OfferList::Usable => {}
-        OfferList::Rejected => {
-            return Some("these offers are rejected: go back to the usable ones");
-        }
-        OfferList::Avoided => return Some("these are machines: go back to the usable offers"),
+        OfferList::Rejected => return Some("these offers are out: Esc shows the usable ones"),
+        OfferList::Avoided => return Some("these are machines: Esc shows the usable offers"),
     }
     let none = model.offers.selected_row().is_none();
     none.then_some("no offer is selected")
 }
 
-pub(super) fn cannot_rent(model: &Model) -> Option<&'static str> {
-    if model.offers.list != OfferList::Usable {
-        return no_selected_offer(model);
+pub(super) fn cannot_open(model: &Model) -> Option<&'static str> {
+    match model.focus {
+        Pane::Offers if model.offers.list == OfferList::Usable => cannot_rent(model),
+        _ => no_details(model),
     }
+}
+
+fn cannot_rent(model: &Model) -> Option<&'static str> {
     if model.snapshot.mode == Mode::Auto {
         return Some("auto mode picks the offer: switch to manual first");
     }
@@ -66,12 +60,48 @@ pub(super) fn cannot_rent(model: &Model) -> Option<&'static str> {
     (!model.wants_offer()).then_some("cannot rent yet: the sprint has not asked for an offer")
 }
 
-pub(super) fn no_avoided_machine(model: &Model) -> Option<&'static str> {
-    if model.offers.list != OfferList::Avoided {
-        return Some("show the avoided machines first");
+pub(super) fn no_details(model: &Model) -> Option<&'static str> {
+    match model.focus {
+        Pane::Offers => match model.offers.list {
+            OfferList::Usable => no_selected_offer(model),
+            OfferList::Rejected => {
+                let none = model.selected_rejected().is_none();
+                none.then_some("no offer is out")
+            }
+            OfferList::Avoided => no_avoided_machine(model),
+        },
+        Pane::Nodes => no_node(model),
+        Pane::History => no_past_sprint(model),
+        _ => None,
     }
+}
+
+fn no_avoided_machine(model: &Model) -> Option<&'static str> {
     let none = model.selected_avoided().is_none();
     none.then_some("no machine is avoided")
+}
+
+pub(super) fn cannot_put_back(model: &Model) -> Option<&'static str> {
+    match model.focus {
+        Pane::Offers if model.offers.list == OfferList::Avoided => no_avoided_machine(model),
+        Pane::Offers => Some("o shows the avoided machines, which can be put back"),
+        Pane::Nodes => match model.selected_node() {
+            None => Some(NO_NODE),
+            Some((_, row)) => row.node.enabled.then_some("the node is already enabled"),
+        },
+        _ => None,
+    }
+}
+
+pub(super) fn cannot_take_out(model: &Model) -> Option<&'static str> {
+    match model.focus {
+        Pane::Offers => no_selected_offer(model),
+        Pane::Nodes => match model.selected_node() {
+            None => Some(NO_NODE),
+            Some((_, row)) => (!row.node.enabled).then_some("the node is already disabled"),
+        },
+        _ => None,
+    }
 }
 
 pub(super) fn cannot_search(model: &Model) -> Option<&'static str> {
@@ -93,23 +123,29 @@ pub(super) fn already_following(model: &Model) -> Option<&'static str> {
     model.log.anchor.is_none().then_some("already following")
 }
 
-pub(super) fn lines_wrapped(model: &Model) -> Option<&'static str> {
-    (model.log.long == LongLines::Wrap).then_some("long lines are wrapped: unwrap them first")
+pub(super) fn no_columns_left(model: &Model) -> Option<&'static str> {
+    let is_first = match model.focus {
+        Pane::Offers => model.offers.first_column == 0,
+        _ => return lines_wrapped(model),
+    };
+    is_first.then_some("the first columns are shown")
 }
 
-pub(super) fn no_active_search(model: &Model) -> Option<&'static str> {
-    let none = model.log.search.is_none();
-    none.then_some("no search: / starts one")
+pub(super) fn no_columns_right(model: &Model) -> Option<&'static str> {
+    let is_last = match model.focus {
+        Pane::Offers => model.offers.first_column >= OffersPane::LAST_COLUMN,
+        _ => return lines_wrapped(model),
+    };
+    is_last.then_some("the last columns are shown")
 }
 
-pub(super) fn no_search_or_filter(model: &Model) -> Option<&'static str> {
-    let off = model.log.search.is_none() && model.log.filter.is_none();
-    off.then_some("no search and no filter")
+fn lines_wrapped(model: &Model) -> Option<&'static str> {
+    (model.log.long == LongLines::Wrap).then_some("long lines are wrapped: w cuts them")
 }
 
-pub(super) fn no_offer_filter(model: &Model) -> Option<&'static str> {
-    let all = model.offers.filter.is_empty() && model.offers.marked.is_none();
-    all.then_some("all offers are already shown")
+pub(super) fn no_log_filter(model: &Model) -> Option<&'static str> {
+    let none = model.log.filter.is_none();
+    none.then_some("no filter: / starts one")
 }
 
 pub(super) fn no_stages(model: &Model) -> Option<&'static str> {
@@ -127,28 +163,19 @@ pub(super) fn no_node(model: &Model) -> Option<&'static str> {
     model.selected_node().is_none().then_some(NO_NODE)
 }
 
-pub(super) fn no_enabled_node(model: &Model) -> Option<&'static str> {
-    match model.selected_node() {
-        None => Some(NO_NODE),
-        Some((_, row)) => (!row.node.enabled).then_some("the node is already disabled"),
+fn no_past_sprint(model: &Model) -> Option<&'static str> {
+    match model.selected_past() {
+        Some(_) => None,
+        None if model.snapshot.history.is_empty() => Some("no sprint has ended yet"),
+        None => Some("no sprint passes the filter"),
     }
 }
 
-pub(super) fn no_disabled_node(model: &Model) -> Option<&'static str> {
-    match model.selected_node() {
-        None => Some(NO_NODE),
-        Some((_, row)) => row.node.enabled.then_some("the node is already enabled"),
+pub(super) fn nothing_to_copy(model: &Model) -> Option<&'static str> {
+    match model.focus {
+        Pane::Boot => no_lines(model),
+        _ => None,
     }
-}
-
-pub(super) fn no_past_sprint(model: &Model) -> Option<&'static str> {
-    let history = &model.snapshot.history;
-    history.is_empty().then_some("no sprint has ended yet")
-}
-
-pub(super) fn log_is_live(model: &Model) -> Option<&'static str> {
-    let live = model.log.past.is_none();
-    live.then_some("already showing the live log")
 }
 
 pub(super) fn no_alerts(model: &Model) -> Option<&'static str> {

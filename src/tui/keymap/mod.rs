@@ -1,13 +1,16 @@
 //! The key table. Dispatch, footer, help, palette and README all read it.
 
 mod action;
+mod footer;
 mod guards;
 mod key;
 mod overrides;
+mod renamed;
 mod row;
 pub mod search;
 mod table;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
@@ -15,19 +18,18 @@ use crossterm::event::KeyEvent;
 use strum::VariantArray as _;
 
 use super::model::{Model, Overlay, Role};
+use super::offers::OfferList;
 use super::pane::Pane;
 pub use action::Action;
+pub use footer::{Footer, Hint};
 pub use key::Key;
 pub use row::Binding;
 
 /// In the order of the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::VariantArray)]
 pub enum Context {
-    Global,
-    Offers,
-    Boot,
-    Nodes,
-    History,
+    /// Nothing else is open.
+    Panes,
     /// A line is typed; exclusive.
     Prompt,
     /// A dialog is open; exclusive.
@@ -36,10 +38,8 @@ pub enum Context {
     TypedDialog,
     /// The palette is open; exclusive.
     Palette,
-    /// The alerts are open; only scrolling of `Global` still works.
-    Alerts,
-    /// The help is open; only scrolling of `Global` still works.
-    Help,
+    /// Help, alerts or details are open; only scrolling of `Panes` still works.
+    Overlay,
 }
 
 impl Context {
@@ -47,28 +47,12 @@ impl Context {
 
     pub fn title(self) -> &'static str {
         match self {
+            Context::Panes => "Everywhere",
+            Context::Prompt => "In a prompt",
             Context::Dialog => "In a dialog",
             Context::TypedDialog => "In a dialog that asks for a word",
-            Context::Help => "In the help",
-            Context::Alerts => "In the alerts",
             Context::Palette => "In the palette",
-            Context::Offers => "In the offers",
-            Context::Boot => "In the boot log",
-            Context::Nodes => "In the registrations",
-            Context::History => "In the history",
-            Context::Prompt => "In a prompt",
-            Context::Global => "Everywhere",
-        }
-    }
-
-    /// The pane that must have the focus.
-    pub fn pane(self) -> Option<Pane> {
-        match self {
-            Context::Offers => Some(Pane::Offers),
-            Context::Boot => Some(Pane::Boot),
-            Context::Nodes => Some(Pane::Nodes),
-            Context::History => Some(Pane::History),
-            _ => None,
+            Context::Overlay => "In help, alerts and details",
         }
     }
 }
@@ -77,16 +61,20 @@ impl Context {
 #[derive(Debug, Clone)]
 pub struct Keymap(Vec<Binding>);
 
+/// What a key that was pressed stands for.
+#[derive(Debug, Clone)]
+pub struct Pressed<'a> {
+    pub binding: &'a Binding,
+    /// The key of a former version stands for it too: its name, and that of the key to use now.
+    pub renamed: Option<[String; 2]>,
+}
+
 impl Keymap {
     /// The table with the default keys.
     pub fn defaults() -> &'static Keymap {
         static DEFAULTS: LazyLock<Keymap> = LazyLock::new(|| {
-            Keymap(
-                Context::ALL
-                    .iter()
-                    .flat_map(|it| table::rows(*it))
-                    .collect(),
-            )
+            let rows = Context::ALL.iter().flat_map(|it| table::rows(*it));
+            Keymap(rows.collect())
         });
         &DEFAULTS
     }
@@ -106,30 +94,32 @@ impl Keymap {
         key.map(|key| key.name()).unwrap_or_default()
     }
 
-    /// The binding of a key now, whether enabled or not.
-    pub fn lookup(&self, model: &Model, event: KeyEvent) -> Option<&Binding> {
-        let pressed = Key::pressed(event)?;
+    /// What a key stands for now, whether enabled or not.
+    pub fn lookup(&self, model: &Model, event: KeyEvent) -> Option<Pressed<'_>> {
+        let key = Key::pressed(event)?;
         let bound = contexts(model).iter().find_map(|context| {
             self.rows(*context)
-                .find(|row| row.keys.contains(&pressed))
+                .find(|row| row.keys.contains(&key))
                 .filter(|row| is_reachable(model, row))
-        })?;
-        // Where a pane has nothing to go back from, the same key leaves the pane.
-        let leaves = |row: &&Binding| row.action == Action::Back && row.keys.contains(&pressed);
-        let idle = disabled_reason(model, bound).is_some();
-        let back = self.reachable(model).find(leaves).filter(|_| idle);
-        back.or(Some(bound))
+        });
+        let acts = bound.is_some_and(|row| row.acts_in(model.focus));
+        let former = renamed::action_of_key(model, key).filter(|_| !acts);
+        if let Some(row) = former.and_then(|action| self.lookup_action(model, action)) {
+            let now = row.keys.first().map(|now| [key.name(), now.name()]);
+            return Some(Pressed {
+                binding: row,
+                renamed: now,
+            });
+        }
+        bound.map(|binding| Pressed {
+            binding,
+            renamed: None,
+        })
     }
 
     /// The binding of an action now, whether enabled or not.
     pub fn lookup_action(&self, model: &Model, action: Action) -> Option<&Binding> {
         self.reachable(model).find(|row| row.action == action)
-    }
-
-    /// The enabled bindings for the footer.
-    pub fn hints(&self, model: &Model) -> impl Iterator<Item = &Binding> {
-        self.reachable(model)
-            .filter(|row| !row.hint.is_empty() && disabled_reason(model, row).is_none())
     }
 
     fn reachable(&self, model: &Model) -> impl Iterator<Item = &Binding> {
@@ -150,36 +140,60 @@ fn contexts(model: &Model) -> &'static [Context] {
         return &[Context::Prompt];
     }
     match &model.overlay {
-        Some(Overlay::Help { .. }) => return &[Context::Help, Context::Global],
-        Some(Overlay::Alerts { .. }) => return &[Context::Alerts, Context::Global],
-        Some(Overlay::Palette(_)) => return &[Context::Palette],
-        None => {}
-    }
-    match model.focus {
-        Pane::Offers => &[Context::Offers, Context::Global],
-        Pane::Boot => &[Context::Boot, Context::Global],
-        Pane::Nodes => &[Context::Nodes, Context::Global],
-        Pane::History => &[Context::History, Context::Global],
-        _ => &[Context::Global],
+        Some(Overlay::Palette(_)) => &[Context::Palette],
+        Some(_) => &[Context::Overlay, Context::Panes],
+        None => &[Context::Panes],
     }
 }
 
-/// Behind an overlay, global keys only scroll it or serve the terminal: nothing starts unseen.
+/// Behind an overlay, keys of the panes only scroll it, filter it, close it or serve the terminal: nothing
+/// starts unseen.
 fn is_reachable(model: &Model, binding: &Binding) -> bool {
-    let is_terminal = matches!(binding.action, Action::Redraw | Action::Suspend);
-    let is_behind = model.overlay.is_some() && model.dialog.is_none();
-    !is_behind
-        || binding.context != Context::Global
-        || binding.action.is_navigation()
-        || is_terminal
+    if binding.context != Context::Panes || model.dialog.is_some() {
+        return true;
+    }
+    let serves_overlay = matches!(
+        (&model.overlay, binding.action),
+        (None, _)
+            | (_, Action::Redraw | Action::Suspend)
+            | (Some(Overlay::Help(_)), Action::Help | Action::Filter)
+            | (Some(Overlay::Alerts { .. }), Action::Alerts)
+            | (Some(Overlay::Details { .. }), Action::Details)
+    );
+    serves_overlay || binding.action.is_navigation()
 }
 
 /// Why a binding does nothing now, if so.
-pub fn disabled_reason(model: &Model, binding: &Binding) -> Option<&'static str> {
-    if matches!(model.role, Role::Orphaned { .. }) && binding.action.sends_command() {
-        return Some("the main cockpit has exited: commands have no effect");
+pub fn disabled_reason(model: &Model, binding: &Binding) -> Option<Cow<'static, str>> {
+    let filters_help =
+        binding.action == Action::Filter && matches!(model.overlay, Some(Overlay::Help(_)));
+    if !binding.acts_in(model.focus) && !filters_help {
+        return Some(only_in(binding.panes).into());
     }
-    (binding.guard)(model)
+    if matches!(model.role, Role::Orphaned { .. }) && sends_command(model, binding) {
+        return Some("the main cockpit has exited: commands have no effect".into());
+    }
+    (binding.guard)(model).map(Cow::Borrowed)
+}
+
+fn sends_command(model: &Model, binding: &Binding) -> bool {
+    binding.action.sends_command() || (binding.action == Action::Open && rents(model))
+}
+
+/// What the key that opens a row opens here is a rental.
+fn rents(model: &Model) -> bool {
+    model.focus == Pane::Offers && model.offers.list == OfferList::Usable
+}
+
+/// `only in 3 Offers or 5 Nodes`
+fn only_in(panes: &[Pane]) -> String {
+    let names = panes.iter().map(|pane| pane.name());
+    let names: Vec<String> = names.collect();
+    match names.split_last() {
+        Some((last, [])) => format!("only in {last}"),
+        Some((last, rest)) => format!("only in {} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// The table as Markdown, for the README.
@@ -193,7 +207,7 @@ pub fn markdown_table() -> String {
         let _ = writeln!(
             table,
             "| {} | {} | {} | {} |",
-            binding.context.title(),
+            binding.place(),
             keys.join(" "),
             binding.help,
             overrides::name(binding).map(quoted).unwrap_or_default()

@@ -1,5 +1,7 @@
 //! Fuzzy search of the key table, for the palette.
 
+use std::borrow::Cow;
+
 use super::{Binding, Context, Keymap, disabled_reason};
 use crate::tui::model::Model;
 
@@ -7,18 +9,19 @@ use crate::tui::model::Model;
 pub struct PaletteEntry<'a> {
     pub binding: &'a Binding,
     /// Why the action is disabled now, if it is.
-    pub disabled: Option<&'static str>,
+    pub disabled: Option<Cow<'static, str>>,
     /// Bytes of the help text that match.
     pub matched: Vec<usize>,
 }
 
 /// Actions that match a text, best first, enabled ones before disabled ones.
 pub fn search<'a>(text: &str, keys: &'a Keymap, model: &Model) -> Vec<PaletteEntry<'a>> {
-    let rows = keys.bindings().filter(|row| is_listed(row.context));
+    // Keys of dialogs, prompts and overlays make no sense outside them.
+    let rows = keys.rows(Context::Panes);
     let mut found: Vec<(i32, PaletteEntry<'a>)> = rows
         .filter_map(|binding| {
             let (score, matched) = fuzzy(text, binding.help)?;
-            let disabled = disabled_reason(model, binding);
+            let disabled = palette_reason(model, binding);
             let entry = PaletteEntry {
                 binding,
                 disabled,
@@ -37,9 +40,10 @@ pub fn search<'a>(text: &str, keys: &'a Keymap, model: &Model) -> Vec<PaletteEnt
     found.into_iter().map(|(_, entry)| entry).collect()
 }
 
-/// Keys of dialogs, prompts and overlays make no sense outside them.
-fn is_listed(context: Context) -> bool {
-    context == Context::Global || context.pane().is_some()
+/// Why an action is disabled; one of another pane goes there first, and is judged there.
+fn palette_reason(model: &Model, binding: &Binding) -> Option<Cow<'static, str>> {
+    let here = binding.acts_in(model.focus);
+    disabled_reason(model, binding).filter(|_| here)
 }
 
 /// Score and byte positions of the letters in a text, if it has them in this order. Adjacent letters and

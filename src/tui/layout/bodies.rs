@@ -139,7 +139,7 @@ fn full(scene: Scene) -> Column {
 }
 
 /// A pane that was picked or fills the screen.
-fn of_pane(pane: Pane, size: Breakpoint) -> Column {
+pub(super) fn of_pane(pane: Pane, size: Breakpoint) -> Column {
     let is_wide = size >= Breakpoint::Wide;
     let beside = |left, right| {
         if is_wide {

@@ -44,6 +44,13 @@ pub fn place(model: &Model, size: Breakpoint, body: Rect, measure: &mut Measure<
     placed
 }
 
+/// Places the sections of the pane that has the keys on a page of their own.
+pub fn place_pane(model: &Model, page: Rect, measure: &mut Measure<'_>) -> Placed {
+    let mut placed = Placed::default();
+    bodies::of_pane(model.focus, Breakpoint::Normal).place(page, measure, &mut placed);
+    placed
+}
+
 /// A centred box of at most this size.
 pub fn centered(area: Rect, width: u16, height: u16) -> Rect {
     let (w, h) = (width.min(area.width), height.min(area.height));

@@ -51,19 +51,16 @@ impl Query {
 #[derive(Debug, Clone)]
 pub struct Matches {
     query: Query,
-    /// A filter that the lines must pass as well.
-    filter: Option<Query>,
     lines: VecDeque<u64>,
     /// Lines before this one were searched.
     until: u64,
 }
 
 impl Matches {
-    /// The lines with a text, among those that pass a filter.
-    pub fn of(query: Query, filter: Option<&Matches>, log: &BootLog) -> Matches {
+    /// The lines with a text.
+    pub fn of(query: Query, log: &BootLog) -> Matches {
         let mut matches = Matches {
             query,
-            filter: filter.map(|filter| filter.query.clone()),
             lines: VecDeque::new(),
             until: 0,
         };
@@ -76,8 +73,8 @@ impl Matches {
     }
 
     /// Searches the log, or another one, from its start.
-    pub fn restart(&mut self, filter: Option<&Matches>, log: &BootLog) {
-        *self = Matches::of(self.query.clone(), filter, log);
+    pub fn restart(&mut self, log: &BootLog) {
+        *self = Matches::of(self.query.clone(), log);
     }
 
     /// Searches new lines and forgets dropped ones.
@@ -93,7 +90,7 @@ impl Matches {
     }
 
     pub fn matches(&self, line: &LogLine) -> bool {
-        self.query.is_in(line) && self.filter.as_ref().is_none_or(|it| it.is_in(line))
+        self.query.is_in(line)
     }
 
     pub fn numbers(&self) -> impl Iterator<Item = u64> {

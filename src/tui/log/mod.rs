@@ -1,5 +1,5 @@
-//! State of the log pane: followed or paused, filtered, searched. Cost depends on the screen, not on the
-//! length of the log.
+//! State of the log pane: followed or paused, filtered. Cost depends on the screen, not on the length of
+//! the log.
 
 mod matches;
 mod rows;
@@ -22,9 +22,18 @@ const LAST_COLUMN: u16 = 4_096;
 /// Size of the pane until it is drawn.
 const DEFAULT_SIZE: Size = Size::new(80, 10);
 
+/// Lines without the text of the filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    Hidden,
+    Shown,
+}
+
 #[derive(Debug, Clone)]
-pub struct Search {
+pub struct Filter {
     pub lines: Matches,
+    pub others: Others,
+    /// The match that was gone to.
     pub current: Option<u64>,
 }
 
@@ -44,8 +53,7 @@ pub struct LogPane {
     /// Where the log is paused; `None` while it follows the end.
     pub anchor: Option<Anchor>,
     pub long: LongLines,
-    pub filter: Option<Matches>,
-    pub search: Option<Search>,
+    pub filter: Option<Filter>,
     /// Size of the log when it was last drawn.
     pub size: Size,
     /// The newest line at the last update: the log of another rental does not have it.
@@ -62,7 +70,6 @@ impl LogPane {
             anchor: None,
             long: LongLines::Cut { column: 0 },
             filter: None,
-            search: None,
             size: DEFAULT_SIZE,
             newest,
         }
@@ -84,15 +91,15 @@ impl LogPane {
         self.newest = newest_of(&self.log);
         if is_other {
             self.anchor = None;
-            if let Some(filter) = &mut self.filter {
-                filter.restart(None, &self.log);
-            }
-            self.search_again();
         }
-        let searched = self.search.as_mut().map(|search| &mut search.lines);
-        for lines in self.filter.iter_mut().chain(searched) {
-            lines.update(&self.log);
+        let Some(filter) = &mut self.filter else {
+            return;
+        };
+        if is_other {
+            filter.lines.restart(&self.log);
+            filter.current = None;
         }
+        filter.lines.update(&self.log);
     }
 
     fn is_of_another(&self, log: &BootLog) -> bool {
@@ -109,10 +116,17 @@ impl LogPane {
     pub fn lines(&self) -> Lines<'_> {
         Lines {
             log: &self.log,
-            only: self.filter.as_ref(),
+            only: self.only(),
             long: self.long,
             width: self.size.width,
         }
+    }
+
+    /// The lines to show, where others are hidden.
+    pub fn only(&self) -> Option<&Matches> {
+        let filter = self.filter.as_ref();
+        let hides = filter.filter(|filter| filter.others == Others::Hidden);
+        hides.map(|filter| &filter.lines)
     }
 
     /// Rows of a page; one row of the last page stays visible.
@@ -120,10 +134,10 @@ impl LogPane {
         self.height().saturating_sub(1).max(1)
     }
 
-    /// Rows for lines, without the status row of search and filter. A prompt uses that row too, but
-    /// nothing scrolls while it is open.
+    /// Rows for lines, without the status row of the filter. A prompt uses that row too, but nothing
+    /// scrolls while it is open.
     pub fn height(&self) -> usize {
-        let has_status = self.search.is_some() || self.filter.is_some();
+        let has_status = self.filter.is_some();
         usize::from(self.size.height.saturating_sub(u16::from(has_status)))
     }
 
@@ -144,11 +158,7 @@ impl LogPane {
     /// The unfinished line at the end, if it is visible.
     pub fn live(&self) -> Option<&LogLine> {
         let live = self.log.live.as_ref().filter(|_| self.anchor.is_none());
-        live.filter(|line| {
-            self.filter
-                .as_ref()
-                .is_none_or(|filter| filter.matches(line))
-        })
+        live.filter(|line| self.only().is_none_or(|only| only.matches(line)))
     }
 
     pub fn toggle_pause(&mut self) {
@@ -199,47 +209,45 @@ impl LogPane {
 
     /// Shows only lines with this text; all for an empty one.
     pub fn set_filter(&mut self, text: &str) {
-        self.filter = Query::new(text).map(|query| Matches::of(query, None, &self.log));
-        self.search_again();
-    }
-
-    /// Goes to the newest match that is not below the pane, else to the next one below. An empty text
-    /// ends the search. False without a match.
-    pub fn search(&mut self, text: &str) -> bool {
-        self.search = Query::new(text).map(|query| Search {
-            lines: Matches::of(query, self.filter.as_ref(), &self.log),
+        self.filter = Query::new(text).map(|query| Filter {
+            lines: Matches::of(query, &self.log),
+            others: Others::Hidden,
             current: None,
         });
-        let Some(Search { lines, .. }) = &self.search else {
-            return true;
-        };
-        let from = self.bottom().map_or(0, |bottom| bottom.line);
-        let found = lines
-            .last_before(from.saturating_add(1))
-            .or_else(|| lines.first_from(from));
-        self.select_match(found)
     }
 
-    fn search_again(&mut self) {
-        if let Some(Search { lines, current }) = &mut self.search {
-            lines.restart(self.filter.as_ref(), &self.log);
-            *current = None;
+    /// Shows the other lines too, or hides them again.
+    pub fn toggle_others(&mut self) {
+        if let Some(filter) = &mut self.filter {
+            filter.others = match filter.others {
+                Others::Hidden => Others::Shown,
+                Others::Shown => Others::Hidden,
+            };
         }
+        // The match that was gone to stays in sight.
+        let current = self.filter.as_ref().and_then(|filter| filter.current);
+        if self.anchor.is_some() {
+            self.select_match(current);
+        }
+    }
+
+    pub fn hides_others(&self) -> bool {
+        self.only().is_some()
     }
 
     /// Goes to the next match, wrapping around. False without one.
     pub fn next_match(&mut self, toward: Toward) -> bool {
-        let Some(Search { lines, current }) = &self.search else {
+        let Some(Filter { lines, current, .. }) = &self.filter else {
             return false;
         };
-        let bottom = || self.bottom().map(|bottom| bottom.line);
-        let from = current.or_else(bottom).unwrap_or(0);
+        let below = self.bottom().map_or(0, |bottom| bottom.line + 1);
         let found = match toward {
             Toward::Newer => lines
-                .first_from(from.saturating_add(1))
+                .first_from(current.map_or(below, |line| line + 1))
                 .or_else(|| lines.first_from(0)),
+            // The first one is the newest that is not below the pane.
             Toward::Older => lines
-                .last_before(from)
+                .last_before(current.unwrap_or(below))
                 .or_else(|| lines.last_before(u64::MAX)),
         };
         self.select_match(found)
@@ -247,8 +255,8 @@ impl LogPane {
 
     fn select_match(&mut self, found: Option<u64>) -> bool {
         let Some(line) = found else { return false };
-        if let Some(search) = &mut self.search {
-            search.current = Some(line);
+        if let Some(filter) = &mut self.filter {
+            filter.current = Some(line);
         }
         let bottom = self.bottom();
         let is_visible = self.visible().iter().any(|shown| shown.line == line);
@@ -258,10 +266,6 @@ impl LogPane {
             self.lines().centred(line, self.height())
         };
         true
-    }
-
-    pub fn clear(&mut self) {
-        (self.search, self.filter) = (None, None);
     }
 
     /// Goes to the first line at or after this time.

@@ -85,11 +85,13 @@ fn log_of_another_rental_is_followed() {
 }
 
 #[test]
-fn search_selects_newest_match_and_wraps() {
+fn matches_are_gone_to_from_the_newest_and_wrap() {
     let log = numbered(50);
     let mut view = view_of(&log, 20, 5);
-    assert!(view.search("ERROR"));
-    let current = |view: &LogPane| view.search.as_ref().unwrap().current;
+    view.set_filter("ERROR");
+    view.toggle_others();
+    let current = |view: &LogPane| view.filter.as_ref().unwrap().current;
+    view.next_match(Toward::Older);
     assert_eq!(current(&view), Some(43));
     assert!(shown(&view).contains(&"43 error".to_owned()));
     view.next_match(Toward::Older);
@@ -99,8 +101,29 @@ fn search_selects_newest_match_and_wraps() {
     assert_eq!(current(&view), Some(3));
     view.next_match(Toward::Older);
     assert_eq!(current(&view), Some(43));
-    assert!(!view.search("nowhere"));
+    view.set_filter("nowhere");
     assert!(!view.next_match(Toward::Newer));
+}
+
+#[test]
+fn other_lines_are_shown_around_the_match() {
+    // Given a filter and a match that was gone to,
+    let log = numbered(50);
+    let mut view = view_of(&log, 20, 5);
+    view.set_filter("error");
+    view.next_match(Toward::Older);
+    view.next_match(Toward::Older);
+    assert_eq!(
+        shown(&view),
+        ["13 error", "23 error", "33 error", "43 error"]
+    );
+    // when the other lines are shown too, then the match stays in sight among them,
+    view.toggle_others();
+    assert!(shown(&view).contains(&"33 error".to_owned()));
+    assert!(shown(&view).contains(&"34 info".to_owned()));
+    // and they can be hidden again.
+    view.toggle_others();
+    assert!(shown(&view).iter().all(|line| line.ends_with("error")));
 }
 
 #[test]
@@ -116,8 +139,8 @@ fn filter_applies_to_new_lines() {
     view.up(1);
     assert_eq!(shown(&view), ["13 error", "23 error"]);
     assert_eq!(view.lines_below(), 1);
-    view.search("an");
-    assert_eq!(view.search.as_ref().unwrap().lines.count(), 1);
+    view.set_filter("an");
+    assert_eq!(view.filter.as_ref().unwrap().lines.count(), 1);
     view.set_filter("");
     assert_eq!(view.lines().after(23), 8);
 }
@@ -159,7 +182,7 @@ fn matches_span_styles_and_wide_letters() {
     log.push(LogLine::styled(at(0), "öERROR Ж", vec![(4, bold)]));
     let query = Query::new("error").unwrap();
     assert_eq!(query.ranges("öERROR error"), [2..7, 8..13]);
-    assert_eq!(Matches::of(query, None, &log).count(), 1);
+    assert_eq!(Matches::of(query, &log).count(), 1);
     assert_eq!(Query::new("Ж").unwrap().ranges("aЖЖ"), [1..3, 3..5]);
     assert_eq!(Query::new(""), None);
 }
@@ -269,7 +292,7 @@ proptest! {
     ) {
         let query = Query::new(&word).unwrap();
         let mut log = BootLog::default();
-        let mut kept = Matches::of(query.clone(), None, &log);
+        let mut kept = Matches::of(query.clone(), &log);
         let mut number = 0;
         for part in parts {
             for _ in 0..part {
@@ -277,7 +300,7 @@ proptest! {
                 number += 1;
             }
             kept.update(&log);
-            let fresh = Matches::of(query.clone(), None, &log);
+            let fresh = Matches::of(query.clone(), &log);
             prop_assert_eq!(kept.numbers().collect::<Vec<_>>(), fresh.numbers().collect::<Vec<_>>());
         }
     }

@@ -66,6 +66,14 @@ pub struct Theme {
 }
 
 impl Theme {
+    /// Text alone.
+    pub const PLAIN: Theme = Theme {
+        colors: ColorDepth::None,
+        background: BackgroundShade::Dark,
+        unicode: true,
+        overrides: ColorOverrides::NONE,
+    };
+
     pub fn resolve(
         color: ColorChoice,
         background: BackgroundChoice,

@@ -2,34 +2,28 @@
 
 use super::navigation::{self, Move, Turn, back, next_pane, page, pick};
 use super::{dialogs, edit_text, log, prompt, run_selected};
-use crate::domain::{Mode, RankedOffer};
-use crate::engine::{Command, NodeChange, QuitChoice};
+use crate::domain::Mode;
+use crate::engine::{Command, NodeChange};
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::log::Toward;
-use crate::tui::model::{Dialog, Model, Overlay, Palette};
-use crate::tui::offers::{Column, OfferList};
-use crate::tui::prompt::{Prompt, PromptKind, erase};
-use crate::tui::view::next_decision;
+use crate::tui::model::{Dialog, HelpView, Model, Overlay, Palette};
+use crate::tui::offers::{Column, OfferList, OffersPane};
+use crate::tui::pane::Pane;
+use crate::tui::prompt::{PromptKind, erase};
+use crate::tui::task::Task;
+use crate::tui::view::{format, next_decision, pane_text};
 
 pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Command> {
     match action {
         Action::Confirm => return dialogs::confirm(model),
         Action::Cancel => model.dialog = None,
-        Action::PickRelease => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Release))),
-        Action::PickLeave => model.dialog = Some(Dialog::Quit(Some(QuitChoice::Detach))),
         Action::Start => return vec![Command::Start],
-        Action::Approve => open(model, model.gate().map(Dialog::Approve)),
-        Action::Rent => dialogs::rent(model, keys),
-        Action::Explain => open(model, selected_offer(model).map(Dialog::Offer)),
-        Action::Avoid => {
-            let machine = model.offers.selected_offer().map(|row| row.offer.machine);
-            open(model, machine.map(Dialog::Avoid));
-        }
-        Action::Allow => {
-            let machine = model.selected_avoided().map(|avoided| avoided.machine);
-            open(model, machine.map(Dialog::Allow));
-        }
+        Action::Approve => ask(model, model.gate().map(Dialog::Approve)),
+        Action::Open => open(model, keys),
+        Action::PutBack => put_back(model),
+        Action::TakeOut => take_out(model),
         Action::Abort => model.open_dialog(Dialog::Abort),
+        Action::AbortAll => model.open_dialog(Dialog::AbortAll),
         Action::ToggleMode => match model.snapshot.mode {
             Mode::Auto => {
                 model.show_toast(format!("manual: {}", next_decision(model)));
@@ -41,12 +35,13 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::Refresh => return vec![Command::RefreshOffers],
         Action::Quit => return dialogs::quit(model),
         Action::Run => return run_selected(model, keys),
-        Action::Close => model.overlay = None,
-        Action::Help => model.overlay = Some(Overlay::Help { scroll: 0 }),
+        Action::Close => close(model),
+        Action::Help => toggle_overlay(model, Overlay::Help(HelpView::default())),
         Action::Alerts => {
             model.seen_until = model.snapshot.history.last().map(|row| row.at);
-            model.overlay = Some(Overlay::Alerts { scroll: 0 });
+            toggle_overlay(model, Overlay::Alerts { scroll: 0 });
         }
+        Action::Details => toggle_overlay(model, Overlay::Details { scroll: 0 }),
         Action::Palette => model.overlay = Some(Overlay::Palette(Palette::default())),
         Action::Redraw => model.effects.redraw = true,
         Action::Suspend => model.effects.suspend = true,
@@ -58,19 +53,10 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::SortBefore => sort(model, Column::ALL.len() - 1),
         Action::SortAfter => sort(model, 1),
         Action::Reverse => model.offers.reverse(),
-        Action::FilterOffers => open_prompt(model, PromptKind::Offers),
-        Action::ShowAll => {
-            model.offers.marked = None;
-            model.offers.set_filter("");
-        }
-        Action::Compare => compare(model, keys),
-        Action::EnableNode => open_node_dialog(model, NodeChange::Enable),
-        Action::DisableNode => open_node_dialog(model, NodeChange::Disable),
+        Action::Filter => prompt::open_filter(model),
+        Action::Mark => mark(model, keys),
         Action::RemoveNode => open_node_dialog(model, NodeChange::Remove),
-        Action::OpenLog => log::open_past(model),
-        Action::LiveLog => model.log.show(None, model.snapshot.boot_log.clone()),
-        Action::Rejected => toggle_list(model, OfferList::Rejected),
-        Action::Avoided => toggle_list(model, OfferList::Avoided),
+        Action::OtherList => model.offers.next_list(),
         Action::Up => scroll(model, keys, Move::Up(1)),
         Action::Down => scroll(model, keys, Move::Down(1)),
         Action::PageUp => scroll(model, keys, Move::Up(page(model))),
@@ -79,20 +65,18 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::Bottom => scroll(model, keys, Move::Down(usize::MAX)),
         Action::Pause => model.log.toggle_pause(),
         Action::Follow => model.log.follow(),
-        Action::Wrap => log::toggle_wrap(model),
-        Action::Left => model.log.left(),
-        Action::Right => model.log.right(),
-        Action::Search => open_prompt(model, PromptKind::Search),
-        Action::Filter => open_prompt(model, PromptKind::Filter),
-        Action::GoTo => open_prompt(model, PromptKind::GoTo),
+        Action::Wrap => model.log.toggle_wrap(),
+        Action::Left => sideways(model, Turn::Previous),
+        Action::Right => sideways(model, Turn::Next),
+        Action::OtherLines => model.log.toggle_others(),
+        Action::GoTo => prompt::open(model, PromptKind::GoTo, String::new()),
         Action::NextMatch => log::next_match(model, Toward::Newer),
         Action::PreviousMatch => log::next_match(model, Toward::Older),
         Action::NextStage => log::next_stage(model, Toward::Newer),
         Action::PreviousStage => log::next_stage(model, Toward::Older),
-        Action::ClearSearch => model.log.clear(),
         Action::Save => log::save(model),
-        Action::Copy => log::copy(model),
-        Action::Accept => prompt::accept(model, keys),
+        Action::Copy => copy(model, keys),
+        Action::Accept => prompt::accept(model),
         Action::ClosePrompt => prompt::close(model),
         Action::Erase => edit_text(model, erase),
         Action::EraseAll => edit_text(model, String::clear),
@@ -107,23 +91,76 @@ fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
     navigation::scroll(model, keys, by);
 }
 
-fn open(model: &mut Model, dialog: Option<Dialog>) {
+/// Rents the offer, or shows what is behind the row.
+fn open(model: &mut Model, keys: &Keymap) {
+    match model.focus {
+        Pane::Offers if model.offers.list == OfferList::Usable => dialogs::rent(model, keys),
+        Pane::History => log::open_past(model),
+        _ => toggle_overlay(model, Overlay::Details { scroll: 0 }),
+    }
+}
+
+fn put_back(model: &mut Model) {
+    if model.focus == Pane::Nodes {
+        return open_node_dialog(model, NodeChange::Enable);
+    }
+    let machine = model.selected_avoided().map(|avoided| avoided.machine);
+    ask(model, machine.map(Dialog::Allow));
+}
+
+fn take_out(model: &mut Model) {
+    if model.focus == Pane::Nodes {
+        return open_node_dialog(model, NodeChange::Disable);
+    }
+    let machine = model.offers.selected_offer().map(|row| row.offer.machine);
+    ask(model, machine.map(Dialog::Avoid));
+}
+
+fn ask(model: &mut Model, dialog: Option<Dialog>) {
     if let Some(dialog) = dialog {
         model.open_dialog(dialog);
     }
 }
 
-fn selected_offer(model: &Model) -> Option<Box<RankedOffer>> {
-    model.offers.selected_offer().cloned().map(Box::new)
+/// Its own key closes an overlay again.
+fn toggle_overlay(model: &mut Model, overlay: Overlay) {
+    let kind = std::mem::discriminant(&overlay);
+    let is_open = model.overlay.as_ref().map(std::mem::discriminant) == Some(kind);
+    model.overlay = (!is_open).then_some(overlay);
 }
 
-/// The filter of the offers can be edited; other prompts start empty.
-fn open_prompt(model: &mut Model, kind: PromptKind) {
-    let text = match kind {
-        PromptKind::Offers => model.offers.filter.clone(),
-        PromptKind::Search | PromptKind::Filter | PromptKind::GoTo => String::new(),
-    };
-    model.prompt = Some(Prompt { kind, text });
+/// One thing a press: the filter of the help, then the overlay.
+fn close(model: &mut Model) {
+    match &mut model.overlay {
+        Some(Overlay::Help(help)) if !help.filter.is_empty() => help.filter.clear(),
+        _ => model.overlay = None,
+    }
+}
+
+/// The log by columns of text, the offers by columns of the table.
+fn sideways(model: &mut Model, toward: Turn) {
+    if model.focus == Pane::Offers {
+        let by = match toward {
+            Turn::Next => Move::Down(1),
+            Turn::Previous => Move::Up(1),
+        };
+        return by.shift(&mut model.offers.first_column, OffersPane::LAST_COLUMN + 1);
+    }
+    match toward {
+        Turn::Next => model.log.right(),
+        Turn::Previous => model.log.left(),
+    }
+}
+
+/// The log has lines that are longer than the screen; other panes are copied as they are drawn.
+fn copy(model: &mut Model, keys: &Keymap) {
+    if model.focus == Pane::Boot {
+        return log::copy(model, keys);
+    }
+    let text = pane_text(model, keys);
+    let rows = format::count(text.lines().count(), "row");
+    model.show_toast(format!("{rows} copied"));
+    model.effects.task = Some(Task::Copy(text));
 }
 
 fn sort(model: &mut Model, by: usize) {
@@ -132,20 +169,11 @@ fn sort(model: &mut Model, by: usize) {
     model.show_toast(format!("sorted by {}", column.name()));
 }
 
-/// Marks the selected offer, or compares it with the marked one.
-fn compare(model: &mut Model, keys: &Keymap) {
-    let Some(second) = model.offers.selected_offer().cloned() else {
-        return;
-    };
-    let mut rows = model.snapshot.offers.rows.iter();
-    let marked = model.offers.marked.take();
-    let marked = marked.filter(|id| *id != second.offer.id);
-    let first = marked.and_then(|id| rows.find(|row| row.offer.id == id));
-    if let Some(first) = first.cloned() {
-        model.open_dialog(Dialog::Compare(Box::new([first, second])));
-    } else {
-        model.offers.marked = Some(second.offer.id);
-        let key = keys.key_of(Action::Compare);
+/// Marks the selected offer, or takes its mark away.
+fn mark(model: &mut Model, keys: &Keymap) {
+    model.offers.toggle_mark();
+    if model.offers.has_marks() && model.offers.marked_pair().is_none() {
+        let key = keys.key_of(Action::Mark);
         model.show_toast(format!("marked: {key} on another offer compares the two"));
     }
 }
@@ -156,14 +184,5 @@ fn open_node_dialog(model: &mut Model, change: NodeChange) {
         owner: row.owner,
         change,
     });
-    open(model, node);
-}
-
-/// Shows a list, or the usable offers again.
-fn toggle_list(model: &mut Model, list: OfferList) {
-    model.offers.list = if model.offers.list == list {
-        OfferList::Usable
-    } else {
-        list
-    };
+    ask(model, node);
 }

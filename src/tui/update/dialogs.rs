@@ -29,7 +29,9 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
         Dialog::Approve(kind) => {
             (model.gate() != Some(*kind)).then_some("this gate no longer waits")
         }
-        Dialog::Abort => (!model.snapshot.sprint.can_abort).then_some("nothing left to abort"),
+        Dialog::Abort | Dialog::AbortAll => {
+            (!model.snapshot.sprint.can_abort).then_some("nothing left to abort")
+        }
         Dialog::Allow(machine) => {
             (!model.is_avoided(*machine)).then_some("the machine is no longer avoided")
         }
@@ -46,11 +48,7 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
             let gone = nodes.iter().all(|row| row.node.config.id != *node);
             gone.then_some("the node is no longer registered")
         }
-        Dialog::LeaveViewer
-        | Dialog::Offer(_)
-        | Dialog::Compare(_)
-        | Dialog::Refused(_)
-        | Dialog::Gone(_) => None,
+        Dialog::LeaveViewer | Dialog::Refused(_) | Dialog::Gone(_) => None,
         Dialog::Quit(_) => (!model.is_rented()).then_some("nothing is rented now: quit again"),
     }
 }
@@ -72,7 +70,7 @@ pub(super) fn replacement(model: &Model, dialog: &Dialog) -> Option<Dialog> {
 /// Asks, or says why there is nothing to ask.
 pub(super) fn rent(model: &mut Model, keys: &Keymap) {
     if let Some(now) = model.offers.take_change() {
-        let key = keys.key_of(Action::Rent);
+        let key = keys.key_of(Action::Open);
         return model.show_toast(format!("the list just changed: {key} again rents {now}"));
     }
     let Some(row) = model.offers.selected_offer().cloned().map(Box::new) else {
@@ -116,7 +114,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
                 agreed: row.worst_cost,
             }]
         }
-        Dialog::Offer(_) | Dialog::Compare(_) | Dialog::Refused(_) | Dialog::Gone(_) => Vec::new(),
+        Dialog::Refused(_) | Dialog::Gone(_) => Vec::new(),
         Dialog::LeaveViewer => {
             model.exit = Some(ExitReason::Quit);
             Vec::new()
@@ -124,7 +122,7 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
         Dialog::Node { node, change, .. } => vec![Command::ChangeNode { node, change }],
         Dialog::Avoid(machine) => vec![Command::AvoidMachine(machine)],
         Dialog::Allow(machine) => vec![Command::AllowMachine(machine)],
-        Dialog::Abort => vec![Command::Abort],
+        Dialog::Abort | Dialog::AbortAll => vec![Command::Abort],
         Dialog::Approve(kind) => vec![Command::Approve(kind)],
         Dialog::Auto => vec![Command::SetMode(Mode::Auto)],
         Dialog::AcceptJournal => vec![Command::AcceptJournal],

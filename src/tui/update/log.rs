@@ -1,7 +1,8 @@
 //! Actions on the log pane.
 
 use crate::domain::{BootStage, Time, main_boot};
-use crate::tui::log::{LongLines, Toward, first_from};
+use crate::tui::keymap::{Action, Keymap};
+use crate::tui::log::{Toward, first_from};
 use crate::tui::model::Model;
 use crate::tui::task::{SaveLog, Task};
 use crate::tui::view::format;
@@ -18,14 +19,6 @@ pub(super) fn open_past(model: &mut Model) {
         Some(instance) => model.effects.task = Some(Task::ReadLog(instance, past.at)),
         None => model.show_toast("no boot of this sprint was watched, so there is no log"),
     }
-}
-
-pub(super) fn toggle_wrap(model: &mut Model) {
-    model.log.toggle_wrap();
-    model.show_toast(match model.log.long {
-        LongLines::Wrap => "long lines are wrapped",
-        LongLines::Cut { .. } => "long lines are cut",
-    });
 }
 
 pub(super) fn next_match(model: &mut Model, toward: Toward) {
@@ -73,22 +66,22 @@ pub(super) fn save(model: &mut Model) {
     let now = model.now().format("%Y%m%d-%H%M%S");
     let live = model.snapshot.rental.as_ref().map(|rental| rental.id);
     let pane = &model.log;
-    let filter = pane.filter.as_ref();
     model.effects.task = Some(Task::Save(SaveLog {
         name: match pane.past.or(live) {
             Some(rental) => format!("boot-{rental}-{now}"),
             None => format!("boot-{now}"),
         },
         log: pane.log.clone(),
-        only: filter.map(|filter| filter.numbers().collect()),
+        only: pane.only().map(|only| only.numbers().collect()),
     }));
 }
 
-pub(super) fn copy(model: &mut Model) {
+pub(super) fn copy(model: &mut Model, keys: &Keymap) {
     let (text, count) = copied_text(model);
     let lines = format::count(count, "line");
+    let save = keys.key_of(Action::Save);
     model.show_toast(format!(
-        "{lines} copied; if the terminal ignores this, S saves them to a file"
+        "{lines} copied; if the terminal ignores this, {save} saves them to a file"
     ));
     model.effects.task = Some(Task::Copy(text));
 }

@@ -61,7 +61,7 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
         }
         Message::Drawn(frame) => on_drawn(model, frame),
         Message::PastLog(instance, log) => {
-            let back = keys.key_of(Action::LiveLog);
+            let back = keys.key_of(Action::Back);
             model.show_toast(format!("log of rental {instance}: {back} goes back"));
             model.log.show(Some(instance), *log);
             focus(model, Pane::Boot);
@@ -124,10 +124,8 @@ fn on_drawn(model: &mut Model, frame: DrawnFrame) {
     }
     if let (Some(_), Some(top)) = (&model.dialog, frame.overlay_top) {
         model.answer.scroll = top;
-    } else if let Some((Overlay::Help { scroll } | Overlay::Alerts { scroll }, top)) =
-        model.overlay.as_mut().zip(frame.overlay_top)
-    {
-        *scroll = top;
+    } else if let (Some(overlay), Some(top)) = (&mut model.overlay, frame.overlay_top) {
+        overlay.set_scroll(top);
     }
     if frame.size == Breakpoint::Tiny && model.dialog.is_some() {
         // Half a question must not be answered.
@@ -150,11 +148,28 @@ fn on_key(model: &mut Model, keys: &Keymap, key: KeyEvent) -> Vec<Command> {
     if model.focus == Pane::Offers {
         model.seen_refusal = model.snapshot.money.refused;
     }
-    if let Some(binding) = keys.lookup(model, key) {
-        return run(model, keys, binding);
+    if let Some(pressed) = keys.lookup(model, key) {
+        if pressed.renamed.is_some() {
+            model.toast = None;
+        }
+        let commands = run(model, keys, pressed.binding);
+        if let Some([former, now]) = pressed.renamed {
+            tell_new_key(model, &former, &now);
+        }
+        return commands;
     }
     type_key(model, key);
     Vec::new()
+}
+
+/// The key of a former version still works; the next one will not know it.
+fn tell_new_key(model: &mut Model, former: &str, now: &str) {
+    let hint = format!("{former} is now {now}");
+    let said = model.toast.take().map(|toast| toast.text);
+    model.show_toast(match said {
+        Some(said) => format!("{hint}: {said}"),
+        None => hint,
+    });
 }
 
 /// Runs a binding unless it is disabled.
@@ -177,8 +192,10 @@ fn run_selected(model: &mut Model, keys: &Keymap) -> Vec<Command> {
         model.show_toast("no such action");
         return Vec::new();
     };
-    if let Some(pane) = binding.context.pane() {
-        focus(model, pane);
+    if !binding.acts_in(model.focus)
+        && let Some(pane) = binding.panes.first()
+    {
+        focus(model, *pane);
     }
     run(model, keys, binding)
 }

@@ -1,7 +1,9 @@
 //! Focus, scrolling and selection.
 
+use super::prompt::{filter_text, set_filter};
+use crate::tui::filter::Filtered;
 use crate::tui::keymap::{Keymap, search::search};
-use crate::tui::model::{Model, Overlay, Picked};
+use crate::tui::model::{HelpView, Model, Overlay, Picked};
 use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 use crate::tui::scene::Scene;
@@ -62,14 +64,46 @@ pub(super) fn next_pane(model: &mut Model, toward: Turn) {
     focus(model, all[next]);
 }
 
-/// Back by one: a list or filter of the pane, the whole screen for it, the pane itself.
+/// Back by one: filter and marks of the pane, its other list or log, the whole screen for it, the pane
+/// itself. At home there is nothing to do.
 pub(super) fn back(model: &mut Model) {
+    if clear_filter(model) || leave_list(model) {
+        return;
+    }
     if model.zoom {
         model.zoom = false;
     } else {
         model.picked = None;
         model.focus = model.scene().home();
     }
+}
+
+/// Clears filter and marks of the pane that has the keys; false without any.
+fn clear_filter(model: &mut Model) -> bool {
+    let of = Filtered::Pane(model.focus);
+    let is_filtered = !filter_text(model, of).is_empty();
+    if is_filtered {
+        set_filter(model, of, "");
+    }
+    let is_marked = model.focus == Pane::Offers && model.offers.has_marks();
+    if is_marked {
+        model.offers.clear_marks();
+    }
+    is_filtered || is_marked
+}
+
+/// Goes from another list, or the log of a past rental, to the usual one; false where that is shown.
+fn leave_list(model: &mut Model) -> bool {
+    match model.focus {
+        Pane::Offers if model.offers.list != OfferList::Usable => {
+            model.offers.list = OfferList::Usable;
+        }
+        Pane::Boot if model.log.past.is_some() => {
+            model.log.show(None, model.snapshot.boot_log.clone());
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// The layout follows the sprint, unless the operator's keys are elsewhere.
@@ -103,7 +137,9 @@ pub(super) fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
     };
     match &mut overlay {
         // The next frame knows how many rows there are, and corrects it.
-        Overlay::Help { scroll } | Overlay::Alerts { scroll } => by.shift(scroll, usize::MAX),
+        Overlay::Help(HelpView { scroll, .. })
+        | Overlay::Alerts { scroll }
+        | Overlay::Details { scroll } => by.shift(scroll, usize::MAX),
         Overlay::Palette(palette) => {
             let matches = search(&palette.text, keys, model).len();
             by.shift(&mut palette.index, matches);
@@ -117,11 +153,11 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
         Pane::Offers => match model.offers.list {
             OfferList::Usable => select_offer(model, by),
             OfferList::Rejected => {
-                let all = model.snapshot.offers.rejected.len();
-                by.shift(&mut model.offers.rejected_scroll, all);
+                let all = model.shown_rejected().len();
+                by.shift(&mut model.offers.rejected_index, all);
             }
             OfferList::Avoided => {
-                let all = model.snapshot.offers.avoided.len();
+                let all = model.shown_avoided().len();
                 by.shift(&mut model.offers.avoided_index, all);
             }
         },
@@ -130,12 +166,16 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
             Move::Down(rows) => model.log.down(rows),
         },
         Pane::Nodes => {
-            let rows = &model.snapshot.nodes.rows;
+            let rows = model.shown_nodes();
             let mut index = model.selected_node().map_or(0, |(index, _)| index);
             by.shift(&mut index, rows.len());
-            model.selected_node = rows.get(index).map(|row| row.node.config.id.clone());
+            let selected = rows.get(index).map(|row| row.node.config.id.clone());
+            model.selected_node = selected;
         }
-        Pane::History => by.shift(&mut model.history_index, model.snapshot.history.len()),
+        Pane::History => {
+            let all = model.shown_history().len();
+            by.shift(&mut model.history_index, all);
+        }
         Pane::Schedule | Pane::Sprint | Pane::Journal | Pane::Charts => {}
     }
 }

@@ -59,6 +59,12 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
             model.offers.select(Some(offer));
             Pane::Offers
         }
+        HitTarget::Rejected(index) => {
+            if model.offers.list == OfferList::Rejected {
+                model.offers.rejected_index = index;
+            }
+            Pane::Offers
+        }
         HitTarget::Avoided(index) => {
             if model.offers.list == OfferList::Avoided {
                 model.offers.avoided_index = index;

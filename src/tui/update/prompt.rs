@@ -4,47 +4,88 @@ use chrono::{NaiveTime, TimeDelta};
 
 use super::log::go_to_stage;
 use crate::domain::{BootStage, Time};
-use crate::tui::keymap::{Action, Keymap};
-use crate::tui::model::Model;
+use crate::tui::filter::Filtered;
+use crate::tui::model::{Model, Overlay};
+use crate::tui::pane::Pane;
 use crate::tui::prompt::{Prompt, PromptKind};
 
-pub(super) fn accept(model: &mut Model, keys: &Keymap) {
+/// What is filtered is what covers the panes, else the pane that has the keys. A filter can be edited.
+pub(super) fn open_filter(model: &mut Model) {
+    let of = match &model.overlay {
+        Some(Overlay::Help(_)) => Filtered::Help,
+        _ => Filtered::Pane(model.focus),
+    };
+    let text = filter_text(model, of);
+    open(model, PromptKind::Filter(of), text);
+}
+
+pub(super) fn open(model: &mut Model, kind: PromptKind, text: String) {
+    model.prompt = Some(Prompt { kind, text });
+}
+
+/// A filter counts already.
+pub(super) fn accept(model: &mut Model) {
     let Some(Prompt { kind, text }) = model.prompt.take() else {
         return;
     };
     match kind {
-        PromptKind::Search => {
-            if !model.log.search(&text) {
-                model.show_toast(format!("no visible line has \"{text}\""));
-            }
-        }
-        PromptKind::Filter => {
-            model.log.set_filter(&text);
-            let filter = model.log.filter.as_ref();
-            if filter.is_some_and(|filter| filter.count() == 0) {
-                let all = keys.key_of(Action::ClearSearch);
-                model.show_toast(format!("no line has \"{text}\" yet: {all} shows all"));
-            }
-        }
+        PromptKind::Filter(_) => {}
         PromptKind::GoTo => go_to(model, text.trim()),
-        PromptKind::Offers => model.offers.set_filter(&text),
     }
 }
 
-/// Applies what can be applied while typing.
+/// Filters while it is typed.
 pub(super) fn preview(model: &mut Model) {
-    if let Some(prompt) = &model.prompt
-        && prompt.kind == PromptKind::Offers
+    if let Some(Prompt {
+        kind: PromptKind::Filter(of),
+        text,
+    }) = &model.prompt
     {
-        model.offers.set_filter(&prompt.text);
+        let (of, text) = (*of, text.clone());
+        set_filter(model, of, &text);
     }
 }
 
-/// Closes the prompt and undoes its preview.
+/// Closes the prompt, and takes its filter back.
 pub(super) fn close(model: &mut Model) {
-    let prompt = model.prompt.take();
-    if prompt.is_some_and(|prompt| prompt.kind == PromptKind::Offers) {
-        model.offers.set_filter("");
+    if let Some(PromptKind::Filter(of)) = model.prompt.take().map(|prompt| prompt.kind) {
+        set_filter(model, of, "");
+    }
+}
+
+pub(super) fn filter_text(model: &Model, of: Filtered) -> String {
+    match of {
+        Filtered::Pane(Pane::Offers) => model.offers.filter.clone(),
+        Filtered::Pane(Pane::Nodes) => model.node_filter.clone(),
+        Filtered::Pane(Pane::History) => model.history_filter.clone(),
+        Filtered::Pane(Pane::Boot) => {
+            let filter = model.log.filter.as_ref();
+            filter.map_or_else(String::new, |it| it.lines.query().text().to_owned())
+        }
+        Filtered::Pane(_) => String::new(),
+        Filtered::Help => match &model.overlay {
+            Some(Overlay::Help(help)) => help.filter.clone(),
+            _ => String::new(),
+        },
+    }
+}
+
+pub(super) fn set_filter(model: &mut Model, of: Filtered, text: &str) {
+    match of {
+        Filtered::Pane(Pane::Offers) => model.offers.set_filter(text),
+        Filtered::Pane(Pane::Nodes) => text.clone_into(&mut model.node_filter),
+        Filtered::Pane(Pane::History) => {
+            text.clone_into(&mut model.history_filter);
+            model.history_index = 0;
+        }
+        Filtered::Pane(Pane::Boot) => model.log.set_filter(text),
+        Filtered::Pane(_) => {}
+        Filtered::Help => {
+            if let Some(Overlay::Help(help)) = &mut model.overlay {
+                text.clone_into(&mut help.filter);
+                help.scroll = 0;
+            }
+        }
     }
 }
 

@@ -58,7 +58,7 @@ fn loss_lines(text: &str, columns: usize, canvas: &Canvas<'_>) -> Vec<Line<'stat
     let rows = format::wrap(text, columns);
     lines.extend(rows.into_iter().map(|row| Line::raw(format!("  {row}"))));
     let history = canvas.key(Action::Pane(Pane::History));
-    let log = canvas.key(Action::OpenLog);
+    let log = canvas.key(Action::Open);
     let advice = format!(
         "  {} {history}, {log}: the log of its rental",
         theme.glyph("→", "->")

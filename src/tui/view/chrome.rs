@@ -1,20 +1,19 @@
-//! Tabs, footer, help, and the status line of a tiny screen.
+//! Tabs, footer, and what a tiny screen has room for.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use crate::tui::attention::headline;
+use crate::tui::breakpoint::Breakpoint;
 use crate::tui::hit_areas::HitTarget;
-use crate::tui::keymap::{Action, Binding, Context, disabled_reason};
+use crate::tui::keymap::{Footer, Hint};
 use crate::tui::model::Role;
 use crate::tui::pane::Pane;
 
-use super::widgets::{Canvas, box_area, popup, put_cut};
-use super::{format, top};
-
-/// Columns of the keys in the help.
-const NAMES: usize = 16;
-const HELP_WIDTH: u16 = 96;
+use super::top;
+use super::widgets::{Canvas, put_cut};
 
 pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     if area.is_empty() {
@@ -78,16 +77,7 @@ fn push_span(
     line.push_span(span);
 }
 
-/// Order in the footer; the last ones are left out first.
-fn importance(action: Action) -> u8 {
-    match action {
-        Action::Help | Action::Palette | Action::Quit => 0,
-        Action::Start | Action::Approve | Action::Rent | Action::Abort | Action::Alerts => 1,
-        _ => 2,
-    }
-}
-
-/// Enabled keys, the most important first; a toast in their place.
+/// The keys of this place on the left, those that are always there on the right; a toast in their place.
 pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     if let Some(toast) = &model.toast {
@@ -95,22 +85,51 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
         put_cut(canvas.buf, area, [Line::styled(text, theme.accent())]);
         return;
     }
-    let mut line = Line::default();
-    let mut bindings: Vec<&Binding> = canvas.keys.hints(model).collect();
-    bindings.sort_by_key(|binding| importance(binding.action));
-    for binding in bindings {
-        let key = binding.keys.first().map(|key| format!(" {}", key.name()));
-        let key = Span::styled(key.unwrap_or_default(), theme.key(binding.danger));
-        let hint = Span::styled(format!(" {} ", binding.hint), theme.text());
-        // The last hint may lose its space, but no letter. The help has them all.
-        if line.width() + key.width() + hint.width() > usize::from(area.width) + 1 {
-            continue;
+    let screen = *canvas.buf.area();
+    let size = Breakpoint::of(screen.width, screen.height);
+    let Footer { left, right } = canvas.keys.footer(model, size);
+    // A column at both ends stays free, and two between the sides.
+    let columns = usize::from(area.width).saturating_sub(1);
+    let always = hints_width(&right, columns);
+    let room = columns.saturating_sub(if right.is_empty() { 0 } else { always + 2 });
+    put_hints(canvas, area, left, room);
+    let start = u16::try_from(columns.saturating_sub(always)).unwrap_or(u16::MAX);
+    let right_area = Rect {
+        x: area.x + start,
+        width: area.width.saturating_sub(start),
+        ..area
+    };
+    put_hints(canvas, right_area, right, always);
+}
+
+/// ` KEY WORD` and a gap between two.
+fn hint_width(hint: &Hint) -> usize {
+    hint.keys.width() + 1 + hint.word.width()
+}
+
+const GAP: usize = 2;
+
+fn hints_width(hints: &[Hint], most: usize) -> usize {
+    let width: usize = hints.iter().map(|hint| hint_width(hint) + GAP).sum();
+    (width + 1).saturating_sub(GAP).min(most)
+}
+
+/// As many as fit, in their order; the help has them all.
+fn put_hints(canvas: &mut Canvas<'_>, area: Rect, hints: Vec<Hint>, room: usize) {
+    let theme = canvas.theme;
+    let mut line = Line::raw(" ");
+    for hint in hints {
+        if line.width() + hint_width(&hint) > room {
+            break;
         }
         // A second click on a hint must not confirm the dialog that the first one opened.
-        let target = HitTarget::Action(binding.action);
-        let target = Some(target).filter(|_| model.dialog.is_none());
+        let target = HitTarget::Action(hint.action);
+        let target = Some(target).filter(|_| canvas.model.dialog.is_none());
+        let key = Span::styled(hint.keys, theme.key(hint.danger));
+        let word = Span::styled(format!(" {}", hint.word), theme.text());
         push_span(canvas, area, &mut line, key, target.clone());
-        push_span(canvas, area, &mut line, hint, target);
+        push_span(canvas, area, &mut line, word, target);
+        line.push_span(Span::raw(" ".repeat(GAP)));
     }
     put_cut(canvas.buf, area, [line]);
 }
@@ -131,36 +150,4 @@ pub fn tiny(canvas: &mut Canvas<'_>, area: Rect) {
         below,
         [Line::styled("Enlarge to at least 60x16", style)],
     );
-}
-
-pub fn help(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
-    let (model, theme) = (canvas.model, canvas.theme);
-    // Beside the keys, their three spaces and the frame.
-    let room = usize::from(HELP_WIDTH.min(screen.width)).saturating_sub(NAMES + 5);
-    let mut lines = Vec::new();
-    for &context in Context::ALL {
-        lines.push(Line::styled(context.title(), theme.accent()));
-        for binding in canvas.keys.rows(context) {
-            // Whether a key is disabled is known only where it would count.
-            let disabled = disabled_reason(model, binding)
-                .filter(|_| model.dialog.is_none() && context == Context::Global);
-            let (text, style) = match disabled {
-                Some(why) => (format!("{} [{why}]", binding.help), theme.dim()),
-                None => (binding.help.to_owned(), theme.text()),
-            };
-            let mut names = binding.key_names();
-            let overflow = names.chars().count().saturating_sub(NAMES);
-            for row in format::wrap(&text, room.saturating_sub(overflow)) {
-                lines.push(Line::from(vec![
-                    Span::styled(format!("  {names:<NAMES$} "), theme.strong()),
-                    Span::styled(row, style),
-                ]));
-                names.clear();
-            }
-        }
-    }
-    let close = canvas.key(Action::Close);
-    let title = format!("Keys of pocpit ({close} to close, j/k scroll)");
-    let area = box_area(screen, HELP_WIDTH, lines.len());
-    popup(canvas.buf, area, &title, lines, scroll, theme)
 }

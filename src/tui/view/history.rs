@@ -15,7 +15,7 @@ use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format::{self, count};
-use super::widgets::{Canvas, put_cut};
+use super::widgets::{Canvas, filter_line, put_cut};
 
 /// Sprints that are worth rows of their own before anything else may grow.
 const WANTED: usize = 6;
@@ -24,10 +24,11 @@ const DETAIL: usize = 4;
 
 /// A heading, every sprint and the details of one.
 pub fn rows(model: &Model) -> Rows {
-    let all = model.snapshot.history.len();
-    if all == 0 {
+    if model.snapshot.history.is_empty() {
         return Rows::up_to(2, 2);
     }
+    let is_filtered = !model.history_filter.is_empty() || model.is_typing_filter(Pane::History);
+    let all = model.shown_history().len() + usize::from(is_filtered);
     let wanted = 2 + all.min(WANTED) + DETAIL;
     Rows {
         most: Rows::up_to(4, 2 + all + DETAIL).most,
@@ -41,7 +42,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let confirmed = history.iter().filter(|past| past.report.weight.is_some());
     let cost: Spent = history.iter().map(PastSprintRow::spent).sum();
     let sprints = count(history.len(), "sprint");
-    let note = format!("{sprints}, {} with weight, {cost}", confirmed.count());
+    let shown = model.shown_history();
+    let of = if model.history_filter.is_empty() {
+        String::new()
+    } else {
+        format!("{} of ", shown.len())
+    };
+    let note = format!("{of}{sprints}, {} with weight, {cost}", confirmed.count());
     let inner = canvas.pane_frame(area, Pane::History, &note);
     let inner = Rect {
         x: inner.x + 1,
@@ -52,13 +59,19 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         let nothing = Line::styled("No sprint has ended yet.", theme.dim());
         return put_cut(canvas.buf, inner, [nothing]);
     }
-    let height = usize::from(inner.height);
+    let filter = filter_line(canvas, Pane::History, &model.history_filter);
+    let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
+    let height = usize::from(inner.height).saturating_sub(lines.len());
     let detail = if height > 2 * DETAIL { DETAIL } else { 1 };
     let visible = height.saturating_sub(1 + detail).max(1);
-    let mut lines = vec![Line::styled(row(&HEAD.map(str::to_owned)), theme.dim())];
-    let selected = model.history_index.min(history.len() - 1);
+    lines.push(if shown.is_empty() {
+        Line::styled("No sprint passes the filter.", theme.dim())
+    } else {
+        Line::styled(row(&HEAD.map(str::to_owned)), theme.dim())
+    });
+    let selected = model.history_index.min(shown.len().saturating_sub(1));
     let first = (selected + 1).saturating_sub(visible);
-    for (place, past) in history.iter().rev().enumerate().skip(first).take(visible) {
+    for (place, past) in shown.into_iter().enumerate().skip(first).take(visible) {
         let style = theme.selected_if(place == selected, outcome_style(past, theme));
         canvas
             .hits
@@ -152,6 +165,17 @@ fn details(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
         times("Boot ", stages.collect()),
         Line::styled(last, theme.dim()),
     ]
+}
+
+/// The same, wrapped.
+pub fn in_full(past: &PastSprintRow, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+    let outcome = Line::styled(past.report.outcome.to_string(), outcome_style(past, theme));
+    let rows = details(past, theme).into_iter().flat_map(|line| {
+        let style = line.style;
+        let rows = format::wrap(&line.to_string(), columns).into_iter();
+        rows.map(move |row| Line::styled(row, style))
+    });
+    [outcome].into_iter().chain(rows).collect()
 }
 
 fn spent(on: &impl ToString, time: Duration) -> String {

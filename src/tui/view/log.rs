@@ -9,11 +9,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use crate::domain::{LineStyle, LogLine, TerminalColor};
+use crate::tui::filter::Filtered;
 use crate::tui::keymap::Action;
 use crate::tui::layout::Rows;
-use crate::tui::log::{Lines, LongLines, Search, VisibleLine, row_starts};
+use crate::tui::log::{Filter, Lines, LongLines, Others, VisibleLine, row_starts};
 use crate::tui::model::Model;
-use crate::tui::prompt::PromptKind;
+use crate::tui::pane::Pane;
+use crate::tui::prompt::{Prompt, PromptKind};
 use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
@@ -60,19 +62,28 @@ pub fn draw_section(canvas: &mut Canvas<'_>, area: Rect) -> Size {
     let Some(past) = model.log.past else {
         return draw(canvas.buf, inner, model, theme);
     };
-    let back = canvas.key(Action::LiveLog);
+    let back = canvas.key(Action::Back);
     let text = format!("LOG OF PAST RENTAL {past}; {back} shows the live log");
     let [head, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
     put_cut(canvas.buf, head, [Line::styled(text, theme.warn())]);
     draw(canvas.buf, rest, model, theme)
 }
 
-/// A prompt, or what is searched, takes a row.
+/// A prompt, or the filter, takes a row.
 fn bottom_rows(model: &Model) -> bool {
-    model.prompt.is_some() || model.log.filter.is_some() || model.log.search.is_some()
+    prompt(model).is_some() || model.log.filter.is_some()
 }
 
-/// Draws the log and below it the prompt, or filter and search. Returns the size of both.
+/// The prompt, if it is about the log.
+fn prompt(model: &Model) -> Option<&Prompt> {
+    let prompt = model.prompt.as_ref();
+    prompt.filter(|open| match open.kind {
+        PromptKind::Filter(of) => of == Filtered::Pane(Pane::Boot),
+        PromptKind::GoTo => true,
+    })
+}
+
+/// Draws the log and below it the prompt or the filter. Returns the size of both.
 pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
     let bottom = bottom_line(model, theme);
     // In a single row, the prompt matters more than the log.
@@ -87,26 +98,24 @@ pub fn draw(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) -> Size {
 }
 
 fn bottom_line(model: &Model, theme: Theme) -> Option<Line<'_>> {
-    let prompt = model.prompt.as_ref();
-    if let Some(prompt) = prompt.filter(|open| open.kind != PromptKind::Offers) {
+    if let Some(prompt) = prompt(model) {
         return Some(prompt_line(prompt, theme));
     }
-    let filter = model.log.filter.as_ref().map(|lines| {
-        let found = count(lines.count(), "line");
-        format!("filter \"{}\": {found}", lines.query().text())
-    });
-    let search = model.log.search.as_ref().map(|Search { lines, current }| {
-        let (text, all) = (lines.query().text(), lines.count());
-        match current {
-            Some(line) => format!(
-                "\"{text}\": {} of {all}",
-                (lines.before(*line) + 1).min(all)
-            ),
-            None => format!("\"{text}\": {}", count(all, "line")),
-        }
-    });
-    let parts: Vec<String> = filter.into_iter().chain(search).collect();
-    let text = (!parts.is_empty()).then(|| parts.join(theme.glyph(" · ", " | ")))?;
+    let Filter {
+        lines,
+        others,
+        current,
+    } = model.log.filter.as_ref()?;
+    let (text, all) = (lines.query().text(), lines.count());
+    let found = match current {
+        Some(line) => format!("{} of {all}", (lines.before(*line) + 1).min(all)),
+        None => count(all, "line"),
+    };
+    let others = match others {
+        Others::Hidden => "",
+        Others::Shown => ", all lines",
+    };
+    let text = format!("filter \"{text}\": {found}{others}");
     Some(Line::styled(text, theme.accent()))
 }
 
@@ -135,7 +144,7 @@ fn lines(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
     let finished = finished.filter_map(|shown| Some((log.line(shown.line)?, shown)));
     let mut rows: Vec<Line<'_>> = Vec::new();
     for (line, shown) in finished.chain(live) {
-        let found = highlights(line, shown.line, view.search.as_ref(), theme);
+        let found = highlights(line, shown.line, view.filter.as_ref(), theme);
         let visible = shown.rows.clone();
         rows.extend(visible.map(|row| styled(line, bytes(&shown, row), &found, theme)));
     }
@@ -160,13 +169,13 @@ struct Highlights {
     style: Style,
 }
 
-fn highlights(line: &LogLine, number: u64, search: Option<&Search>, theme: Theme) -> Highlights {
-    let Some(search) = search else {
+fn highlights(line: &LogLine, number: u64, filter: Option<&Filter>, theme: Theme) -> Highlights {
+    let Some(filter) = filter else {
         return Highlights::default();
     };
-    let is_current = search.current == Some(number);
+    let is_current = filter.current == Some(number);
     Highlights {
-        ranges: search.lines.query().ranges(line.text()),
+        ranges: filter.lines.query().ranges(line.text()),
         style: if is_current {
             theme.found_current()
         } else {

@@ -5,9 +5,11 @@ mod bars;
 mod charts;
 mod checklist;
 mod chrome;
+mod details;
 mod dialog;
 mod epoch_bar;
 pub mod format;
+mod help;
 mod history;
 mod log;
 mod money;
@@ -31,7 +33,7 @@ use super::attention::headline;
 use super::breakpoint::Breakpoint;
 use super::hit_areas::HitAreas;
 use super::keymap::Keymap;
-use super::layout::{areas, place};
+use super::layout::{areas, place, place_pane};
 use super::message::DrawnFrame;
 use super::model::{Model, Overlay};
 use super::pane::Pane;
@@ -39,6 +41,9 @@ use super::theme::Theme;
 pub(super) use dialog::next_decision;
 use sections::Prepared;
 use widgets::Canvas;
+
+/// A page that every pane fits on.
+const PAGE: Size = Size::new(200, 300);
 
 pub fn draw(
     buf: &mut Buffer,
@@ -73,6 +78,29 @@ pub fn draw(
     }
 }
 
+/// The pane that has the keys as text, whole and without colours: what copying takes.
+pub(super) fn pane_text(model: &Model, keys: &Keymap) -> String {
+    let page = Rect::new(0, 0, PAGE.width, PAGE.height);
+    let mut buf = Buffer::empty(page);
+    let mut canvas = Canvas {
+        buf: &mut buf,
+        hits: HitAreas::default(),
+        model,
+        keys,
+        theme: Theme::PLAIN,
+    };
+    let mut prepared = Prepared::new(false);
+    let measure = &mut |section, width| sections::measure(&canvas, section, width, &mut prepared);
+    let placed = place_pane(model, page, measure);
+    sections::draw(&mut canvas, &placed, prepared);
+    let rows = (0..page.height).map(|y| {
+        let cells = (0..page.width).map(|x| buf[(x, y)].symbol());
+        cells.collect::<String>().trim_end().to_owned()
+    });
+    let text = rows.collect::<Vec<String>>().join("\n");
+    text.trim_end().to_owned()
+}
+
 /// What a frame shows below its first rows.
 #[derive(Default)]
 struct Body {
@@ -103,7 +131,8 @@ fn draw_body(canvas: &mut Canvas<'_>, screen: Rect, size: Breakpoint) -> Body {
 /// Returns the first visible row of what scrolls on top.
 fn draw_overlays(canvas: &mut Canvas<'_>, screen: Rect) -> Option<usize> {
     let top = match &canvas.model.overlay {
-        Some(Overlay::Help { scroll }) => Some(chrome::help(canvas, screen, *scroll)),
+        Some(Overlay::Help(view)) => Some(help::draw(canvas, screen, view)),
+        Some(Overlay::Details { scroll }) => Some(details::draw(canvas, screen, *scroll)),
         Some(Overlay::Alerts { scroll }) => Some(alerts::draw_all(canvas, screen, *scroll)),
         Some(Overlay::Palette(palette)) => {
             palette::draw(canvas, screen, palette);

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use crate::domain::{NodeStatus, Serving, Time, UpstreamFigures, UpstreamHealth};
 use crate::engine::{NodeOwner, NodeRow, ProxySnapshot};
@@ -15,15 +15,15 @@ use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
 use super::format;
-use super::widgets::{Canvas, put_cut};
+use super::widgets::{Canvas, filter_line, put_cut};
 
 /// A heading, every row with what is wrong with it, and the proxy.
 pub fn rows(model: &Model) -> Rows {
     let nodes = &model.snapshot.nodes;
     let of_node =
         |row: &NodeRow| 1 + usize::from(wants(row).is_some()) + usize::from(why(row).is_some());
-    let listed: usize = nodes.rows.iter().map(of_node).sum();
-    let beside = usize::from(nodes.trouble.is_some());
+    let listed: usize = model.shown_nodes().into_iter().map(of_node).sum();
+    let beside = usize::from(nodes.trouble.is_some()) + usize::from(is_filtered(model));
     let proxy = usize::from(model.snapshot.proxy.is_some());
     Rows::up_to(4, 2 + listed + beside + proxy)
 }
@@ -36,7 +36,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         || format::ago(nodes.read_at, model.now()),
         |since| format::frozen(since, model.now()),
     );
-    let note = format!("{} registered, {age}", nodes.rows.len());
+    let shown = model.shown_nodes();
+    let of = if model.node_filter.is_empty() {
+        String::new()
+    } else {
+        format!("{} of ", shown.len())
+    };
+    let note = format!("{of}{} registered, {age}", nodes.rows.len());
     let inner = canvas.section_rule(area, Section::Nodes, &note);
     let inner = Rect {
         x: inner.x + 1,
@@ -47,11 +53,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let trouble = nodes.trouble.as_ref();
     let trouble = trouble.map(|it| Line::styled(format!("TROUBLE {it}"), theme.bad()));
     let head = match nodes.read_at {
-        _ if !nodes.rows.is_empty() => columns.head(),
+        _ if !shown.is_empty() => columns.head(),
+        _ if !nodes.rows.is_empty() => "No node passes the filter.".to_owned(),
         Some(_) => "No node is registered.".to_owned(),
         None => "The list has not been read yet.".to_owned(),
     };
     let mut lines: Vec<Line<'_>> = trouble.into_iter().collect();
+    lines.extend(filter_line(canvas, Pane::Nodes, &model.node_filter));
     lines.push(Line::styled(head, theme.dim()));
     let proxy = model.snapshot.proxy.as_ref();
     let proxy = proxy.map(|proxy| proxy_line(proxy, model.now(), inner.width, theme));
@@ -61,9 +69,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let room = usize::from(inner.height)
         .saturating_sub(lines.len() + below)
         .max(1);
-    let first = first_shown(&nodes.rows, selected, room);
+    let first = first_shown(&shown, selected, room);
     let mut left = room;
-    for (place, row) in nodes.rows.iter().enumerate().skip(first) {
+    for (place, row) in shown.iter().enumerate().skip(first) {
         if left == 0 {
             break;
         }
@@ -77,6 +85,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
     lines.extend(proxy);
     put_cut(canvas.buf, inner, lines);
+}
+
+/// A filter holds, or is typed: it takes a row.
+fn is_filtered(model: &Model) -> bool {
+    !model.node_filter.is_empty() || model.is_typing_filter(Pane::Nodes)
 }
 
 fn proxy_line(proxy: &ProxySnapshot, now: Time, width: u16, theme: Theme) -> Line<'static> {
@@ -167,7 +180,7 @@ fn address(row: &NodeRow) -> String {
 }
 
 /// The first row to show, so that the selected one is visible with its extra rows.
-fn first_shown(rows: &[NodeRow], selected: usize, room: usize) -> usize {
+fn first_shown(rows: &[&NodeRow], selected: usize, room: usize) -> usize {
     let mut left = room;
     let mut first = selected;
     for (place, row) in rows.iter().enumerate().take(selected + 1).rev() {
@@ -192,6 +205,45 @@ fn why(row: &NodeRow) -> Option<String> {
     (!reason.is_empty()).then(|| format!("        FAILURE {reason}"))
 }
 
+/// Everything about a registration.
+pub fn in_full(row: &NodeRow, columns: usize, theme: Theme) -> Vec<Line<'static>> {
+    let node = &row.node;
+    let weights = node.weights.iter();
+    let weights: Vec<String> = weights
+        .map(|(model, weight)| format!("{weight} for {model}"))
+        .collect();
+    let enabled = if node.enabled { "enabled" } else { "disabled" };
+    let mut facts = vec![
+        ("owner", row.owner.word().to_owned()),
+        ("address", address(row)),
+        ("now", format!("{}, {}", node.current, node.poc_word())),
+        (
+            "wanted",
+            format!("{}, {}", node.intended, node.poc_intended),
+        ),
+        ("since", format!("epoch {}, {enabled}", node.admin_epoch)),
+        ("weight", weights.join(", ")),
+        ("failure", node.failure_reason.clone()),
+    ];
+    facts.retain(|(_, text)| !text.is_empty());
+    let rows = facts.into_iter().flat_map(|(name, text)| {
+        let rows = format::wrap(&text, columns.saturating_sub(9)).into_iter();
+        let names = std::iter::once(name).chain(std::iter::repeat(""));
+        names.zip(rows).map(|(name, row)| {
+            let style = if name == "failure" {
+                theme.bad()
+            } else {
+                theme.text()
+            };
+            Line::from(vec![
+                Span::styled(format!("{name:<8} "), theme.dim()),
+                Span::styled(row, style),
+            ])
+        })
+    });
+    rows.collect()
+}
+
 fn node_lines(
     row: &NodeRow,
     Columns { id, address: place }: Columns,
@@ -199,11 +251,11 @@ fn node_lines(
     theme: Theme,
 ) -> impl Iterator<Item = Line<'static>> {
     let node = &row.node;
-    let (owner, style) = match row.owner {
-        NodeOwner::Sprint => ("rental", theme.accent()),
-        NodeOwner::Leftover => ("leftover", theme.warn()),
-        NodeOwner::Proxy => ("proxy", theme.text()),
-        NodeOwner::Other => ("other", theme.text()),
+    let owner = row.owner.word();
+    let style = match row.owner {
+        NodeOwner::Sprint => theme.accent(),
+        NodeOwner::Leftover => theme.warn(),
+        NodeOwner::Proxy | NodeOwner::Other => theme.text(),
     };
     let failed = node.current == NodeStatus::Failed;
     let style = if failed { theme.bad() } else { style };

@@ -52,7 +52,7 @@ fn row(entry: &PaletteEntry<'_>, is_selected: bool, columns: usize, theme: Theme
         };
         Span::styled(letter.to_string(), style)
     }));
-    if let Some(why) = entry.disabled {
+    if let Some(why) = &entry.disabled {
         spans.push(Span::styled(format!(" [{why}]"), theme.dim()));
     }
     let used: usize = spans.iter().map(Span::width).sum();

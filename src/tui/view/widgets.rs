@@ -6,12 +6,13 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
 
+use crate::tui::filter::Filtered;
 use crate::tui::hit_areas::HitAreas;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::layout::centered;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
-use crate::tui::prompt::Prompt;
+use crate::tui::prompt::{Prompt, PromptKind};
 use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 use crate::tui::view::format::cut;
@@ -32,8 +33,7 @@ impl Canvas<'_> {
 
     /// Draws the title rule of a pane; returns the rows below it.
     pub(super) fn pane_frame(&mut self, area: Rect, pane: Pane, note: &str) -> Rect {
-        let title = format!("{} {}", pane.index() + 1, pane.title());
-        self.rule(area, &title, note, self.model.focus == pane)
+        self.rule(area, &pane.name(), note, self.model.focus == pane)
     }
 
     /// Draws the title rule of a section; returns the rows below it.
@@ -125,6 +125,17 @@ fn edge_set(theme: Theme) -> border::Set<'static> {
         horizontal_top: "-",
         horizontal_bottom: "-",
     }
+}
+
+/// The filter of a pane: as it is typed, or as it holds.
+pub(super) fn filter_line<'a>(canvas: &Canvas<'a>, pane: Pane, filter: &str) -> Option<Line<'a>> {
+    let of = PromptKind::Filter(Filtered::Pane(pane));
+    if let Some(prompt) = canvas.model.prompt.as_ref().filter(|open| open.kind == of) {
+        return Some(prompt_line(prompt, canvas.theme));
+    }
+    let back = canvas.key(Action::Back);
+    let text = format!("filter \"{filter}\" ({back} shows all)");
+    (!filter.is_empty()).then(|| Line::styled(text, canvas.theme.accent()))
 }
 
 pub(super) fn prompt_line(prompt: &Prompt, theme: Theme) -> Line<'_> {

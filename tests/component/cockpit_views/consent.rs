@@ -6,7 +6,7 @@ fn any_message() -> impl Strategy<Value = Message> {
     let key = |code| Message::Key(KeyEvent::new(code, KeyModifiers::NONE));
     prop_oneof![
         4 => (0_u16..80, 0_u16..24).prop_map(|(x, y)| Message::Pointer(Pointer::Click((x, y).into()))),
-        8 => proptest::sample::select("yansqxmrJejkz?lhpfwGvud123456789 /&tSc[]N:!<>iADb-o".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
+        8 => proptest::sample::select("yansqxXmrJejkz?lhpfwGvud123456789 /&tSc[]N:!<>^iADb-+o".chars().collect::<Vec<_>>()).prop_map(move |c| key(KeyCode::Char(c))),
         2 => proptest::sample::select(vec![KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::Backspace]).prop_map(key),
         3 => Just(drawn_message(Breakpoint::Normal, HitAreas::default())),
         1 => Just(drawn_message(Breakpoint::Tiny, HitAreas::default())),
@@ -22,7 +22,7 @@ pub(super) fn agrees(dialog: &Dialog, command: &Command) -> bool {
         (Dialog::Rent(row), Command::Rent { offer, agreed }) => {
             row.offer.id == *offer && row.worst_cost == *agreed
         }
-        (Dialog::Abort, Command::Abort)
+        (Dialog::Abort | Dialog::AbortAll, Command::Abort)
         | (Dialog::Auto, Command::SetMode(Mode::Auto))
         | (Dialog::AcceptJournal, Command::AcceptJournal) => true,
         (Dialog::Approve(a), Command::Approve(b)) => a == b,

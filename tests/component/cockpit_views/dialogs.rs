@@ -203,7 +203,7 @@ fn every_question_names_its_default() {
     let booting = || rented(Step::Booting);
     // Title with its object, default, and what happens if nothing is done.
     let questions: [(fn() -> Snapshot, _, _, _); 6] = [
-        (choosing, "A", "Avoid machine 4462081?", "keep its offers"),
+        (choosing, "-", "Avoid machine 4462081?", "keep its offers"),
         (
             booting,
             "x",
@@ -281,19 +281,29 @@ fn quit_with_rental_asks_first() {
     let mut m = model(rented(Step::Booting));
     assert_eq!(type_and_draw(&mut m, "qy"), vec![]);
     assert_eq!(m.exit, None);
-    assert_eq!(
-        type_and_draw(&mut m, "qry"),
-        vec![Command::Quit(QuitChoice::Release)]
-    );
-    assert_eq!(m.exit, None, "it stays to show the release");
-    // The arrows choose too.
-    let mut m = model(rented(Step::Booting));
+    // The arrows choose.
     type_and_draw(&mut m, "q");
     press(&mut m, KeyCode::Down);
     assert_eq!(
         type_and_draw(&mut m, "y"),
         vec![Command::Quit(QuitChoice::Release)]
     );
+    assert_eq!(m.exit, None, "it stays to show the release");
+}
+
+#[test]
+fn every_sprint_is_aborted_by_a_word() {
+    let mut m = model(rented(Step::Booting));
+    assert_eq!(type_and_draw(&mut m, "Xy\n"), vec![], "y is not the word");
+    assert_shows(
+        &shown(&m, 80, 24),
+        &["Abort every sprint", "Type all and press"],
+    );
+    assert_eq!(type_and_draw(&mut m, "all\n"), vec![Command::Abort]);
+    // Where nothing runs there is nothing to ask.
+    let mut m = model(waiting());
+    type_and_draw(&mut m, "X");
+    assert_eq!((&m.dialog, toast(&m)), (&None, Some("nothing to abort")));
 }
 
 #[test]

@@ -31,7 +31,7 @@ use pocpit::engine::*;
 use pocpit::tui::ExitReason;
 use pocpit::tui::breakpoint::Breakpoint;
 use pocpit::tui::hit_areas::{HitAreas, HitTarget};
-use pocpit::tui::keymap::{Action, Keymap, markdown_table};
+use pocpit::tui::keymap::{Action, Binding, Context, Keymap, disabled_reason, markdown_table};
 use pocpit::tui::message::{DrawnFrame, Message, Pointer};
 use pocpit::tui::model::{Dialog, Model};
 use pocpit::tui::pane::Pane;
@@ -59,7 +59,7 @@ fn states() -> Vec<(&'static str, Model)> {
         ("alerts", asked(alarmed(), "!")),
         ("palette", asked(rented(Step::Booting), ":")),
         ("palette_found", asked(rented(Step::Booting), ":abo")),
-        ("compare", asked(choosing(), "cjjc")),
+        ("compare", asked(choosing(), " jj ")),
         ("offers_narrowed", asked(choosing(), ">/h100")),
         ("nodes_remove", asked(proving(), "5jD")),
         ("proxy_silent", {
@@ -83,7 +83,7 @@ fn states() -> Vec<(&'static str, Model)> {
             m
         }),
         ("choosing", model(choosing())),
-        ("rejected", asked(choosing(), "e")),
+        ("out", asked(choosing(), "o")),
         ("over_cap", {
             let mut s = choosing();
             s.money.caps[0].limit = Usd::from_dollars(28.0);
@@ -99,7 +99,12 @@ fn states() -> Vec<(&'static str, Model)> {
         ("confirm_rent", asked(choosing(), "\n")),
         ("booting", model(rented(Step::Booting))),
         ("abort", asked(rented(Step::Booting), "x")),
-        ("quit", asked(rented(Step::Booting), "ql")),
+        ("quit", {
+            let mut m = asked(rented(Step::Booting), "q");
+            press(&mut m, KeyCode::Down);
+            press(&mut m, KeyCode::Down);
+            m
+        }),
         ("register_gate", model(registering())),
         ("approve_register", asked(registering(), "a")),
         ("proving", model(proving())),
@@ -112,6 +117,9 @@ fn states() -> Vec<(&'static str, Model)> {
         ("trouble", model(trouble())),
         ("nothing_yet", model(nothing_yet())),
         ("help", asked(waiting(), "?")),
+        ("help_offers", asked(choosing(), "?")),
+        ("help_boot", asked(rented(Step::Booting), "?")),
+        ("help_filtered", asked(choosing(), "?/sort")),
         ("viewer", viewer(registering())),
         ("viewer_key", {
             let mut m = viewer(registering());

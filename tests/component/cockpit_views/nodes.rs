@@ -13,7 +13,7 @@ fn foreign_node_needs_typed_name() {
     };
     type_and_draw(&mut m, "5");
     assert_eq!(
-        type_and_draw(&mut m, "dy"),
+        type_and_draw(&mut m, "-y"),
         vec![change("pocpit-153", NodeChange::Disable)]
     );
     assert_eq!(type_and_draw(&mut m, "jjDy\n"), vec![], "y is not its name");

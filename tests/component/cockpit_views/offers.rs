@@ -214,7 +214,7 @@ fn details_stand_beside_or_below_the_list() {
     );
     // Where it does not fit whole, what is left out is counted.
     let cut = shown(&model(choosing()), 120, 40);
-    assert!(cut.contains("more: d shows all"), "{cut}");
+    assert!(cut.contains("more: i shows all"), "{cut}");
 }
 
 fn avoided_machine() -> AvoidedMachine {
@@ -255,7 +255,7 @@ fn offers_sort_and_filter_keep_selection() {
         rows.map(|row| m.offers.row(row).unwrap().1.offer.id.0)
             .collect()
     };
-    type_and_draw(&mut m, "j>i");
+    type_and_draw(&mut m, "j>^");
     assert_eq!(
         shown(&m),
         [30_000_001, 31_234_999, 31_234_567],
@@ -280,14 +280,14 @@ fn offers_sort_and_filter_keep_selection() {
 #[test]
 fn rent_uses_selection_in_any_order() {
     let mut m = model(choosing());
-    type_and_draw(&mut m, ">ig\n");
+    type_and_draw(&mut m, ">^g\n");
     assert!(matches!(&m.dialog, Some(Dialog::Rent(row)) if row.offer.id == OfferId(30_000_001)));
 }
 
 #[test]
 fn compare_shows_savings() {
     let mut m = model(choosing());
-    assert_eq!(type_and_draw(&mut m, "cjc"), vec![]);
+    assert_eq!(type_and_draw(&mut m, " j "), vec![]);
     let text = shown(&m, 80, 24);
     assert_shows(
         &text,
@@ -303,28 +303,63 @@ fn compare_shows_savings() {
 }
 
 #[test]
-fn rank_explanation_ignores_y() {
+fn details_explain_the_rank() {
     let mut m = model(choosing());
-    type_and_draw(&mut m, "jd");
-    assert!(
-        matches!(&m.dialog, Some(Dialog::Offer(row)) if Some(row.offer.id) == m.offers.selected)
-    );
-    let shown = shown(&m, 120, 40);
+    type_and_draw(&mut m, "ji");
+    let text = shown(&m, 120, 40);
     assert_shows(
-        &shown,
+        &text,
         &[
-            "Why has offer 31234999 its rank?",
+            "offer 31234999 (Esc close)",
             "$22.57 = $20.80 est. / 92%",
             "2 on the machine",
             "$1.74 dearer than 31234567, the best",
         ],
     );
-    // Nothing is offered that means nothing.
-    assert!(!shown.contains("y yes"), "y is offered in\n{shown}");
+    // Nothing is agreed to there; its own key and Esc close it.
     assert_eq!(type_and_draw(&mut m, "y"), vec![]);
-    assert!(m.dialog.is_some());
-    assert_eq!(type_and_draw(&mut m, "\n"), vec![]);
-    assert_eq!(m.dialog, None);
+    assert!(m.overlay.is_some());
+    type_and_draw(&mut m, "i");
+    assert_eq!(m.overlay, None);
+    type_and_draw(&mut m, "i");
+    press(&mut m, KeyCode::Esc);
+    assert_eq!((m.overlay, m.dialog), (None, None));
+}
+
+#[test]
+fn details_say_why_an_offer_is_out() {
+    let mut snapshot = choosing();
+    snapshot.offers.avoided = vec![avoided_machine()];
+    let mut m = model(snapshot);
+    type_and_draw(&mut m, "o\n");
+    assert_shows(&shown(&m, 80, 24), &["It is out: reliability 91.0%"]);
+    press(&mut m, KeyCode::Esc);
+    type_and_draw(&mut m, "o\n");
+    assert_shows(
+        &shown(&m, 80, 24),
+        &[
+            "machine 4711",
+            "after 2 failed boots",
+            "OCI runtime create failed",
+        ],
+    );
+    // One thing a press: the details, then the list.
+    press(&mut m, KeyCode::Esc);
+    assert_eq!(m.offers.list, pocpit::tui::offers::OfferList::Avoided);
+    press(&mut m, KeyCode::Esc);
+    assert_eq!(m.offers.list, pocpit::tui::offers::OfferList::Usable);
+}
+
+#[test]
+fn columns_that_are_left_out_are_shown_sideways() {
+    let mut m = model(choosing());
+    assert!(!shown(&m, 80, 24).contains("location"));
+    type_and_draw(&mut m, "llllllllll");
+    let text = shown(&m, 80, 24);
+    // Then the last columns are there, and still what it is sorted by.
+    assert_shows(&text, &["$/success▲", "location", "offer"]);
+    type_and_draw(&mut m, "ll");
+    assert_eq!(toast(&m), Some("the last columns are shown"));
 }
 
 #[test]
@@ -333,12 +368,12 @@ fn avoided_machine_is_allowed_after_dialog() {
     snapshot.offers.avoided = vec![avoided_machine()];
     let mut m = model(snapshot);
     // Outside its list the key means nothing.
-    assert_eq!(type_and_draw(&mut m, "u"), vec![]);
+    assert_eq!(type_and_draw(&mut m, "+"), vec![]);
     assert_eq!(m.dialog, None);
-    type_and_draw(&mut m, "v");
+    type_and_draw(&mut m, "oo");
     let shown = shown(&m, 120, 40);
     assert_shows(&shown, &["4711", "2 failed", "OCI runtime create failed"]);
-    assert_eq!(type_and_draw(&mut m, "u"), vec![]);
+    assert_eq!(type_and_draw(&mut m, "+"), vec![]);
     assert_eq!(
         type_and_draw(&mut m, "y"),
         vec![Command::AllowMachine(MachineId(4_711))]
@@ -348,7 +383,7 @@ fn avoided_machine_is_allowed_after_dialog() {
 #[test]
 fn machine_is_avoided_after_dialog() {
     let mut m = model(choosing());
-    assert_eq!(type_and_draw(&mut m, "A"), vec![]);
+    assert_eq!(type_and_draw(&mut m, "-"), vec![]);
     assert_eq!(
         type_and_draw(&mut m, "y"),
         vec![Command::AvoidMachine(MachineId(31_234_567 / 7))]

@@ -32,7 +32,7 @@ fn history_shows_details_and_opens_log() {
     );
     publish(&mut m, with_past());
     assert_eq!(m.log.log.len(), 1, "what runs does not push it aside");
-    type_and_draw(&mut m, "b");
+    press(&mut m, KeyCode::Esc);
     assert_eq!(m.log.log.len(), 40);
 }
 

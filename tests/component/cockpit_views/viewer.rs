@@ -53,7 +53,7 @@ fn orphaned_viewer_disables_command_keys() {
         m.toast = None;
         let footer = shown(&m, 200, 60);
         let footer = footer.lines().last().unwrap_or_default();
-        for hint in ["start", "approve", "rent", "abort", "mode", "refresh"] {
+        for hint in ["start", "approve", "rent", "abort", "auto", "search"] {
             assert!(!footer.contains(hint), "{hint} in {footer}");
         }
         assert!(

@@ -286,7 +286,7 @@ fn quit_with_rental_asks_and_releases() {
     terminal.press("q");
     terminal.until("Quit while rental");
     std::thread::sleep(Duration::from_millis(200));
-    terminal.press("r");
+    terminal.press("\x1b[B");
     terminal.until("y            release everything, then quit");
     std::thread::sleep(Duration::from_millis(200));
     terminal.press("y");

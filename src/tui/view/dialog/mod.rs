@@ -19,8 +19,6 @@ use super::widgets::{Canvas, popup};
 pub(in crate::tui) use sprint::next_decision;
 
 const WIDTH: u16 = 66;
-/// Columns of the text: without the border, and a space at both sides.
-const COLUMNS: usize = WIDTH as usize - 4;
 /// A dialog leaves a part of the screen to what it is about, where there is room.
 const MOST_OF_SCREEN: u16 = 80;
 /// On lower screens it takes all rows.
@@ -58,7 +56,7 @@ impl Question {
 /// Draws a dialog; returns the first visible row of its text.
 pub fn draw(canvas: &mut Canvas<'_>, screen: Rect, dialog: &Dialog) -> usize {
     let (model, theme) = (canvas.model, canvas.theme);
-    let question = question(dialog, model, theme);
+    let question = question(dialog, canvas);
     let columns = usize::from(WIDTH.min(screen.width)).saturating_sub(4);
     let rows = question.lines.iter().cloned();
     let body: Vec<Line<'_>> = rows.flat_map(|line| wrapped(line, columns)).collect();
@@ -119,14 +117,13 @@ fn padded(line: Line<'_>) -> Line<'_> {
     }
 }
 
-fn question(dialog: &Dialog, model: &Model, theme: Theme) -> Question {
+fn question(dialog: &Dialog, canvas: &Canvas<'_>) -> Question {
+    let (model, theme) = (canvas.model, canvas.theme);
     match dialog {
         Dialog::Rent(row) => rent::rent(row, model, theme),
         Dialog::Refused(row) => rent::refused(row, model, theme),
         Dialog::Gone(row) => rent::gone(row, theme),
-        Dialog::Offer(row) => offers::explain(row, model, theme),
-        Dialog::Compare(two) => offers::compare(two, theme),
-        Dialog::Avoid(machine) => offers::avoid(*machine, model),
+        Dialog::Avoid(machine) => offers::avoid(*machine, canvas),
         Dialog::Allow(machine) => offers::allow(*machine, model),
         Dialog::Node {
             node,
@@ -135,6 +132,7 @@ fn question(dialog: &Dialog, model: &Model, theme: Theme) -> Question {
         } => node::change(node, *owner, *change, theme),
         Dialog::LeaveViewer => sprint::orphaned(model),
         Dialog::Abort => sprint::abort(model),
+        Dialog::AbortAll => sprint::abort_all(model),
         Dialog::Approve(kind) => sprint::approve(*kind, model, theme),
         Dialog::Auto => sprint::auto(model),
         Dialog::AcceptJournal => sprint::accept_journal(model, theme),

@@ -2,33 +2,25 @@
 
 use ratatui::text::Line;
 
-use crate::domain::{MachineId, RankedOffer};
+use crate::domain::MachineId;
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
-use crate::tui::theme::Theme;
-use crate::tui::view::{format, offers};
+use crate::tui::view::format;
+use crate::tui::view::widgets::Canvas;
 
-use super::{COLUMNS, Question};
+use super::Question;
 
-pub(super) fn explain(row: &RankedOffer, model: &Model, theme: Theme) -> Question {
-    let lines = offers::detail(row, model, COLUMNS, theme);
-    Question::new(format!("Why has offer {} its rank?", row.offer.id), lines)
-}
-
-/// Two offers side by side.
-pub(super) fn compare([a, b]: &[RankedOffer; 2], theme: Theme) -> Question {
-    let lines = offers::compare([a, b], COLUMNS, theme);
-    Question::new("Which of the two?", lines)
-}
-
-pub(super) fn avoid(machine: MachineId, model: &Model) -> Question {
+pub(super) fn avoid(machine: MachineId, canvas: &Canvas<'_>) -> Question {
+    let model = canvas.model;
+    let (list, again) = (canvas.key(Action::OtherList), canvas.key(Action::PutBack));
     let rows = model.snapshot.offers.rows.iter();
     let count = rows.filter(|row| row.offer.machine == machine).count();
     let offers = format::count(count, "usable offer");
     let lines = vec![
         Line::raw(format!("It has {offers} now.")),
-        Line::raw(
-            "It is avoided for as long as after a failed boot, in auto mode too. v lists avoided machines, u uses one again.",
-        ),
+        Line::raw(format!(
+            "It is avoided for as long as after a failed boot, in auto mode too. {list} lists avoided machines, {again} uses one again.",
+        )),
         Line::raw("If you do nothing, its offers stay in the list."),
     ];
     Question::new(format!("Avoid machine {machine}?"), lines).asks("avoid it", "keep its offers")

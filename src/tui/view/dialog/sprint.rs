@@ -151,6 +151,16 @@ pub(super) fn abort(model: &Model) -> Question {
     Question::new(title, lines).asks("abort and release everything", "let the sprint go on")
 }
 
+pub(super) fn abort_all(model: &Model) -> Question {
+    let question = abort(model);
+    let title = "Abort every sprint and release everything?";
+    Question {
+        title: title.to_owned(),
+        ..question
+    }
+    .asks("abort every sprint", "let them go on")
+}
+
 pub(super) fn approve(kind: GateKind, model: &Model, theme: Theme) -> Question {
     match kind {
         GateKind::Register => register(model, theme),

@@ -9,7 +9,7 @@ mod table;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use crate::domain::{Duration, RankedOffer, Step};
+use crate::domain::{Duration, Step};
 use crate::engine::{OffersSnapshot, SearchState};
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Action;
@@ -17,12 +17,11 @@ use crate::tui::layout::Rows as SectionRows;
 use crate::tui::model::Model;
 use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
-use crate::tui::prompt::PromptKind;
 
 use super::format;
-use super::widgets::{Canvas, prompt_line, put_cut};
-pub(super) use compare::compare;
-pub(super) use detail::detail;
+use super::widgets::{Canvas, filter_line, put_cut};
+use compare::compare;
+use detail::detail;
 
 /// Older rows are marked: prices and offers change every minute.
 const STALE: Duration = Duration::minutes(5);
@@ -44,12 +43,11 @@ type Rows = (Vec<Line<'static>>, Vec<Option<HitTarget>>);
 /// What the list wants, with its title, its heading and the details of the selected offer.
 pub fn rows(canvas: &Canvas<'_>, width: u16) -> SectionRows {
     let model = canvas.model;
-    let offers = &model.snapshot.offers;
     let above = 1 + above(canvas).len();
     let listed = match model.offers.list {
         OfferList::Usable => model.offers.len(),
-        OfferList::Rejected => offers.rejected.len(),
-        OfferList::Avoided => offers.avoided.len(),
+        OfferList::Rejected => model.shown_rejected().len(),
+        OfferList::Avoided => model.shown_avoided().len(),
     };
     let rows_for = |listed: usize| {
         let list = 1 + listed.max(1) + lists::rows_below(canvas);
@@ -179,16 +177,8 @@ fn may_search(model: &Model) -> bool {
 fn above<'a>(canvas: &Canvas<'a>) -> Vec<Line<'a>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let offers = &model.snapshot.offers;
-    let filter = &model.offers.filter;
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    let prompt = model.prompt.as_ref();
-    if let Some(prompt) = prompt.filter(|open| open.kind == PromptKind::Offers) {
-        lines.push(prompt_line(prompt, theme));
-    } else if !filter.is_empty() && model.offers.list == OfferList::Usable {
-        let all = canvas.key(Action::ShowAll);
-        let text = format!("filter \"{filter}\" ({all} shows all)");
-        lines.push(Line::styled(text, theme.accent()));
-    }
+    let filter = filter_line(canvas, Pane::Offers, &model.offers.filter);
+    let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     let refresh = canvas.key(Action::Refresh);
     let read_at = offers.read_at.filter(|_| may_search(model));
     if let Some(at) = read_at.filter(|at| model.now() - *at > STALE) {
@@ -246,17 +236,9 @@ fn list_and_rest(canvas: &mut Canvas<'_>, area: Rect) {
     lists::draw_below(canvas, rest);
 }
 
-/// The marked offer and the selected one, where they are two.
-fn marked_pair(model: &Model) -> Option<[&RankedOffer; 2]> {
-    let (marked, selected) = (model.offers.marked?, model.offers.selected_offer()?);
-    let mut rows = model.snapshot.offers.rows.iter();
-    let marked = rows.find(|row| row.offer.id == marked && marked != selected.offer.id)?;
-    Some([marked, selected])
-}
-
 /// What the details are of, and its place.
 fn title(model: &Model) -> (String, String) {
-    if marked_pair(model).is_some() {
+    if model.offers.marked_pair().is_some() {
         return ("two offers".to_owned(), String::new());
     }
     let selected = model.offers.selected_offer();
@@ -265,10 +247,20 @@ fn title(model: &Model) -> (String, String) {
     })
 }
 
+/// Of the selected row, or of two that are marked.
+pub(super) fn in_full(canvas: &Canvas<'_>, columns: u16) -> (String, Vec<Line<'static>>) {
+    let model = canvas.model;
+    match model.offers.list {
+        OfferList::Usable => (title(model).0, details(canvas, columns)),
+        OfferList::Rejected => lists::rejected_in_full(canvas, columns),
+        OfferList::Avoided => lists::avoided_in_full(canvas, columns),
+    }
+}
+
 fn details(canvas: &Canvas<'_>, columns: u16) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let columns = usize::from(columns).saturating_sub(1);
-    if let Some(two) = marked_pair(model) {
+    if let Some(two) = model.offers.marked_pair() {
         return compare(two, columns, theme);
     }
     match model.offers.selected_offer() {
@@ -289,7 +281,7 @@ fn put_compact(canvas: &mut Canvas<'_>, area: Rect) {
     let (title, note) = title(model);
     let inner = padded(canvas.rule(area, &title, &note, false));
     let columns = usize::from(inner.width);
-    let lines = match (marked_pair(model), model.offers.selected_offer()) {
+    let lines = match (model.offers.marked_pair(), model.offers.selected_offer()) {
         (Some(two), _) => compare(two, columns, theme),
         (None, Some(row)) => detail::compact(row, model, columns, theme),
         (None, None) => vec![why_line(canvas)],
@@ -312,7 +304,7 @@ fn counted(mut lines: Vec<Line<'static>>, area: Rect, canvas: &Canvas<'_>) -> Ve
     if lines.len() > height {
         let kept = height.saturating_sub(1);
         let more = format::count(lines.len() - kept, "row");
-        let key = canvas.key(Action::Explain);
+        let key = canvas.key(Action::Details);
         lines.truncate(kept);
         let text = format!("{more} more: {key} shows all");
         lines.push(Line::styled(text, canvas.theme.dim()));
@@ -325,10 +317,9 @@ fn why_line(canvas: &Canvas<'_>) -> Line<'static> {
     let view = &canvas.model.offers;
     let text = match view.selected_offer() {
         Some(row) => format!("offer {}: {}", row.offer.id, row.why()),
-        None if view.is_empty() => format!(
-            "no offer matches: {} shows all",
-            canvas.key(Action::ShowAll)
-        ),
+        None if view.is_empty() => {
+            format!("no offer matches: {} shows all", canvas.key(Action::Back))
+        }
         None => format!(
             "no offer is selected: {} selects one",
             canvas.key(Action::Down)
@@ -349,8 +340,8 @@ fn nothing(offers: &OffersSnapshot, canvas: &Canvas<'_>) -> String {
             format!("Offers unknown: the search failed, {refresh} retries.")
         }
         _ => {
-            let rejected = canvas.key(Action::Rejected);
-            format!("No usable offer. {rejected} shows why, {refresh} searches again.")
+            let out = canvas.key(Action::OtherList);
+            format!("No usable offer. {out} shows why, {refresh} searches again.")
         }
     }
 }

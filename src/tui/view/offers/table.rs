@@ -57,13 +57,20 @@ fn most(column: Column) -> usize {
     }
 }
 
-/// By importance. Different GPUs are told apart before anything else.
+/// By importance, from the first that is not scrolled away. Different GPUs are told apart before anything
+/// else; the rank and what is sorted by stay.
 fn by_importance(view: &OffersPane) -> Vec<Column> {
     let mut all = Column::ALL.to_vec();
     if view.common().gpus.is_none() {
         all.retain(|column| *column != Column::Gpu);
         all.insert(3, Column::Gpu);
     }
+    let mut place = 0;
+    all.retain(|column| {
+        place += 1;
+        let is_away = (2..=view.first_column + 1).contains(&place);
+        !is_away || *column == view.sort
+    });
     all
 }
 
@@ -186,7 +193,7 @@ fn line(
     theme: Theme,
 ) -> Line<'static> {
     let is_over = model.snapshot.money.refusal(offer).is_some();
-    let is_marked = model.offers.marked == Some(offer.offer.id);
+    let is_marked = model.offers.is_marked(offer.offer.id);
     let style = if is_over { theme.dim() } else { theme.text() };
     let mut spans = Vec::new();
     for shown in columns {
