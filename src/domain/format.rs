@@ -5,6 +5,8 @@ use std::fmt::Display;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use chrono::Timelike as _;
+
 use super::{Duration, Spent, Time, Usd};
 
 /// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
@@ -60,9 +62,19 @@ pub fn clock(at: Time, now: Time) -> String {
     at.format(pattern).to_string()
 }
 
+/// `14:05:07`, in logs.
+pub fn second(at: Time) -> String {
+    let second = at.time().num_seconds_from_midnight();
+    let (hours, minutes) = (second / 3600, second / 60 % 60);
+    format!("{hours:02}:{minutes:02}:{:02}", second % 60)
+}
+
 /// `1,234,567`.
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
+    group(&number.to_string())
+}
+
+fn group(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
@@ -73,10 +85,10 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// `1 line`, `2 lines`.
+/// `1 line`, `1,204 lines`.
 pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+    format!("{} {noun}{plural}", group(&number.to_string()))
 }
 
 /// Our own count of a cost, which the market has not billed: `~$9.61`.

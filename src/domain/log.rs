@@ -1,17 +1,29 @@
-//! Sanitized lines of a rental's log: text and style, never control characters.
+//! Sanitized lines of a log: text and style, never control characters.
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
+use super::log_level::{LogLevel, head_length, level_of};
+use super::{ForeignText, Time};
 
-/// One line of a remote log, made by `ssh::sanitize`: without control characters.
+/// Target of the events about each request to the inference proxy: there can be thousands an hour.
+pub const PROXY_REQUESTS: &str = "pocpit::proxy::requests";
+/// Characters of a line of the program's own log; the rest of a longer one is dropped.
+const LONGEST_RECORD: usize = 4_096;
+
+/// One line of a remote log, made by `ssh::sanitize`, or of the program's own: without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     pub at: Time,
     /// Printable text, in one allocation: there can be a million lines a minute.
     text: Box<str>,
     /// Style changes, in order: from which byte, and which style. Nearly all lines have none.
-    styles: Vec<(usize, LineStyle)>,
+    styles: Box<[(usize, LineStyle)]>,
+    /// How serious it is, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    level: Option<LogLevel>,
+    /// The part of this program that wrote it; viewers are sent no such lines.
+    #[serde(skip)]
+    target: Option<&'static str>,
 }
 
 /// A part of a line in one style.
@@ -58,21 +70,52 @@ impl LogLine {
 
     /// A line with these style changes, in order. It begins in the terminal's own style.
     pub fn styled(at: Time, text: impl Into<Box<str>>, styles: Vec<(usize, LineStyle)>) -> LogLine {
+        let text = text.into();
         LogLine {
             at,
-            text: text.into(),
-            styles,
+            level: level_of(&text),
+            text,
+            styles: styles.into(),
+            target: None,
+        }
+    }
+
+    /// A line of the program's own log: a message with its fields.
+    pub fn record(at: Time, level: LogLevel, target: &'static str, text: &str) -> LogLine {
+        LogLine {
+            at,
+            text: ForeignText(text).line(LONGEST_RECORD).into(),
+            styles: Box::default(),
+            level: Some(level),
+            target: Some(target),
         }
     }
 
     /// Approximate memory use in bytes.
     pub fn bytes(&self) -> usize {
-        size_of::<LogLine>() + self.text.len() + size_of_val(self.styles.as_slice())
+        size_of::<LogLine>() + self.text.len() + size_of_val(&*self.styles)
     }
 
     /// The line's text without styles.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    pub fn level(&self) -> Option<LogLevel> {
+        self.level
+    }
+
+    /// The part of this program that wrote it, in the program's own log.
+    pub fn target(&self) -> Option<&'static str> {
+        self.target
+    }
+
+    /// Bytes of its text that only repeat its time and level.
+    pub fn head_length(&self) -> usize {
+        match (self.level, self.target) {
+            (Some(_), None) => head_length(&self.text),
+            _ => 0,
+        }
     }
 
     /// Its parts in order, none of them empty.

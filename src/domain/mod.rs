@@ -16,6 +16,7 @@ mod images;
 mod inference;
 mod known_models;
 mod log;
+mod log_level;
 mod market;
 mod money;
 mod node;
@@ -56,7 +57,8 @@ pub use ids::{
 pub use images::{ImageNeeds, image_needs, is_hanging_driver};
 pub use inference::{ProxyFigures, Serving, UpstreamFigures, UpstreamHealth};
 pub use known_models::{Earning, GpuProfile, KnownModel, known_model};
-pub use log::{LineStyle, LogLine, Span, TerminalColor};
+pub use log::{LineStyle, LogLine, PROXY_REQUESTS, Span, TerminalColor};
+pub use log_level::LogLevel;
 pub use market::{
     Account, ActualStatus, ClosedOffer, Instance, Offer, OfferQuery, PortMapping, RentOrder,
     RequestedPrice, SshEndpoint, Verification,

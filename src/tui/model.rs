@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ExitReason;
 use super::filter::{Filtered, Words, avoided_text, node_text, past_text, rejected_text};
 use super::hit_areas::HitAreas;
-use super::log::LogPane;
+use super::log::{LogPane, RentalMarks};
 use super::offers::OffersPane;
 use super::pane::Pane;
 use super::prompt::{Prompt, PromptKind};
@@ -165,6 +165,8 @@ pub struct Model {
     pub toast: Option<Toast>,
     pub offers: OffersPane,
     pub log: LogPane,
+    /// What has happened to the rental, as marks in its log.
+    pub rental_marks: RentalMarks,
     pub selected_node: Option<NodeId>,
     /// Only registrations with these words; empty for all.
     pub node_filter: String,
@@ -188,7 +190,7 @@ impl Model {
     pub fn new(snapshot: Arc<Snapshot>) -> Model {
         let mut trends = Trends::default();
         trends.record(&snapshot);
-        Model {
+        let mut model = Model {
             role: Role::Driver,
             since_snapshot: Duration::zero(),
             confirm_above: None,
@@ -203,6 +205,7 @@ impl Model {
             toast: None,
             offers: OffersPane::new(&snapshot.offers.rows),
             log: LogPane::new(snapshot.boot_log.clone()),
+            rental_marks: RentalMarks::default(),
             selected_node: None,
             node_filter: String::new(),
             history_index: 0,
@@ -215,7 +218,24 @@ impl Model {
             seen_until: None,
             exit: None,
             snapshot,
+        };
+        model.update_log();
+        model
+    }
+
+    /// The rental's log follows the snapshot, unless a past one is shown.
+    pub fn update_log(&mut self) {
+        let marks = self.rental_marks.of(&self.snapshot, self.poc_started());
+        if self.log.past.is_none() {
+            self.log.set_log(self.snapshot.boot_log.clone());
+            self.log.set_marks(marks);
         }
+    }
+
+    /// Goes back from a past rental's log.
+    pub fn show_live_log(&mut self) {
+        self.log.show(None, self.snapshot.boot_log.clone());
+        self.update_log();
     }
 
     /// A view of the engine of another process.

@@ -29,7 +29,7 @@ fn frames(criterion: &mut Criterion) {
         ("wrapped", "4zw"),
         // A log that is gone up through from its newest line, a page a frame.
         ("wrapped, a page up", "4zw"),
-        ("search", "4z/error\n&"),
+        ("filter among other lines", "4z/error\n&n"),
         ("filter", "4z/error\n"),
     ];
     let logs = LENGTHS.map(|lines| (lines, log_of(lines)));
@@ -53,12 +53,12 @@ fn frames(criterion: &mut Criterion) {
         }
         group.finish();
     }
-    let mut group = criterion.benchmark_group("a new line with a filter on");
+    let mut group = criterion.benchmark_group("a new line with a filter and its other lines");
     for (lines, log) in &logs {
         let mut snapshot = empty();
         snapshot.boot_log = log.clone();
         let mut model = Model::new(Arc::new(snapshot.clone()));
-        press(&mut model, "4z/error\n");
+        press(&mut model, "4z/weight\n&");
         let mut number = *lines;
         group.bench_function(BenchmarkId::from_parameter(lines), |bencher| {
             bencher.iter(|| {

@@ -24,6 +24,10 @@ pub enum Action {
     OtherLines,
     NextMatch,
     PreviousMatch,
+    NextError,
+    PreviousError,
+    /// The times of the lines, or not.
+    Times,
     Mark,
     /// Allows the machine, enables the node.
     PutBack,

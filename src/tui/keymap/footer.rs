@@ -101,9 +101,9 @@ fn asked(model: &Model) -> Vec<Action> {
 
 fn of_pane(model: &Model, size: Breakpoint) -> Vec<Action> {
     use Action::{
-        Abort, Back, Copy, Details, Filter, GoTo, Mark, NextMatch, NextStage, Open, OtherLines,
-        OtherList, Pause, PutBack, Refresh, RemoveNode, Save, SortAfter, Start, TakeOut,
-        ToggleMode, Wrap,
+        Abort, Back, Copy, Details, Filter, GoTo, Mark, NextError, NextMatch, NextStage, Open,
+        OtherLines, OtherList, Pause, PutBack, Refresh, RemoveNode, Save, SortAfter, Start,
+        TakeOut, Times, ToggleMode, Wrap,
     };
     match model.focus {
         Pane::Schedule | Pane::Charts => vec![Start, ToggleMode, Open, Filter, Refresh, Abort],
@@ -125,11 +125,13 @@ fn of_pane(model: &Model, size: Breakpoint) -> Vec<Action> {
             if model.log.past.is_some() {
                 actions.insert(0, Back);
             }
-            actions.extend([GoTo, Pause, NextStage, Wrap, Save, Copy]);
+            actions.extend([NextError, GoTo, Pause, NextStage, Wrap, Save, Copy, Times]);
             actions
         }
         Pane::Nodes => vec![Abort, Open, TakeOut, PutBack, RemoveNode, Filter],
-        Pane::Journal => vec![Filter, NextMatch, OtherLines, GoTo, Pause, Wrap, Save, Copy],
+        Pane::Journal => vec![
+            Filter, NextMatch, OtherLines, NextError, GoTo, Pause, Wrap, Save, Copy, Times,
+        ],
         Pane::History => vec![Start, Open, Filter, Copy],
     }
 }
@@ -158,6 +160,8 @@ fn word(action: Action, model: &Model) -> &'static str {
         Action::OtherLines if model.log.hides_others() => "all lines",
         Action::OtherLines => "matches only",
         Action::NextMatch => "next match",
+        Action::NextError => "next error",
+        Action::Times => "times",
         Action::Mark => "mark",
         Action::PutBack if model.focus == Pane::Nodes => "enable",
         Action::PutBack => "use again",

@@ -143,6 +143,11 @@ fn lines_wrapped(model: &Model) -> Option<&'static str> {
     (model.log.long == LongLines::Wrap).then_some("long lines are wrapped: w cuts them")
 }
 
+pub(super) fn no_times(model: &Model) -> Option<&'static str> {
+    let past = model.log.past.is_some();
+    past.then_some("the lines of a past log have no times")
+}
+
 pub(super) fn no_log_filter(model: &Model) -> Option<&'static str> {
     let none = model.log.filter.is_none();
     none.then_some("no filter: / starts one")

@@ -158,6 +158,8 @@ fn log() -> Vec<Binding> {
         )
         .only_in(LOGS)
         .guard(guards::no_log_filter),
+        bind("e", Action::NextError, "To the next newer error").only_in(LOGS),
+        bind("E", Action::PreviousError, "To the next older error").only_in(LOGS),
         bind(
             "t",
             Action::GoTo,
@@ -183,6 +185,9 @@ fn log() -> Vec<Binding> {
             .only_in(LOGS)
             .guard(guards::already_following),
         bind("w", Action::Wrap, "Wrap or cut long lines").only_in(LOGS),
+        bind(".", Action::Times, "Show or hide the times of the lines")
+            .only_in(LOGS)
+            .guard(guards::no_times),
         bind(
             "S",
             Action::Save,

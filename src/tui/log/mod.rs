@@ -1,7 +1,11 @@
-//! State of the log pane: followed or paused, filtered. Cost depends on the screen, not on the length of
-//! the log.
+//! State of a log pane: followed or held, filtered. Cost depends on the screen, not on the length of the
+//! log.
 
-mod matches;
+mod index;
+mod jump;
+mod lines;
+mod marks;
+mod query;
 mod rows;
 mod scroll;
 #[cfg(test)]
@@ -9,52 +13,113 @@ mod tests;
 
 use ratatui::layout::Size;
 
-use crate::domain::{InstanceId, LogLine, Time};
+use crate::domain::{InstanceId, LogLevel, LogLine, Time};
 use crate::engine::BootLog;
 
-pub use matches::{Matches, Query};
+pub use index::LineIndex;
+pub use jump::{Jump, Target, Toward};
+pub use lines::{repeats, whole_text};
+pub use marks::{Mark, RentalMarks};
+pub use query::Query;
 pub use rows::{LongLines, row_starts};
-pub use scroll::{Anchor, Lines, VisibleLine};
+pub use scroll::{Anchor, Lines, PlacedMark, VisibleLine};
 
 const COLUMNS: u16 = 8;
 /// Lines are not longer than this (`ssh::sanitize`).
 const LAST_COLUMN: u16 = 4_096;
 /// Size of the pane until it is drawn.
 const DEFAULT_SIZE: Size = Size::new(80, 10);
+/// Columns of the mark, and of the level with its space.
+const MARK: u16 = 1;
+const LEVEL: u16 = 6;
+/// Columns of a time with its space.
+const TIME: u16 = 9;
 
-/// Lines without the text of the filter.
+/// Whether lines have their times beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Others {
-    Hidden,
+pub enum Times {
     Shown,
+    Hidden,
 }
 
+/// Lines with a text, alone or among the others.
 #[derive(Debug, Clone)]
 pub struct Filter {
-    pub lines: Matches,
-    pub others: Others,
-    /// The match that was gone to.
-    pub current: Option<u64>,
+    pub query: Query,
+    pub matches: LineIndex,
+    /// With the others, where those are shown too.
+    with_others: Option<LineIndex>,
 }
 
-/// Direction in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Toward {
-    Newer,
-    Older,
+impl Filter {
+    fn new(query: Query, log: &BootLog) -> Filter {
+        let mut filter = Filter {
+            query,
+            matches: LineIndex::default(),
+            with_others: None,
+        };
+        filter.update(log);
+        filter
+    }
+
+    fn update(&mut self, log: &BootLog) {
+        let query = &self.query;
+        self.matches.update(log, |_, line| query.is_in(line));
+        if let Some(all) = &mut self.with_others {
+            let wanted = |number, line: &_| query.is_in(line) || lines::is_shown(log, number, line);
+            all.update(log, wanted);
+        }
+    }
+
+    fn restart(&mut self, log: &BootLog) {
+        let others = self.with_others.as_ref().map(|_| LineIndex::default());
+        *self = Filter {
+            with_others: others,
+            ..Filter::new(self.query.clone(), &BootLog::default())
+        };
+        self.update(log);
+    }
+
+    pub fn shows_others(&self) -> bool {
+        self.with_others.is_some()
+    }
+}
+
+/// Lines that want a look.
+#[derive(Debug, Clone, Default)]
+pub struct Trouble {
+    pub errors: LineIndex,
+    pub warnings: LineIndex,
+}
+
+impl Trouble {
+    fn update(&mut self, log: &BootLog) {
+        let of = |level| move |_: u64, line: &LogLine| line.level() == Some(level);
+        self.errors.update(log, of(LogLevel::Error));
+        self.warnings.update(log, of(LogLevel::Warn));
+    }
 }
 
 #[derive(Debug, Clone)]
 pub struct LogPane {
-    /// Log of the current rental or of a past one.
+    /// Log of the current rental, of a past one, or of this program.
     pub log: BootLog,
     /// The past rental whose log is shown.
     pub past: Option<InstanceId>,
-    /// Where the log is paused; `None` while it follows the end.
+    /// Where the log is held; `None` while it follows the end.
     pub anchor: Option<Anchor>,
+    /// Lines from this one on came since it is held.
+    held_until: u64,
     pub long: LongLines,
+    times: Times,
     pub filter: Option<Filter>,
-    /// Size of the log when it was last drawn.
+    /// The match or error that was gone to last.
+    pub current: Option<u64>,
+    /// The lines that are shown without a filter.
+    plain: LineIndex,
+    pub trouble: Trouble,
+    marks: Vec<PlacedMark>,
+    /// Size of the pane when it was last drawn.
     pub size: Size,
     /// The newest line at the last update: the log of another rental does not have it.
     newest: Option<(u64, Time)>,
@@ -63,16 +128,23 @@ pub struct LogPane {
 impl LogPane {
     /// Follows the end of a log, without a filter.
     pub fn new(log: BootLog) -> LogPane {
-        let newest = newest_of(&log);
-        LogPane {
+        let mut pane = LogPane {
+            newest: newest_of(&log),
             log,
             past: None,
             anchor: None,
+            held_until: 0,
             long: LongLines::Cut { column: 0 },
+            times: Times::Shown,
             filter: None,
+            current: None,
+            plain: LineIndex::default(),
+            trouble: Trouble::default(),
+            marks: Vec::new(),
             size: DEFAULT_SIZE,
-            newest,
-        }
+        };
+        pane.update_indexes();
+        pane
     }
 
     /// Shows another log from its end.
@@ -80,6 +152,8 @@ impl LogPane {
         *self = LogPane {
             past,
             size: self.size,
+            long: self.long,
+            times: self.times,
             ..LogPane::new(log)
         };
     }
@@ -90,16 +164,43 @@ impl LogPane {
         self.log = log;
         self.newest = newest_of(&self.log);
         if is_other {
-            self.anchor = None;
+            (self.anchor, self.current) = (None, None);
+            (self.plain, self.trouble) = (LineIndex::default(), Trouble::default());
+            if let Some(filter) = &mut self.filter {
+                filter.restart(&self.log);
+            }
         }
-        let Some(filter) = &mut self.filter else {
-            return;
+        self.update_indexes();
+    }
+
+    /// Adds a line of this program.
+    pub fn push(&mut self, line: LogLine) {
+        self.log.push(line);
+        self.newest = newest_of(&self.log);
+        self.update_indexes();
+    }
+
+    fn update_indexes(&mut self) {
+        let log = &self.log;
+        self.plain
+            .update(log, |number, line| lines::is_shown(log, number, line));
+        self.trouble.update(log);
+        if let Some(filter) = &mut self.filter {
+            filter.update(log);
+        }
+    }
+
+    /// Puts marks between the lines, in order; those after the newest line wait for the next one.
+    pub fn set_marks(&mut self, marks: Vec<Mark>) {
+        let place = |mark: Mark| {
+            let line = self.plain.first_from(first_from(&self.log, mark.at));
+            (line.unwrap_or(u64::MAX), mark)
         };
-        if is_other {
-            filter.lines.restart(&self.log);
-            filter.current = None;
-        }
-        filter.lines.update(&self.log);
+        self.marks = marks
+            .into_iter()
+            .map(place)
+            .filter(|(line, _)| *line > self.log.first_seq() || self.log.first_seq() == 0)
+            .collect();
     }
 
     fn is_of_another(&self, log: &BootLog) -> bool {
@@ -114,19 +215,61 @@ impl LogPane {
     }
 
     pub fn lines(&self) -> Lines<'_> {
+        let shown = self
+            .filter
+            .as_ref()
+            .map(|filter| match &filter.with_others {
+                Some(all) => all,
+                None => &filter.matches,
+            });
         Lines {
             log: &self.log,
-            only: self.only(),
+            shown: shown.unwrap_or(&self.plain),
+            marks: self.marks(),
             long: self.long,
-            width: self.size.width,
+            width: self.size.width.saturating_sub(self.text_column()),
         }
     }
 
-    /// The lines to show, where others are hidden.
-    pub fn only(&self) -> Option<&Matches> {
-        let filter = self.filter.as_ref();
-        let hides = filter.filter(|filter| filter.others == Others::Hidden);
-        hides.map(|filter| &filter.lines)
+    /// Rows of lines and marks without a filter.
+    pub fn rows(&self) -> usize {
+        self.plain.count() + self.marks.len()
+    }
+
+    /// The marks, unless a filter hides what they stand between.
+    fn marks(&self) -> &[PlacedMark] {
+        match &self.filter {
+            Some(filter) if !filter.shows_others() => &[],
+            _ => &self.marks,
+        }
+    }
+
+    /// What has happened since the newest line.
+    pub fn marks_at_end(&self) -> &[PlacedMark] {
+        let marks = self.marks();
+        let first = marks.partition_point(|(line, _)| *line < u64::MAX);
+        if self.anchor.is_none() {
+            &marks[first..]
+        } else {
+            &[]
+        }
+    }
+
+    /// Every line of a past log came at its end: there are no times to show.
+    pub fn shows_times(&self) -> bool {
+        self.times == Times::Shown && self.past.is_none()
+    }
+
+    pub fn toggle_times(&mut self) {
+        self.times = match self.times {
+            Times::Shown => Times::Hidden,
+            Times::Hidden => Times::Shown,
+        };
+    }
+
+    /// Columns left of the text.
+    pub fn text_column(&self) -> u16 {
+        MARK + LEVEL + if self.shows_times() { TIME } else { 0 }
     }
 
     /// Rows of a page; one row of the last page stays visible.
@@ -134,11 +277,11 @@ impl LogPane {
         self.height().saturating_sub(1).max(1)
     }
 
-    /// Rows for lines, without the status row of the filter. A prompt uses that row too, but nothing
-    /// scrolls while it is open.
+    /// Rows for lines, without the row of the filter. A prompt uses that row too, but nothing scrolls while
+    /// it is open.
     pub fn height(&self) -> usize {
-        let has_status = self.filter.is_some();
-        usize::from(self.size.height.saturating_sub(u16::from(has_status)))
+        let filter = u16::from(self.filter.is_some());
+        usize::from(self.size.height.saturating_sub(filter))
     }
 
     pub fn bottom(&self) -> Option<Anchor> {
@@ -158,23 +301,40 @@ impl LogPane {
     /// The unfinished line at the end, if it is visible.
     pub fn live(&self) -> Option<&LogLine> {
         let live = self.log.live.as_ref().filter(|_| self.anchor.is_none());
-        live.filter(|line| self.only().is_none_or(|only| only.matches(line)))
+        live.filter(|line| {
+            self.filter
+                .as_ref()
+                .is_none_or(|filter| filter.shows_others() || filter.query.is_in(line))
+        })
+    }
+
+    /// Holds the log here, or follows it.
+    fn set_anchor(&mut self, anchor: Option<Anchor>) {
+        if self.anchor.is_none() {
+            self.held_until = self.log.end_seq();
+        }
+        self.anchor = anchor;
     }
 
     pub fn toggle_pause(&mut self) {
-        self.anchor = match self.anchor {
-            Some(_) => None,
-            None => self.bottom(),
-        };
+        match self.anchor {
+            Some(_) => self.follow(),
+            None => self.set_anchor(self.bottom()),
+        }
     }
 
     pub fn follow(&mut self) {
-        self.anchor = None;
+        (self.anchor, self.current) = (None, None);
     }
 
+    /// Scrolls up; from the top, matches and errors are gone through anew.
     pub fn up(&mut self, rows: usize) {
+        if rows == usize::MAX {
+            self.current = None;
+        }
         let bottom = self.bottom();
-        self.anchor = bottom.and_then(|bottom| self.lines().up(bottom, rows, self.height()));
+        let up = bottom.and_then(|bottom| self.lines().up(bottom, rows, self.height()));
+        self.set_anchor(up);
     }
 
     /// Scrolls down; follows again at the end.
@@ -182,7 +342,10 @@ impl LogPane {
         let Some(bottom) = self.bottom() else { return };
         let lines = self.lines();
         let anchor = lines.down(bottom, rows);
-        self.anchor = anchor.filter(|anchor| Some(*anchor) != lines.end());
+        match anchor.filter(|anchor| Some(*anchor) != lines.end()) {
+            Some(anchor) => self.set_anchor(Some(anchor)),
+            None => self.follow(),
+        }
     }
 
     pub fn toggle_wrap(&mut self) {
@@ -209,69 +372,40 @@ impl LogPane {
 
     /// Shows only lines with this text; all for an empty one.
     pub fn set_filter(&mut self, text: &str) {
-        self.filter = Query::new(text).map(|query| Filter {
-            lines: Matches::of(query, &self.log),
-            others: Others::Hidden,
-            current: None,
-        });
+        self.filter = Query::new(text).map(|query| Filter::new(query, &self.log));
+        self.current = None;
     }
 
-    /// Shows the other lines too, or hides them again.
-    pub fn toggle_others(&mut self) {
-        if let Some(filter) = &mut self.filter {
-            filter.others = match filter.others {
-                Others::Hidden => Others::Shown,
-                Others::Shown => Others::Hidden,
-            };
-        }
-        // The match that was gone to stays in sight.
-        let current = self.filter.as_ref().and_then(|filter| filter.current);
-        if self.anchor.is_some() {
-            self.select_match(current);
-        }
+    /// The lines to show, where a filter hides the others.
+    pub fn only(&self) -> Option<&LineIndex> {
+        let filter = self.filter.as_ref();
+        let filter = filter.filter(|filter| !filter.shows_others());
+        filter.map(|filter| &filter.matches)
     }
 
     pub fn hides_others(&self) -> bool {
         self.only().is_some()
     }
 
-    /// Goes to the next match, wrapping around. False without one.
-    pub fn next_match(&mut self, toward: Toward) -> bool {
-        let Some(Filter { lines, current, .. }) = &self.filter else {
-            return false;
-        };
-        let below = self.bottom().map_or(0, |bottom| bottom.line + 1);
-        let found = match toward {
-            Toward::Newer => lines
-                .first_from(current.map_or(below, |line| line + 1))
-                .or_else(|| lines.first_from(0)),
-            // The first one is the newest that is not below the pane.
-            Toward::Older => lines
-                .last_before(current.unwrap_or(below))
-                .or_else(|| lines.last_before(u64::MAX)),
-        };
-        self.select_match(found)
-    }
-
-    fn select_match(&mut self, found: Option<u64>) -> bool {
-        let Some(line) = found else { return false };
+    /// Shows the lines without the text too, or hides them again. The match that was gone to stays in sight.
+    pub fn toggle_others(&mut self) {
+        let log = &self.log;
         if let Some(filter) = &mut self.filter {
-            filter.current = Some(line);
+            filter.with_others = match filter.with_others.take() {
+                Some(_) => None,
+                None => Some(LineIndex::default()),
+            };
+            filter.update(log);
         }
-        let bottom = self.bottom();
-        let is_visible = self.visible().iter().any(|shown| shown.line == line);
-        self.anchor = if is_visible {
-            bottom
-        } else {
-            self.lines().centred(line, self.height())
-        };
-        true
+        if let (Some(current), Some(_)) = (self.current, self.anchor) {
+            self.show_line(current);
+        }
     }
 
     /// Goes to the first line at or after this time.
     pub fn go_to(&mut self, at: Time) {
         let line = first_from(&self.log, at);
-        self.anchor = self.lines().at_top(line, self.height());
+        self.set_anchor(self.lines().at_top(line, self.height()));
     }
 
     /// The visible lines, from top to bottom.
@@ -285,9 +419,17 @@ impl LogPane {
         self.visible().first().map(|shown| shown.line)
     }
 
-    pub fn lines_below(&self) -> u64 {
+    pub fn lines_below(&self) -> usize {
         let bottom = self.bottom();
         bottom.map_or(0, |bottom| self.lines().after(bottom.line))
+    }
+
+    /// Errors that came since it is held.
+    pub fn new_errors(&self) -> usize {
+        match self.anchor {
+            Some(_) => self.trouble.errors.from(self.held_until),
+            None => 0,
+        }
     }
 }
 

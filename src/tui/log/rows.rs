@@ -16,9 +16,10 @@ pub enum LongLines {
     Wrap,
 }
 
-/// Byte offsets of the rows of a line; at least one row.
+/// Byte offsets of the rows of a line's text, without its head; at least one row.
 pub fn row_starts(line: &LogLine, long: LongLines, width: u16) -> Vec<usize> {
-    let mut starts = vec![0];
+    let head = line.head_length();
+    let mut starts = vec![head];
     if long != LongLines::Wrap {
         return starts;
     }
@@ -27,6 +28,10 @@ pub fn row_starts(line: &LogLine, long: LongLines, width: u16) -> Vec<usize> {
     for span in line.spans() {
         let text = Span::raw(span.text);
         for grapheme in text.styled_graphemes(Style::new()) {
+            if byte < head {
+                byte += grapheme.symbol.len();
+                continue;
+            }
             let columns = grapheme.symbol.width();
             if column > 0 && column + columns > width {
                 starts.push(byte);

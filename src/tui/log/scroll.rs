@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::matches::Matches;
+use super::index::LineIndex;
+use super::marks::Mark;
 use super::rows::{LongLines, row_starts};
 use crate::engine::BootLog;
 
@@ -18,48 +19,50 @@ pub struct Anchor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisibleLine {
     pub line: u64,
+    /// Rows for marks above its text.
+    pub marks: usize,
+    /// Where the rows of its text begin.
     pub starts: Vec<usize>,
+    /// Those of the marks and of the text, counted together.
     pub rows: Range<usize>,
 }
 
-/// The filtered lines and how they break into rows.
+/// A mark, and the line that it stands above.
+pub type PlacedMark = (u64, Mark);
+
+/// The lines that are shown, with the marks between them, and how they break into rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Lines<'a> {
     pub log: &'a BootLog,
-    pub only: Option<&'a Matches>,
+    pub shown: &'a LineIndex,
+    /// In the order of their lines.
+    pub marks: &'a [PlacedMark],
     pub long: LongLines,
+    /// Columns of the text.
     pub width: u16,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
     /// The newest line before this one.
     pub fn before(&self, line: u64) -> Option<u64> {
-        match self.only {
-            Some(only) => only.last_before(line),
-            None => line
-                .min(self.log.end_seq())
-                .checked_sub(1)
-                .filter(|&before| before >= self.log.first_seq()),
-        }
+        self.shown.last_before(line)
     }
 
     /// This line or the next one.
     pub fn from(&self, line: u64) -> Option<u64> {
-        match self.only {
-            Some(only) => only.first_from(line),
-            None => Some(line.max(self.log.first_seq())).filter(|&from| from < self.log.end_seq()),
-        }
+        self.shown.first_from(line)
     }
 
     /// Number of lines after this one.
-    pub fn after(&self, line: u64) -> u64 {
-        match self.only {
-            Some(only) => (only.count() - only.before(line.saturating_add(1))) as u64,
-            None => self
-                .log
-                .end_seq()
-                .saturating_sub(line.saturating_add(1).max(self.log.first_seq())),
-        }
+    pub fn after(&self, line: u64) -> usize {
+        self.shown.from(line.saturating_add(1))
+    }
+
+    /// The marks above a line.
+    pub fn marks_of(&self, line: u64) -> &'a [PlacedMark] {
+        let first = self.marks.partition_point(|(above, _)| *above < line);
+        let end = self.marks.partition_point(|(above, _)| *above <= line);
+        &self.marks[first..end]
     }
 
     pub fn end(&self) -> Option<Anchor> {
@@ -74,7 +77,7 @@ impl Lines<'_> {
     }
 
     fn rows_of(&self, line: u64) -> usize {
-        self.starts(line).len()
+        self.marks_of(line).len() + self.starts(line).len()
     }
 
     /// The nearest valid anchor: a line may be dropped, filtered out, or have fewer rows now.
@@ -161,12 +164,13 @@ impl Lines<'_> {
         let mut left = height;
         let mut next = self.clamp(anchor);
         while let Some(at) = next.filter(|_| left > 0) {
-            let starts = self.starts(at.line);
-            let end = starts.len().saturating_sub(at.below);
+            let (marks, starts) = (self.marks_of(at.line).len(), self.starts(at.line));
+            let end = (marks + starts.len()).saturating_sub(at.below);
             let first = end.saturating_sub(left);
             left -= end - first;
             shown.push(VisibleLine {
                 line: at.line,
+                marks,
                 starts,
                 rows: first..end,
             });

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::LineStyle;
+use crate::domain::{LineStyle, PROXY_REQUESTS};
 
 fn at(second: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
@@ -31,9 +31,10 @@ fn shown(view: &LogPane) -> Vec<String> {
         .collect()
 }
 
+/// Wide enough for a text of so many columns.
 fn view_of(log: &BootLog, width: u16, height: u16) -> LogPane {
     LogPane {
-        size: Size::new(width, height),
+        size: Size::new(width + MARK + TIME + LEVEL, height),
         ..LogPane::new(log.clone())
     }
 }
@@ -84,46 +85,138 @@ fn log_of_another_rental_is_followed() {
     assert_eq!(shown(&view), ["197 error", "198 error", "199 error"]);
 }
 
+/// Logs an error at the 3rd, 13th, 23rd … line.
+fn with_errors(count: i64) -> BootLog {
+    let mut log = BootLog::default();
+    for number in 0..count {
+        let level = if number % 10 == 3 { "ERROR" } else { "INFO" };
+        log.push(LogLine::plain(at(number), format!("{level} {number}")));
+    }
+    log
+}
+
+const NOT_FURTHER: fn(usize, usize) -> Jump = |passed, all| Jump::NoFurther { passed, all };
+
 #[test]
-fn matches_are_gone_to_from_the_newest_and_wrap() {
-    let log = numbered(50);
-    let mut view = view_of(&log, 20, 5);
+fn matches_are_gone_through_to_the_last_one() {
+    let mut view = view_of(&numbered(50), 20, 5);
     view.set_filter("ERROR");
-    view.toggle_others();
-    let current = |view: &LogPane| view.filter.as_ref().unwrap().current;
-    view.next_match(Toward::Older);
-    assert_eq!(current(&view), Some(43));
-    assert!(shown(&view).contains(&"43 error".to_owned()));
-    view.next_match(Toward::Older);
-    assert_eq!(current(&view), Some(33));
-    view.next_match(Toward::Newer);
-    view.next_match(Toward::Newer);
-    assert_eq!(current(&view), Some(3));
-    view.next_match(Toward::Older);
-    assert_eq!(current(&view), Some(43));
+    let mut jump = |toward| (view.jump(Target::Match, toward), view.current);
+    assert_eq!(jump(Toward::Newer), (Jump::There, Some(43)));
+    assert_eq!(jump(Toward::Newer), (NOT_FURTHER(5, 5), Some(43)));
+    for line in [33, 23, 13, 3] {
+        assert_eq!(jump(Toward::Older), (Jump::There, Some(line)));
+    }
+    assert_eq!(jump(Toward::Older), (NOT_FURTHER(1, 5), Some(3)));
     view.set_filter("nowhere");
-    assert!(!view.next_match(Toward::Newer));
+    assert_eq!(view.jump(Target::Match, Toward::Newer), NOT_FURTHER(0, 0));
 }
 
 #[test]
-fn other_lines_are_shown_around_the_match() {
-    // Given a filter and a match that was gone to,
-    let log = numbered(50);
-    let mut view = view_of(&log, 20, 5);
+fn other_lines_come_back_around_matches() {
+    let mut view = view_of(&numbered(50), 20, 4);
     view.set_filter("error");
-    view.next_match(Toward::Older);
-    view.next_match(Toward::Older);
+    view.toggle_others();
+    assert_eq!(shown(&view), ["47 info", "48 info", "49 info"]);
+    assert_eq!(view.jump(Target::Match, Toward::Newer), Jump::There);
+    assert_eq!(shown(&view), ["42 info", "43 error", "44 info"]);
+    view.toggle_others();
+    assert_eq!(shown(&view), ["23 error", "33 error", "43 error"]);
+    view.jump(Target::Match, Toward::Older);
+    view.toggle_others();
+    let sight = shown(&view);
+    assert!(
+        sight.contains(&"33 error".to_owned()),
+        "it stays in sight: {sight:?}"
+    );
+}
+
+#[test]
+fn errors_are_gone_through_and_held() {
+    let mut log = with_errors(50);
+    let mut view = view_of(&log, 20, 3);
+    assert_eq!(view.jump(Target::Error, Toward::Newer), Jump::There);
+    assert_eq!((view.current, view.anchor.is_some()), (Some(43), true));
+    assert_eq!(view.jump(Target::Error, Toward::Newer), NOT_FURTHER(5, 5));
+    log.push(LogLine::plain(at(50), "Traceback (most recent call last):"));
+    view.set_log(log.clone());
+    assert_eq!(view.new_errors(), 1, "it came while the log was held");
+    assert_eq!(view.jump(Target::Error, Toward::Newer), Jump::There);
+    assert_eq!(view.current, Some(50));
+    view.follow();
+    assert_eq!((view.current, view.new_errors()), (None, 0));
+    // From a place that was scrolled to: the first one in sight or below, the last one in sight or above.
+    view.go_to(at(20));
+    view.jump(Target::Error, Toward::Newer);
+    assert_eq!(view.current, Some(23));
+    view.go_to(at(30));
+    view.jump(Target::Error, Toward::Older);
+    assert_eq!(view.current, Some(23));
+}
+
+#[test]
+fn errors_outside_the_filter_are_passed_over() {
+    let mut view = view_of(&with_errors(50), 20, 3);
+    view.set_filter("ERROR 1");
+    assert_eq!(view.jump(Target::Error, Toward::Newer), Jump::There);
+    assert_eq!(view.current, Some(13));
+    assert_eq!(view.jump(Target::Error, Toward::Older), NOT_FURTHER(1, 1));
+}
+
+const HEALTH: &str = "INFO:     127.0.0.1:41622 - \"GET /health HTTP/1.1\" 200 OK";
+
+#[test]
+fn repeated_health_checks_are_one_line() {
+    let log = log_of(&["a", HEALTH, HEALTH, HEALTH, "b", HEALTH, "c"]);
+    let mut view = view_of(&log, 80, 10);
+    assert_eq!(shown(&view), ["a", HEALTH, "b", HEALTH, "c"]);
+    let repeats = |line| repeats(&view.log, view.lines().shown, line);
+    assert_eq!([0, 1, 4, 5].map(repeats), [1, 3, 1, 1]);
+    view.set_filter("health");
+    assert_eq!(shown(&view).len(), 4, "a filter finds each of them");
+}
+
+#[test]
+fn requests_to_the_proxy_are_shown_if_the_filter_names_them() {
+    let mut view = view_of(&BootLog::default(), 80, 10);
+    let record = |level, target, text| LogLine::record(at(0), level, target, text);
+    view.push(record(LogLevel::Info, PROXY_REQUESTS, "answered bytes=12"));
+    view.push(record(LogLevel::Warn, PROXY_REQUESTS, "slow"));
+    view.push(record(LogLevel::Info, "pocpit::proxy", "the proxy serves"));
+    assert_eq!(shown(&view), ["slow", "the proxy serves"]);
+    view.set_filter("proxy");
     assert_eq!(
         shown(&view),
-        ["13 error", "23 error", "33 error", "43 error"]
+        ["answered bytes=12", "slow", "the proxy serves"]
     );
-    // when the other lines are shown too, then the match stays in sight among them,
-    view.toggle_others();
-    assert!(shown(&view).contains(&"33 error".to_owned()));
-    assert!(shown(&view).contains(&"34 info".to_owned()));
-    // and they can be hidden again.
-    view.toggle_others();
-    assert!(shown(&view).iter().all(|line| line.ends_with("error")));
+}
+
+#[test]
+fn marks_are_rows_above_their_line() {
+    let mark = |second, name: &str| Mark {
+        at: at(second),
+        name: name.to_owned(),
+    };
+    let mut view = view_of(&numbered(30), 20, 4);
+    view.set_marks(vec![
+        mark(28, "api"),
+        mark(28, "download"),
+        mark(99, "ready"),
+    ]);
+    let rows = |view: &LogPane| -> Vec<(u64, Vec<usize>)> {
+        let visible = view.visible().into_iter();
+        visible.map(|it| (it.line, it.rows.collect())).collect()
+    };
+    assert_eq!(rows(&view), [(28, vec![0, 1, 2]), (29, vec![0])]);
+    assert_eq!(view.marks_at_end().len(), 1, "it waits for a newer line");
+    view.up(2);
+    assert_eq!(
+        rows(&view),
+        [(26, vec![0]), (27, vec![0]), (28, vec![0, 1])]
+    );
+    assert!(view.marks_at_end().is_empty());
+    view.set_filter("info");
+    assert_eq!(view.visible().last().map(|it| it.marks), Some(0));
 }
 
 #[test]
@@ -139,8 +232,6 @@ fn filter_applies_to_new_lines() {
     view.up(1);
     assert_eq!(shown(&view), ["13 error", "23 error"]);
     assert_eq!(view.lines_below(), 1);
-    view.set_filter("an");
-    assert_eq!(view.filter.as_ref().unwrap().lines.count(), 1);
     view.set_filter("");
     assert_eq!(view.lines().after(23), 8);
 }
@@ -182,7 +273,7 @@ fn matches_span_styles_and_wide_letters() {
     log.push(LogLine::styled(at(0), "öERROR Ж", vec![(4, bold)]));
     let query = Query::new("error").unwrap();
     assert_eq!(query.ranges("öERROR error"), [2..7, 8..13]);
-    assert_eq!(Matches::of(query, &log).count(), 1);
+    assert!(query.is_in(log.line(0).unwrap()));
     assert_eq!(Query::new("Ж").unwrap().ranges("aЖЖ"), [1..3, 3..5]);
     assert_eq!(Query::new(""), None);
 }
@@ -197,10 +288,7 @@ impl AllRows {
     fn of(lines: Lines<'_>) -> AllRows {
         let mut heights = Vec::new();
         for number in lines.log.first_seq()..lines.log.end_seq() {
-            let is_shown = lines
-                .only
-                .is_none_or(|only| only.numbers().any(|n| n == number));
-            if is_shown {
+            if lines.shown.contains(number) {
                 let line = lines.log.line(number).unwrap();
                 heights.push((number, row_starts(line, lines.long, lines.width).len()));
             }
@@ -286,21 +374,22 @@ proptest! {
     }
 
     #[test]
-    fn updated_matches_equal_a_fresh_search(
+    fn updated_index_equals_a_fresh_one(
         parts in proptest::collection::vec(0..400_i64, 1..6),
         word in "[0-9]{1,2}",
     ) {
         let query = Query::new(&word).unwrap();
         let mut log = BootLog::default();
-        let mut kept = Matches::of(query.clone(), &log);
+        let wanted = |_: u64, line: &LogLine| query.is_in(line);
+        let mut kept = LineIndex::of(&log, wanted);
         let mut number = 0;
         for part in parts {
             for _ in 0..part {
                 log.push(LogLine::plain(at(number), number.to_string()));
                 number += 1;
             }
-            kept.update(&log);
-            let fresh = Matches::of(query.clone(), &log);
+            kept.update(&log, wanted);
+            let fresh = LineIndex::of(&log, wanted);
             prop_assert_eq!(kept.numbers().collect::<Vec<_>>(), fresh.numbers().collect::<Vec<_>>());
         }
     }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{InstanceId, Time};
 use crate::engine::BootLog;
+use crate::tui::log::whole_text;
 
 const MAX_NAMES: u32 = 1_000;
 
@@ -44,7 +45,7 @@ impl SaveLog {
                 return Ok(());
             };
             count += 1;
-            writeln!(file, "{}", line.text())
+            writeln!(file, "{}", whole_text(line))
         };
         match &self.only {
             Some(numbers) => numbers.iter().copied().try_for_each(&mut write)?,

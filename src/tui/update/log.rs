@@ -2,7 +2,7 @@
 
 use crate::domain::{BootStage, Time, main_boot};
 use crate::tui::keymap::{Action, Keymap};
-use crate::tui::log::{Toward, first_from};
+use crate::tui::log::{Jump, Target, Toward, first_from, whole_text};
 use crate::tui::model::Model;
 use crate::tui::task::{SaveLog, Task};
 use crate::tui::view::format;
@@ -21,9 +21,34 @@ pub(super) fn open_past(model: &mut Model) {
     }
 }
 
-pub(super) fn next_match(model: &mut Model, toward: Toward) {
-    if !model.log.next_match(toward) {
-        model.show_toast("no visible line matches");
+/// Goes to the next match; at the last one it stays and says so.
+pub(super) fn next_match(model: &mut Model, keys: &Keymap, toward: Toward) {
+    let text = match (model.log.jump(Target::Match, toward), toward) {
+        (Jump::There, _) => return,
+        (Jump::NoFurther { all: 0, .. }, _) => "no line matches".to_owned(),
+        (Jump::NoFurther { .. }, Toward::Newer) => {
+            format!("last match; {} goes to the first", keys.key_of(Action::Top))
+        }
+        (Jump::NoFurther { .. }, Toward::Older) => {
+            let end = keys.key_of(Action::Bottom);
+            format!("first match; {end} goes to the last")
+        }
+    };
+    model.show_toast(text);
+}
+
+/// Goes to the next error; at the last one it stays and says so.
+pub(super) fn next_error(model: &mut Model, toward: Toward) {
+    let direction = match toward {
+        Toward::Newer => "newer",
+        Toward::Older => "older",
+    };
+    match model.log.jump(Target::Error, toward) {
+        Jump::There => {}
+        Jump::NoFurther { all: 0, .. } => model.show_toast("no error in this log"),
+        Jump::NoFurther { passed, all } => {
+            model.show_toast(format!("no {direction} error, {passed} of {all}"));
+        }
     }
 }
 
@@ -32,7 +57,7 @@ pub(super) fn go_to_stage(model: &mut Model, stage: BootStage) {
         return model.show_toast(format!("the boot has not reached \"{stage}\""));
     };
     model.log.go_to(started);
-    let clock = started.format("%H:%M:%S UTC");
+    let clock = format::second(started);
     model.show_toast(format!("{stage} began at {clock}"));
 }
 
@@ -93,7 +118,7 @@ fn copied_text(model: &Model) -> (String, usize) {
     let mut room = MAX_COPY;
     let newest_first = visible.iter().rev();
     for line in newest_first.filter_map(|shown| model.log.log.line(shown.line)) {
-        let text = line.text();
+        let text = whole_text(line);
         let Some(left) = room.checked_sub(text.len() + 1) else {
             break;
         };

@@ -95,9 +95,7 @@ fn bell_text(before: &Snapshot, now: &Snapshot) -> Option<String> {
 }
 
 fn after_snapshot(model: &mut Model, before: Scene) {
-    if model.log.past.is_none() {
-        model.log.set_log(model.snapshot.boot_log.clone());
-    }
+    model.update_log();
     model.trends.record(&model.snapshot);
     model.offers.set_ranked(&model.snapshot.offers.rows);
     // A viewer stays open to show how it ended.

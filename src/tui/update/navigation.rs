@@ -99,7 +99,7 @@ fn leave_list(model: &mut Model) -> bool {
             model.offers.list = OfferList::Usable;
         }
         Pane::Boot if model.log.past.is_some() => {
-            model.log.show(None, model.snapshot.boot_log.clone());
+            model.show_live_log();
         }
         _ => return false,
     }

@@ -60,7 +60,7 @@ pub(super) fn filter_text(model: &Model, of: Filtered) -> String {
         Filtered::Pane(Pane::History) => model.history_filter.clone(),
         Filtered::Pane(Pane::Boot) => {
             let filter = model.log.filter.as_ref();
-            filter.map_or_else(String::new, |it| it.lines.query().text().to_owned())
+            filter.map_or_else(String::new, |it| it.query.text().to_owned())
         }
         Filtered::Pane(_) => String::new(),
         Filtered::Help => match &model.overlay {

@@ -12,6 +12,7 @@ pub mod format;
 mod help;
 mod history;
 mod log;
+mod log_rows;
 mod money;
 mod nodes;
 mod offers;

@@ -38,15 +38,27 @@ impl Canvas<'_> {
 
     /// Draws the title rule of a section; returns the rows below it.
     pub(super) fn section_rule(&mut self, area: Rect, section: Section, note: &str) -> Rect {
+        self.styled_rule(area, section, Line::raw(note))
+    }
+
+    /// The same with a note whose parts can have styles of their own.
+    pub(super) fn styled_rule(&mut self, area: Rect, section: Section, note: Line<'_>) -> Rect {
         let pane = section.pane();
         match section.subtitle() {
-            None => self.pane_frame(area, pane, note),
-            Some(title) => self.rule(area, title, note, false),
+            None => {
+                let title = pane.name();
+                self.draw_rule(area, &title, note, self.model.focus == pane)
+            }
+            Some(title) => self.draw_rule(area, title, note, false),
         }
     }
 
     /// `──▸TITLE ──── NOTE ──`
     pub(super) fn rule(&mut self, area: Rect, title: &str, note: &str, focused: bool) -> Rect {
+        self.draw_rule(area, title, Line::raw(note), focused)
+    }
+
+    fn draw_rule(&mut self, area: Rect, title: &str, mut note: Line<'_>, focused: bool) -> Rect {
         let area = area.intersection(*self.buf.area());
         if area.is_empty() {
             return area;
@@ -67,9 +79,13 @@ impl Canvas<'_> {
         let inner = Rect::new(area.x + 2, area.y, area.width.saturating_sub(4), 1);
         let room = usize::from(inner.width).saturating_sub(title.width() + 1);
         put_cut(self.buf, inner, [title]);
-        if !note.is_empty() && room > 8 {
-            let note = cut(note, room - 2, theme.glyph("…", "..."));
-            let note = Line::styled(format!(" {note} "), theme.dim());
+        if note.width() > 0 && room > 8 {
+            if note.width() > room - 2 {
+                note = Line::raw(cut(&note.to_string(), room - 2, theme.glyph("…", "...")));
+            }
+            note.spans.insert(0, Span::raw(" "));
+            note.push_span(" ");
+            let note = note.style(theme.dim());
             let width = u16::try_from(note.width()).unwrap_or(inner.width);
             let right = Rect::new(inner.right().saturating_sub(width), inner.y, width, 1);
             put_cut(self.buf, right, [note]);

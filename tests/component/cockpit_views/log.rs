@@ -78,11 +78,12 @@ fn log_states_match_their_snapshots() {
         ("paused", "4zkkk"),
         ("wrapped", "4zwkk"),
         ("scrolled_right", "4zlll"),
-        ("matches_among_all", "4z/error\n&N"),
         ("typing", "4z/worker 2"),
-        ("filter", "4z/ERROR\n"),
-        ("match_of_filter", "4z/worker\nNN"),
+        ("filter", "4z/ERROR\nnN"),
+        ("filter_with_others", "4z/worker 2\nnN&"),
         ("nothing_found", "4z/no such words\n"),
+        ("held_at_error", "4zeE"),
+        ("without_times", "4z."),
         ("at_a_time", "4ztapi\n"),
     ];
     for (name, keys) in states {
@@ -121,7 +122,108 @@ fn matches_are_marked_without_colour() {
         .filter(|cell| cell.modifier.contains(ratatui::style::Modifier::REVERSED))
         .map(ratatui::buffer::Cell::symbol)
         .collect();
-    assert_eq!(reversed, "ERROR worker 295");
+    assert_eq!(
+        reversed, "ERRORworker 295",
+        "in the column of the level, too"
+    );
+}
+
+#[test]
+fn last_match_and_last_error_say_so_and_stay() {
+    let mut m = model(talking());
+    for (keys, said) in [
+        ("4ze", None),
+        ("e", Some("no newer error, 33 of 33")),
+        ("E", None),
+        ("f/worker 2\n", None),
+        ("n", None),
+        ("n", Some("last match; g goes to the first")),
+        ("gn", None),
+        ("N", Some("first match; G goes to the last")),
+    ] {
+        m.toast = None;
+        let before = m.log.current;
+        typed(&mut m, keys, 80, 24);
+        assert_eq!(toast(&m), said, "after {keys}");
+        if said.is_some() {
+            assert_eq!(m.log.current, before, "it stays");
+        }
+    }
+    let mut quiet = model(rented(Step::Booting));
+    typed(&mut quiet, "e", 80, 24);
+    assert_eq!(toast(&quiet), Some("no error in this log"));
+}
+
+#[test]
+fn error_that_comes_while_held_is_counted_in_red() {
+    let mut m = model(talking());
+    typed(&mut m, "4zp", 80, 24);
+    let mut next = talking();
+    let line = "RuntimeError: CUDA error: device-side assert triggered";
+    next.boot_log.push(LogLine::plain(at(1), line));
+    publish(&mut m, next);
+    let terminal = drawn(&mut m, 80, 24);
+    let text = terminal.backend().to_string();
+    let title = text.lines().find(|row| row.contains("log ─")).unwrap();
+    assert_shows(title, &["held at ", ", 1 below, 1 error ──"]);
+    let row = text.lines().position(|row| row == title).unwrap();
+    let buffer = terminal.backend().buffer();
+    let red: String = (0..80)
+        .map(|x| &buffer[(x, u16::try_from(row).unwrap())])
+        .filter(|cell| cell.style().fg == THEME.bad().fg)
+        .map(ratatui::buffer::Cell::symbol)
+        .collect();
+    assert_eq!(red, "1 error");
+}
+
+#[test]
+fn levels_are_colours_of_their_lines() {
+    let mut m = model(talking());
+    let terminal = drawn(&mut m, 120, 40);
+    let buffer = terminal.backend().buffer();
+    let row_of = |words: &str| {
+        let text = terminal.backend().to_string();
+        text.lines().position(|row| row.contains(words)).unwrap()
+    };
+    for (words, style) in [("ERROR worker", THEME.bad()), ("WARN ", THEME.warn())] {
+        let y = u16::try_from(row_of(words)).unwrap();
+        // From the text's column on.
+        assert_eq!(buffer[(16, y)].style().fg, style.fg, "{words}");
+    }
+}
+
+#[test]
+fn lost_link_is_a_mark_that_is_not_saved() {
+    let mut m = model(talking());
+    let mut lost = talking();
+    lost.at = at(1);
+    let rental = lost.rental.as_mut().unwrap();
+    rental.link = LinkSnapshot::Connecting {
+        attempts: 1,
+        last_error: None,
+    };
+    publish(&mut m, lost);
+    let mut back = talking();
+    back.at = at(3);
+    back.boot_log.push(LogLine::plain(at(3), "here again"));
+    let rental = back.rental.as_mut().unwrap();
+    rental.link = LinkSnapshot::Up {
+        since: at(2),
+        tunnel: true,
+        rate: TunnelRate::default(),
+    };
+    publish(&mut m, back);
+    typed(&mut m, "4z", 80, 24);
+    let text = drawn(&mut m, 80, 24).backend().to_string();
+    let clock = |minute: i64| at(minute).format("%H:%M:%S").to_string();
+    let lost = format!("── link lost {} ──", clock(1));
+    let back = format!("── link back {} ──", clock(2));
+    assert_shows(&text, &[&lost, &back, "here again"]);
+    typed(&mut m, "c", 80, 24);
+    let Some(Task::Copy(copied)) = m.effects.task.take() else {
+        panic!("nothing is copied")
+    };
+    assert!(copied.ends_with("here again") && !copied.contains("link"));
 }
 
 #[test]
@@ -267,16 +369,16 @@ fn save_writes_filtered_lines_to_new_file() {
 }
 
 #[test]
-fn viewer_can_search_and_save_log() {
+fn viewer_can_filter_and_save_log() {
     let mut m = viewer(talking());
-    assert_eq!(typed(&mut m, "4z/error\nNkS", 80, 24), vec![]);
+    assert_eq!(typed(&mut m, "4z/error\nkS", 80, 24), vec![]);
     assert!(matches!(m.effects.task, Some(Task::Save(_))));
     assert_ne!(m.log.anchor, None);
 }
 
 /// Keys as an operator of the log presses them, lines as a rental says them.
 fn any_event() -> impl Strategy<Value = Event> {
-    let letters: Vec<char> = "4zpf wgGjkhl/&nNt[]ScyaxXsmqreE?i+-19:0 \u{8}"
+    let letters: Vec<char> = "4zpf wgGjkhl/&nNt[]ScyaxXsmqreE?i+-19:0. \u{8}"
         .chars()
         .collect();
     prop_oneof![

@@ -22,7 +22,7 @@ fn log_lines_are_copied_and_saved() {
     terminal.until("vLLM is up and running");
     // The pane has lines that begin with these words alone when it is filtered by them.
     terminal.press("/vllm is up\r");
-    terminal.until("filter \"vllm is up\"");
+    terminal.until("filter: vllm is up");
     terminal.press("c");
     terminal.until("1 line copied");
     let copied = clipboard(&terminal).unwrap();
