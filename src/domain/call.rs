@@ -42,6 +42,22 @@ pub enum CallErrorKind {
     Malformed,
 }
 
+impl CallErrorKind {
+    fn meaning(self) -> &'static str {
+        match self {
+            CallErrorKind::NotSent => "could not be reached",
+            CallErrorKind::Ambiguous => "gave no usable answer; it may have taken effect",
+            CallErrorKind::Unanswered => "gave no usable answer",
+            CallErrorKind::RateLimited => "asks us to slow down",
+            CallErrorKind::Unauthorized => "does not accept the key",
+            CallErrorKind::NotFound => "knows no such thing",
+            CallErrorKind::NotServed => "is not served there",
+            CallErrorKind::Refused => "refused",
+            CallErrorKind::Malformed => "answered something that cannot be read",
+        }
+    }
+}
+
 impl CallError {
     /// Without a status.
     pub fn new(
@@ -66,6 +82,19 @@ impl CallError {
         )
     }
 
+    /// What is at the root of it, where there is room for a few words: `Connection refused`, `HTTP 503`.
+    pub fn last_cause(&self) -> String {
+        let cause = self.detail.rsplit(": ").next().unwrap_or_default().trim();
+        // The operating system's number for it says nothing to people.
+        let cause = cause.split(" (os error").next().unwrap_or_default();
+        match (self.status, cause) {
+            (Some(status), "") => format!("HTTP {status}"),
+            (Some(status), cause) => format!("HTTP {status}: {cause}"),
+            (None, "") => self.kind.meaning().to_owned(),
+            (None, cause) => cause.to_owned(),
+        }
+    }
+
     /// True if the call may have taken effect anyway.
     pub fn may_have_happened(&self) -> bool {
         matches!(
@@ -77,18 +106,7 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let meaning = match self.kind {
-            CallErrorKind::NotSent => "could not be reached",
-            CallErrorKind::Ambiguous => "gave no usable answer; it may have taken effect",
-            CallErrorKind::Unanswered => "gave no usable answer",
-            CallErrorKind::RateLimited => "asks us to slow down",
-            CallErrorKind::Unauthorized => "does not accept the key",
-            CallErrorKind::NotFound => "knows no such thing",
-            CallErrorKind::NotServed => "is not served there",
-            CallErrorKind::Refused => "refused",
-            CallErrorKind::Malformed => "answered something that cannot be read",
-        };
-        write!(f, "{}: {meaning}", self.what)?;
+        write!(f, "{}: {}", self.what, self.kind.meaning())?;
         if let Some(status) = self.status {
             write!(f, " (HTTP {status})")?;
         }
@@ -100,3 +118,20 @@ impl fmt::Display for CallError {
 }
 
 impl std::error::Error for CallError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn last_cause_is_the_root_of_a_chain() {
+        let error = |status, detail: &str| CallError {
+            status,
+            ..CallError::new("read the state", CallErrorKind::NotSent, detail)
+        };
+        let chain = "client error (Connect): tcp connect error: Connection refused (os error 111)";
+        assert_eq!(error(None, chain).last_cause(), "Connection refused");
+        assert_eq!(error(Some(503), "").last_cause(), "HTTP 503");
+        assert_eq!(error(None, "").last_cause(), "could not be reached");
+    }
+}

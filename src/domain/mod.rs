@@ -20,8 +20,10 @@ mod log_level;
 mod market;
 mod money;
 mod node;
+mod poc_activity;
 mod preflight;
 mod ranking;
+mod release_step;
 mod reward;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -68,8 +70,10 @@ pub use node::{
     Confirmation, Hardware, Likeness, NodeConfig, NodeDuty, NodeStatus, PocStatus, RegisteredNode,
     Weight, behind_version,
 };
+pub use poc_activity::{NonceCount, PocActivity};
 pub use preflight::{Finding, Preflight, Requirement, UnknownEffect, UnknownRules, Verdict};
 pub use ranking::{AvoidedMachine, RankedOffer, judge_hosts};
+pub use release_step::{BETWEEN_LISTINGS, LISTINGS_WITHOUT, ReleaseAction, ReleaseStep};
 pub use reward::{
     AccessRule, CheckStatus, CollateralRule, ConfirmationRule, DelegationPenalties, EpochGroup,
     Ngonka, ParticipantStatus, PocModel, Reading, RewardRules, RulesEpoch, SetupCheck,

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-use super::{Duration, EpochIndex, Height, InstanceId, NodeId, Spent, Time, Usd, Weight, Workload};
+use super::{
+    Duration, EpochIndex, Height, InstanceId, NodeId, PocActivity, ReleaseStep, Spent, Time, Usd,
+    Weight, Workload,
+};
 
 /// A step of a sprint.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -237,6 +240,12 @@ pub struct SprintReport {
     /// How a boot that was behind was hedged; absent when none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub race: Option<Race>,
+    /// How the node took part in its `PoC`; absent when it was never seen at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<PocActivity>,
+    /// What the release did; empty when nothing was rented.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub release_steps: Vec<ReleaseStep>,
 }
 
 impl Race {

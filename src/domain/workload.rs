@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
-use super::{Duration, HostId, InstanceId, MachineId, PocStatus, RentalLabel, Time};
+use super::{Duration, HostId, InstanceId, MachineId, NonceCount, PocStatus, RentalLabel, Time};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,6 +128,9 @@ pub struct Backends {
     pub healthy: u32,
     /// Including those that do not answer.
     pub all: u32,
+    /// What they have generated, while they generate.
+    #[serde(default)]
+    pub nonces: Option<NonceCount>,
 }
 
 /// What the node does with its model.

@@ -16,6 +16,7 @@ use crate::domain::{BootTally, Duration, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::effects::task_set::{self, TaskSet};
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
@@ -81,6 +82,7 @@ pub fn start(
         report_requested: false,
         release_only: None,
         destroying: BTreeMap::new(),
+        release_log: ReleaseLog::default(),
         checkpoint: None,
         history: Arc::default(),
         history_source: HistorySource::default(),

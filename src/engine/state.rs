@@ -17,6 +17,7 @@ use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::effects::task_set::TaskSet;
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::logged_failure::LoggedFailure;
@@ -99,6 +100,7 @@ pub(crate) struct Engine {
     pub(crate) release_only: Option<ReleaseOnly>,
     /// Rentals that are being destroyed, since when.
     pub(crate) destroying: BTreeMap<InstanceId, Time>,
+    pub(crate) release_log: ReleaseLog,
     /// The sprint as last recorded.
     pub(crate) checkpoint: Option<Sprint>,
     pub(crate) history: Arc<Vec<PastSprintRow>>,

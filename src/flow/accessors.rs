@@ -3,7 +3,7 @@
 use super::hedge::Hedge;
 use super::note::Note;
 use super::release::Release;
-use super::{Gate, Plan, Proof, Refusal, Rental, Sprint};
+use super::{Gate, NodeState, Plan, Proof, Refusal, Rental, Sprint};
 use crate::domain::{
     ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight, Race,
     RentalLabel, Step, StepSpan, Time, Weight,
@@ -111,6 +111,12 @@ impl Sprint {
     pub fn cap_refusal(&self) -> Option<Refusal> {
         let seeks = self.step == Step::Choosing || self.hedge == Hedge::Wanted;
         self.volatile.search.refusal.filter(|_| seeks)
+    }
+
+    /// Our node is registered, or may be.
+    pub fn is_registered(&self) -> bool {
+        let touched = |node: &NodeState| node.asked.is_some() || node.listed.is_some();
+        self.node.as_ref().is_some_and(touched)
     }
 
     /// The id of our node, once there is a rental.

@@ -43,7 +43,7 @@ impl Sprint {
             Event::RentalsListed { leftovers } => self.on_listing(now, leftovers),
             Event::LabelFound(instance) => self.on_label_found(instance, effects),
             Event::LabelAbsent => self.on_label_absent(now, effects),
-            Event::BootObserved { instance, reading } => self.on_boot(instance, reading),
+            Event::BootObserved { instance, reading } => self.on_boot(now, instance, reading),
             Event::RentalRepriced { instance, dearer } => {
                 if let Some((rental, _)) = self.rented(instance) {
                     rental.dearer.get_or_insert(dearer);
@@ -232,16 +232,16 @@ impl Sprint {
         both.find(|(rental, _)| rental.instance == id)
     }
 
-    fn on_boot(&mut self, instance: InstanceId, reading: BootReading) {
+    fn on_boot(&mut self, now: Time, instance: InstanceId, reading: BootReading) {
         let Some((_, boot)) = self.rented(instance) else {
-            return self.record_poc_activity();
+            return self.record_poc_activity(now);
         };
         let before = std::mem::replace(boot, reading);
         let ours = self.rental.as_ref().map(|rental| rental.instance);
         if ours == Some(instance) {
             self.note_setback(before.setback.as_ref());
         }
-        self.record_poc_activity();
+        self.record_poc_activity(now);
     }
 
     /// Notes a new setback, and drops the note when the workload has recovered.
@@ -287,7 +287,7 @@ impl Sprint {
         if let Some(node) = &mut self.node {
             node.listed = listed;
         }
-        self.record_poc_activity();
+        self.record_poc_activity(now);
     }
 
     fn on_weight(&mut self, weight: Option<Weight>, participant: Option<Weight>) {

@@ -17,6 +17,11 @@ pub const EARLY_SHARE_ALLOWS: Blocks = Blocks(12);
 pub struct Proof {
     pub generated: bool,
     pub validated: bool,
+    /// Since when, as it was seen; absent in sprints that an older version saved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generating_since: Option<Time>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validating_since: Option<Time>,
     /// The last height at which it was still idle, if that was too late for the early share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_until: Option<Height>,
@@ -25,7 +30,7 @@ pub struct Proof {
 impl Sprint {
     /// `PoC` v1 shows as the service's state, v2 as a status beside it. The Network Node's report and
     /// the node's own both count.
-    pub(super) fn record_poc_activity(&mut self) {
+    pub(super) fn record_poc_activity(&mut self, now: Time) {
         let Some((stages, height)) = self.position() else {
             return;
         };
@@ -48,8 +53,10 @@ impl Sprint {
         }
         if height < stages.poc_validation_start {
             self.proof.generated = true;
+            self.proof.generating_since.get_or_insert(now);
         } else if height < stages.poc_validation_end {
             self.proof.validated = true;
+            self.proof.validating_since.get_or_insert(now);
         }
     }
 

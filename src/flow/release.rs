@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, NodeState, Rental, RentalRole, Sprint, is_due};
+use super::{Effect, Rental, RentalRole, Sprint, is_due};
 use crate::domain::{BootEnd, Duration, GateKind, Mode, Outcome, Step, Time};
 
 /// The destroy does not wait longer than this for a Network Node that does not answer.
@@ -192,8 +192,8 @@ impl Sprint {
         release: &mut Release,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        let touched = |node: &&NodeState| node.asked.is_some() || node.listed.is_some();
-        let Some(node) = self.node.as_ref().filter(touched) else {
+        let registered = self.is_registered();
+        let Some(node) = self.node.as_ref().filter(|_| registered) else {
             return true;
         };
         if release.unregistered {

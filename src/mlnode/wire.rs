@@ -1,8 +1,8 @@
 //! The `MLNode`'s JSON, parsed leniently: old images send little, new ones add fields.
 
 use crate::domain::{
-    Backends, GpuDevice, GpuDriver, InferencePort, MlNodeStatus, PocStatus, ServiceState,
-    StartupState, Weights,
+    Backends, GpuDevice, GpuDriver, InferencePort, MlNodeStatus, NonceCount, PocStatus,
+    ServiceState, StartupState, Weights,
 };
 use crate::http::json::Fields;
 
@@ -115,6 +115,22 @@ pub(super) fn backends(reply: Fields<'_>) -> Result<Backends, String> {
     Ok(Backends {
         healthy: number(healthy.count()),
         all: number(rows.len()),
+        nonces: nonces(&rows),
+    })
+}
+
+/// The sum over the instances that generate; an idle one has no statistics.
+fn nonces(backends: &[Fields<'_>]) -> Option<NonceCount> {
+    let counts = backends.iter().filter_map(|row| {
+        let stats = row.child("stats");
+        Some(NonceCount {
+            total: whole(stats.number("total_processed")?),
+            per_minute: whole(stats.number("nonces_per_second")? * 60.0),
+        })
+    });
+    counts.reduce(|sum, count| NonceCount {
+        total: sum.total.saturating_add(count.total),
+        per_minute: sum.per_minute.saturating_add(count.per_minute),
     })
 }
 
@@ -131,8 +147,8 @@ fn gpu(device: Fields<'_>) -> Result<GpuDevice, String> {
     Ok(GpuDevice {
         index: device.optional("index")?.unwrap_or_default(),
         name: device.name("name").unwrap_or_default(),
-        total_memory_mb: megabytes(device.optional("total_memory_mb")?),
-        used_memory_mb: megabytes(device.optional("used_memory_mb")?),
+        total_memory_mb: whole(device.optional("total_memory_mb")?.unwrap_or_default()),
+        used_memory_mb: whole(device.optional("used_memory_mb")?.unwrap_or_default()),
         utilization_percent: device.optional("utilization_percent")?.unwrap_or_default(),
         temperature_c: device.optional("temperature_c")?,
         available: device.optional("is_available")?.unwrap_or(true),
@@ -144,8 +160,8 @@ fn gpu(device: Fields<'_>) -> Result<GpuDevice, String> {
     clippy::cast_sign_loss,
     reason = "`as` saturates at 0, which is the wanted bound"
 )]
-fn megabytes(value: Option<f64>) -> u64 {
-    value.unwrap_or(0.0).round() as u64
+fn whole(value: f64) -> u64 {
+    value.round() as u64
 }
 
 /// `GET /api/v1/gpu/driver`.

@@ -11,7 +11,7 @@ use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::{
     Aim, BootTally, BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer,
-    OfferId, OwnBoots, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
+    OfferId, OwnBoots, PocActivity, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
     BootLog, ChainSnapshot, Command, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
@@ -38,6 +38,8 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
             gate: None,
             preflight: None,
             overridden: Vec::new(),
+            proof: PocActivity::default(),
+            release_steps: Vec::new(),
             rent_at: None,
             lead: Lead {
                 length: Duration::minutes(45),

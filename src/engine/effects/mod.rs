@@ -3,6 +3,8 @@
 pub(crate) mod execute;
 pub mod preflight;
 pub(crate) mod registration;
+pub(crate) mod release_calls;
+pub(crate) mod release_log;
 pub(crate) mod renting;
 pub(crate) mod requests;
 pub(crate) mod task_set;

@@ -1,7 +1,9 @@
 //! Changes of registered nodes: ours, the inference proxy, and what the operator changes.
 
 use crate::config::{Exposure, ProxyConfig};
-use crate::domain::{Hardware, InstanceId, NodeConfig, NodeId, is_same_gpu};
+use crate::domain::{
+    CallError, Hardware, InstanceId, NodeConfig, NodeId, ReleaseAction, is_same_gpu,
+};
 use crate::engine::Ports;
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::engine::observe::observation::Observation;
@@ -59,10 +61,14 @@ impl Engine {
     }
 
     pub(crate) fn disable(&mut self, node: NodeId) {
+        let release = self.release_call(ReleaseAction::DisableNode);
         let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::Registration, async move {
             let disabled = ports.network_node.disable(&node).await;
             drop(change);
+            if let Some(release) = &release {
+                release.ended(ReleaseAction::DisableNode, disabled.as_ref().err());
+            }
             if let Err(error) = disabled {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
@@ -72,10 +78,14 @@ impl Engine {
 
     pub(crate) fn unregister(&mut self, node: NodeId) {
         self.record(&Record::UnregisterIntended { node: node.clone() });
+        let release = self.release_call(ReleaseAction::RemoveNode);
         let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::Registration, async move {
             let unregistered = ports.network_node.unregister(&node).await;
             drop(change);
+            if let Some(release) = &release {
+                release.ended(ReleaseAction::RemoveNode, unregistered.as_ref().err());
+            }
             match unregistered {
                 Ok(true) => tracing::info!("{node} is unregistered"),
                 Ok(false) => tracing::info!("{node} was not registered"),
@@ -87,6 +97,8 @@ impl Engine {
 
     pub(crate) fn restore_proxy(&mut self) {
         let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
+        let action = ReleaseAction::RegisterProxy;
+        let release = proxy.as_ref().and_then(|_| self.release_call(action));
         let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::RestoreProxy, async move {
             let nodes = ports.network_node.nodes().await;
@@ -99,8 +111,12 @@ impl Engine {
                 return Observation::relisted(EffectKey::RestoreProxy, None, nodes);
             };
             let registered = ports.network_node.register(&proxy).await;
+            let failure = registered.err().map(CallError::from);
             drop(change);
-            if let Err(error) = registered {
+            if let Some(release) = &release {
+                release.ended(action, failure.as_ref());
+            }
+            if let Some(error) = failure {
                 tracing::warn!("the inference proxy is not registered: {error}");
             }
             relist(&ports, EffectKey::RestoreProxy, None).await

@@ -2,15 +2,17 @@
 
 use crate::config::onstart_script;
 use crate::domain::{
-    CallError, CallErrorKind, Duration, InstanceId, Offer, RentOrder, RentalLabel, Time, Usd,
+    CallError, CallErrorKind, Duration, InstanceId, Offer, ReleaseAction, RentOrder, RentalLabel,
+    Time, Usd,
 };
+use crate::engine::effects::release_log::ReleaseReply;
 use crate::engine::effects::requests::prices;
 use crate::engine::observe::observation::Observation;
 use crate::engine::reconcile::absence::prove_absence;
 use crate::engine::reconcile::plan::find;
 use crate::engine::rental::access::container_spec;
 use crate::engine::state::Engine;
-use crate::flow::{self, EffectKey, Event};
+use crate::flow::{self, EffectKey, Event, RentalRole};
 use crate::journal::Record;
 use crate::ports::RentError;
 
@@ -124,16 +126,30 @@ impl Engine {
         self.destroying.entry(instance).or_insert(now);
         // Releasing never waits for the journal: a destroy that is not recorded is still right.
         self.record(&Record::DestroyIntended { instance });
+        let release = match key {
+            EffectKey::Destroy(RentalRole::Primary) => {
+                self.release_call(ReleaseAction::DestroyRental)
+            }
+            _ => None,
+        };
         let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(key, async move {
             let destroyed = ports.market.destroy(instance).await;
             drop(change);
+            if let Some(release) = &release {
+                release.ended(ReleaseAction::DestroyRental, destroyed.as_ref().err());
+            }
             if let Err(error) = destroyed {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }
             ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
             let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
-            if let Some(absence) = prove_absence(market, clock, instance).await {
+            let absent = || {
+                if let Some(release) = &release {
+                    release.tell(ReleaseAction::ProveGone, ReleaseReply::Absent);
+                }
+            };
+            if let Some(absence) = prove_absence(market, clock, instance, absent).await {
                 tracing::info!("instance {instance} is gone");
                 return Observation::Gone {
                     key,

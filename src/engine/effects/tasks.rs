@@ -15,6 +15,7 @@ impl Engine {
         if before != after {
             tracing::info!("{before} → {after}");
         }
+        self.follow_release(now, before, after);
         for effect in effects {
             self.start_effect(effect);
         }

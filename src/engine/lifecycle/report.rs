@@ -1,7 +1,7 @@
 //! The report of a sprint that ended.
 
 use crate::domain::{
-    Cause, Instance, Outcome, OutcomeKind, RegisteredNode, SprintReport, Time, Usd,
+    Cause, Instance, Outcome, OutcomeKind, PocActivity, RegisteredNode, SprintReport, Time, Usd,
 };
 use crate::engine::state::Engine;
 
@@ -39,6 +39,8 @@ impl Engine {
             node: sprint.node_id().cloned(),
             steps: sprint.spans().to_vec(),
             race: sprint.race(),
+            proof: Some(self.poc_activity()).filter(|seen| *seen != PocActivity::default()),
+            release_steps: self.release_steps(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Resumes the sprint of an earlier run, and starts the next one.
 
 use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, Time};
+use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::rules::sprint_rules;
 use crate::engine::state::Engine;
 use crate::flow::{Event, Plan, Sprint};
@@ -72,6 +73,7 @@ impl Engine {
         };
         self.report_requested = false;
         self.report = None;
+        self.release_log = ReleaseLog::default();
         self.observed.market = None;
         if let Some((_, view)) = self.observed.view.clone() {
             self.apply_chain_view(now, view);

@@ -1,9 +1,10 @@
 //! Dispatches observations.
 
+use crate::domain::ReleaseAction;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
-use crate::flow::Event;
+use crate::flow::{EffectKey, Event, RentalRole};
 
 impl Engine {
     pub(crate) fn handle_observation(&mut self, observation: Observation) {
@@ -74,11 +75,17 @@ impl Engine {
                 self.on_nodes(now, nodes);
                 self.effect_ended(key);
             }
+            Observation::ReleaseReply { action, reply } => {
+                self.release_log.reply(now, action, reply);
+            }
             Observation::Gone {
                 key,
                 instance,
                 absence,
             } => {
+                if key == EffectKey::Destroy(RentalRole::Primary) {
+                    self.release_log.done(now, ReleaseAction::ProveGone);
+                }
                 self.settle(now, instance, absence.since);
                 self.on_listing(now, Ok(absence.listing));
                 self.effect_ended(key);

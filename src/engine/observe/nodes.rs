@@ -1,6 +1,8 @@
 //! Listings of the Network Node.
 
-use crate::domain::{ApiRelease, CallError, Likeness, NodeId, NodeStatus, RegisteredNode, Time};
+use crate::domain::{
+    ApiRelease, CallError, Likeness, NodeId, NodeStatus, RegisteredNode, ReleaseAction, Time,
+};
 use crate::engine::observe::freshness::Feed;
 use crate::engine::state::Engine;
 use crate::flow::{Event, NodeReading};
@@ -14,6 +16,7 @@ impl Engine {
         let Ok(nodes) = result else { return };
         let listed = self.nodes_listed(&nodes);
         self.record_registrations(&nodes);
+        self.note_released(now, &nodes);
         self.observed.nodes = Some((now, nodes));
         self.dispatch(now, listed);
     }
@@ -87,6 +90,27 @@ impl Engine {
         }
         for record in records {
             self.record(&record);
+        }
+    }
+
+    /// What the list proves of a release.
+    fn note_released(&mut self, now: Time, nodes: &[RegisteredNode]) {
+        if !self.sprint.is_releasing() {
+            return;
+        }
+        let listed = |id: &NodeId| nodes.iter().any(|node| node.config.id == *id);
+        let node = self
+            .sprint
+            .node_id()
+            .filter(|_| self.sprint.is_registered());
+        if node.is_some_and(|node| !listed(node)) && self.release_log.has(ReleaseAction::RemoveNode)
+        {
+            self.release_log.done(now, ReleaseAction::RemoveNode);
+        }
+        let proxy = self.config.inference_proxy.as_ref();
+        let is_back = proxy.is_some_and(|proxy| listed(&proxy.node_id));
+        if is_back && self.release_log.has(ReleaseAction::RegisterProxy) {
+            self.release_log.done(now, ReleaseAction::RegisterProxy);
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::domain::{
     Account, ApiRelease, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId,
-    MlNodeStatus, Offer, ProxyFigures, RegisteredNode, RequestedPrice, RunRecord, SourceReport,
-    SshEndpoint, WatchdogCheck,
+    MlNodeStatus, Offer, ProxyFigures, RegisteredNode, ReleaseAction, RequestedPrice, RunRecord,
+    SourceReport, SshEndpoint, WatchdogCheck,
 };
 use crate::engine::effects::preflight::PreflightRun;
+use crate::engine::effects::release_log::ReleaseReply;
 use crate::engine::observe::charges::ChargesRead;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
@@ -59,6 +60,11 @@ pub(crate) enum Observation {
         key: EffectKey,
         error: Option<String>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
+    },
+    /// What came back from a call of the sprint's release.
+    ReleaseReply {
+        action: ReleaseAction,
+        reply: ReleaseReply,
     },
     /// A rental is proven gone.
     Gone {

@@ -1,6 +1,6 @@
 //! The sprint in a snapshot.
 
-use crate::domain::{GateKind, Step, TimeBand, Usd};
+use crate::domain::{GateKind, PocActivity, Step, TimeBand, Usd};
 use crate::engine::lifecycle::report::cause_of;
 use crate::engine::rules::lead_of;
 use crate::engine::snapshot::{GateSnapshot, SprintSnapshot};
@@ -25,6 +25,8 @@ impl Engine {
             gate: sprint.gate().map(|gate| self.gate_snapshot(gate)),
             preflight: sprint.preflight().cloned(),
             overridden: self.overridden_arguments(),
+            proof: self.poc_activity(),
+            release_steps: self.release_steps(),
             rent_at: sprint.rent_at(),
             lead: lead_of(&self.config, self.ledger.boots()),
             cause: sprint
@@ -36,6 +38,17 @@ impl Engine {
             outcome: sprint.outcome().cloned(),
             attempts: sprint.attempts(),
             can_abort: sprint.step() != Step::Done,
+        }
+    }
+
+    /// Times by the list and the node's own report, the count by vLLM.
+    pub(crate) fn poc_activity(&self) -> PocActivity {
+        let proof = self.sprint.proof();
+        let counted = self.primary.as_ref().filter(|_| proof.generated);
+        PocActivity {
+            generating_since: proof.generating_since,
+            validating_since: proof.validating_since,
+            ..counted.map(|monitor| monitor.generated).unwrap_or_default()
         }
     }
 

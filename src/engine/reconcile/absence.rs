@@ -1,9 +1,7 @@
 //! The proof that a rental is gone.
 
-use crate::domain::{Duration, Instance, InstanceId, Time};
+use crate::domain::{BETWEEN_LISTINGS, Instance, InstanceId, Time};
 use crate::ports::{Clock, Market};
-
-const BETWEEN_LISTINGS: Duration = Duration::seconds(30);
 
 #[derive(Debug)]
 pub struct Absence {
@@ -14,16 +12,19 @@ pub struct Absence {
 }
 
 /// Proves that a rental is gone: two complete listings half a minute apart do not have it, and its own
-/// GET agrees both times (law 4). A single listing can lag.
+/// GET agrees both times (law 4). A single listing can lag. Each of them is told.
 pub async fn prove_absence(
     market: &dyn Market,
     clock: &dyn Clock,
     instance: InstanceId,
+    absent: impl Fn(),
 ) -> Option<Absence> {
     let since = clock.now();
     listing_without(market, instance).await?;
+    absent();
     clock.sleep(BETWEEN_LISTINGS).await;
     let listing = listing_without(market, instance).await?;
+    absent();
     Some(Absence { since, listing })
 }
 

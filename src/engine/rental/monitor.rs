@@ -2,8 +2,8 @@
 //! is behind.
 
 use crate::domain::{
-    BootFault, BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, RunRecord,
-    StageMeaning, Time,
+    BootFault, BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, PocActivity,
+    RunRecord, StageMeaning, Time,
 };
 use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
@@ -34,6 +34,8 @@ pub(crate) struct RentalMonitor {
     pub(crate) row: Option<Instance>,
     pub(crate) link: LinkState,
     pub(crate) mlnode: Option<MlNodeStatus>,
+    /// What its node has generated.
+    pub(crate) generated: PocActivity,
     /// Name of the trouble that was logged last.
     logged_trouble: Option<String>,
 }
@@ -57,6 +59,7 @@ impl RentalMonitor {
             row: None,
             link: LinkState::default(),
             mlnode: None,
+            generated: PocActivity::default(),
             logged_trouble: None,
         }
     }
@@ -122,6 +125,9 @@ impl RentalMonitor {
     pub(crate) fn on_mlnode_status(&mut self, now: Time, status: MlNodeStatus) {
         self.link.proven = true;
         self.boot.observe_status(now, &status);
+        if let Some(nonces) = status.backends.and_then(|backends| backends.nonces) {
+            self.generated.count(now, nonces);
+        }
         self.mlnode = Some(status);
     }
 

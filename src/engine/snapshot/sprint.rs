@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    Aim, BootTimes, EpochIndex, GateKind, Lead, Outcome, Preflight, ReleasePolicy, Spent,
-    SprintReport, Step, StepSpan, Time, TimeBand,
+    Aim, BootTimes, EpochIndex, GateKind, Lead, Outcome, PocActivity, Preflight, ReleasePolicy,
+    ReleaseStep, Spent, SprintReport, Step, StepSpan, Time, TimeBand,
 };
 use crate::mlnode::arguments::Overridden;
 
@@ -26,6 +26,12 @@ pub struct SprintSnapshot {
     /// Arguments of the configuration that governance overrides, as far as is known.
     #[serde(default)]
     pub overridden: Vec<Overridden>,
+    /// How the node takes part in the `PoC`, as far as was seen.
+    #[serde(default)]
+    pub proof: PocActivity,
+    /// What the release has done and is still to do; empty before anything is rented.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub release_steps: Vec<ReleaseStep>,
     /// When it means to rent, once known.
     pub rent_at: Option<Time>,
     /// How long before the `PoC` the next sprint rents, and why.

@@ -104,7 +104,11 @@ fn serving() -> MlNodeStatus {
         port: InferencePort::Healthy {
             models: vec!["org/model".into()],
         },
-        backends: Some(Backends { healthy: 2, all: 2 }),
+        backends: Some(Backends {
+            healthy: 2,
+            all: 2,
+            nonces: None,
+        }),
         gpus: Some(gpus(4)),
         driver: Some(driver(12.8)),
     }
@@ -913,7 +917,11 @@ fn empty_gpu_list_is_a_fault() {
 fn missing_instances_are_told() {
     let mut boot = tracker();
     let half = MlNodeStatus {
-        backends: Some(Backends { healthy: 1, all: 2 }),
+        backends: Some(Backends {
+            healthy: 1,
+            all: 2,
+            nonces: None,
+        }),
         ..serving()
     };
     boot.observe_status(at(1), &half);

@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde_json::Value;
 
 use super::*;
-use crate::domain::{GpuDriver, PocStatus};
+use crate::domain::{GpuDriver, NonceCount, PocStatus};
 
 async fn listen(router: Router) -> std::net::SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -216,7 +216,7 @@ async fn new_image_reports_full_status() {
         )
         .route(
             "/api/v1/inference/pow/status",
-            reply(json!({ "status": "GENERATING", "backends": [{ "port": 5001, "status": "GENERATING" }, { "port": 5002, "status": "ERROR", "detail": "…" }] })),
+            reply(json!({ "status": "GENERATING", "backends": [{ "port": 5001, "status": "GENERATING", "config": {}, "stats": { "total_processed": 640, "nonces_per_second": 20.1 } }, { "port": 5002, "status": "ERROR", "detail": "…" }] })),
         )
         .route(
             "/api/v1/gpu/devices",
@@ -237,7 +237,16 @@ async fn new_image_reports_full_status() {
     );
     assert_eq!(status.startup, StartupState::Completed);
     assert_eq!(status.gpus.map(|gpus| gpus.len()), Some(1));
-    assert_eq!(status.backends, Some(Backends { healthy: 1, all: 2 }));
+    let nonces = NonceCount {
+        total: 640,
+        per_minute: 1_206,
+    };
+    let backends = Backends {
+        healthy: 1,
+        all: 2,
+        nonces: Some(nonces),
+    };
+    assert_eq!(status.backends, Some(backends));
     let models = vec!["org/model".to_owned()];
     assert_eq!(status.port, InferencePort::Healthy { models });
     let driver = GpuDriver {

@@ -1,6 +1,6 @@
 //! What happens next by itself, and when the operator is needed: said when nothing needs attention.
 
-use crate::domain::{Mode, Step};
+use crate::domain::{Mode, PocActivity, Step};
 use crate::engine::RentalSnapshot;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::model::{Model, Role};
@@ -19,7 +19,10 @@ pub(super) fn outlook(model: &Model, keys: &Keymap) -> Attention {
             None => doing(model),
         },
         Step::Registering => doing(model),
-        Step::Proving | Step::Confirming | Step::Serving => {
+        Step::Proving => {
+            return Attention::new(Rank::Ok, proving(model)).with_more(&then_release(model, keys));
+        }
+        Step::Confirming | Step::Serving => {
             return Attention::new(Rank::Ok, doing(model)).with_more(&then_release(model, keys));
         }
         Step::Releasing => format!("Releasing: {}", doing(model)),
@@ -30,6 +33,24 @@ pub(super) fn outlook(model: &Model, keys: &Keymap) -> Attention {
 /// Without its full stop: more may follow.
 fn doing(model: &Model) -> String {
     model.snapshot.sprint.doing.trim_end_matches('.').to_owned()
+}
+
+/// What the node has made, while it makes more.
+fn proving(model: &Model) -> String {
+    let proof = &model.snapshot.sprint.proof;
+    let (Some(nonces), Some(last), None) =
+        (proof.nonces, proof.last_nonces_at, proof.validating_since)
+    else {
+        return doing(model);
+    };
+    let age = model.now() - last;
+    if age > PocActivity::STANDS_STILL_AFTER {
+        return doing(model);
+    }
+    let (total, age) = (format::grouped(nonces.total), format::length(age));
+    let epoch = model.snapshot.sprint.epoch;
+    let epoch = epoch.map_or_else(String::new, |epoch| format!(" {epoch}"));
+    format!("PoC{epoch} runs: the node generates, {total} nonces, last {age} ago")
 }
 
 fn waiting(model: &Model) -> Attention {

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Duration, GateKind, Milestone, Mode, Step, Time};
+use crate::domain::{Duration, GateKind, Milestone, Mode, PocActivity, Step, Time};
 use crate::engine::NodeOwner;
 use crate::tui::attention::{Feed, frozen_since, time_of};
 use crate::tui::keymap::Action;
@@ -67,17 +67,64 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
             .iter()
             .map(|phase| phase_line(phase, axis, now, theme)),
     );
-    let doing = &model.snapshot.sprint.doing;
-    let columns = usize::from(width).saturating_sub(NAME + 1);
-    let rows = format::wrap_into(doing, columns, 2, theme.glyph("…", "..."));
-    let names = ["   now", ""].into_iter();
-    lines.extend(rows.into_iter().zip(names).map(|(row, name)| {
-        Line::from(vec![
-            Span::styled(format!("{name:<NAME$}"), theme.dim()),
-            Span::raw(row),
-        ])
-    }));
+    if let Some(nonces) = nonces(model, theme) {
+        lines.extend(fact("nonces", &nonces, width, theme));
+    }
+    let (name, text) = match seen(model) {
+        Some(seen) => ("seen", seen),
+        None => ("now", model.snapshot.sprint.doing.clone()),
+    };
+    lines.extend(fact(name, &Span::raw(text), width, theme));
     lines
+}
+
+/// At most two rows.
+fn fact(name: &'static str, text: &Span<'static>, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let columns = usize::from(width).saturating_sub(NAME + 1);
+    let rows = format::wrap_into(&text.content, columns, 2, theme.glyph("…", "..."));
+    let names = [name, ""].into_iter();
+    let line = |(row, name): (String, &str)| {
+        Line::from(vec![
+            Span::styled(format!("   {name:<12}"), theme.dim()),
+            Span::styled(row, text.style),
+        ])
+    };
+    rows.into_iter().zip(names).map(line).collect()
+}
+
+/// What the node has generated, by vLLM's own count; one that stands still in the generation is bad.
+fn nonces(model: &Model, theme: Theme) -> Option<Span<'static>> {
+    let proof = &model.snapshot.sprint.proof;
+    let (nonces, last) = (proof.nonces?, proof.last_nonces_at?);
+    let total = format::grouped(nonces.total);
+    if proof.validating_since.is_some() {
+        let text = format!("{total} generated, the last {}", format::second(last));
+        return Some(Span::raw(text));
+    }
+    let rate = format::grouped(nonces.per_minute);
+    let age = time_of(model, Feed::Rentals) - last;
+    let style = if age > PocActivity::STANDS_STILL_AFTER {
+        theme.bad()
+    } else {
+        theme.text()
+    };
+    let age = format::length(age);
+    let text = format!("{rate}/min, total {total}, last {age} ago");
+    Some(Span::styled(text, style))
+}
+
+/// When the `PoC` began, and from when on our node took part.
+fn seen(model: &Model) -> Option<String> {
+    let proof = &model.snapshot.sprint.proof;
+    let began = model.poc_started();
+    let began = began.map(|at| format!("PoC started {}", format::clock(at, model.now())));
+    let since = |what: &str, at: Option<Time>| {
+        at.map(|at| format!("{what} since {}", format::second(at)))
+    };
+    let generating = since("node generating", proof.generating_since)?;
+    let validating = since("validating", proof.validating_since);
+    let parts = began.into_iter().chain([generating]).chain(validating);
+    Some(parts.collect::<Vec<_>>().join(", "))
 }
 
 fn phase_line(phase: &Phase, axis: Axis, now: Time, theme: Theme) -> Line<'static> {

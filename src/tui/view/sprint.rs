@@ -42,7 +42,8 @@ pub fn lines_in(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'sta
     let (model, theme) = (canvas.model, canvas.theme);
     let sprint = &model.snapshot.sprint;
     let steps = match model.scene() {
-        Scene::Releasing => checklist::lines(canvas),
+        // A row says what the sprint does.
+        Scene::Releasing => checklist::lines(canvas, height.saturating_sub(2)),
         _ => steps(model, width, theme),
     };
     let mut fixed = Vec::new();

@@ -201,33 +201,74 @@ fn release_is_a_checklist() {
     let mut s = gated(Step::Releasing, GateKind::Release, "Release it?");
     s.rental = rented(Step::Releasing).rental;
     s.nodes.rows.push(node("pocpit-153", NodeOwner::Sprint));
+    s.sprint.release_steps = ReleaseAction::ALL
+        .iter()
+        .map(|action| ReleaseStep::of(*action))
+        .collect();
     let text = shown(&model(s.clone()), 80, 24);
     assert_shows(
         &text,
         &[
-            "▶ release approved      waits 1m 00s, a approves",
-            "· rental gone",
+            "▶ release approved       waits 1m 00s   a approves",
+            "· node disabled                         pocpit-153",
+            "· rental destroyed                      #28111222, 4x H100 SXM",
+            "· gone from two listings                30s apart",
         ],
     );
-    // when it is approved, then what is not proven gone is under way;
+    // when it is approved, then what was proven has its time, and what is not says how far it is;
     s.sprint.gate = None;
     s.rental.as_mut().unwrap().releasing = true;
+    s.sprint.release_steps = under_way();
     let text = shown(&model(s.clone()), 80, 24);
     assert_shows(
         &text,
         &[
             "✓ release approved",
-            "▶ node disabled         pocpit-153",
-            "▶ rental gone           #28111222",
-            "▶ registration removed  pocpit-153",
+            "✓ node disabled          14:12:40       pocpit-153",
+            "✓ rental destroyed       14:12:56",
+            "▶ gone from two listings 1 of 2         absent at 14:13:10, next 14:13:40",
+            "▶ registration removed   asked 2 times  HTTP 503",
+            "· proxy registered                      proxy-1",
             "vastai destroy instance 28111222",
         ],
     );
     // when it is gone, then it is done.
     s.rental = None;
-    s.nodes.rows.pop();
+    for step in &mut s.sprint.release_steps {
+        step.failure = None;
+        step.done = Some(at(0));
+    }
     let text = shown(&model(s), 80, 24);
-    assert_shows(&text, &["✓ rental gone", "✓ registration removed"]);
+    assert_shows(&text, &["✓ gone from two listings 14:13:20"]);
+}
+
+#[test]
+fn generation_shows_its_count_and_since_when() {
+    // Given a node that generates, then its count is read, and when it was first seen;
+    let mut s = proving();
+    let text = shown(&model(s.clone()), 120, 40);
+    assert_shows(
+        &text,
+        &[
+            "nonces      1,206/min, total 2,412, last 6s ago",
+            "node generating since 14:11:20",
+        ],
+    );
+    // when the count stands still, then it is bad;
+    s.sprint.proof.last_nonces_at = Some(at(-2));
+    let (terminal, _) = draw(&model(s.clone()), (120, 40), THEME);
+    assert!(terminal.backend().to_string().contains("last 2m 00s ago"));
+    assert!(is_red(&terminal, "1,206/min"));
+    // when validation began, then only the sum counts.
+    s.sprint.proof.validating_since = Some(at(0));
+    let text = shown(&model(s), 200, 60);
+    assert_shows(
+        &text,
+        &[
+            "2,412 generated, the last 14:11:20",
+            "validating since 14:13:20",
+        ],
+    );
 }
 
 #[test]

@@ -105,6 +105,17 @@ pub(super) fn shown(model: &Model, width: u16, height: u16) -> String {
     screen(model, width, height).backend().to_string()
 }
 
+/// Whether a text on the screen is drawn as what costs something now.
+pub(super) fn is_red(terminal: &Terminal<TestBackend>, text: &str) -> bool {
+    let buffer = terminal.backend().buffer();
+    let rows = buffer.content().chunks(usize::from(buffer.area.width));
+    rows.into_iter().any(|row| {
+        let symbols: Vec<&str> = row.iter().map(|cell| cell.symbol()).collect();
+        let starts = (0..row.len()).find(|start| symbols[*start..].concat().starts_with(text));
+        starts.is_some_and(|start| row[start].style().fg == THEME.bad().fg)
+    })
+}
+
 #[track_caller]
 pub(super) fn assert_shows(text: &str, parts: &[&str]) {
     for part in parts {

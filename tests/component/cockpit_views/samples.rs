@@ -178,6 +178,8 @@ fn waiting_sprint() -> SprintSnapshot {
         }),
         preflight: None,
         overridden: Vec::new(),
+        proof: PocActivity::default(),
+        release_steps: Vec::new(),
         rent_at: Some(at(80)),
         lead: Lead {
             length: Duration::minutes(45),
@@ -396,6 +398,15 @@ pub(super) fn registering() -> Snapshot {
 pub(super) fn proving() -> Snapshot {
     let mut s = rented(Step::Proving);
     s.sprint.release_at = Some(band(22));
+    s.sprint.proof = PocActivity {
+        generating_since: Some(at(-2)),
+        validating_since: None,
+        nonces: Some(NonceCount {
+            total: 2_412,
+            per_minute: 1_206,
+        }),
+        last_nonces_at: Some(at(0) - Duration::seconds(6)),
+    };
     let mut ours = node("pocpit-153", NodeOwner::Sprint);
     ours.node.current = NodeStatus::Poc;
     ours.node.intended = NodeStatus::Poc;
@@ -480,7 +491,41 @@ pub(super) fn releasing() -> Snapshot {
     if let Some(rental) = &mut snapshot.rental {
         rental.releasing = true;
     }
+    snapshot.sprint.release_steps = under_way();
     snapshot
+}
+
+/// A release in which the destroy was accepted, and the node does not go yet.
+pub(super) fn under_way() -> Vec<ReleaseStep> {
+    let second = |seconds| at(0) - Duration::seconds(seconds);
+    let step = |action, started, count| ReleaseStep {
+        started: Some(second(started)),
+        count,
+        replied: Some(second(started - 1)),
+        ..ReleaseStep::of(action)
+    };
+    let disabled = step(ReleaseAction::DisableNode, 41, 1);
+    let destroyed = step(ReleaseAction::DestroyRental, 25, 1);
+    let removed = step(ReleaseAction::RemoveNode, 40, 2);
+    vec![
+        ReleaseStep {
+            done: Some(second(40)),
+            ..disabled
+        },
+        ReleaseStep {
+            done: Some(second(24)),
+            ..destroyed
+        },
+        ReleaseStep {
+            replied: Some(second(10)),
+            ..step(ReleaseAction::ProveGone, 24, 1)
+        },
+        ReleaseStep {
+            failure: Some("HTTP 503".into()),
+            ..removed
+        },
+        ReleaseStep::of(ReleaseAction::RegisterProxy),
+    ]
 }
 
 /// The destroy has no effect: only the operator can stop the costs.
@@ -600,6 +645,8 @@ pub(super) fn with_past() -> Snapshot {
                 registrations_left: Some(0),
                 charged_usd: None,
                 race: None,
+                proof: None,
+                release_steps: Vec::new(),
                 proxy_registered: None,
                 node: Some(NodeId(format!("vastai-{epoch}"))),
                 steps: vec![

@@ -41,6 +41,23 @@ fn sprint_prints_one_json_object() {
     assert_eq!(report["rentals_left"], 0);
     assert_eq!(report["registrations_left"], 0);
     assert_eq!(report["proxy_registered"], true);
+    let proof = &report["proof"];
+    assert!(proof["nonces"]["total"].as_u64().unwrap() > 0, "{proof}");
+    assert!(proof["generating_since"].as_str() < proof["validating_since"].as_str());
+    let released = report["release_steps"].as_array().unwrap();
+    let done = |action: &str| {
+        let mut steps = released.iter();
+        let step = steps.find(|step| step["action"] == action);
+        step.is_some_and(|step| step["done"].is_string())
+    };
+    for action in [
+        "destroy_rental",
+        "prove_gone",
+        "remove_node",
+        "register_proxy",
+    ] {
+        assert!(done(action), "{action}: {released:?}");
+    }
     let steps: Vec<&str> = report["steps"]
         .as_array()
         .unwrap()

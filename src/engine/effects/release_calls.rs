@@ -1,0 +1,76 @@
+//! The calls of a release: noted when they are made, and when their replies come.
+
+use tokio::sync::mpsc;
+
+use crate::domain::{CallError, ReleaseAction, ReleaseStep, Step, Time};
+use crate::engine::effects::release_log::{ReleaseLog, ReleaseReply};
+use crate::engine::observe::observation::Observation;
+use crate::engine::state::Engine;
+
+/// Tells the engine what came back, from within a task.
+#[derive(Debug, Clone)]
+pub(crate) struct ReleaseReporter(mpsc::Sender<Observation>);
+
+impl ReleaseReporter {
+    /// Releasing never waits for it: one that finds no room is lost.
+    pub(crate) fn tell(&self, action: ReleaseAction, reply: ReleaseReply) {
+        let _ = self.0.try_send(Observation::ReleaseReply { action, reply });
+    }
+
+    pub(crate) fn ended(&self, action: ReleaseAction, failure: Option<&CallError>) {
+        let failed = |error: &CallError| ReleaseReply::Failed(error.last_cause());
+        self.tell(action, failure.map_or(ReleaseReply::Accepted, failed));
+    }
+}
+
+impl Engine {
+    /// Notes a call of the sprint's release, and takes its replies. Other calls of the same kind clean up
+    /// what belongs to no sprint.
+    pub(crate) fn release_call(&mut self, action: ReleaseAction) -> Option<ReleaseReporter> {
+        if !self.sprint.is_releasing() {
+            return None;
+        }
+        self.release_log.call(self.ports.clock.now(), action);
+        Some(ReleaseReporter(self.reports.clone()))
+    }
+
+    /// Follows the steps of the sprint: every rental's release has a log of its own.
+    pub(crate) fn follow_release(&mut self, now: Time, before: Step, after: Step) {
+        match (before, after) {
+            _ if before == after => {}
+            (_, Step::Choosing | Step::Releasing) => self.release_log = ReleaseLog::default(),
+            (Step::Releasing, _) if self.restores_proxy() && self.sprint.proxy_listed() => {
+                self.release_log.done(now, ReleaseAction::RegisterProxy);
+            }
+            _ => {}
+        }
+    }
+
+    /// What the release has done, and what it is still to do.
+    pub(crate) fn release_steps(&self) -> Vec<ReleaseStep> {
+        let has_rental = self.sprint.rental().is_some();
+        let log = &self.release_log;
+        if !has_rental && log.is_empty() {
+            return Vec::new();
+        }
+        let is_to_come = |action: ReleaseAction| match action {
+            // It is asked before the removal, if at all.
+            ReleaseAction::DisableNode => {
+                self.sprint.is_registered() && !log.has(ReleaseAction::RemoveNode)
+            }
+            ReleaseAction::RemoveNode => self.sprint.is_registered(),
+            ReleaseAction::DestroyRental | ReleaseAction::ProveGone => has_rental,
+            ReleaseAction::RegisterProxy => self.restores_proxy(),
+        };
+        let step = |action: &ReleaseAction| {
+            let to_come = || is_to_come(*action).then(|| ReleaseStep::of(*action));
+            log.get(*action).cloned().or_else(to_come)
+        };
+        ReleaseAction::ALL.iter().filter_map(step).collect()
+    }
+
+    fn restores_proxy(&self) -> bool {
+        let serves = self.sprint.plan().aim.serves_for().is_some();
+        self.config.inference_proxy.is_some() && !serves
+    }
+}
