@@ -84,15 +84,22 @@ impl CallError {
 
     /// What is at the root of it, where there is room for a few words: `Connection refused`, `HTTP 503`.
     pub fn last_cause(&self) -> String {
+        // What the other side said is no chain of causes.
+        if let Some(status) = self.status {
+            let colon = if self.detail.is_empty() { "" } else { ": " };
+            return format!("HTTP {status}{colon}{}", self.detail);
+        }
         let cause = self.detail.rsplit(": ").next().unwrap_or_default().trim();
         // The operating system's number for it says nothing to people.
-        let cause = cause.split(" (os error").next().unwrap_or_default();
-        match (self.status, cause) {
-            (Some(status), "") => format!("HTTP {status}"),
-            (Some(status), cause) => format!("HTTP {status}: {cause}"),
-            (None, "") => self.kind.meaning().to_owned(),
-            (None, cause) => cause.to_owned(),
+        match cause.split(" (os error").next().unwrap_or_default() {
+            "" => self.kind.meaning().to_owned(),
+            cause => cause.to_owned(),
         }
+    }
+
+    /// The attempt and what is at the root of its failure, for a list of many.
+    pub fn in_brief(&self) -> String {
+        format!("{}: {}", self.what, self.last_cause())
     }
 
     /// True if the call may have taken effect anyway.
@@ -132,6 +139,11 @@ mod tests {
         let chain = "client error (Connect): tcp connect error: Connection refused (os error 111)";
         assert_eq!(error(None, chain).last_cause(), "Connection refused");
         assert_eq!(error(Some(503), "").last_cause(), "HTTP 503");
+        let body = r#"{"detail": "busy"}"#;
+        assert_eq!(
+            error(Some(503), body).last_cause(),
+            format!("HTTP 503: {body}")
+        );
         assert_eq!(error(None, "").last_cause(), "could not be reached");
     }
 }

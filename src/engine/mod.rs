@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 pub use alerts::alert::{Advice, Alert, AlertLevel, Condition};
 pub use alerts::root::RootCause;
+pub use alerts::stakes::began_together;
 pub use clock::{ScaledClock, SystemClock};
 pub use effects::{preflight, requests::needs};
 pub use failpoint::{Failpoint, failpoint};

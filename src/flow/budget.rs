@@ -3,7 +3,6 @@
 use derive_more::Display;
 use serde::{Deserialize, Serialize};
 
-use super::event::Funds;
 use crate::domain::{Usd, UsdPerHour};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +22,35 @@ pub struct Caps {
 /// Sprints that were saved before this cap existed go without it.
 fn no_hourly_cap() -> UsdPerHour {
     UsdPerHour(Usd(i64::MAX))
+}
+
+/// What counts against the caps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Funds {
+    /// The price of everything that is rented.
+    pub hour: UsdPerHour,
+    /// Spent and reserved by this sprint.
+    pub sprint: Usd,
+    /// Spent and reserved in the last 24 hours.
+    pub day: Usd,
+    /// Spent and reserved in the last 30 days.
+    pub month: Usd,
+    /// The account's credit, when it could be read.
+    pub credit: Option<Usd>,
+}
+
+impl Funds {
+    /// As they are after a rental at this price has reserved its worst case.
+    #[must_use]
+    pub fn after(&self, price: UsdPerHour, reserved: Usd) -> Funds {
+        Funds {
+            hour: self.hour + price,
+            sprint: self.sprint + reserved,
+            day: self.day + reserved,
+            month: self.month + reserved,
+            credit: self.credit.map(|credit| credit.left_after(reserved)),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::{Funds, Refusal};
 use crate::domain::{
     BootFault, CallError, CallbackProof, Duration, EpochIndex, EpochView, GateKind, InstanceId,
     Likeness, Mode, ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight,
@@ -43,6 +44,8 @@ pub enum Event {
     OfferGone,
     /// Nothing was rented.
     RentRefused(CallError),
+    /// The rent call was not made: since the search a cap has less left than it costs.
+    RentOverCap(Refusal),
     /// The rent call was not made: its intent could not be recorded.
     RentNotRecorded,
     /// It is unknown whether something was rented.
@@ -113,35 +116,6 @@ pub struct PriceIncrease {
     pub agreed: UsdPerHour,
     /// An hour by the instance's own row, disk included.
     pub charged: UsdPerHour,
-}
-
-/// What counts against the caps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Funds {
-    /// The price of everything that is rented.
-    pub hour: UsdPerHour,
-    /// Spent and reserved by this sprint.
-    pub sprint: Usd,
-    /// Spent and reserved in the last 24 hours.
-    pub day: Usd,
-    /// Spent and reserved in the last 30 days.
-    pub month: Usd,
-    /// The account's credit, when it could be read.
-    pub credit: Option<Usd>,
-}
-
-impl Funds {
-    /// As they are after a rental at this price has reserved its worst case.
-    #[must_use]
-    pub fn after(&self, price: UsdPerHour, reserved: Usd) -> Funds {
-        Funds {
-            hour: self.hour + price,
-            sprint: self.sprint + reserved,
-            day: self.day + reserved,
-            month: self.month + reserved,
-            credit: self.credit.map(|credit| credit.left_after(reserved)),
-        }
-    }
 }
 
 /// The latest reading of a boot.

@@ -34,9 +34,9 @@ mod renting;
 mod serving;
 mod transitions;
 
-pub use budget::{Cap, CapCheck, Caps, Refusal, admit};
+pub use budget::{Cap, CapCheck, Caps, Funds, Refusal, admit};
 pub use effect::{Effect, EffectKey, RentalRole};
-pub use event::{BootProgress, BootReading, Candidate, Event, Funds, NodeReading, PriceIncrease};
+pub use event::{BootProgress, BootReading, Candidate, Event, NodeReading, PriceIncrease};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
 pub use lead::{BootTime, boot_time, lead};
 pub use plan::Plan;

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{BootReading, Effect, NodeState, Rental, Sprint, is_due};
-use crate::domain::{CallError, Duration, InstanceId, Offer, RentalLabel, Step, Time, Usd};
+use super::{BootReading, Effect, NodeState, Refusal, Rental, Sprint, is_due};
+use crate::domain::{CallError, Duration, InstanceId, Mode, Offer, RentalLabel, Step, Time, Usd};
 
 /// After a lost reply the label is searched for at least this long.
 const LABEL_SEARCH_AT_LEAST: Duration = Duration::seconds(150);
@@ -157,6 +157,16 @@ impl Sprint {
             // No other offer would do better.
             self.fail("rent_refused", format!("{error}. Nothing was rented."));
         }
+    }
+
+    /// Another offer may fit: the operator's gate stays open, and auto mode searches with what is left now.
+    pub(super) fn on_rent_over_cap(&mut self, refusal: Refusal, effects: &mut Vec<Effect>) {
+        self.void_rent(&refusal.to_string(), effects);
+        self.volatile.search.refusal = Some(refusal);
+        if self.mode == Mode::Auto {
+            self.volatile.search.answered = None;
+        }
+        self.set_note(format!("{refusal}. Nothing was rented"));
     }
 
     /// A disk that is full now may have room in a minute: while there is time, the epoch is not lost.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::{
-    Aim, BootTally, Duration, Lead, LeadBasis, LogLine, Mode, ReleasePolicy, Step, Time,
+    Aim, BootTally, Duration, Lead, LeadBasis, LogLine, Mode, PocActivity, ReleasePolicy, Step,
+    Time,
 };
 use pocpit::engine::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
@@ -57,6 +58,8 @@ pub fn empty() -> Snapshot {
             gate: None,
             preflight: None,
             overridden: Vec::new(),
+            proof: PocActivity::default(),
+            release_steps: Vec::new(),
             rent_at: None,
             lead: Lead {
                 length: Duration::minutes(45),

@@ -26,7 +26,7 @@ pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>)
             ),
         ),
         _ => unknown(
-            error,
+            &error.in_brief(),
             format!("check {VAST}, then retry: nothing is rented until Vast answers"),
         ),
     })?;
@@ -48,7 +48,7 @@ fn lacks_second_factor(error: &CallError) -> bool {
 pub(super) fn peers(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Checked {
     let instances = instances.as_ref().map_err(|error| {
         unknown(
-            error,
+            &error.in_brief(),
             "fix the Vast key first, then retry: another cockpit on the account would spend its budget as well",
         )
     })?;
@@ -69,7 +69,7 @@ pub(super) fn credit(
             unmet(format!("the key may not read the account: {error}"), SCOPE)
         }
         _ => unknown(
-            &error,
+            &error.in_brief(),
             format!("check {VAST}: nothing is rented while the credit is unknown"),
         ),
     })?;
@@ -165,7 +165,7 @@ pub(super) fn market_offers(offers: &Result<Vec<Offer>, CallError>) -> Checked {
     let offers = offers.as_ref().map_err(|error| match error.kind {
         CallErrorKind::Unauthorized => unmet(format!("the key may not search: {error}"), SCOPE),
         _ => unknown(
-            error,
+            &error.in_brief(),
             format!("check {VAST}: nothing is rented until a search works"),
         ),
     })?;

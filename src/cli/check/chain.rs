@@ -39,7 +39,7 @@ pub(super) fn source(report: &SourceReport) -> Checked {
             CallErrorKind::NotServed => "use port 26657 in chain.rpc, or leave it empty",
             _ => "check its address in chain.public_api or chain.rpc, and that it runs",
         };
-        unknown(error, remedy)
+        unknown(&error.in_brief(), remedy)
     })?;
     let (source, height) = (&report.source, head.height);
     if head.sync == SyncState::CatchingUp {

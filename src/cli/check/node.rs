@@ -101,7 +101,7 @@ pub(super) async fn running_proxy(proxy: &dyn InferenceProxy) -> Checked {
     let address = proxy.address();
     let figures = proxy.figures().await.map_err(|error| {
         unmet(
-            error.to_string(),
+            format!("{address}: {}", error.last_cause()),
             "start it (systemctl start pocpit-proxy, or `pocpit proxy`), or give inference_proxy.listen a free port",
         )
     })?;
@@ -125,7 +125,7 @@ pub(super) fn registered_proxy(
     let id = &proxy.node_id;
     let nodes = nodes.as_ref().map_err(|error| {
         let remedy = "check network_node.admin_api and that the Network Node is running";
-        unknown(error, remedy)
+        unknown(&error.in_brief(), remedy)
     })?;
     let cause = match registration_state(&proxy.node(), nodes) {
         RegistrationState::Good => return Ok(format!("{id} is registered")),

@@ -134,13 +134,11 @@ impl From<Requirement> for Subject {
 }
 
 impl Subject {
-    /// Whether nothing is rented while it fails. The rest serves requests and monitoring, or has a second
-    /// source.
+    /// Whether nothing is rented while it fails. The rest serves requests and monitoring.
     fn blocks_sprint(self) -> bool {
         !matches!(
             self,
-            Subject::ChainSource
-                | Subject::Proxy
+            Subject::Proxy
                 | Subject::UpstreamKeys
                 | Subject::ProxyProcess
                 | Subject::Serve
@@ -246,7 +244,14 @@ pub(super) fn text_of(probes: &[Probe], page: &Page) -> String {
 
 fn summary(probes: &[Probe]) -> String {
     let failed = probes.iter().filter(|probe| probe.verdict.blocks());
-    let blocking = failed.clone().filter(|probe| probe.what.blocks_sprint());
+    // One source of the chain is enough.
+    let is_source = |probe: &&Probe| probe.what == Subject::ChainSource;
+    let mut sources = probes.iter().filter(is_source);
+    let one_answers = sources.any(|source| !source.verdict.blocks());
+    let is_spare = |probe: &&Probe| one_answers && is_source(probe);
+    let blocking = failed
+        .clone()
+        .filter(|probe| probe.what.blocks_sprint() && !is_spare(probe));
     let warnings = probes
         .iter()
         .filter(|probe| matches!(probe.verdict, Verdict::Warning { .. }));

@@ -344,6 +344,21 @@ fn check_fits_into_eighty_columns() {
     assert!(text.starts_with("ok      Vast key    http://"), "{text}");
     let summary = "1 of 2 checks failed. Blocks a sprint: no.";
     assert!(text.ends_with(summary), "{text}");
+    // One source of the chain is enough; none is not.
+    let (good, bad) = (
+        || Probe::new(Subject::ChainSource, Ok("at height 7".into())),
+        || Probe::new(Subject::ChainSource, Err(probe::unknown(&"gone", "wait"))),
+    );
+    let text = text_of(&[good(), bad()], &Page::plain(80));
+    assert!(
+        text.ends_with("1 of 2 checks failed. Blocks a sprint: no."),
+        "{text}"
+    );
+    let text = text_of(&[bad(), bad()], &Page::plain(80));
+    assert!(
+        text.ends_with("2 of 2 checks failed. Blocks a sprint: yes."),
+        "{text}"
+    );
     let blocking = [Probe::new(
         Subject::Credit,
         Err(probe::unmet("none", "pay")),

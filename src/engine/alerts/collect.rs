@@ -6,6 +6,7 @@ use crate::domain::{
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
+use crate::engine::alerts::stakes::Stakes;
 use crate::engine::reconcile::plan::foreign;
 use crate::engine::state::Engine;
 use crate::flow::PriceIncrease;
@@ -36,8 +37,21 @@ impl Engine {
         alerts.extend(self.requested_price_alerts(now, onsets));
         alerts.extend(self.observed.proxy.alert(now, onsets));
         alerts.extend(self.credit_alert(now, onsets));
+        self.stakes().raise(now, &mut alerts);
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
+    }
+
+    fn stakes(&self) -> Stakes {
+        let sprint = &self.sprint;
+        let step = sprint.step();
+        let may_be = step >= Step::Renting && step < Step::Done;
+        let deadline = sprint.deadline();
+        Stakes {
+            step,
+            is_rented: may_be || sprint.rentals().next().is_some(),
+            deadline: deadline.and_then(|deadline| sprint.eta(deadline)),
+        }
     }
 
     fn destroy_alerts(&self, now: Time) -> Vec<Alert> {

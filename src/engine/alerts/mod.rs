@@ -9,4 +9,5 @@ pub(crate) mod heartbeat;
 pub(crate) mod notice_body;
 pub(crate) mod onset;
 pub(crate) mod root;
+pub(crate) mod stakes;
 pub(crate) mod tracker;

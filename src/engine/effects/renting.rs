@@ -40,8 +40,7 @@ impl Engine {
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);
         let caps = self.sprint.plan().caps;
         if let Err(refusal) = flow::admit(price, reserved, &self.funds(now), &caps) {
-            let error = CallError::new("rent", CallErrorKind::NotSent, refusal.to_string());
-            return self.dispatch(now, Event::RentRefused(error));
+            return self.dispatch(now, Event::RentOverCap(refusal));
         }
         let intent = Record::RentIntended {
             label: label.clone(),

@@ -1,17 +1,12 @@
 //! Alerts by root cause: a cause counts once, however many alerts it has.
 
 use crate::domain::SourceHealth;
-use crate::domain::{Duration, Step, Time};
-use crate::engine::{Alert, AlertLevel, ChainSnapshot, Condition, RootCause, Snapshot};
+use crate::domain::Time;
+use crate::engine::{Alert, AlertLevel, ChainSnapshot, Condition, RootCause, began_together};
 use crate::tui::model::Model;
 use crate::tui::view::format;
 
 use super::{Attention, Rank};
-
-/// Outages that begin this close together have one cause.
-const TOGETHER: Duration = Duration::seconds(60);
-/// Before a deadline of the chain its silence is critical.
-const CLOSE: Duration = Duration::minutes(30);
 
 /// What several alerts have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +57,7 @@ impl AlertGroup {
 /// Worst first, then oldest first.
 pub fn groups(model: &Model) -> Vec<AlertGroup> {
     let snapshot = &*model.snapshot;
-    let offline = together(snapshot);
+    let offline = began_together(&snapshot.alerts);
     let mut groups: Vec<(GroupCause, Vec<Alert>)> = Vec::new();
     for alert in &snapshot.alerts {
         let cause = if offline.contains(&&alert.condition) {
@@ -83,28 +78,7 @@ pub fn groups(model: &Model) -> Vec<AlertGroup> {
     groups
 }
 
-/// The outages that have one cause: two or more that began together.
-fn together(snapshot: &Snapshot) -> Vec<&Condition> {
-    let outages: Vec<&Alert> = snapshot
-        .alerts
-        .iter()
-        .filter(|alert| silent(&alert.condition).is_some())
-        .collect();
-    let beginning_with = |first: Time| -> Vec<&Condition> {
-        let after = outages.iter().filter(|alert| alert.since >= first);
-        let close = after.filter(|alert| alert.since - first <= TOGETHER);
-        close.map(|alert| &alert.condition).collect()
-    };
-    let groups = outages.iter().map(|alert| beginning_with(alert.since));
-    let largest = groups.max_by_key(Vec::len).unwrap_or_default();
-    if largest.len() < 2 {
-        Vec::new()
-    } else {
-        largest
-    }
-}
-
-/// What does not answer, if this is an outage.
+/// What does not answer, where that is an outage.
 fn silent(condition: &Condition) -> Option<&'static str> {
     match condition {
         Condition::ChainUnreachable => Some("chain"),
@@ -119,7 +93,6 @@ fn group(cause: GroupCause, members: Vec<Alert>, model: &Model) -> Option<AlertG
     let worst = members.first()?;
     let since = members.iter().map(|alert| alert.since).min()?;
     let level = members.iter().map(|alert| alert.level).max()?;
-    let level = level.max(least_level(cause, worst, model));
     let lasted = format::short(model.now() - since);
     let line = match cause {
         GroupCause::Offline => offline_line(&members, &lasted, model),
@@ -139,35 +112,6 @@ fn group(cause: GroupCause, members: Vec<Alert>, model: &Model) -> Option<AlertG
         since,
         members,
     })
-}
-
-/// How bad a cause is at the least, by what is at stake now.
-fn least_level(cause: GroupCause, worst: &Alert, model: &Model) -> AlertLevel {
-    let step = model.snapshot.sprint.step;
-    let is_rented = model.is_rented();
-    let proves = matches!(step, Step::Registering | Step::Proving);
-    let is_critical = match cause {
-        GroupCause::Offline | GroupCause::One(RootCause::Market) => is_rented,
-        GroupCause::One(RootCause::Chain) => is_rented && is_close_to_deadline(model),
-        GroupCause::One(RootCause::NetworkNode) => {
-            proves && worst.condition == Condition::NetworkNodeDown
-        }
-        GroupCause::One(RootCause::Rental(_)) => {
-            step == Step::Proving && matches!(worst.condition, Condition::LinkDown(_))
-        }
-        GroupCause::One(_) => false,
-    };
-    if is_critical {
-        AlertLevel::Critical
-    } else {
-        AlertLevel::Notice
-    }
-}
-
-fn is_close_to_deadline(model: &Model) -> bool {
-    let reading = model.snapshot.chain.reading.as_ref();
-    let deadline = reading.and_then(|reading| reading.registration_deadline.expected);
-    deadline.is_some_and(|band| (band.p50 - model.now()).abs() <= CLOSE)
 }
 
 fn offline_line(members: &[Alert], lasted: &str, model: &Model) -> String {

@@ -123,6 +123,10 @@ fn outages_that_begin_together_are_one() {
         outage(Condition::NetworkNodeDown, -20),
         outage(Condition::LinkDown(InstanceId(28_111_222)), -19),
     ];
+    // What is rented may cost something unseen: the engine says how bad that is.
+    for alert in &mut snapshot.alerts {
+        alert.level = AlertLevel::Critical;
+    }
     let m = model(snapshot.clone());
     let headline = headline(&m, Keymap::defaults());
     assert_eq!((headline.first.rank, headline.others), (Rank::Critical, 0));
@@ -134,19 +138,15 @@ fn outages_that_begin_together_are_one() {
 }
 
 #[test]
-fn unreadable_chain_is_critical_near_a_deadline() {
+fn unreadable_chain_freezes_the_countdown() {
     let mut snapshot = rented(Step::Booting);
     snapshot.alerts = vec![outage(Condition::ChainUnreachable, -4)];
-    let (rank, text) = first(&model(snapshot.clone()));
+    let (rank, text) = first(&model(snapshot));
     assert_eq!(rank, Rank::Warning);
     assert_eq!(
         text,
         "Chain unreadable 4m 00s: no source answers. Countdown frozen at 16:29"
     );
-    if let Some(reading) = &mut snapshot.chain.reading {
-        reading.registration_deadline.expected = Some(band(20));
-    }
-    assert_eq!(first(&model(snapshot)).0, Rank::Critical);
 }
 
 #[test]

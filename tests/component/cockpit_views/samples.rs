@@ -590,7 +590,7 @@ pub(super) fn alarmed() -> Snapshot {
         ),
         alert(
             Condition::NetworkNodeDown,
-            AlertLevel::Warning,
+            AlertLevel::Critical,
             -2,
             "the Network Node does not answer: list nodes: asks us to slow down (HTTP 429)",
             "check network_node.admin_api; a node cannot be registered without it",

@@ -279,6 +279,29 @@ fn rate_limited_rent_is_retried() {
 }
 
 #[test]
+fn cap_that_refuses_at_the_last_check_keeps_the_gate() {
+    // Given a manual sprint, when the cap of a day has too little left by the time of the call,
+    let mut world = World::new(plan(), Mode::Manual, 95);
+    world.faults.rents_over_cap = [1].into();
+    world.start_and_pick(1, 40.0);
+    world.until(|world| world.rents() == 1);
+    world.tick();
+    // then the operator is told, and may rent another offer,
+    assert_eq!(world.sprint.step(), Step::Choosing);
+    let gate = world.sprint.gate().map(|gate| gate.kind);
+    assert_eq!(gate, Some(GateKind::Rent));
+    let refusal = world.sprint.cap_refusal().expect("a refusal");
+    assert_eq!(refusal.cap, Cap::Day);
+    world.pick(2, 40.0);
+    world.until(|world| world.rents() == 2);
+    // and auto mode takes another one by itself.
+    let mut world = World::auto(60).with(|faults| faults.rents_over_cap = [1].into());
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 2);
+    assert_confirmed(&world);
+}
+
+#[test]
 fn unrecorded_rent_is_retried() {
     let mut world = World::auto(60).with(|faults| faults.withheld_rents = (1..=8).collect());
     world.until(|world| world.rents() == 1);

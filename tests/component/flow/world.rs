@@ -11,8 +11,8 @@ use pocpit::domain::{
     Weight,
 };
 use pocpit::flow::{
-    BootProgress, BootReading, Candidate, Caps, Effect, Event, Funds, NodeReading, Plan,
-    PriceIncrease, Sprint,
+    BootProgress, BootReading, Candidate, Cap, Caps, Effect, Event, Funds, NodeReading, Plan,
+    PriceIncrease, Refusal, Sprint,
 };
 
 use super::fault;
@@ -48,6 +48,8 @@ pub struct Faults {
     pub deaf_destroys: u32,
     /// Rent calls that the market refuses for good.
     pub refused_rents: BTreeSet<u32>,
+    /// Rent calls for which a cap has less left than at the search.
+    pub rents_over_cap: BTreeSet<u32>,
     /// The Network Node does not answer.
     pub node_is_silent: bool,
     /// The chain lists no weight for us.
@@ -221,6 +223,17 @@ pub fn dearer() -> PriceIncrease {
     PriceIncrease {
         agreed: UsdPerHour::from_dollars(9.0),
         charged: UsdPerHour::from_dollars(10.8),
+    }
+}
+
+/// What a cap says at the last moment.
+fn over_cap() -> Refusal {
+    let usd = Usd::from_dollars;
+    Refusal {
+        cap: Cap::Day,
+        cost: usd(18.0),
+        left: usd(16.0),
+        missing: usd(2.0),
     }
 }
 
@@ -677,6 +690,7 @@ impl World {
                 Event::RentRefused(error(CallErrorKind::Refused)),
             ),
             (&faults.withheld_rents, Event::RentNotRecorded),
+            (&faults.rents_over_cap, Event::RentOverCap(over_cap())),
             (&faults.gone_offers, Event::OfferGone),
             (&faults.lost_calls, Event::RentReplyLost(lost())),
         ];
