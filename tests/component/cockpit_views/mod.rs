@@ -40,6 +40,7 @@ use pocpit::tui::view;
 use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::buffer::Cell;
 use strum::IntoEnumIterator as _;
 
 use rig::*;

@@ -110,7 +110,7 @@ pub(super) fn is_red(terminal: &Terminal<TestBackend>, text: &str) -> bool {
     let buffer = terminal.backend().buffer();
     let rows = buffer.content().chunks(usize::from(buffer.area.width));
     rows.into_iter().any(|row| {
-        let symbols: Vec<&str> = row.iter().map(|cell| cell.symbol()).collect();
+        let symbols: Vec<&str> = row.iter().map(Cell::symbol).collect();
         let starts = (0..row.len()).find(|start| symbols[*start..].concat().starts_with(text));
         starts.is_some_and(|start| row[start].style().fg == THEME.bad().fg)
     })

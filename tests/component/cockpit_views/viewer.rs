@@ -13,18 +13,17 @@ fn viewer_is_labelled_at_every_size() {
 
 #[test]
 fn viewer_sends_commands_to_main_cockpit() {
-    for (snapshot, keys, command) in [
-        (waiting(), "s", Command::Start),
-        (choosing(), "r", Command::RefreshOffers),
-        (registering(), "ay", Command::Approve(GateKind::Register)),
-        (rented(Step::Booting), "xy", Command::Abort),
-        (lost_journal(), "Jy", Command::AcceptJournal),
-    ] {
+    let sends = |snapshot, keys, command| {
         let mut m = viewer(snapshot);
         assert_eq!(type_and_draw(&mut m, keys), vec![command], "{keys:?}");
         let toast = toast(&m);
         assert_eq!(toast, Some("sent to the main cockpit (pid 4711)"));
-    }
+    };
+    sends(waiting(), "s", Command::Start);
+    sends(choosing(), "r", Command::RefreshOffers);
+    sends(registering(), "ay", Command::Approve(GateKind::Register));
+    sends(rented(Step::Booting), "xy", Command::Abort);
+    sends(lost_journal(), "Jy", Command::AcceptJournal);
 }
 
 #[test]
