@@ -186,10 +186,7 @@ fn step_note(step: &ReleaseStep, model: &Model) -> String {
                 "rentals unreadable: not proven".to_owned()
             }
             (None, Some(at)) => {
-                let (seen, next) = (
-                    format::second(at),
-                    format::second(at + BETWEEN_LISTINGS),
-                );
+                let (seen, next) = (format::second(at), format::second(at + BETWEEN_LISTINGS));
                 format!("absent at {seen}, next {next}")
             }
             (None, None) => "30s apart".to_owned(),

@@ -118,9 +118,8 @@ fn seen(model: &Model) -> Option<String> {
     let proof = &model.snapshot.sprint.proof;
     let began = model.poc_started();
     let began = began.map(|at| format!("PoC started {}", format::clock(at, model.now())));
-    let since = |what: &str, at: Option<Time>| {
-        at.map(|at| format!("{what} since {}", format::second(at)))
-    };
+    let since =
+        |what: &str, at: Option<Time>| at.map(|at| format!("{what} since {}", format::second(at)));
     let generating = since("node generating", proof.generating_since)?;
     let validating = since("validating", proof.validating_since);
     let parts = began.into_iter().chain([generating]).chain(validating);
