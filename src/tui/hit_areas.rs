@@ -3,12 +3,13 @@
 use ratatui::layout::{Position, Rect};
 
 use super::keymap::Action;
+use super::offers::Column;
 use super::pane::Pane;
 use crate::domain::{NodeId, OfferId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HitTarget {
-    /// A pane or its tab.
+    /// A pane, its tab, or a step that it is about.
     Pane(Pane),
     /// A usable offer.
     Offer(OfferId),
@@ -19,6 +20,8 @@ pub enum HitTarget {
     Node(NodeId),
     /// Index of a past sprint, newest first.
     Past(usize),
+    /// The heading of a column.
+    Sort(Column),
     /// A footer hint, a dialog's answer or the alert line.
     Action(Action),
 }

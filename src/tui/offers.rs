@@ -307,6 +307,19 @@ impl OffersPane {
         self.arrange();
     }
 
+    /// By another column, or by the same one the other way around. The rank is that of `$/success`.
+    pub fn sort_or_reverse(&mut self, column: Column) {
+        let column = match column {
+            Column::Rank => Column::Success,
+            column => column,
+        };
+        if column == self.sort {
+            self.reverse();
+        } else {
+            self.sort_by(column);
+        }
+    }
+
     pub fn reverse(&mut self) {
         self.direction = match self.direction {
             Direction::BestFirst => Direction::Reversed,

@@ -20,7 +20,11 @@ impl Scene {
         if sprint.gate.as_ref().map(|gate| gate.kind) == Some(GateKind::Hedge) {
             return Scene::Choosing;
         }
-        match sprint.step {
+        Scene::of_step(sprint.step)
+    }
+
+    pub fn of_step(step: Step) -> Scene {
+        match step {
             Step::Waiting => Scene::Waiting,
             Step::Choosing => Scene::Choosing,
             Step::Renting | Step::Booting | Step::Warming | Step::Serving => Scene::Booting,

@@ -1,7 +1,7 @@
 //! The keys in the footer, by place and in order of use; words name what a key leads to.
 
 use super::{Action, Binding, Context, Keymap, contexts, disabled_reason, rents};
-use crate::domain::{GateKind, Mode};
+use crate::domain::{GateKind, Mode, Step};
 use crate::tui::breakpoint::Breakpoint;
 use crate::tui::log::LongLines;
 use crate::tui::model::{Model, Overlay};
@@ -81,21 +81,25 @@ fn hint(binding: &Binding, keys: &Keymap, model: &Model) -> Hint {
 
 /// What row 1 asks for, the keys of the pane, and what works in every pane.
 fn place(model: &Model, size: Breakpoint) -> Vec<Action> {
-    let mut actions = asked(model);
+    let mut actions: Vec<Action> = asked(model).into_iter().collect();
     actions.push(Action::AcceptJournal);
     actions.extend(of_pane(model, size));
     actions.extend([Action::NextPane, Action::Zoom]);
     actions
 }
 
-fn asked(model: &Model) -> Vec<Action> {
+/// The key that row 1 asks for.
+pub fn asked(model: &Model) -> Option<Action> {
+    let begins_next =
+        model.snapshot.sprint.step == Step::Done && model.snapshot.mode == Mode::Manual;
     match model.gate() {
-        Some(GateKind::Start) => vec![Action::Start],
-        Some(GateKind::Register | GateKind::Release) => vec![Action::Approve],
-        Some(GateKind::Rent | GateKind::Hedge) if model.focus != Pane::Offers => {
-            vec![Action::Pane(Pane::Offers)]
+        Some(GateKind::Start) => Some(Action::Start),
+        Some(GateKind::Register | GateKind::Release) => Some(Action::Approve),
+        Some(GateKind::Rent | GateKind::Hedge) if rents(model) => Some(Action::Open),
+        Some(GateKind::Rent | GateKind::Hedge) => {
+            (model.focus != Pane::Offers).then_some(Action::Pane(Pane::Offers))
         }
-        Some(GateKind::Rent | GateKind::Hedge) | None => Vec::new(),
+        None => begins_next.then_some(Action::Start),
     }
 }
 

@@ -21,7 +21,7 @@ use super::model::{Model, Overlay, Role};
 use super::offers::OfferList;
 use super::pane::Pane;
 pub use action::Action;
-pub use footer::{Footer, Hint};
+pub use footer::{Footer, Hint, asked};
 pub use key::Key;
 pub use row::Binding;
 

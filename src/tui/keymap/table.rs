@@ -292,8 +292,8 @@ fn dialog() -> Vec<Binding> {
             Action::Cancel,
             "Close the dialog, change nothing",
         ),
-        bind("Up k", Action::Up, "Scroll up, or the choice before"),
-        bind("Down j", Action::Down, "Scroll down, or the next choice"),
+        bind("Up", Action::Up, "Scroll up, or the choice before"),
+        bind("Down", Action::Down, "Scroll down, or the next choice"),
     ]
 }
 

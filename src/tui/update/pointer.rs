@@ -59,6 +59,10 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
             model.offers.select(Some(offer));
             Pane::Offers
         }
+        HitTarget::Sort(column) => {
+            model.offers.sort_or_reverse(column);
+            Pane::Offers
+        }
         HitTarget::Rejected(index) => {
             if model.offers.list == OfferList::Rejected {
                 model.offers.rejected_index = index;

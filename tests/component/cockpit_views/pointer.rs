@@ -128,3 +128,42 @@ fn click_on_alert_line_opens_list() {
     click(&mut m, "CRITICAL");
     assert!(drawn(&mut m, SIZE).contains("3 alerts, 2 CRITICAL"));
 }
+
+#[test]
+fn click_on_first_row_does_what_it_names() {
+    // Given a decision in row 1, when it is clicked, then its question opens;
+    let mut m = model(registering());
+    assert_eq!(click(&mut m, "register the node"), vec![]);
+    assert_eq!(m.dialog, Some(Dialog::Approve(GateKind::Register)));
+    // where an offer is to be rented, the click goes to the offers first.
+    let mut m = model(choosing());
+    press(&mut m, KeyCode::Char('1'));
+    assert_eq!(click(&mut m, "rent an offer"), vec![]);
+    assert_eq!((m.focus, &m.dialog), (Pane::Offers, &None));
+    assert_eq!(click(&mut m, "rent an offer"), vec![]);
+    assert!(matches!(m.dialog, Some(Dialog::Rent(_))));
+}
+
+#[test]
+fn click_on_heading_sorts_and_again_reverses() {
+    use pocpit::tui::offers::{Column, Direction};
+    let mut m = model(choosing());
+    click(&mut m, "chance");
+    assert_eq!(
+        (m.offers.sort, m.offers.direction),
+        (Column::Chance, Direction::BestFirst)
+    );
+    click(&mut m, "chance");
+    assert_eq!(
+        (m.offers.sort, m.offers.direction),
+        (Column::Chance, Direction::Reversed)
+    );
+    assert_eq!(m.dialog, None);
+}
+
+#[test]
+fn click_on_step_opens_its_pane() {
+    let mut m = model(choosing());
+    click(&mut m, "·register");
+    assert_eq!(m.focus, Pane::Nodes);
+}

@@ -222,8 +222,15 @@ fn usable(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn put_table(canvas: &mut Canvas<'_>, area: Rect) {
-    let rows = table::rows(canvas, usize::from(area.height), area.width);
-    put_rows(canvas, area, rows);
+    let table = table::table(canvas, usize::from(area.height), area.width);
+    let mut x = area.x;
+    for (column, wide) in table.columns {
+        let width = u16::try_from(wide).unwrap_or(u16::MAX);
+        let cell = Rect::new(x, area.y, width, 1).intersection(area);
+        canvas.hits.add(cell, HitTarget::Sort(column));
+        x = x.saturating_add(width);
+    }
+    put_rows(canvas, area, table.rows);
 }
 
 /// The table, and below it what is out and avoided, where there is room.

@@ -147,7 +147,13 @@ fn aligned(shown: &Shown, text: &str) -> String {
     }
 }
 
-pub(super) fn rows(canvas: &Canvas<'_>, height: usize, width: u16) -> Rows {
+/// The rows, and the columns of the heading with their widths.
+pub(super) struct Table {
+    pub(super) rows: Rows,
+    pub(super) columns: Vec<(Column, usize)>,
+}
+
+pub(super) fn table(canvas: &Canvas<'_>, height: usize, width: u16) -> Table {
     let (model, theme) = (canvas.model, canvas.theme);
     let view = &model.offers;
     let selected = view.selected_row();
@@ -167,7 +173,11 @@ pub(super) fn rows(canvas: &Canvas<'_>, height: usize, width: u16) -> Rows {
             line
         });
     }
-    (lines, targets)
+    let columns = columns.iter().map(|shown| (shown.column, taken(shown)));
+    Table {
+        columns: columns.collect(),
+        rows: (lines, targets),
+    }
 }
 
 fn heading(columns: &[Shown], view: &OffersPane, theme: Theme) -> Line<'static> {

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::attention::{Attention, Rank};
 use crate::tui::hit_areas::HitTarget;
-use crate::tui::keymap::Action;
+use crate::tui::keymap::{Action, asked};
 use crate::tui::theme::Theme;
 use crate::tui::view::format;
 
@@ -48,7 +48,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, row: Rect, attention: &Attention, ot
     canvas
         .buf
         .set_stringn(start, row.y, &mark, usize::from(row.width), style);
-    canvas.hits.add(row, HitTarget::Action(Action::Alerts));
+    let target = target(attention.rank, canvas);
+    canvas.hits.add(row, HitTarget::Action(target));
+}
+
+/// A click does what the key does that the row names, else it lists the alerts.
+fn target(rank: Rank, canvas: &Canvas<'_>) -> Action {
+    let asked =
+        asked(canvas.model).filter(|_| matches!(rank, Rank::Early | Rank::Due | Rank::Urgent));
+    asked.unwrap_or(Action::Alerts)
 }
 
 /// The longest form that fits: a half consequence is cut with a mark.

@@ -9,12 +9,17 @@ pub(super) mod steps;
 
 pub use attention::look;
 
+use std::ops::Range;
+
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::domain::Step;
 use crate::tui::attention::Headline;
+use crate::tui::hit_areas::HitTarget;
 use crate::tui::model::Model;
+use crate::tui::scene::Scene;
 
 use super::widgets::{Canvas, put_cut};
 
@@ -43,16 +48,28 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, headline: &Headline) {
         attention::draw(canvas, row, second, 0);
     }
     let width = area.width;
-    let mut lines = vec![
-        money::line(canvas, width),
-        steps::line(canvas, width),
-        next::line(canvas, width),
-    ];
+    let steps::Row { line, places } = steps::row(canvas, width);
+    let rows: Vec<Rect> = rows.collect();
+    if let Some(row) = rows.get(1) {
+        add_steps(canvas, *row, places);
+    }
+    let mut lines = vec![money::line(canvas, width), line, next::line(canvas, width)];
     if last::is_shown(canvas.model) {
         lines.push(last::line(canvas, width));
     }
-    for (row, line) in rows.zip(lines) {
+    for (row, line) in rows.into_iter().zip(lines) {
         put_cut(canvas.buf, row, [line]);
+    }
+}
+
+/// A click on a step opens its pane.
+fn add_steps(canvas: &mut Canvas<'_>, row: Rect, places: Vec<(Step, Range<usize>)>) {
+    let columns = |width: usize| u16::try_from(width).unwrap_or(u16::MAX);
+    for (step, place) in places {
+        let x = row.x.saturating_add(columns(place.start));
+        let cell = Rect::new(x, row.y, columns(place.len()), 1).intersection(row);
+        let pane = Scene::of_step(step).home();
+        canvas.hits.add(cell, HitTarget::Pane(pane));
     }
 }
 

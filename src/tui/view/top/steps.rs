@@ -1,5 +1,7 @@
 //! Row 3: the steps of the sprint.
 
+use std::ops::Range;
+
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -57,7 +59,13 @@ fn failed_step(sprint: &SprintSnapshot) -> Option<Step> {
     last.map(|span| span.step).filter(|_| has_failed)
 }
 
-pub(super) fn line(canvas: &Canvas<'_>, width: u16) -> Line<'static> {
+/// The row, and the columns at which each step stands.
+pub(super) struct Row {
+    pub(super) line: Line<'static>,
+    pub(super) places: Vec<(Step, Range<usize>)>,
+}
+
+pub(super) fn row(canvas: &Canvas<'_>, width: u16) -> Row {
     let (model, theme) = (canvas.model, canvas.theme);
     let sprint = &model.snapshot.sprint;
     let mut spans = match (model.quitting, model.snapshot.mode) {
@@ -68,23 +76,36 @@ pub(super) fn line(canvas: &Canvas<'_>, width: u16) -> Line<'static> {
     let epoch = sprint.epoch.map(|epoch| format!("epoch {epoch} "));
     let epoch = epoch.filter(|_| width >= WIDE);
     let room = usize::from(width).saturating_sub(epoch.as_ref().map_or(0, String::len));
+    let mut places = Vec::new();
     if model.quitting {
         spans.push(Span::styled(quitting(model), theme.warn()));
     } else if width < ALL_STEPS {
         spans.extend(in_words(model, theme));
     } else {
-        spans.extend(all(model, room, width >= WIDE, theme));
+        let mut from: usize = spans.iter().map(Span::width).sum();
+        for (step, span) in all(model, room, width >= WIDE, theme) {
+            let to = from + span.width();
+            places.extend(step.map(|step| (step, from..to)));
+            from = to;
+            spans.push(span);
+        }
     }
     if let Some(epoch) = epoch {
         let used: usize = spans.iter().map(Span::width).sum();
         spans.push(Span::raw(" ".repeat(room.saturating_sub(used))));
         spans.push(Span::styled(epoch, theme.dim()));
     }
-    Line::from(spans)
+    Row {
+        line: Line::from(spans),
+        places,
+    }
 }
 
+/// A part of the row, and the step that it is of.
+type Part = (Option<Step>, Span<'static>);
+
 /// Every step with its mark; finished ones fold from the left where they do not fit.
-fn all(model: &Model, room: usize, with_times: bool, theme: Theme) -> Vec<Span<'static>> {
+fn all(model: &Model, room: usize, with_times: bool, theme: Theme) -> Vec<Part> {
     let states = states(&model.snapshot.sprint);
     let finished = states
         .iter()
@@ -95,13 +116,13 @@ fn all(model: &Model, room: usize, with_times: bool, theme: Theme) -> Vec<Span<'
         let mut spans = Vec::new();
         if folded > 0 {
             let mark = theme.glyph("✓", "+");
-            spans.push(Span::styled(format!("{mark}{folded} "), theme.ok()));
+            spans.push((None, Span::styled(format!("{mark}{folded} "), theme.ok())));
         }
         for &(step, state) in states.iter().skip(folded) {
-            spans.push(step_span(step, state, with_times, model, theme));
-            spans.push(Span::raw(" "));
+            let span = step_span(step, state, with_times, model, theme);
+            spans.extend([(Some(step), span), (None, Span::raw(" "))]);
         }
-        let wide: usize = spans.iter().map(Span::width).sum();
+        let wide: usize = spans.iter().map(|(_, span)| span.width()).sum();
         last = spans;
         // The label takes ten columns.
         if wide + 10 <= room {
