@@ -175,7 +175,10 @@ fn sort(model: &mut Model, by: usize) {
 /// Marks the selected offer, or takes its mark away.
 fn mark(model: &mut Model, keys: &Keymap) {
     model.offers.toggle_mark();
-    if model.offers.has_marks() && model.offers.marked_pair().is_none() {
+    if model.offers.marked_pair().is_some() {
+        let key = keys.key_of(Action::Back);
+        model.show_toast(format!("compared: {key} takes the marks away"));
+    } else if model.offers.has_marks() {
         let key = keys.key_of(Action::Mark);
         model.show_toast(format!("marked: {key} on another offer compares the two"));
     }

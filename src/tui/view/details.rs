@@ -54,6 +54,8 @@ fn in_full(canvas: &Canvas<'_>, columns: u16) -> (String, Vec<Line<'static>>) {
         _ => {
             let mut lines = schedule::lines(canvas, columns);
             let preflight = model.snapshot.sprint.preflight.as_ref();
+            let title = Line::styled(" each requirement of the preflight", theme.accent());
+            lines.extend(preflight.map(|_| title));
             let findings = preflight.into_iter().flat_map(|it| &it.findings);
             lines.extend(findings.flat_map(|finding| finding_lines(finding, wide, theme)));
             ("Schedule".to_owned(), lines)
@@ -73,6 +75,7 @@ fn finding_lines(finding: &Finding, columns: usize, theme: Theme) -> Vec<Line<'s
         }
     };
     let text = format!("{mark} {}  {text}", finding.requirement);
-    let rows = format::wrap(text.trim_end(), columns).into_iter();
-    rows.map(|row| Line::styled(row, style)).collect()
+    let rows = format::wrap(text.trim_end(), columns.saturating_sub(1)).into_iter();
+    rows.map(|row| Line::styled(format!(" {row}"), style))
+        .collect()
 }

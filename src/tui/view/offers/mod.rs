@@ -57,7 +57,7 @@ pub fn rows(canvas: &Canvas<'_>, width: u16) -> SectionRows {
                 Some(side) if model.zoom => list.max(side),
                 // A short list leaves little empty below it; the details count what they leave out.
                 Some(side) => list.max(side.min(list + MOST_BLANK)),
-                None if is_usable(canvas) => list + usize::from(BELOW),
+                None if is_usable(canvas) => list + usize::from(rows_below(canvas, width)),
                 None => list,
             }
     };
@@ -202,11 +202,13 @@ fn usable(canvas: &mut Canvas<'_>, area: Rect) {
         return put_cut(canvas.buf, area, [line]);
     }
     let rows = u16::try_from(model.offers.len()).unwrap_or(u16::MAX);
-    if area.height > rows.min(LEAST_ROWS) + BELOW {
-        let most = area.height - BELOW;
+    let least = rows.min(LEAST_ROWS);
+    if area.height > least + BELOW {
+        let below = rows_below(canvas, area.width).min(area.height - least - 1);
+        let most = area.height - below;
         let [list, below, rest] = Layout::vertical([
             Constraint::Length(rows.saturating_add(1).min(most)),
-            Constraint::Length(BELOW),
+            Constraint::Length(below),
             Constraint::Min(0),
         ])
         .areas(area);
@@ -219,6 +221,15 @@ fn usable(canvas: &mut Canvas<'_>, area: Rect) {
     put_table(canvas, list);
     let line = why_line(canvas);
     put_cut(canvas.buf, why, [line]);
+}
+
+/// Rows of the details below the list, with their title: a comparison has more.
+fn rows_below(canvas: &Canvas<'_>, width: u16) -> u16 {
+    let Some(pair) = canvas.model.offers.marked_pair() else {
+        return BELOW;
+    };
+    let lines = compare(pair, usize::from(width).saturating_sub(1), canvas.theme);
+    u16::try_from(lines.len() + 1).unwrap_or(u16::MAX)
 }
 
 fn put_table(canvas: &mut Canvas<'_>, area: Rect) {
@@ -293,6 +304,7 @@ fn put_compact(canvas: &mut Canvas<'_>, area: Rect) {
         (None, Some(row)) => detail::compact(row, model, columns, theme),
         (None, None) => vec![why_line(canvas)],
     };
+    let lines = counted(lines, inner, canvas);
     put_cut(canvas.buf, inner, lines);
 }
 
