@@ -84,7 +84,7 @@ fn place(model: &Model, size: Breakpoint) -> Vec<Action> {
     let mut actions: Vec<Action> = asked(model).into_iter().collect();
     actions.push(Action::AcceptJournal);
     actions.extend(of_pane(model, size));
-    actions.extend([Action::NextPane, Action::Zoom]);
+    actions.extend([Action::NextPane, Action::Zoom, Action::Times]);
     actions
 }
 
@@ -107,7 +107,7 @@ fn of_pane(model: &Model, size: Breakpoint) -> Vec<Action> {
     use Action::{
         Abort, Back, Copy, Details, Filter, GoTo, Mark, NextError, NextMatch, NextStage, Open,
         OtherLines, OtherList, Pause, PutBack, Refresh, RemoveNode, Save, SortAfter, Start,
-        TakeOut, Times, ToggleMode, Wrap,
+        TakeOut, ToggleMode, Wrap, Zoom,
     };
     match model.focus {
         Pane::Schedule | Pane::Charts => vec![Start, ToggleMode, Open, Filter, Refresh, Abort],
@@ -129,12 +129,12 @@ fn of_pane(model: &Model, size: Breakpoint) -> Vec<Action> {
             if model.log.past.is_some() {
                 actions.insert(0, Back);
             }
-            actions.extend([NextError, GoTo, Pause, NextStage, Wrap, Save, Copy, Times]);
+            actions.extend([NextError, GoTo, Pause, NextStage, Wrap, Save, Copy, Zoom]);
             actions
         }
         Pane::Nodes => vec![Abort, Open, TakeOut, PutBack, RemoveNode, Filter],
         Pane::Journal => vec![
-            Filter, NextMatch, OtherLines, NextError, GoTo, Pause, Wrap, Save, Copy, Times,
+            Filter, NextMatch, OtherLines, NextError, GoTo, Pause, Wrap, Save, Copy, Zoom,
         ],
         Pane::History => vec![Start, Open, Filter, Copy],
     }
@@ -165,6 +165,7 @@ fn word(action: Action, model: &Model) -> &'static str {
         Action::OtherLines => "matches only",
         Action::NextMatch => "next match",
         Action::NextError => "next error",
+        Action::Times if model.log.shows_times() => "no times",
         Action::Times => "times",
         Action::Mark => "mark",
         Action::PutBack if model.focus == Pane::Nodes => "enable",

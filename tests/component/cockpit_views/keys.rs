@@ -126,7 +126,7 @@ fn any_pane_is_copied_as_it_is_shown() {
 
 /// Keys, frames and snapshots as they come.
 fn any_step() -> impl Strategy<Value = KeyCode> {
-    let letters: Vec<char> = "aio/ +-&nNpwlkjgGztx123456784?!:HrmX<>^qfe[]D"
+    let letters: Vec<char> = "aio/ +-&nNpw.lkjgGztx123456784?!:HrmX<>^qfeE[]D"
         .chars()
         .collect();
     prop_oneof![
@@ -237,11 +237,11 @@ fn footers_are_those_of_their_places() {
 #[test]
 fn toggles_name_what_they_lead_to() {
     let mut m = model(rented(Step::Booting));
-    assert_shows(&footer(&m, 200, 60), &["p hold", "w wrap"]);
-    type_and_draw(&mut m, "pw");
-    assert_shows(&footer(&m, 200, 60), &["p run", "w cut"]);
-    type_and_draw(&mut m, "pw");
-    assert_shows(&footer(&m, 200, 60), &["p hold", "w wrap"]);
+    assert_shows(&footer(&m, 200, 60), &["p hold", "w wrap", ". no times"]);
+    type_and_draw(&mut m, "pw.");
+    assert_shows(&footer(&m, 200, 60), &["p run", "w cut", ". times"]);
+    type_and_draw(&mut m, "pw.");
+    assert_shows(&footer(&m, 200, 60), &["p hold", "w wrap", ". no times"]);
     let mut s = waiting();
     assert_shows(&footer(&model(s.clone()), 200, 60), &["m auto"]);
     s.mode = Mode::Auto;
