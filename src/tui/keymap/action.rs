@@ -74,7 +74,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Sends the engine a command, maybe after a dialog. Of what `Open` opens, only an offer is rented.
+    /// Sends the engine a command in every pane, maybe after a dialog.
     pub fn sends_command(self) -> bool {
         matches!(
             self,
