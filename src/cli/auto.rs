@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::arguments::{Auto, Common, Confirmation};
 use super::headless::{self, FollowEnd, Signals};
-use super::logging::{self, Audience};
+use super::logging;
 use super::{Exit, causes, gc, lock_wait, runtime, service, status_line, stop};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
@@ -23,7 +23,7 @@ const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let mut config = runtime::load(common)?.config;
-    let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(common.log_format, &config.paths.log_dir)?;
     let end_after = end_after(arguments.once, &config).await?;
     let mut signals = Signals::listen()?;
     loop {

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use color_eyre::eyre::{Report, eyre};
+use tracing_appender::non_blocking::WorkerGuard;
 
 use super::arguments::{Common, Confirmation, SprintOutput};
 use super::headless::{self, Signals};
 use super::lock_wait::is_locked;
-use super::logging::{self, Audience};
-use super::{Exit, gc, runtime, setup, status_line};
+use super::{Exit, gc, logging, runtime, setup, status_line};
 use crate::config::{Config, LoadError};
 use crate::domain::Mode;
 use crate::engine::attach::{self, Attached};
 use crate::engine::{self, Command, EndAfter, EngineHandle, QuitChoice};
-use crate::tui::{self, CockpitPaths, ExitReason, Session, TuiOptions};
+use crate::tui::{self, CockpitLogs, ExitReason, ProgramLog, Session, TuiOptions};
 
 pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     tui::check_terminal()?;
@@ -23,16 +23,23 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
         Err(error) => return attach_without_keys(common, error).await,
     };
     let options = common.tui(&config)?;
-    let _guard = logging::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
+    let (_guard, program) = start_logging(common, &config)?;
     let state_dir = &config.paths.state_dir;
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
         Ok(handle) => {
             let on_loss = OnTerminalLoss::Continue;
-            drive(handle, state_dir, paths_of(&config), options, on_loss).await
+            drive(
+                handle,
+                state_dir,
+                logs_of(&config, program),
+                options,
+                on_loss,
+            )
+            .await
         }
         Err(error) if is_locked(&error) => {
             let attached = attach::attach(state_dir).await?;
-            view(attached, &config, options).await
+            view(attached, logs_of(&config, program), options).await
         }
         Err(error) => gc::without_journal(&config, error, Confirmation { yes: false }).await,
     }
@@ -49,24 +56,30 @@ async fn attach_without_keys(common: &Common, load_error: LoadError) -> Result<E
         return Err(load_error.into());
     };
     let options = common.tui(&config)?;
-    let _guard = logging::start(Audience::Cockpit, common.log_format, &config.paths.log_dir)?;
-    view(attached, &config, options).await
+    let (_guard, program) = start_logging(common, &config)?;
+    view(attached, logs_of(&config, program), options).await
 }
 
 /// Shows what the main cockpit does and sends it the operator's commands. Quitting changes nothing there.
-async fn view(attached: Attached, config: &Config, options: TuiOptions) -> Result<Exit, Report> {
+async fn view(attached: Attached, logs: CockpitLogs, options: TuiOptions) -> Result<Exit, Report> {
     let session = Session::Viewer {
         driver: attached.owner,
         commands: attached.commands,
     };
-    tui::run(attached.snapshots, session, options, paths_of(config)).await?;
+    tui::run(attached.snapshots, session, options, logs).await?;
     Ok(Exit::Done)
 }
 
-fn paths_of(config: &Config) -> CockpitPaths {
-    CockpitPaths {
+fn start_logging(common: &Common, config: &Config) -> Result<(WorkerGuard, ProgramLog), Report> {
+    let clock = runtime::clock(config.simulation);
+    logging::start_cockpit(common.log_format, &config.paths.log_dir, clock)
+}
+
+fn logs_of(config: &Config, program: ProgramLog) -> CockpitLogs {
+    CockpitLogs {
         saved: config.paths.log_dir.clone(),
-        rental_logs: runtime::rental_logs(config),
+        rentals: runtime::rental_logs(config),
+        program,
     }
 }
 
@@ -83,12 +96,12 @@ pub(crate) enum OnTerminalLoss {
 pub(crate) async fn drive(
     handle: EngineHandle,
     state_dir: &Path,
-    paths: CockpitPaths,
+    logs: CockpitLogs,
     options: TuiOptions,
     on_loss: OnTerminalLoss,
 ) -> Result<Exit, Report> {
     let session = Session::Driver(handle.commands.clone());
-    let cockpit = tui::run(handle.snapshots.clone(), session, options, paths);
+    let cockpit = tui::run(handle.snapshots.clone(), session, options, logs);
     let failure = match engine::catch_panic(cockpit).await {
         Ok(Ok(reason)) => {
             on_cockpit_exit(reason, on_loss, &handle);

@@ -8,13 +8,12 @@ use tokio::task::JoinHandle;
 use super::arguments::{Common, Demo, SprintOutput};
 use super::cockpit::{self, OnTerminalLoss};
 use super::headless::{self, Signals};
-use super::logging::{self, Audience};
-use super::{Exit, runtime, simulated};
+use super::{Exit, logging, runtime, simulated};
 use crate::config::Config;
 use crate::domain::Mode;
 use crate::engine::EndAfter;
 use crate::proxy::STATE_FILE;
-use crate::tui::{self, CockpitPaths};
+use crate::tui::{self, CockpitLogs, ProgramLog};
 use crate::world::ServedWorld;
 
 pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report> {
@@ -30,29 +29,31 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     } else {
         Mode::Manual
     };
-    let (audience, end_after) = if arguments.headless {
-        (Audience::Terminal, EndAfter::OneSprint)
-    } else {
-        (Audience::Cockpit, EndAfter::Never)
-    };
     let paths = &config.paths;
-    let _guard = logging::start(audience, common.log_format, &paths.log_dir)?;
+    let (_guard, program) = if arguments.headless {
+        let guard = logging::start(common.log_format, &paths.log_dir)?;
+        (guard, ProgramLog::default())
+    } else {
+        let clock = runtime::clock(config.simulation);
+        logging::start_cockpit(common.log_format, &paths.log_dir, clock)?
+    };
     let proxy = start_proxy(&config, &mut served);
     let exit = if arguments.headless {
         let json = arguments.json;
         let signals = Signals::listen()?;
-        let handle = runtime::start_engine(&config, mode, end_after)?;
+        let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
         headless::follow(handle, signals, &paths.state_dir, SprintOutput { json }).await
     } else {
-        let cockpit_paths = CockpitPaths {
+        let logs = CockpitLogs {
             // Saved logs must outlive the demo.
             saved: std::env::temp_dir(),
-            rental_logs: runtime::rental_logs(&config),
+            rentals: runtime::rental_logs(&config),
+            program,
         };
-        let handle = runtime::start_engine(&config, mode, end_after)?;
+        let handle = runtime::start_engine(&config, mode, EndAfter::Never)?;
         let options = common.tui(&config)?;
         let on_loss = OnTerminalLoss::Exit;
-        cockpit::drive(handle, &paths.state_dir, cockpit_paths, options, on_loss).await
+        cockpit::drive(handle, &paths.state_dir, logs, options, on_loss).await
     };
     if let Some(proxy) = proxy {
         proxy.abort();

@@ -4,9 +4,9 @@
 use std::fmt::Display;
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use color_eyre::eyre::{Report, WrapErr, eyre};
+use color_eyre::eyre::{Report, WrapErr};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -14,27 +14,40 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use super::arguments::LogFormat;
 use super::log_files::LogFiles;
+use super::recorder::Recorder;
 use super::status_line;
+use crate::ports::Clock;
+use crate::tui::ProgramLog;
 
 /// Lines buffered for a slow disk; more are dropped.
 const WAITING_LINES: usize = 16_384;
-/// Lines in the log pane.
-const PANE_LINES: usize = 10_000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
-    Cockpit,
+enum Audience {
+    /// The cockpit's pane of the program's log.
+    Cockpit(Recorder),
     /// Standard error.
     Terminal,
 }
 
-/// Starts logging. The guard flushes when it is dropped. A log directory that cannot be written is only a
-/// warning: there may be a rental to release.
-pub(crate) fn start(
-    audience: Audience,
+/// Starts logging on standard error. The guard flushes when it is dropped.
+pub(crate) fn start(format: LogFormat, log_dir: &Path) -> Result<WorkerGuard, Report> {
+    start_for(Audience::Terminal, format, log_dir)
+}
+
+/// Starts logging for a cockpit, whose pane shows what the log that is returned has recorded.
+pub(crate) fn start_cockpit(
     format: LogFormat,
     log_dir: &Path,
-) -> Result<WorkerGuard, Report> {
+    clock: Arc<dyn Clock>,
+) -> Result<(WorkerGuard, ProgramLog), Report> {
+    let log = ProgramLog::default();
+    let recorder = Recorder::new(log.clone(), clock);
+    let guard = start_for(Audience::Cockpit(recorder), format, log_dir)?;
+    Ok((guard, log))
+}
+
+/// A log directory that cannot be written is only a warning: there may be a rental to release.
+fn start_for(audience: Audience, format: LogFormat, log_dir: &Path) -> Result<WorkerGuard, Report> {
     if let Err(error) = crate::journal::make_private_dir(log_dir) {
         status_line(format_args!(
             "warning: no log files: cannot create {}: {error}",
@@ -59,15 +72,7 @@ pub(crate) fn start(
             registry.with(stderr_layer(format)?).try_init()?;
             let _ = STDERR_FORMAT.set(format);
         }
-        Audience::Cockpit => {
-            tui_logger::init_logger(tui_logger::LevelFilter::Trace)
-                .map_err(|error| eyre!("cannot start the log pane: {error}"))?;
-            tui_logger::set_default_level(tui_logger::LevelFilter::Trace);
-            tui_logger::set_buffer_depth(PANE_LINES);
-            registry
-                .with(tui_logger::TuiTracingSubscriberLayer.with_filter(filter()?))
-                .try_init()?;
-        }
+        Audience::Cockpit(recorder) => registry.with(recorder.with_filter(filter()?)).try_init()?,
     }
     log_panics();
     Ok(guard)

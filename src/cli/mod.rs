@@ -25,6 +25,7 @@ mod page;
 mod plan;
 mod proxy;
 mod read_only;
+mod recorder;
 mod rehearse;
 mod release;
 mod runtime;

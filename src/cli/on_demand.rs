@@ -6,7 +6,7 @@ use color_eyre::eyre::Report;
 
 use super::arguments::{Common, Confirmation, SprintOutput};
 use super::headless::{self, Signals};
-use super::logging::{self, Audience};
+use super::logging;
 use super::plan::report::{self, Certainty, Obstacle};
 use super::plan::{self, PlanInputs};
 use super::{Exit, auto, runtime, status_line, stop, teardown};
@@ -28,7 +28,7 @@ pub(super) async fn run(
         _ => ("A rehearsal", "rehearsed"),
     };
     let config = runtime::load(common)?.config;
-    let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(common.log_format, &config.paths.log_dir)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let saved = engine::saved_sprint(&ledger)?;
     match saved.filter(|sprint| sprint.step() != Step::Waiting) {

@@ -7,7 +7,7 @@ use color_eyre::eyre::{Report, eyre};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::arguments::Common;
-use super::logging::{self, Audience};
+use super::logging;
 use super::{Exit, runtime, shutdown_signal, stop};
 use crate::config::{Config, Credential};
 use crate::domain::{CallError, NodeConfig};
@@ -24,7 +24,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
         let why = "no [inference_proxy] section in the configuration: `pocpit config init` writes an example";
         return Err(stop(Exit::Usage, why));
     };
-    let _guard = logging::start(Audience::Terminal, common.log_format, &config.paths.log_dir)?;
+    let _guard = logging::start(common.log_format, &config.paths.log_dir)?;
     let state_file = config.paths.state_dir.join(STATE_FILE);
     let (first, second) = (shutdown_signal()?, second_shutdown_signal());
     let served = crate::proxy::serve(proxy, &state_file, first, second);

@@ -18,7 +18,7 @@ use super::upstream_client::UpstreamBody;
 use super::upstreams::{self, StatusClass};
 use super::worker::{Caller, Worker, WorkerUpstream};
 use crate::config::{AccessLog, UpstreamFeature};
-use crate::domain::{ForeignText, Serving, excerpt};
+use crate::domain::{ForeignText, PROXY_REQUESTS, Serving, excerpt};
 
 /// For a caller to send its body, which holds memory meanwhile.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -40,7 +40,7 @@ pub(super) async fn forward(
     let reply = result.unwrap_or_else(|error| {
         if proxy.config.access_log != AccessLog::Off {
             let (endpoint, status) = (endpoint.path(), error.status().as_u16());
-            tracing::info!(endpoint, status, "refused");
+            tracing::info!(target: PROXY_REQUESTS, endpoint, status, "refused");
         }
         error
     });
@@ -74,7 +74,7 @@ async fn try_forward(
     if proxy.config.access_log == AccessLog::WithPrompts {
         let text = String::from_utf8_lossy(&body);
         let body = ForeignText(&text).line(usize::MAX);
-        tracing::info!(endpoint = endpoint.path(), body, "asked");
+        tracing::info!(target: PROXY_REQUESTS, endpoint = endpoint.path(), body, "asked");
     }
     // The time that the caller took does not count against the upstream.
     let deadline = Instant::now() + proxy.config.request_timeout;

@@ -14,6 +14,7 @@ use super::route::InferenceEndpoint;
 use super::shared::Proxy;
 use super::upstream_client::{UpstreamBody, UpstreamError};
 use crate::config::AccessLog;
+use crate::domain::PROXY_REQUESTS;
 
 /// Accounts for a reply from its first byte until its body is sent or the caller disconnects. Holds
 /// its place among the concurrent requests.
@@ -58,6 +59,7 @@ impl Drop for InFlight {
             return;
         }
         tracing::info!(
+            target: PROXY_REQUESTS,
             endpoint = self.endpoint.path(),
             from = &*self.upstream,
             first_byte_ms = self.first_byte.as_millis(),

@@ -12,6 +12,7 @@ use super::shared::Proxy;
 use super::worker::Caller;
 use super::{forward, metrics, mlnode_api, status};
 use crate::config::AccessLog;
+use crate::domain::PROXY_REQUESTS;
 
 pub(super) async fn handle(caller: &Caller, request: Request<Incoming>) -> Reply {
     let (proxy, address) = (&caller.worker.proxy, caller.address.ip());
@@ -40,7 +41,7 @@ pub(super) async fn handle(caller: &Caller, request: Request<Incoming>) -> Reply
 fn record_denied(proxy: &Proxy, route: Route, from: IpAddr, error: AccessError) {
     let status = error.status().as_u16();
     if proxy.config.access_log != AccessLog::Off {
-        tracing::info!(%from, status, "refused: {error}");
+        tracing::info!(target: PROXY_REQUESTS, %from, status, "refused: {error}");
     }
     if let Route::Forward(endpoint) = route {
         proxy.counters.record_reply(endpoint.path(), status);

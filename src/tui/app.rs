@@ -11,13 +11,14 @@ use super::input::Input;
 use super::keymap::Keymap;
 use super::message::Message;
 use super::model::Model;
+use super::pane::Pane;
 use super::signals::{SignalAction, Signals};
 use super::task::run::TaskRunner;
 use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::timings::Timings;
 use super::update::update;
-use super::{CockpitPaths, ExitReason, TuiError, TuiOptions, view};
+use super::{CockpitLogs, ExitReason, ProgramLog, TuiError, TuiOptions, view};
 use crate::config::BellMode;
 use crate::engine::{Command, Failpoint, Snapshot, failpoint};
 
@@ -66,9 +67,9 @@ pub async fn run(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     session: Session,
     options: TuiOptions,
-    paths: CockpitPaths,
+    logs: CockpitLogs,
 ) -> Result<ExitReason, TuiError> {
-    let result = match App::start(snapshots, session, options, paths) {
+    let result = match App::start(snapshots, session, options, logs) {
         Ok(app) => Box::new(app).run().await,
         Err(error) => Err(error),
     };
@@ -100,6 +101,7 @@ struct App {
     last_frame: Option<Instant>,
     sources: Sources,
     tasks: TaskRunner,
+    program_log: ProgramLog,
     screen: Screen,
     // Dropped after the screen: prints to the restored terminal.
     timings: Timings,
@@ -120,7 +122,7 @@ impl App {
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
         session: Session,
         options: TuiOptions,
-        paths: CockpitPaths,
+        logs: CockpitLogs,
     ) -> Result<App, TuiError> {
         terminal::check()?;
         let timings = Timings::new(options.timings);
@@ -137,7 +139,8 @@ impl App {
         let screen = Screen::enter(options.mouse, &timings)?;
         let input = Input::start()?;
         let first = Arc::clone(&snapshots.borrow_and_update());
-        let (tasks, results) = TaskRunner::new(paths);
+        let program_log = logs.program.clone();
+        let (tasks, results) = TaskRunner::new(logs);
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         Ok(App {
@@ -163,6 +166,7 @@ impl App {
                 ticks,
             },
             tasks,
+            program_log,
             screen,
             timings,
         })
@@ -223,6 +227,7 @@ impl App {
             Event::Tick(elapsed) => {
                 // Snapshots move the clocks too: one frame a second is enough for a slow link.
                 self.needs_frame |= elapsed > TICK || self.model.toast.is_some();
+                self.take_records();
                 let elapsed = crate::domain::Duration::from_std(elapsed).unwrap_or_default();
                 self.update(Message::Tick(elapsed));
                 return Ok(None);
@@ -234,6 +239,15 @@ impl App {
         self.needs_frame = true;
         self.apply_effects()?;
         Ok(self.model.exit)
+    }
+
+    /// Brings the program's log up to date.
+    fn take_records(&mut self) {
+        let records = self.program_log.take();
+        if !records.is_empty() {
+            self.needs_frame |= self.model.visible.contains(&Pane::Journal);
+            self.update(Message::Recorded(records));
+        }
     }
 
     /// Updates the model and sends its commands without waiting; a full queue is reported.

@@ -8,7 +8,7 @@ use ratatui::layout::{Position, Size};
 use super::breakpoint::Breakpoint;
 use super::hit_areas::HitAreas;
 use super::pane::Pane;
-use crate::domain::{Duration, InstanceId};
+use crate::domain::{Duration, InstanceId, LogLine};
 use crate::engine::{BootLog, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +32,19 @@ pub enum Message {
     Drawn(DrawnFrame),
     /// The log of a past rental was read.
     PastLog(InstanceId, Box<BootLog>),
+    /// New lines of the program's own log.
+    Recorded(Vec<LogLine>),
     /// Result of a background task, as a toast.
     TaskDone(String),
     /// A command could not be sent to the engine, and why.
     CommandLost(&'static str),
+}
+
+/// Sizes of the logs that are on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LogSizes {
+    pub rental: Option<Size>,
+    pub program: Option<Size>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +53,7 @@ pub struct DrawnFrame {
     pub hit_areas: HitAreas,
     /// The panes that are on the screen, in the order of the screen.
     pub panes: Vec<Pane>,
-    /// Area of the log, where it is shown.
-    pub log: Option<Size>,
+    pub logs: LogSizes,
     /// First visible row of the dialog, or of an overlay that scrolls.
     pub overlay_top: Option<usize>,
 }

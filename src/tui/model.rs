@@ -16,8 +16,8 @@ use crate::domain::{
     AvoidedMachine, Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd,
 };
 use crate::engine::{
-    NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Refusal, RejectedOffer, Snapshot,
-    WorldKind,
+    BootLog, NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Refusal, RejectedOffer,
+    Snapshot, WorldKind,
 };
 
 /// Ticks (of 1 s) that a toast is shown.
@@ -164,7 +164,9 @@ pub struct Model {
     pub prompt: Option<Prompt>,
     pub toast: Option<Toast>,
     pub offers: OffersPane,
+    /// The rental's log, or a past one's.
     pub log: LogPane,
+    pub program_log: LogPane,
     /// What has happened to the rental, as marks in its log.
     pub rental_marks: RentalMarks,
     pub selected_node: Option<NodeId>,
@@ -205,6 +207,7 @@ impl Model {
             toast: None,
             offers: OffersPane::new(&snapshot.offers.rows),
             log: LogPane::new(snapshot.boot_log.clone()),
+            program_log: LogPane::new(BootLog::default()),
             rental_marks: RentalMarks::default(),
             selected_node: None,
             node_filter: String::new(),
@@ -229,6 +232,21 @@ impl Model {
         if self.log.past.is_none() {
             self.log.set_log(self.snapshot.boot_log.clone());
             self.log.set_marks(marks);
+        }
+    }
+
+    /// The log whose keys work: the program's in its own pane, else the rental's.
+    pub fn focused_log(&self) -> &LogPane {
+        match self.focus {
+            Pane::Journal => &self.program_log,
+            _ => &self.log,
+        }
+    }
+
+    pub fn focused_log_mut(&mut self) -> &mut LogPane {
+        match self.focus {
+            Pane::Journal => &mut self.program_log,
+            _ => &mut self.log,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::keymap::Keymap;
+use super::program_log::ProgramLog;
 use super::theme::{BackgroundChoice, ColorChoice, ColorOverrides, GlyphChoice};
 use super::timings::TimingsChoice;
 use crate::config::{BellMode, MouseMode};
@@ -23,9 +24,11 @@ pub struct TuiOptions {
     pub confirm_above: Option<Usd>,
 }
 
+/// Logs that are shown, and where they are saved.
 #[derive(Debug, Clone)]
-pub struct CockpitPaths {
+pub struct CockpitLogs {
     /// Directory for files that the operator saves.
     pub saved: PathBuf,
-    pub rental_logs: LogStore,
+    pub rentals: LogStore,
+    pub program: ProgramLog,
 }

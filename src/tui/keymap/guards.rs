@@ -120,7 +120,11 @@ pub(super) fn cannot_abort(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn already_following(model: &Model) -> Option<&'static str> {
-    model.log.anchor.is_none().then_some("already following")
+    model
+        .focused_log()
+        .anchor
+        .is_none()
+        .then_some("already following")
 }
 
 pub(super) fn no_columns_left(model: &Model) -> Option<&'static str> {
@@ -140,16 +144,16 @@ pub(super) fn no_columns_right(model: &Model) -> Option<&'static str> {
 }
 
 fn lines_wrapped(model: &Model) -> Option<&'static str> {
-    (model.log.long == LongLines::Wrap).then_some("long lines are wrapped: w cuts them")
+    (model.focused_log().long == LongLines::Wrap).then_some("long lines are wrapped: w cuts them")
 }
 
 pub(super) fn no_times(model: &Model) -> Option<&'static str> {
-    let past = model.log.past.is_some();
+    let past = model.focused_log().past.is_some();
     past.then_some("the lines of a past log have no times")
 }
 
 pub(super) fn no_log_filter(model: &Model) -> Option<&'static str> {
-    let none = model.log.filter.is_none();
+    let none = model.focused_log().filter.is_none();
     none.then_some("no filter: / starts one")
 }
 
@@ -159,7 +163,11 @@ pub(super) fn no_stages(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn no_lines(model: &Model) -> Option<&'static str> {
-    model.log.bottom().is_none().then_some("no line is shown")
+    model
+        .focused_log()
+        .bottom()
+        .is_none()
+        .then_some("no line is shown")
 }
 
 const NO_NODE: &str = "no node is registered";
@@ -178,7 +186,7 @@ fn no_past_sprint(model: &Model) -> Option<&'static str> {
 
 pub(super) fn nothing_to_copy(model: &Model) -> Option<&'static str> {
     match model.focus {
-        Pane::Boot => no_lines(model),
+        Pane::Boot | Pane::Journal => no_lines(model),
         _ => None,
     }
 }

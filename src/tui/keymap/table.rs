@@ -15,13 +15,19 @@ const ROWS: &[Pane] = &[
     Pane::Nodes,
     Pane::History,
 ];
-const FILTERED: &[Pane] = &[Pane::Offers, Pane::Boot, Pane::Nodes, Pane::History];
+const FILTERED: &[Pane] = &[
+    Pane::Offers,
+    Pane::Boot,
+    Pane::Nodes,
+    Pane::Journal,
+    Pane::History,
+];
 const OFFERS: &[Pane] = &[Pane::Offers];
-const LOGS: &[Pane] = &[Pane::Boot];
+const LOGS: &[Pane] = &[Pane::Boot, Pane::Journal];
 const BOOT: &[Pane] = &[Pane::Boot];
 const NODES: &[Pane] = &[Pane::Nodes];
 const IN_OR_OUT: &[Pane] = &[Pane::Offers, Pane::Nodes];
-const SIDEWAYS: &[Pane] = &[Pane::Boot, Pane::Offers];
+const SIDEWAYS: &[Pane] = &[Pane::Boot, Pane::Journal, Pane::Offers];
 
 pub(super) fn rows(context: Context) -> Vec<Binding> {
     let rows = match context {

@@ -55,7 +55,7 @@ fn normal(scene: Scene) -> Column {
         Scene::Choosing => Column::of([Offers]).filled_with([Money, Trends]),
         Scene::Booting => Column::of([Stages, Log]),
         Scene::Proving => Column::of([Proof, Nodes]).filled_with([Gpus, Log]),
-        Scene::Releasing => Column::of([Sprint, Nodes]).filled_with([Money, Log]),
+        Scene::Releasing => Column::of([Sprint, Nodes]).filled_with([Money, ProgramLog]),
         Scene::Done => Column::of([Sprint, History]).filled_with([Money, Trends]),
     }
 }
@@ -86,7 +86,7 @@ fn wide(scene: Scene) -> Column {
         Scene::Releasing => {
             let right = Column::of([Money]).filled_with([Trends]);
             let top = Column::of([Sprint]).beside(Split::List, right);
-            (top, [Nodes, History, Log].as_slice())
+            (top, [Nodes, ProgramLog, History].as_slice())
         }
         Scene::Done => {
             let left = Column::of([Sprint]).filled_with([Money, Nodes, Schedule]);
@@ -126,7 +126,7 @@ fn full(scene: Scene) -> Column {
             Column::of([Gpus, Schedule, Money, History]),
         ),
         Scene::Releasing => (
-            Column::of([Sprint, Nodes, Log, Epochs]),
+            Column::of([Sprint, Nodes, ProgramLog, Epochs]),
             Column::of([Money, Schedule, History]),
         ),
         Scene::Done => (

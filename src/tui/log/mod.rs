@@ -173,9 +173,9 @@ impl LogPane {
         self.update_indexes();
     }
 
-    /// Adds a line of this program.
-    pub fn push(&mut self, line: LogLine) {
-        self.log.push(line);
+    /// Adds lines of this program.
+    pub fn extend(&mut self, lines: Vec<LogLine>) {
+        lines.into_iter().for_each(|line| self.log.push(line));
         self.newest = newest_of(&self.log);
         self.update_indexes();
     }
@@ -231,9 +231,20 @@ impl LogPane {
         }
     }
 
-    /// Rows of lines and marks without a filter.
+    /// There is nothing to show or to filter.
+    pub fn is_empty(&self) -> bool {
+        self.rows() == 0 && self.log.is_empty() && self.log.live.is_none()
+    }
+
+    /// Lines that are shown without a filter.
+    pub fn plain_count(&self) -> usize {
+        self.plain.count()
+    }
+
+    /// Rows of unwrapped lines and marks. A filter takes none away, so nothing moves while one is typed.
     pub fn rows(&self) -> usize {
-        self.plain.count() + self.marks.len()
+        let shown = self.lines().shown.count();
+        self.plain_count().max(shown) + self.marks.len()
     }
 
     /// The marks, unless a filter hides what they stand between.

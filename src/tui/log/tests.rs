@@ -180,9 +180,11 @@ fn repeated_health_checks_are_one_line() {
 fn requests_to_the_proxy_are_shown_if_the_filter_names_them() {
     let mut view = view_of(&BootLog::default(), 80, 10);
     let record = |level, target, text| LogLine::record(at(0), level, target, text);
-    view.push(record(LogLevel::Info, PROXY_REQUESTS, "answered bytes=12"));
-    view.push(record(LogLevel::Warn, PROXY_REQUESTS, "slow"));
-    view.push(record(LogLevel::Info, "pocpit::proxy", "the proxy serves"));
+    view.extend(vec![
+        record(LogLevel::Info, PROXY_REQUESTS, "answered bytes=12"),
+        record(LogLevel::Warn, PROXY_REQUESTS, "slow"),
+        record(LogLevel::Info, "pocpit::proxy", "the proxy serves"),
+    ]);
     assert_eq!(shown(&view), ["slow", "the proxy serves"]);
     view.set_filter("proxy");
     assert_eq!(

@@ -14,7 +14,7 @@ use crate::engine::LogStore;
 use crate::tui::message::Message;
 use crate::tui::terminal::Screen;
 use crate::tui::view::format;
-use crate::tui::{CockpitPaths, TuiError};
+use crate::tui::{CockpitLogs, TuiError};
 
 /// tmux answers at once or never.
 const TMUX_TIMEOUT: Duration = Duration::from_secs(3);
@@ -22,24 +22,24 @@ const TMUX_TIMEOUT: Duration = Duration::from_secs(3);
 const QUEUE: usize = 8;
 
 pub struct TaskRunner {
-    paths: CockpitPaths,
+    logs: CockpitLogs,
     sender: mpsc::Sender<Message>,
 }
 
 impl TaskRunner {
-    pub fn new(paths: CockpitPaths) -> (TaskRunner, mpsc::Receiver<Message>) {
+    pub fn new(logs: CockpitLogs) -> (TaskRunner, mpsc::Receiver<Message>) {
         let (sender, results) = mpsc::channel(QUEUE);
-        (TaskRunner { paths, sender }, results)
+        (TaskRunner { logs, sender }, results)
     }
 
     pub fn start(&self, task: Task, screen: &mut Screen) -> Result<(), TuiError> {
         match task {
             Task::Save(log) => {
-                let directory = self.paths.saved.clone();
+                let directory = self.logs.saved.clone();
                 self.spawn(async move { Some(Message::TaskDone(save(log, directory).await)) });
             }
             Task::ReadLog(instance, ended) => {
-                let logs = self.paths.rental_logs.clone();
+                let logs = self.logs.rentals.clone();
                 self.spawn(async move { Some(read_log(logs, instance, ended).await) });
             }
             Task::Copy(text) => {

@@ -63,18 +63,18 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::PageDown => scroll(model, keys, Move::Down(page(model))),
         Action::Top => scroll(model, keys, Move::Up(usize::MAX)),
         Action::Bottom => scroll(model, keys, Move::Down(usize::MAX)),
-        Action::Pause => model.log.toggle_pause(),
-        Action::Follow => model.log.follow(),
-        Action::Wrap => model.log.toggle_wrap(),
+        Action::Pause => model.focused_log_mut().toggle_pause(),
+        Action::Follow => model.focused_log_mut().follow(),
+        Action::Wrap => model.focused_log_mut().toggle_wrap(),
         Action::Left => sideways(model, Turn::Previous),
         Action::Right => sideways(model, Turn::Next),
-        Action::OtherLines => model.log.toggle_others(),
+        Action::OtherLines => model.focused_log_mut().toggle_others(),
         Action::GoTo => prompt::open(model, PromptKind::GoTo, String::new()),
         Action::NextMatch => log::next_match(model, keys, Toward::Newer),
         Action::PreviousMatch => log::next_match(model, keys, Toward::Older),
         Action::NextError => log::next_error(model, Toward::Newer),
         Action::PreviousError => log::next_error(model, Toward::Older),
-        Action::Times => model.log.toggle_times(),
+        Action::Times => model.focused_log_mut().toggle_times(),
         Action::NextStage => log::next_stage(model, Toward::Newer),
         Action::PreviousStage => log::next_stage(model, Toward::Older),
         Action::Save => log::save(model),
@@ -150,14 +150,14 @@ fn sideways(model: &mut Model, toward: Turn) {
         return by.shift(&mut model.offers.first_column, OffersPane::LAST_COLUMN + 1);
     }
     match toward {
-        Turn::Next => model.log.right(),
-        Turn::Previous => model.log.left(),
+        Turn::Next => model.focused_log_mut().right(),
+        Turn::Previous => model.focused_log_mut().left(),
     }
 }
 
 /// The log has lines that are longer than the screen; other panes are copied as they are drawn.
 fn copy(model: &mut Model, keys: &Keymap) {
-    if model.focus == Pane::Boot {
+    if matches!(model.focus, Pane::Boot | Pane::Journal) {
         return log::copy(model, keys);
     }
     let text = pane_text(model, keys);

@@ -4,6 +4,7 @@ use crate::domain::{BootStage, Time, main_boot};
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::log::{Jump, Target, Toward, first_from, whole_text};
 use crate::tui::model::Model;
+use crate::tui::pane::Pane;
 use crate::tui::task::{SaveLog, Task};
 use crate::tui::view::format;
 
@@ -23,7 +24,7 @@ pub(super) fn open_past(model: &mut Model) {
 
 /// Goes to the next match; at the last one it stays and says so.
 pub(super) fn next_match(model: &mut Model, keys: &Keymap, toward: Toward) {
-    let text = match (model.log.jump(Target::Match, toward), toward) {
+    let text = match (model.focused_log_mut().jump(Target::Match, toward), toward) {
         (Jump::There, _) => return,
         (Jump::NoFurther { all: 0, .. }, _) => "no line matches".to_owned(),
         (Jump::NoFurther { .. }, Toward::Newer) => {
@@ -43,7 +44,7 @@ pub(super) fn next_error(model: &mut Model, toward: Toward) {
         Toward::Newer => "newer",
         Toward::Older => "older",
     };
-    match model.log.jump(Target::Error, toward) {
+    match model.focused_log_mut().jump(Target::Error, toward) {
         Jump::There => {}
         Jump::NoFurther { all: 0, .. } => model.show_toast("no error in this log"),
         Jump::NoFurther { passed, all } => {
@@ -56,7 +57,7 @@ pub(super) fn go_to_stage(model: &mut Model, stage: BootStage) {
     let Some(started) = stage_start(model, stage) else {
         return model.show_toast(format!("the boot has not reached \"{stage}\""));
     };
-    model.log.go_to(started);
+    model.focused_log_mut().go_to(started);
     let clock = format::second(started);
     model.show_toast(format!("{stage} began at {clock}"));
 }
@@ -90,9 +91,10 @@ pub(super) fn next_stage(model: &mut Model, toward: Toward) {
 pub(super) fn save(model: &mut Model) {
     let now = model.now().format("%Y%m%d-%H%M%S");
     let live = model.snapshot.rental.as_ref().map(|rental| rental.id);
-    let pane = &model.log;
+    let pane = model.focused_log();
     model.effects.task = Some(Task::Save(SaveLog {
         name: match pane.past.or(live) {
+            _ if model.focus == Pane::Journal => format!("pocpit-{now}"),
             Some(rental) => format!("boot-{rental}-{now}"),
             None => format!("boot-{now}"),
         },
@@ -113,11 +115,12 @@ pub(super) fn copy(model: &mut Model, keys: &Keymap) {
 
 /// The visible lines, unwrapped, and their number; the newest ones if there is too much text.
 fn copied_text(model: &Model) -> (String, usize) {
-    let visible = model.log.visible();
+    let log = model.focused_log();
+    let visible = log.visible();
     let mut texts = Vec::new();
     let mut room = MAX_COPY;
     let newest_first = visible.iter().rev();
-    for line in newest_first.filter_map(|shown| model.log.log.line(shown.line)) {
+    for line in newest_first.filter_map(|shown| log.log.line(shown.line)) {
         let text = whole_text(line);
         let Some(left) = room.checked_sub(text.len() + 1) else {
             break;

@@ -66,6 +66,7 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
             model.log.show(Some(instance), *log);
             focus(model, Pane::Boot);
         }
+        Message::Recorded(lines) => model.program_log.extend(lines),
         Message::TaskDone(text) => model.show_toast(text),
         Message::CommandLost(reason) => {
             model.quitting = false;
@@ -117,8 +118,11 @@ fn after_snapshot(model: &mut Model, before: Scene) {
 fn on_drawn(model: &mut Model, frame: DrawnFrame) {
     model.hit_areas = frame.hit_areas;
     model.visible = frame.panes;
-    if let Some(size) = frame.log {
+    if let Some(size) = frame.logs.rental {
         model.log.size = size;
+    }
+    if let Some(size) = frame.logs.program {
+        model.program_log.size = size;
     }
     if let (Some(_), Some(top)) = (&model.dialog, frame.overlay_top) {
         model.answer.scroll = top;

@@ -3,6 +3,7 @@
 use super::prompt::{filter_text, set_filter};
 use crate::tui::filter::Filtered;
 use crate::tui::keymap::{Keymap, search::search};
+use crate::tui::log::LogPane;
 use crate::tui::model::{HelpView, Model, Overlay, Picked};
 use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
@@ -124,8 +125,8 @@ pub(super) fn follow(model: &mut Model, before: Scene) {
 }
 
 pub(super) fn page(model: &Model) -> usize {
-    if model.focus == Pane::Boot && model.overlay.is_none() {
-        model.log.page()
+    if matches!(model.focus, Pane::Boot | Pane::Journal) && model.overlay.is_none() {
+        model.focused_log().page()
     } else {
         PAGE
     }
@@ -161,10 +162,8 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
                 by.shift(&mut model.offers.avoided_index, all);
             }
         },
-        Pane::Boot => match by {
-            Move::Up(rows) => model.log.up(rows),
-            Move::Down(rows) => model.log.down(rows),
-        },
+        Pane::Boot => scroll_log(&mut model.log, by),
+        Pane::Journal => scroll_log(&mut model.program_log, by),
         Pane::Nodes => {
             let rows = model.shown_nodes();
             let mut index = model.selected_node().map_or(0, |(index, _)| index);
@@ -176,7 +175,14 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
             let all = model.shown_history().len();
             by.shift(&mut model.history_index, all);
         }
-        Pane::Schedule | Pane::Sprint | Pane::Journal | Pane::Charts => {}
+        Pane::Schedule | Pane::Sprint | Pane::Charts => {}
+    }
+}
+
+fn scroll_log(log: &mut LogPane, by: Move) {
+    match by {
+        Move::Up(rows) => log.up(rows),
+        Move::Down(rows) => log.down(rows),
     }
 }
 

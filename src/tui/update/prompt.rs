@@ -58,8 +58,8 @@ pub(super) fn filter_text(model: &Model, of: Filtered) -> String {
         Filtered::Pane(Pane::Offers) => model.offers.filter.clone(),
         Filtered::Pane(Pane::Nodes) => model.node_filter.clone(),
         Filtered::Pane(Pane::History) => model.history_filter.clone(),
-        Filtered::Pane(Pane::Boot) => {
-            let filter = model.log.filter.as_ref();
+        Filtered::Pane(Pane::Boot | Pane::Journal) => {
+            let filter = model.focused_log().filter.as_ref();
             filter.map_or_else(String::new, |it| it.query.text().to_owned())
         }
         Filtered::Pane(_) => String::new(),
@@ -79,6 +79,7 @@ pub(super) fn set_filter(model: &mut Model, of: Filtered, text: &str) {
             model.history_index = 0;
         }
         Filtered::Pane(Pane::Boot) => model.log.set_filter(text),
+        Filtered::Pane(Pane::Journal) => model.program_log.set_filter(text),
         Filtered::Pane(_) => {}
         Filtered::Help => {
             if let Some(Overlay::Help(help)) = &mut model.overlay {
@@ -94,7 +95,8 @@ fn go_to(model: &mut Model, text: &str) {
         return;
     }
     if let Some(time) = time_of_day(text) {
-        return model.log.go_to(last_time_at(time, model.now()));
+        let at = last_time_at(time, model.now());
+        return model.focused_log_mut().go_to(at);
     }
     if let Some(stage) = parse_stage(text) {
         return go_to_stage(model, stage);

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use crate::tui::filter::Filtered;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::layout::Rows;
-use crate::tui::log::{Filter, LogPane};
+use crate::tui::log::{Filter, LogPane, LongLines};
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::prompt::{Prompt, PromptKind};
@@ -22,32 +22,82 @@ use super::widgets::{Canvas, prompt_line, put_cut};
 /// Rows that the log takes before anything else may grow.
 const WANTED: usize = 12;
 
-/// Follows what there is to read. A filter does not change it: nothing moves while one is typed.
-pub fn rows(model: &Model) -> Rows {
-    let (view, log) = (&model.log, &model.log.log);
-    let beside = usize::from(log.live.is_some())
-        + usize::from(view.past.is_some())
-        + usize::from(bottom_row(model));
-    let all = view.rows().saturating_add(beside).max(1).saturating_add(1);
+/// Follows what there is to read; how many rows wrapped lines have is not counted.
+pub fn rows(model: &Model, section: Section) -> Rows {
+    let pane = pane_of(model, section);
+    let beside = usize::from(pane.log.live.is_some())
+        + usize::from(pane.past.is_some())
+        + usize::from(bottom_row(model, section));
+    let all = pane.rows().saturating_add(beside).max(1).saturating_add(1);
+    let most = match pane.long {
+        LongLines::Cut { .. } => Rows::up_to(4, all).most,
+        LongLines::Wrap => Rows::ENDLESS,
+    };
     Rows {
-        most: Rows::up_to(4, all).most,
+        most,
         ..Rows::up_to(4, all.min(WANTED))
     }
 }
 
-/// Draws the section; returns the size of the log.
-pub fn draw_section(canvas: &mut Canvas<'_>, area: Rect) -> Size {
+fn pane_of(model: &Model, section: Section) -> &LogPane {
+    match section {
+        Section::ProgramLog => &model.program_log,
+        _ => &model.log,
+    }
+}
+
+/// Draws the section; returns the size of the log, with the row of its prompt or filter.
+pub fn draw(canvas: &mut Canvas<'_>, section: Section, area: Rect) -> Size {
     let (model, theme) = (canvas.model, canvas.theme);
-    let pane = &model.log;
-    let inner = canvas.styled_rule(area, Section::Log, title(pane, theme));
-    let Some(past) = pane.past else {
-        return draw(canvas, inner, pane);
-    };
-    let back = canvas.key(Action::Back);
-    let text = format!("LOG OF PAST RENTAL {past}; {back} shows the live log");
-    let [head, rest] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
-    put_cut(canvas.buf, head, [Line::styled(text, theme.warn())]);
-    draw(canvas, rest, pane)
+    let pane = pane_of(model, section);
+    let inner = canvas.styled_rule(area, section, title(pane, theme));
+    let head = pane.past.map(|past| {
+        let back = canvas.key(Action::Back);
+        let text = format!("LOG OF PAST RENTAL {past}; {back} shows the live log");
+        Line::styled(text, theme.warn())
+    });
+    let head_rows = u16::from(head.is_some()).min(inner.height);
+    // In a single row, the prompt matters more than the log.
+    let bottom_rows = u16::from(bottom_row(model, section)).min(inner.height - head_rows);
+    let rows = [
+        Constraint::Length(head_rows),
+        Constraint::Min(0),
+        Constraint::Length(bottom_rows),
+    ];
+    let [head_area, lines, bottom] = Layout::vertical(rows).areas(inner);
+    put_cut(canvas.buf, head_area, head);
+    match (prompt(model, section), &pane.filter) {
+        (Some(prompt), _) => {
+            let mut line = prompt_line(prompt, theme);
+            line.spans.insert(0, Span::raw(" "));
+            put_cut(canvas.buf, bottom, [line]);
+        }
+        (None, Some(filter)) => filter_row(canvas.buf, bottom, filter, canvas.keys, theme),
+        (None, None) => {}
+    }
+    if pane.is_empty() {
+        let line = Line::styled(format!(" {}", why_empty(canvas, section)), theme.dim());
+        put_cut(canvas.buf, lines, [line]);
+    } else if !lines.is_empty() {
+        log_rows::draw(canvas.buf, lines, pane, theme);
+    }
+    Size::new(inner.width, inner.height - head_rows)
+}
+
+/// What fills an empty log.
+fn why_empty(canvas: &Canvas<'_>, section: Section) -> String {
+    let model = canvas.model;
+    match section {
+        Section::ProgramLog => "Nothing logged yet.".to_owned(),
+        _ if model.log.past.is_some() => "Nothing of this log is saved.".to_owned(),
+        _ if model.snapshot.rental.is_some() => "No line yet.".to_owned(),
+        _ if model.snapshot.history.is_empty() => "Nothing rented.".to_owned(),
+        _ => {
+            let history = canvas.key(Action::Pane(Pane::History));
+            let open = canvas.key(Action::Open);
+            format!("Nothing rented. The log of the last rental: {history}, {open}.")
+        }
+    }
 }
 
 /// What is shown of the log, and what is in it.
@@ -60,7 +110,7 @@ fn title(pane: &LogPane, theme: Theme) -> Line<'static> {
     }
     match &pane.filter {
         Some(filter) => title.push_span(format!(", {}", matches_of(filter, pane.current))),
-        None if new_errors == 0 && !pane.log.is_empty() => {
+        None if new_errors == 0 && pane.plain_count() > 0 => {
             title.push_span(format!(", {}", contents(pane)));
         }
         None => {}
@@ -98,7 +148,7 @@ fn matches_of(filter: &Filter, current: Option<u64>) -> String {
 fn contents(pane: &LogPane) -> String {
     let trouble = &pane.trouble;
     let counts = [
-        (pane.log.len(), "line"),
+        (pane.plain_count(), "line"),
         (trouble.errors.count(), "error"),
         (trouble.warnings.count(), "warning"),
     ];
@@ -108,39 +158,17 @@ fn contents(pane: &LogPane) -> String {
 }
 
 /// A prompt, or the filter, takes a row.
-fn bottom_row(model: &Model) -> bool {
-    prompt(model).is_some() || model.log.filter.is_some()
+fn bottom_row(model: &Model, section: Section) -> bool {
+    prompt(model, section).is_some() || pane_of(model, section).filter.is_some()
 }
 
-/// The prompt, if it is about the log.
-fn prompt(model: &Model) -> Option<&Prompt> {
+/// The prompt, if it is about this log.
+fn prompt(model: &Model, section: Section) -> Option<&Prompt> {
     let prompt = model.prompt.as_ref();
     prompt.filter(|open| match open.kind {
-        PromptKind::Filter(of) => of == Filtered::Pane(Pane::Boot),
-        PromptKind::GoTo => true,
+        PromptKind::Filter(of) => of == Filtered::Pane(section.pane()),
+        PromptKind::GoTo => model.focus == section.pane(),
     })
-}
-
-/// Draws the log and below it the prompt or the filter. Returns the size of both.
-fn draw(canvas: &mut Canvas<'_>, area: Rect, pane: &LogPane) -> Size {
-    let (model, theme) = (canvas.model, canvas.theme);
-    // In a single row, the prompt matters more than the log.
-    let bottom_rows = u16::from(bottom_row(model)).min(area.height);
-    let rows = [Constraint::Min(0), Constraint::Length(bottom_rows)];
-    let [lines, bottom] = Layout::vertical(rows).areas(area);
-    match (prompt(model), &pane.filter) {
-        (Some(prompt), _) => {
-            let mut line = prompt_line(prompt, theme);
-            line.spans.insert(0, Span::raw(" "));
-            put_cut(canvas.buf, bottom, [line]);
-        }
-        (None, Some(filter)) => filter_row(canvas.buf, bottom, filter, canvas.keys, theme),
-        (None, None) => {}
-    }
-    if !lines.is_empty() {
-        log_rows::draw(canvas.buf, lines, pane, theme);
-    }
-    area.as_size()
 }
 
 /// The filter, and the keys that it gives a meaning.

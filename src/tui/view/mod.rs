@@ -35,7 +35,7 @@ use super::breakpoint::Breakpoint;
 use super::hit_areas::HitAreas;
 use super::keymap::Keymap;
 use super::layout::{areas, place, place_pane};
-use super::message::DrawnFrame;
+use super::message::{DrawnFrame, LogSizes};
 use super::model::{Model, Overlay};
 use super::pane::Pane;
 use super::theme::Theme;
@@ -74,7 +74,7 @@ pub fn draw(
         size,
         hit_areas: canvas.hits,
         panes: body.panes,
-        log: body.log,
+        logs: body.logs,
         overlay_top,
     }
 }
@@ -106,7 +106,7 @@ pub(super) fn pane_text(model: &Model, keys: &Keymap) -> String {
 #[derive(Default)]
 struct Body {
     panes: Vec<Pane>,
-    log: Option<Size>,
+    logs: LogSizes,
 }
 
 fn draw_body(canvas: &mut Canvas<'_>, screen: Rect, size: Breakpoint) -> Body {
@@ -118,7 +118,7 @@ fn draw_body(canvas: &mut Canvas<'_>, screen: Rect, size: Breakpoint) -> Body {
     let mut prepared = Prepared::new(is_low);
     let measure = &mut |section, width| sections::measure(canvas, section, width, &mut prepared);
     let placed = place(canvas.model, size, areas.body, measure);
-    let log = sections::draw(canvas, &placed, prepared);
+    let logs = sections::draw(canvas, &placed, prepared);
     chrome::footer(canvas, areas.footer);
     let mut panes: Vec<Pane> = Vec::new();
     for (section, _) in &placed.sections {
@@ -126,7 +126,7 @@ fn draw_body(canvas: &mut Canvas<'_>, screen: Rect, size: Breakpoint) -> Body {
             panes.push(section.pane());
         }
     }
-    Body { panes, log }
+    Body { panes, logs }
 }
 
 /// Returns the first visible row of what scrolls on top.

@@ -1,11 +1,11 @@
 //! Measures and draws the sections of a frame.
 
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::Rect;
 use ratatui::text::Line;
-use ratatui::widgets::Widget as _;
 
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::layout::{Placed, Rows};
+use crate::tui::message::LogSizes;
 use crate::tui::section::Section;
 
 use super::widgets::{Canvas, put_cut};
@@ -49,14 +49,7 @@ pub fn measure(canvas: &Canvas<'_>, section: Section, width: u16, prepared: &mut
         Section::Nodes => return nodes::rows(model),
         Section::History => return history::rows(model),
         Section::Offers => return offers::rows(canvas, width),
-        Section::Log => return log::rows(model),
-        Section::ProgramLog => {
-            return Rows {
-                least: 3,
-                wanted: 8,
-                most: Rows::ENDLESS,
-            };
-        }
+        Section::Log | Section::ProgramLog => return log::rows(model, section),
         Section::Epochs => return charts::epochs_rows(),
         Section::Trends => return charts::trends_rows(),
     };
@@ -76,21 +69,21 @@ fn rows_of(section: Section, lines: usize) -> Rows {
     Rows::up_to(least, lines + 1)
 }
 
-/// Draws every section; returns the size of the log.
-pub fn draw(canvas: &mut Canvas<'_>, placed: &Placed, mut prepared: Prepared) -> Option<Size> {
-    let mut size = None;
+/// Draws every section; returns the sizes of the logs.
+pub fn draw(canvas: &mut Canvas<'_>, placed: &Placed, mut prepared: Prepared) -> LogSizes {
+    let mut sizes = LogSizes::default();
     for &(section, area) in &placed.sections {
         canvas.hits.add(area, HitTarget::Pane(section.pane()));
-        if section == Section::Log {
-            size = Some(log::draw_section(canvas, area));
-        } else {
-            draw_section(canvas, section, area, &mut prepared);
+        match section {
+            Section::Log => sizes.rental = Some(log::draw(canvas, section, area)),
+            Section::ProgramLog => sizes.program = Some(log::draw(canvas, section, area)),
+            _ => draw_section(canvas, section, area, &mut prepared),
         }
     }
     for divider in &placed.dividers {
         canvas.divide(*divider);
     }
-    size
+    sizes
 }
 
 fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared: &mut Prepared) {
@@ -101,12 +94,13 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
         Section::History => return history::draw(canvas, area),
         Section::Epochs => return charts::draw_epochs(canvas, area),
         Section::Trends => return charts::draw_trends(canvas, area),
-        Section::ProgramLog => return draw_program_log(canvas, area),
         Section::Schedule => schedule::note(model),
         Section::Stages => stages::note(model),
         Section::Proof => proof::note(model),
         Section::Sprint => sprint::note(model),
-        Section::Rental | Section::Gpus | Section::Money | Section::Log => String::new(),
+        Section::Rental | Section::Gpus | Section::Money | Section::Log | Section::ProgramLog => {
+            String::new()
+        }
     };
     let inner = canvas.section_rule(area, section, &note);
     let mut lines = prepared.take(section).unwrap_or_default();
@@ -117,22 +111,4 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
         lines = sprint::lines_in(canvas, inner.width, usize::from(inner.height));
     }
     put_cut(canvas.buf, inner, lines);
-}
-
-fn draw_program_log(canvas: &mut Canvas<'_>, area: Rect) {
-    let theme = canvas.theme;
-    let inner = canvas.section_rule(area, Section::ProgramLog, "");
-    if inner.is_empty() {
-        return;
-    }
-    tui_logger::TuiLoggerWidget::default()
-        .style_error(theme.bad())
-        .style_warn(theme.warn())
-        .style_info(theme.text())
-        .style_debug(theme.dim())
-        .style_trace(theme.dim())
-        .output_file(false)
-        .output_line(false)
-        .output_timestamp(Some("%H:%M:%S".to_owned()))
-        .render(inner, canvas.buf);
 }

@@ -47,7 +47,7 @@ fn key_without_effect_says_why() {
     }
     let mut m = model(waiting());
     type_and_draw(&mut m, "n");
-    assert_eq!(toast(&m), Some("only in 4 Boot"));
+    assert_eq!(toast(&m), Some("only in 4 Boot or 6 Log"));
 }
 
 #[test]

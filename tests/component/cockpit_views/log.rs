@@ -226,6 +226,110 @@ fn lost_link_is_a_mark_that_is_not_saved() {
     assert!(copied.ends_with("here again") && !copied.contains("link"));
 }
 
+/// What the program itself says in a night with a restart of its network.
+fn recorded() -> Vec<LogLine> {
+    let record = |second: i64, level, target, text: &str| {
+        LogLine::record(at(0) + Duration::seconds(second), level, target, text)
+    };
+    let mut lines = vec![
+        record(
+            -600,
+            LogLevel::Info,
+            "pocpit::engine::run",
+            "the sprint of epoch 153 starts at_height=2345000",
+        ),
+        record(
+            -590,
+            LogLevel::Debug,
+            "pocpit::vast::client",
+            "search page=2 offers=64",
+        ),
+        record(
+            -420,
+            LogLevel::Warn,
+            "pocpit::engine::rental::monitor",
+            "Connection timed out; connecting again",
+        ),
+        record(
+            -420,
+            LogLevel::Info,
+            "pocpit::engine::rental::monitor",
+            "SSH attempt 1: Connection refused",
+        ),
+        record(
+            -400,
+            LogLevel::Error,
+            "pocpit::journal",
+            "cannot write /var/lib/pocpit/journal.db: No space left on device (os error 28); the spool takes what follows until there is room again",
+        ),
+    ];
+    lines.extend((0..30).map(|n| {
+        let text = format!("answered endpoint=/v1/chat/completions bytes={n}");
+        record(n - 390, LogLevel::Info, PROXY_REQUESTS, &text)
+    }));
+    lines.push(record(
+        -300,
+        LogLevel::Info,
+        "pocpit::proxy",
+        "the inference proxy serves at=127.0.0.1:5050",
+    ));
+    lines
+}
+
+fn with_records() -> Model {
+    let mut m = model(rented(Step::Booting));
+    update(&mut m, Message::Recorded(recorded()));
+    m
+}
+
+#[test]
+fn program_log_matches_its_snapshots() {
+    for (name, keys) in [
+        ("program_log", "6"),
+        ("program_log_wrapped", "6w"),
+        ("program_log_requests", "6/proxy\n"),
+        ("program_log_error", "6e"),
+    ] {
+        for (w, h) in [(60, 16), (80, 24), (120, 40), (200, 60)] {
+            let mut m = with_records();
+            assert_eq!(typed(&mut m, keys, w, h), vec![], "{name}");
+            insta::assert_snapshot!(format!("{name}_{w}x{h}"), drawn(&mut m, w, h).backend());
+        }
+    }
+    let mut empty = model(waiting());
+    typed(&mut empty, "6", 80, 24);
+    assert_shows(&shown(&empty, 80, 24), &["Nothing logged yet."]);
+}
+
+#[test]
+fn keys_act_on_the_log_of_their_pane() {
+    // Given both logs, when the program's has the keys, then the rental's stays as it is,
+    let mut m = with_records();
+    typed(&mut m, "4f6p/cannot\nw.", 120, 40);
+    let rental = &m.log;
+    assert!(rental.filter.is_none() && rental.anchor.is_none() && rental.shows_times());
+    let program = &m.program_log;
+    assert_eq!(
+        program.filter.as_ref().map(|it| it.matches.count()),
+        Some(1)
+    );
+    assert!(program.anchor.is_some() && !program.shows_times());
+    // and what is copied and saved has what the columns show.
+    typed(&mut m, "c", 120, 40);
+    let Some(Task::Copy(text)) = m.effects.task.take() else {
+        panic!("nothing is copied")
+    };
+    let clock = (at(0) - Duration::seconds(400)).format("%Y-%m-%dT%H:%M:%SZ");
+    let begin = format!("{clock} ERROR pocpit::journal: cannot write ");
+    assert!(text.starts_with(&begin), "{text}");
+    typed(&mut m, "S", 120, 40);
+    let Some(Task::Save(saved)) = m.effects.task.take() else {
+        panic!("nothing is saved")
+    };
+    assert!(saved.name.starts_with("pocpit-"), "{}", saved.name);
+    assert_eq!(saved.only.map(|only| only.len()), Some(1));
+}
+
 #[test]
 fn wrapped_lines_scroll_by_rows() {
     let mut m = model(talking());

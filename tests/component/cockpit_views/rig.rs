@@ -73,7 +73,7 @@ pub(super) fn drawn_message(size: Breakpoint, hit_areas: HitAreas) -> Message {
         size,
         hit_areas,
         panes: Vec::new(),
-        log: None,
+        logs: LogSizes::default(),
         overlay_top: None,
     })
 }

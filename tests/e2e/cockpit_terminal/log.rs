@@ -4,6 +4,41 @@ use base64::Engine as _;
 
 use crate::cockpit_terminal::Terminal;
 
+/// Minutes since midnight of a clock like `14:05` at the start of a text.
+fn minutes(clock: &str) -> i32 {
+    let part = |from: usize| clock[from..from + 2].parse::<i32>().unwrap();
+    part(0) * 60 + part(3)
+}
+
+#[test]
+fn program_log_is_filtered_in_world_time() {
+    // Given the program's log, when it is opened, then its times are the world's, which the tabs show,
+    let arguments = ["demo", "--auto", "--speed", "100", "--seed", "1"];
+    let mut terminal = Terminal::start(120, 40, &arguments);
+    terminal.press("6");
+    terminal.until("the inference proxy serves");
+    let text = terminal.text();
+    let (before, _) = text.split_once(" UTC").unwrap();
+    let now = minutes(&before[before.len() - 5..]);
+    let mut rows = text.lines();
+    let row = rows.find(|row| row.contains("proxy serves")).unwrap();
+    let behind = (now - minutes(&row[1..])).rem_euclid(24 * 60);
+    assert!(behind < 60, "{behind} minutes: {row}");
+    // and requests are left out until the filter names them.
+    let request = "answered endpoint=chat/completions";
+    assert!(!text.contains(request), "{text}");
+    terminal.press("/proxy");
+    terminal.until(request);
+    terminal.press("\r");
+    terminal.until("n N match");
+    terminal.press("\x1b");
+    // Sent together, they would be one key.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.press("e");
+    terminal.until("no error in this log");
+    assert!(!terminal.text().contains(request), "the filter is cleared");
+}
+
 /// The last text that was sent to the terminal's clipboard (OSC 52).
 fn clipboard(terminal: &Terminal) -> Option<String> {
     let output = terminal.output.lock().unwrap();
