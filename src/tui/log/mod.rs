@@ -175,7 +175,9 @@ impl LogPane {
 
     /// Adds lines of this program.
     pub fn extend(&mut self, lines: Vec<LogLine>) {
-        lines.into_iter().for_each(|line| self.log.push(line));
+        for line in lines {
+            self.log.push(line);
+        }
         self.newest = newest_of(&self.log);
         self.update_indexes();
     }
