@@ -56,21 +56,24 @@ u.urlopen(u.Request(sys.argv[1], b"{}", {"Content-Type": "application/json", "Au
   "Bearer " + os.environ["CONTAINER_API_KEY"]}, method="DELETE"), timeout=60)
 PY
 }
-# Sets left to the seconds left of the later lease, the order's or the renewed one; to an hour if
-# there is none. The wall clock may be wrong or be set: time is measured by the host's uptime, or
-# else by our sleeps. A renewal says how long it holds. Any other lease is taken from the wall
-# clock once, and the order's is no longer than its seconds.
+# Sets left to the seconds left of the renewed lease; without one to those of the order's, or to an
+# hour if there is none either. The wall clock may be wrong or be set: time is measured by the
+# host's uptime, or else by our sleeps. A renewal says how long it holds, which may be shorter than
+# the order did. Any other lease, the later one, is taken from the wall clock once, and the order's
+# is no longer than its seconds.
 look() {
   up='' now=$(date +%s)
   read -r up _ <"$UPTIME"
   up=${up%%.*}
   number "$up" || up=$tick
+  # shellcheck disable=SC2046
+  left_of $(load lease.left) && return
   until=0
   for n in "${POCPIT_LEASE_UNTIL:-}" "$(load lease)"; do
     number "$n" && [ "$n" -gt "$until" ] && until=$n
   done
-  # shellcheck disable=SC2046,SC2086
-  left_of $(load lease.left) || left_of $own && return
+  # shellcheck disable=SC2086
+  [ "${own%% *}" = "$until" ] && left_of $own && return
   left=3600 most=2678400
   number "$now" && [ "$until" -gt 0 ] && left=$((until - now))
   if [ "$until" = "${POCPIT_LEASE_UNTIL:-0}" ] && number "${POCPIT_LEASE_SECONDS:-}"; then
@@ -82,10 +85,10 @@ look() {
   own="$until $up $left"
   save lease.own "$own"
 } 2>/dev/null
-# left_of UNTIL UP SECONDS: sets left for a lease with SECONDS to go at uptime UP. Fails if it is
-# not the lease in force, or is from before a reboot.
+# left_of UNTIL UP SECONDS: sets until and left for a lease with SECONDS to go at uptime UP. Fails
+# if that was before a reboot.
 left_of() {
-  number "$2" && number "$3" && [ "$1" = "$until" ] && [ "$2" -le "$up" ] && left=$(($2 + $3 - up))
+  number "$1" && number "$2" && number "$3" && [ "$2" -le "$up" ] && until=$1 left=$(($2 + $3 - up))
 }
 watchdog() {
   tools='' error=''

@@ -10,21 +10,31 @@ use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::mpsc;
 
 use crate::domain::{
-    Account, ApiRelease, BlockHeader, Blocks, CallError, CallbackAddress, Duration, EpochIndex,
-    EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, MlNodeStatus, NodeConfig,
-    NodeId, Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode, RentOrder, RentalCharge,
-    RequestedPrice, RewardRules, SetupReport, SourceReport, SshEndpoint, StartStep, Time, Weight,
-    WorkloadModel, excerpt,
+    Account, ApiRelease, BlockHeader, Blocks, CallError, CallbackAddress, DescriptorUsage,
+    Duration, EpochIndex, EpochView, Governance, GovernanceModel, Height, Instance, InstanceId,
+    MlNodeStatus, NodeConfig, NodeId, Offer, OfferQuery, Participant, ProxyFigures, RegisteredNode,
+    RentOrder, RentalCharge, RequestedPrice, RewardRules, SetupReport, SourceReport, SshEndpoint,
+    StartStep, Time, Weight, WorkloadModel, excerpt,
 };
 
 /// Time, so that a simulated world can run faster than ours. HTTP and SSH time-outs are real time;
 /// everything that is *decided* uses this clock.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Now, in UTC.
+    /// Now, in UTC. It can be set at any time.
     fn now(&self) -> Time;
+    /// Since some fixed moment, whatever the clock is set to. Counts while the machine sleeps.
+    fn elapsed(&self) -> Duration;
+    /// Names the run of the machine over which it counts; `None` if it ends with the program.
+    fn boot_id(&self) -> Option<String>;
     /// Sleeps for `duration` of this clock's time; returns immediately for a negative one.
     async fn sleep(&self, duration: Duration);
+}
+
+/// The file descriptors of this process: without one nothing can be called, connected or opened.
+pub trait Descriptors: Send + Sync {
+    /// `None` where the system does not say.
+    fn usage(&self) -> Option<DescriptorUsage>;
 }
 
 /// The chain, by its public API and RPC.
@@ -398,6 +408,9 @@ pub enum LinkError {
     /// The rental's SSH server refuses what the session asks of it.
     #[error("the rental refuses {0}")]
     Refused(String),
+    /// This machine has no file descriptors left for now.
+    #[error("this machine has no file descriptors left: {0}")]
+    Exhausted(String),
     /// A local port of the tunnel cannot be listened on.
     #[error("cannot listen on {address}: {detail}")]
     Listen { address: String, detail: String },

@@ -81,6 +81,12 @@ impl BlockClock {
         self.sightings.add(BlockHeader { height, time: now });
     }
 
+    /// Forgets what was seen by a clock that was set: the chain's own times stay.
+    pub fn forget_sightings(&mut self) {
+        self.sightings = History::default();
+        self.tip = None;
+    }
+
     pub fn height(&self) -> Option<Height> {
         self.tip.map(|tip| tip.height)
     }

@@ -14,6 +14,7 @@ use crate::config::{
     self, Config, Credential, LoadError, Loaded, NoticeConfig, NotifyConfig, Paths, ReleaseConfig,
     SimulationConfig, VastConfig,
 };
+use crate::descriptors::OwnDescriptors;
 use crate::domain::{Aim, Instance, Mode, Time};
 use crate::engine::{
     self, EndAfter, EngineError, EngineHandle, EngineOptions, LogStore, Ports, PublishInterval,
@@ -193,6 +194,7 @@ fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
         mlnodes: MlNodeFactory::new(clients.http),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
+        descriptors: Arc::new(OwnDescriptors),
         notifier,
         alerts_file: Some(config.paths.state_dir.join("told.json")),
     })

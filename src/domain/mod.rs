@@ -6,6 +6,8 @@ mod boots;
 mod call;
 mod callback;
 mod chain;
+mod clock_origin;
+mod descriptors;
 mod foreign_text;
 pub mod format;
 mod governance_model;
@@ -49,6 +51,8 @@ pub use chain::{
     Governance, Milestone, ParamsOrigin, ReportedHead, SourceHealth, SourceKind, SourceReport,
     SourceStatus, SyncState, TimeBand, UpgradePlan,
 };
+pub use clock_origin::ClockOrigin;
+pub use descriptors::{DescriptorShortage, DescriptorUsage};
 pub use foreign_text::{ForeignText, is_harmless};
 pub use governance_model::GovernanceModel;
 pub use gpu::{GpuFamily, is_same_gpu};

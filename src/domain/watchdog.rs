@@ -13,9 +13,3 @@ pub enum WatchdogCheck {
     /// What is wrong.
     Failed(String),
 }
-
-impl WatchdogCheck {
-    pub fn is_not_read(&self) -> bool {
-        *self == WatchdogCheck::NotRead
-    }
-}

@@ -40,7 +40,8 @@ impl Engine {
         let Ok(sprint) = serde_json::to_value(&self.sprint) else {
             return;
         };
-        if self.record(&Record::Checkpoint { sprint }).is_some() {
+        let clock = self.clock.saved();
+        if self.record(&Record::Checkpoint { sprint, clock }).is_some() {
             self.checkpoint = Some(self.sprint.clone());
         }
     }

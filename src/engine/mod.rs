@@ -32,18 +32,19 @@ pub use clock::{ScaledClock, SystemClock};
 pub use effects::{preflight, requests::needs};
 pub use failpoint::{Failpoint, failpoint};
 pub use lifecycle::resume::saved_sprint;
+pub use observe::clock_skew::CLOCK_SLACK;
 pub use reconcile::absence::{Absence, prove_absence};
 pub use reconcile::plan::{CleanupAction, NEVER_LISTED, ReconcileInput, foreign, plan};
 pub use rental::log_store::LogStore;
 pub use rules::{caps_of, lead_of, sprint_rules};
 pub use run::{EngineHandle, start};
 pub use snapshot::*;
-pub use state::{CLOCK_SLACK, EndAfter, EngineOptions, PublishInterval};
+pub use state::{EndAfter, EngineOptions, PublishInterval};
 
 pub use supervise::{TaskPanic, catch_panic};
 
 use crate::mlnode::client::MlNodeFactory;
-use crate::ports::{Chain, Clock, InferenceProxy, Market, NetworkNode, Remote};
+use crate::ports::{Chain, Clock, Descriptors, InferenceProxy, Market, NetworkNode, Remote};
 
 /// The outside world that an engine works on.
 pub struct Ports {
@@ -55,6 +56,7 @@ pub struct Ports {
     pub mlnodes: MlNodeFactory,
     pub remote: Arc<dyn Remote>,
     pub rental_logs: LogStore,
+    pub descriptors: Arc<dyn Descriptors>,
     pub notifier: crate::notify::Notifier,
     /// Persists which alerts were sent.
     pub alerts_file: Option<PathBuf>,

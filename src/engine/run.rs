@@ -16,6 +16,7 @@ use crate::domain::{BootTally, Duration, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::clock::SteadyClock;
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::effects::task_set::{self, TaskSet};
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
@@ -48,12 +49,14 @@ const SESSION_CLOSES_WITHIN: std::time::Duration = std::time::Duration::from_sec
 
 /// Starts an engine. It resumes the sprint that an earlier run left unfinished.
 pub fn start(
-    ports: Ports,
+    mut ports: Ports,
     config: Config,
     journal: Journal,
     ledger: Ledger,
     options: EngineOptions,
 ) -> EngineHandle {
+    let clock = Arc::new(SteadyClock::new(ports.clock, ledger.clock()));
+    ports.clock = clock.clone();
     let ports = Arc::new(ports);
     let now = ports.clock.now();
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
@@ -63,6 +66,7 @@ pub fn start(
     let alert_tracker = AlertTracker::open(ports.alerts_file.clone(), now);
     let mut engine = Engine {
         ports,
+        clock,
         config: Arc::new(config),
         options,
         journal,
@@ -181,6 +185,28 @@ impl Engine {
         Ok(self.report)
     }
 
+    /// A clock that was set meanwhile counts as soon as no deadline or lease depends on it.
+    fn follow_clock(&mut self) {
+        let idle = matches!(
+            self.sprint.step(),
+            Step::Waiting | Step::Choosing | Step::Done
+        );
+        if !idle || self.sprint.rentals().next().is_some() || !self.ledger.open_rentals().is_empty()
+        {
+            return;
+        }
+        let by = self.clock.follow();
+        if by != Duration::zero() {
+            tracing::warn!("this machine's clock was set by {} s", by.num_seconds());
+            self.observed.skew = self.observed.skew.shifted(by);
+            self.block_clock.forget_sightings();
+            self.sources = ChainSources::default();
+            if let Some((_, view)) = &self.observed.view {
+                self.sources.anchor(self.ports.clock.now(), view.height);
+            }
+        }
+    }
+
     fn until_wake(&self) -> impl Future<Output = ()> + use<> {
         let clock = self.ports.clock.clone();
         let wake = self.sprint.next_wake();
@@ -203,6 +229,7 @@ impl Engine {
 
     /// Brings everything in line with the sprint's state.
     fn after_event(&mut self) {
+        self.follow_clock();
         self.supervise_rentals();
         // A sprint that was reported must not be saved: the next start would report it again.
         if self.report.is_none() {

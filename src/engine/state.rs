@@ -9,7 +9,7 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Aim, ApiRelease, BootTally, ConfirmationEvent, Duration, EpochIndex, EpochView,
+    Account, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, EpochIndex, EpochView,
     Governance, GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode,
     RequestedPrice, SprintReport, Time,
 };
@@ -17,8 +17,10 @@ use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
+use crate::engine::clock::SteadyClock;
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::effects::task_set::TaskSet;
+use crate::engine::observe::clock_skew::ClockSkew;
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Observation;
@@ -68,17 +70,13 @@ impl Default for PublishInterval {
     }
 }
 
-/// Proposers' clocks differ by some seconds, and a header is read some seconds after its block.
-pub const CLOCK_SLACK: Duration = Duration::seconds(60);
-
-/// Nothing is rented while this machine's clock is ahead by more: leases would be longer, and caps wrong.
-const MOST_AHEAD: Duration = Duration::minutes(5);
-
 /// A snapshot has at most so many usable and so many rejected offers.
 pub(crate) const MAX_OFFERS: usize = 1_000;
 
 pub(crate) struct Engine {
     pub(crate) ports: Arc<Ports>,
+    /// The same as in the ports.
+    pub(crate) clock: Arc<SteadyClock>,
     pub(crate) config: Arc<Config>,
     pub(crate) options: EngineOptions,
     pub(crate) journal: Journal,
@@ -124,10 +122,7 @@ pub(crate) struct Observations {
     pub(crate) governance: Option<Governance>,
     /// The models that governance approves, with their arguments.
     pub(crate) catalogue: Option<Arc<[GovernanceModel]>>,
-    /// By how much this machine's clock is ahead of the newest block; below zero when it is behind.
-    pub(crate) ahead_of_chain: Duration,
-    /// The same of the market's clock, at the last two readings of it: one may have taken long.
-    pub(crate) ahead_of_market: [Option<Duration>; 2],
+    pub(crate) skew: ClockSkew,
     pub(crate) nodes: Option<(Time, Vec<RegisteredNode>)>,
     pub(crate) nodes_error: Option<String>,
     pub(crate) proxy: ProxyState,
@@ -153,33 +148,7 @@ pub(crate) struct Observations {
     /// Release of the Network Node's API service; unknown until it is read.
     pub(crate) node_release: Option<ApiRelease>,
     pub(crate) freshness: Freshness,
-}
-
-impl Observations {
-    /// How far this machine's clock is behind the chain's, if by much: no block comes from the future.
-    pub(crate) fn clock_behind(&self) -> Option<Duration> {
-        Some(-self.ahead_of_chain).filter(|behind| *behind > CLOCK_SLACK)
-    }
-
-    /// How far this machine's clock is ahead, if by much: of the market's, and of the chain's newest block, so
-    /// that neither a stalled chain nor a market with a wrong clock looks like it.
-    pub(crate) fn clock_proven_ahead(&self) -> Option<Duration> {
-        let market = self.ahead_of_market.iter().flatten().min()?;
-        let ahead = (*market).min(self.ahead_of_chain);
-        (ahead > MOST_AHEAD).then_some(ahead)
-    }
-
-    pub(crate) fn compare_with_market(&mut self, now: Time, server_time: Option<Time>) {
-        if let Some(server) = server_time {
-            self.ahead_of_market = [Some(now - server), self.ahead_of_market[0]];
-        }
-    }
-
-    /// How far this machine's clock may be ahead. A stalled chain looks the same, so this is only good
-    /// for what errs on the safe side: how far back caps count.
-    pub(crate) fn clock_ahead(&self) -> Duration {
-        self.ahead_of_chain.max(Duration::zero())
-    }
+    pub(crate) descriptors: Option<DescriptorUsage>,
 }
 
 /// The offers of the last search. Made once, shared by every snapshot.
@@ -216,30 +185,4 @@ pub(crate) struct ReleaseOnly {
     pub(crate) why: String,
     pub(crate) advice: String,
     pub(crate) last_try: Time,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clock_is_ahead_by_two_witnesses() {
-        let now = Time::UNIX_EPOCH + Duration::days(20_000);
-        let two_hours = Duration::hours(2);
-        // A stalled chain alone looks like a clock that is ahead, and so does one late reply of the market.
-        let mut observed = Observations {
-            ahead_of_chain: two_hours,
-            ..Observations::default()
-        };
-        assert_eq!(observed.clock_proven_ahead(), None);
-        observed.compare_with_market(now, Some(now));
-        observed.compare_with_market(now, Some(now - two_hours));
-        assert_eq!(observed.clock_proven_ahead(), None);
-        // Both together do.
-        observed.compare_with_market(now, Some(now - two_hours));
-        assert_eq!(observed.clock_proven_ahead(), Some(two_hours));
-        // A market whose own clock is wrong is none.
-        observed.ahead_of_chain = Duration::seconds(4);
-        assert_eq!(observed.clock_proven_ahead(), None);
-    }
 }

@@ -62,9 +62,8 @@ impl Sprint {
             Event::RegisterNotRecorded => {
                 self.set_note("the journal cannot be used: the node is registered when it can");
             }
-            Event::ModelStartFailed(error) | Event::RegisterFailed(error) => {
-                self.set_note(error.to_string());
-            }
+            Event::ModelStartFailed(error) => self.set_note(error.to_string()),
+            Event::RegisterFailed(error) => self.on_register_failed(now, &error),
             Event::RegisterRefused(error) => self.on_register_refused(&error),
             Event::WeightRead {
                 for_our_epoch: true,

@@ -143,8 +143,9 @@ pub struct BootReading {
     /// Whether its proofs would arrive.
     #[serde(default)]
     pub callback: CallbackProof,
-    /// Whether the rental would end itself with its lease.
-    #[serde(default, skip_serializing_if = "WatchdogCheck::is_not_read")]
+    /// Whether the rental would end itself with its lease. Not saved: after a restart it is read back
+    /// before it is judged.
+    #[serde(skip)]
     pub watchdog: WatchdogCheck,
     /// What keeps the model from being served for now; it may recover.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -133,6 +133,9 @@ struct Volatile {
     /// Nodes of the same host that a removal of ours could hold up; unknown before the first list.
     #[serde(skip)]
     other_nodes: Option<usize>,
+    /// Since when the Network Node has refused our node, without another answer in between, and how often.
+    #[serde(skip)]
+    registration_refused: Option<(Time, u32)>,
     /// Since when the model has not answered while it is to serve.
     #[serde(skip)]
     silent_since: Option<Time>,

@@ -4,10 +4,14 @@
 
 use super::{Effect, NodeReading, NodeState, Rental, Sprint, is_due};
 use crate::domain::{
-    CallError, CallbackProof, Duration, GateKind, Likeness, Mode, NodeStatus, Outcome, Step, Time,
+    CallError, CallErrorKind, CallbackProof, Duration, GateKind, Likeness, Mode, NodeStatus,
+    Outcome, Step, Time,
 };
 
 const REGISTER_EVERY: Duration = Duration::seconds(30);
+/// A refusal that comes this often and for this long is no moment's.
+const LASTING_REFUSALS: u32 = 5;
+const REFUSED_FOR: Duration = Duration::minutes(5);
 /// Without a `PoC`, a registration that is not good by then never will be.
 pub(super) const GOOD_WITHIN: Duration = Duration::minutes(10);
 
@@ -77,6 +81,29 @@ impl Sprint {
             "{error}. The Network Node takes no node without a model of governance: set mlnode.model to one of `pocpit check`"
         );
         self.fail("registration_refused", text);
+    }
+
+    /// Unattended, a refusal that lasts ends the rental: nobody is there to mend it.
+    pub(super) fn on_register_failed(&mut self, now: Time, error: &CallError) {
+        self.set_note(error.to_string());
+        let refuses = matches!(
+            error.kind,
+            CallErrorKind::Refused | CallErrorKind::Unauthorized
+        );
+        if !refuses {
+            self.volatile.registration_refused = None;
+            return;
+        }
+        let earlier = self.volatile.registration_refused;
+        let (since, count) = earlier.map_or((now, 1), |(since, count)| (since, count + 1));
+        self.volatile.registration_refused = Some((since, count));
+        let lasts = count >= LASTING_REFUSALS && now - since >= REFUSED_FOR;
+        if lasts && self.mode == Mode::Auto && self.step == Step::Registering {
+            let minutes = REFUSED_FOR.num_minutes();
+            let text =
+                format!("the Network Node has refused our node for {minutes} minutes: {error}");
+            self.fail("registration_refused", text);
+        }
     }
 
     /// Moves on with a node that is listed, if it can. True when it did, or failed.

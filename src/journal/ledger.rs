@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    AvoidedMachine, BootEnd, BootTimes, Confirmation, HostId, InstanceId, MachineId, NodeId,
-    PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd, judge_hosts,
+    AvoidedMachine, BootEnd, BootTimes, ClockOrigin, Confirmation, HostId, InstanceId, MachineId,
+    NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd,
+    judge_hosts,
 };
 pub(super) use spend::CLOCK_ALLOWANCE;
 
@@ -30,6 +31,7 @@ pub struct Ledger {
     avoided: BTreeMap<MachineId, AvoidedMachine>,
     boots: Vec<PastBoot>,
     checkpoint: Option<serde_json::Value>,
+    clock: Option<ClockOrigin>,
     reports: Vec<(Time, SprintReport)>,
     watched: Vec<BootTimes>,
     confirmations: Vec<Confirmation>,
@@ -231,17 +233,25 @@ impl Ledger {
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::JournalLost { reason } => self.continuity = Continuity::Lost(reason.clone()),
             Record::JournalAccepted => self.continuity = Continuity::Accepted,
-            Record::Checkpoint { sprint } => self.checkpoint = Some(sprint.clone()),
+            Record::Checkpoint { sprint, clock } => self.save_sprint(sprint, clock.as_ref()),
             Record::EpochNotTried { epoch, cause } => {
                 let report = SprintReport::not_tried(*epoch, cause);
                 self.reports.push((at, report));
             }
-            Record::SprintEnded { report } => {
-                self.checkpoint = None;
-                self.sprints_ended += 1;
-                self.reports.push((at, report.clone()));
-            }
+            Record::SprintEnded { report } => self.end_sprint(at, report),
         }
+    }
+
+    fn save_sprint(&mut self, sprint: &serde_json::Value, clock: Option<&ClockOrigin>) {
+        self.checkpoint = Some(sprint.clone());
+        self.clock = clock.cloned();
+    }
+
+    fn end_sprint(&mut self, at: Time, report: &SprintReport) {
+        self.checkpoint = None;
+        self.clock = None;
+        self.sprints_ended += 1;
+        self.reports.push((at, report.clone()));
     }
 
     /// Why an older journal is missing. Nothing is rented until the operator agrees to go on.
@@ -371,6 +381,11 @@ impl Ledger {
     /// Our last boots, oldest first.
     pub fn boots(&self) -> &[PastBoot] {
         &self.boots
+    }
+
+    /// The clock of the saved sprint's times.
+    pub fn clock(&self) -> Option<&ClockOrigin> {
+        self.clock.as_ref()
     }
 
     /// The saved sprint, if one was active at the last record.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BootTimes, Cause, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId, OfferId,
-    PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd,
+    BootTimes, Cause, ClockOrigin, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId,
+    OfferId, PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd,
 };
 
 /// The content of one entry. Kinds are only ever added, and a later field has a default: an old journal
@@ -133,6 +133,9 @@ pub enum Record {
     /// The state of the active sprint; the newest counts.
     Checkpoint {
         sprint: serde_json::Value,
+        /// Of the clock that its times are by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockOrigin>,
     },
     SprintEnded {
         report: SprintReport,

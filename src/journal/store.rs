@@ -42,7 +42,6 @@ impl Journal {
     /// Opens or creates the journal of a state directory and adds it up.
     pub fn open(state_dir: &Path) -> Result<(Journal, Ledger), JournalError> {
         let file = state_dir.join(FILE);
-        // Before the lock, which is a trace itself.
         let traces = Traces::read(state_dir, &file);
         let lock = lock(state_dir)?;
         let storage = SqliteStorage::open(&file)?;

@@ -11,9 +11,9 @@ use crate::atomic_file;
 
 /// A file beside the journal with its newest writer.
 const MARK: &str = "journal.mark";
-/// Files that only a program with a journal leaves in a state directory.
-const TRACES: [&str; 8] = [
-    "lock",
+/// Files that only a program with a journal leaves in a state directory. The lock is none: it comes before
+/// the journal, and the first start may die in between.
+const TRACES: [&str; 7] = [
     "journal.spool",
     "journal.damaged",
     "journal.sqlite-wal",

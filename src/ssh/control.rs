@@ -8,11 +8,12 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::getuid;
 
+use super::failure;
 use super::socket_directory::{create_private, socket_directory};
 use crate::ports::LinkError;
 
@@ -37,6 +38,8 @@ pub(super) struct ControlDirectory {
     /// The `ssh` configuration of every session.
     config: String,
     held: Mutex<Held>,
+    /// Held while the directory is made anew.
+    making: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -54,6 +57,7 @@ impl ControlDirectory {
     ) -> Result<ControlDirectory, LinkError> {
         Ok(ControlDirectory {
             held: Mutex::new(Held::create(runtime_dir, &config)?),
+            making: Mutex::default(),
             runtime_dir: runtime_dir.to_owned(),
             config,
         })
@@ -67,19 +71,34 @@ impl ControlDirectory {
         self.held().path.clone()
     }
 
-    /// The directory, made anew if it vanished: by a logout, or a cleaner of temporary files.
-    pub(super) fn ensure(&self) -> Result<PathBuf, LinkError> {
-        let mut held = self.held();
-        if !held.is_whole() {
-            let vanished = held.path.clone();
-            *held = Held::create(&self.runtime_dir, &self.config)?;
-            tracing::warn!(
-                "{} for SSH sockets vanished; using {}",
-                vanished.display(),
-                held.path.display()
-            );
-        }
-        Ok(held.path.clone())
+    /// The directory, made anew if it vanished: by a logout, or a cleaner of temporary files. That can
+    /// take seconds, as it ends masters of dead processes, so another thread does it.
+    pub(super) async fn ensure(self: Arc<Self>) -> Result<PathBuf, LinkError> {
+        let ensured = tokio::task::spawn_blocking(move || self.ensure_blocking());
+        ensured
+            .await
+            .unwrap_or_else(|panic| Err(LinkError::Local(panic.to_string())))
+    }
+
+    fn ensure_blocking(&self) -> Result<PathBuf, LinkError> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let vanished = {
+            let held = self.held();
+            if held.is_whole() {
+                return Ok(held.path.clone());
+            }
+            held.path.clone()
+        };
+        // Without the lock that other threads wait for.
+        let made = Held::create(&self.runtime_dir, &self.config)?;
+        let path = made.path.clone();
+        tracing::warn!(
+            "{} for SSH sockets vanished; using {}",
+            vanished.display(),
+            path.display()
+        );
+        *self.held() = made;
+        Ok(path)
     }
 
     /// An example of a master's socket, named as the `openssh` crate does.
@@ -116,9 +135,11 @@ impl Held {
             Ok(Held { path, lock })
         };
         create().map_err(|error: io::Error| {
-            LinkError::Local(format!(
-                "cannot create a directory for SSH sockets: {error}"
-            ))
+            failure::local(&error, || {
+                LinkError::Local(format!(
+                    "cannot create a directory for SSH sockets: {error}"
+                ))
+            })
         })
     }
 
@@ -277,6 +298,8 @@ fn remove_files(directory: &Path, is_ours: impl Fn(&str) -> bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     fn control(runtime: &Path) -> ControlDirectory {
@@ -351,7 +374,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let runtime = scratch.path().join("run");
         let control = control(&runtime);
-        assert_eq!(control.ensure().unwrap(), control.path());
+        assert_eq!(control.ensure_blocking().unwrap(), control.path());
         // When all of it goes, or one of its files,
         let file = |name: &str| control.path().join(name);
         for gone in [None, Some(CONFIG), Some(LOCK)] {
@@ -360,9 +383,42 @@ mod tests {
                 Some(name) => fs::remove_file(file(name)).unwrap(),
             }
             // then the next try has a whole one.
-            let path = control.ensure().unwrap();
+            let path = control.ensure_blocking().unwrap();
             assert!(path.join(CONFIG).is_file() && path.join(LOCK).is_file());
         }
+    }
+
+    /// A master of a dead process that does not answer, and its socket.
+    fn hung_master(sockets: &Path) -> (UnixListener, PathBuf) {
+        let dead = sockets.join("9-0");
+        let master = dead.join(".ssh-connectionabc");
+        fs::create_dir_all(&master).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        let socket = master.join(MASTER);
+        (UnixListener::bind(&socket).unwrap(), socket)
+    }
+
+    #[tokio::test]
+    async fn hung_master_holds_up_nobody_else() {
+        let scratch = tempfile::tempdir().unwrap();
+        let control = Arc::new(control(scratch.path()));
+        let (_hung, socket) = hung_master(&socket_directory(scratch.path(), 200).unwrap());
+        // Given a directory that must be made anew, and a master that takes its time to end,
+        fs::remove_dir_all(control.path()).unwrap();
+        let mut ensured = std::pin::pin!(Arc::clone(&control).ensure());
+        // when a link needs the directory, then the others go on,
+        let mut rounds = 0;
+        let path = loop {
+            tokio::select! {
+                path = &mut ensured => break path.unwrap(),
+                () = tokio::time::sleep(Duration::from_millis(20)) => rounds += 1,
+            }
+            // which read its path meanwhile.
+            control.path();
+        };
+        assert!(path.join(LOCK).is_file() && socket.exists());
+        let ssh = Command::new("ssh").arg("-V").stderr(Stdio::null()).status();
+        assert!(ssh.is_err() || rounds > 20, "{rounds}");
     }
 
     #[test]
@@ -370,12 +426,8 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let sockets = socket_directory(scratch.path(), 200).unwrap();
         let dead = sockets.join("9-0");
-        let master = dead.join(".ssh-connectionabc");
-        fs::create_dir_all(&master).unwrap();
-        fs::write(dead.join(LOCK), "").unwrap();
         // Given a master of a dead process that does not answer,
-        let socket = master.join(MASTER);
-        let hung = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let (hung, socket) = hung_master(&sockets);
         // when processes start, then it is kept until it has ended.
         drop(control(scratch.path()));
         assert!(socket.exists());

@@ -1,9 +1,10 @@
 //! Turns the output of `ssh` into a short error. Pure.
 
-use std::error::Error as _;
-use std::io::ErrorKind;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use crate::descriptors;
 use crate::domain::{ForeignText, SshEndpoint};
 use crate::ports::LinkError;
 
@@ -21,6 +22,9 @@ pub(super) fn connect_error(
         _ => ErrorKind::Other,
     };
     let words = words(error);
+    if ran_out(error) {
+        return LinkError::Exhausted(short(&words));
+    }
     if kind == ErrorKind::NotFound {
         return LinkError::Local(format!(
             "{} vanished while SSH connected; the next try makes it anew",
@@ -53,22 +57,44 @@ fn classify(endpoint: &SshEndpoint, denied: bool, words: &str) -> LinkError {
 
 /// The error of a request to a session.
 pub(super) fn session_error(error: &openssh::Error) -> LinkError {
-    request_error("what was asked", &words(error))
+    request_error("what was asked", error)
 }
 
 /// The error of a request for a forward.
 pub(super) fn forward_error(request: &str, error: &openssh::Error) -> LinkError {
-    request_error(request, &words(error))
+    request_error(request, error)
 }
 
 /// A server that answers with a refusal is no lost link; it is known by the words of
 /// `openssh-mux-client-error` 0.1 (`RequestFailure`, `PermissionDenied`).
-fn request_error(request: &str, words: &str) -> LinkError {
+fn request_error(request: &str, error: &openssh::Error) -> LinkError {
+    let words = words(error);
+    if ran_out(error) {
+        return LinkError::Exhausted(short(&words));
+    }
+    refusal(request, &words)
+}
+
+fn refusal(request: &str, words: &str) -> LinkError {
     let Some((_, refusal)) = words.split_once("Server refused the request") else {
         return LinkError::Lost(short(words));
     };
     let (_, why) = refusal.split_once(": ").unwrap_or_default();
     LinkError::Refused(format!("{request}: {}", short(why.trim_end_matches('.'))))
+}
+
+/// What failed on this machine, when `otherwise` is what it is without a shortage.
+pub(super) fn local(error: &io::Error, otherwise: impl FnOnce() -> LinkError) -> LinkError {
+    if descriptors::ran_out(error) {
+        LinkError::Exhausted(error.to_string())
+    } else {
+        otherwise()
+    }
+}
+
+fn ran_out(error: &(dyn Error + 'static)) -> bool {
+    let io = error.downcast_ref::<io::Error>();
+    io.is_some_and(descriptors::ran_out) || error.source().is_some_and(ran_out)
 }
 
 /// The innermost cause: `ssh`'s own output.
@@ -110,6 +136,23 @@ mod tests {
     }
 
     #[test]
+    fn shortage_of_descriptors_is_no_lost_link() {
+        let shortage = || io::Error::from_raw_os_error(24);
+        let directory = Path::new("/run/pocpit");
+        for error in [
+            connect_error(&endpoint(), directory, &openssh::Error::Master(shortage())),
+            connect_error(&endpoint(), directory, &openssh::Error::Connect(shortage())),
+            session_error(&openssh::Error::Remote(shortage())),
+            local(&shortage(), || unreachable!()),
+        ] {
+            assert!(matches!(error, LinkError::Exhausted(_)), "{error}");
+            assert!(error.to_string().contains("Too many open files"), "{error}");
+        }
+        let lost = session_error(&openssh::Error::Remote(io::Error::other("broken pipe")));
+        assert!(matches!(lost, LinkError::Lost(_)), "{lost}");
+    }
+
+    #[test]
     fn changed_host_key_is_one_sentence() {
         let banner = "@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@\nIT IS POSSIBLE";
         let error = classify(&endpoint(), false, banner);
@@ -124,11 +167,11 @@ mod tests {
             "Server refused the request due to insufficient permission: Session open refused by peer.",
         ] {
             assert_eq!(
-                request_error("what was asked", words).to_string(),
+                refusal("what was asked", words).to_string(),
                 "the rental refuses what was asked: Session open refused by peer"
             );
         }
-        let lost = request_error("what was asked", "the connection was terminated");
+        let lost = refusal("what was asked", "the connection was terminated");
         assert!(matches!(lost, LinkError::Lost(_)), "{lost}");
     }
 

@@ -146,7 +146,7 @@ impl Remote for OpenSshRemote {
         endpoint: &SshEndpoint,
     ) -> Result<Box<dyn RemoteSession>, LinkError> {
         require_ssh()?;
-        let sockets = self.control.ensure()?;
+        let sockets = Arc::clone(&self.control).ensure().await?;
         let directory = &self.config.known_hosts_dir;
         std::fs::create_dir_all(directory).map_err(|error| {
             LinkError::Local(format!(

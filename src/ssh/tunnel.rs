@@ -115,10 +115,10 @@ impl Tunnel {
 
 impl TunnelEnd {
     fn listen(address: SocketAddr, front: LocalEnd) -> Result<TunnelEnd, LinkError> {
-        let listener = bind(address).map_err(|error| LinkError::Listen {
+        let listener = bind(address).map_err(|error| failure::local(&error, || LinkError::Listen {
             address: address.to_string(),
             detail: format!("{error}. Another program may be using it, or it is not an address of this machine (network_node.api_listen, network_node.inference_listen)"),
-        })?;
+        }))?;
         let address = listener.local_addr().unwrap_or(address);
         let serving = tokio::spawn(front::serve(listener, Arc::new(front)));
         Ok(TunnelEnd {

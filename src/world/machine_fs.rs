@@ -32,6 +32,13 @@ impl World {
         instance.is_some_and(|i| i.is_running(self.now))
     }
 
+    /// Whether its SSH server answers.
+    pub fn answers_ssh(&self, id: u64) -> bool {
+        let instance = self.instances.get(&id);
+        let is_silent = instance.is_none_or(|i| i.fault == Some(HostFault::SilentSsh));
+        self.machine_is_up(id) && !is_silent
+    }
+
     /// When its SSH connections are cut, once.
     pub(super) fn ssh_drops_at(&self, id: u64) -> Option<Time> {
         let after = self.scenario.ssh_drops_after;

@@ -35,6 +35,8 @@ pub(super) struct SimInstance {
     pub boot_began: Time,
     /// When the container runs, unless it is stopped.
     pub running_at: Time,
+    /// When it ran first, from an empty disk.
+    pub first_ran_at: Time,
     /// When somebody else has its GPUs: from a stop on, the host lets them again.
     pub relet: Option<Range<Time>>,
     pub destroyed_at: Option<Time>,
@@ -192,6 +194,8 @@ pub(super) enum HostFault {
     WrongClock,
     /// Its SSH server refuses remote forwards.
     RefusedForwards,
+    /// Its SSH server does not answer.
+    SilentSsh,
 }
 
 /// A log that a host is uploading or has uploaded.

@@ -25,6 +25,7 @@ impl World {
             (rates.dead_watchdogs, HostFault::DeadWatchdog),
             (rates.wrong_clocks, HostFault::WrongClock),
             (rates.refused_forwards, HostFault::RefusedForwards),
+            (rates.silent_ssh, HostFault::SilentSsh),
         ];
         drawn(uniform(self.seed, 30, rental), shares)
     }

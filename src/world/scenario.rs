@@ -175,6 +175,8 @@ pub enum WorkloadFault {
     LoadTakesTooLong,
     /// Hugging Face does not know the model.
     DownloadRefused,
+    /// The node finds fault with each order to start the model.
+    StartRefused,
     /// A request whose text names a fault is logged. Nothing is wrong.
     AlarmingPrompt { after: f64 },
     /// vLLM answers no health check for a while, once, and recovers. The Network Node loads the model
@@ -281,6 +283,8 @@ pub struct RandomFaults {
     pub wrong_clocks: f64,
     /// Per rental: its SSH server refuses remote forwards.
     pub refused_forwards: f64,
+    /// Per rental: no SSH server answers.
+    pub silent_ssh: f64,
     /// Per rental: the SSH key takes up to four minutes longer.
     pub late_keys: f64,
     /// Per rental: the `MLNode` ends within six hours of serving its model.

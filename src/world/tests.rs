@@ -9,14 +9,14 @@ use super::state::{API_KEY, World};
 use super::{Fault, FaultKind, RandomFaults, Renewal, Scenario, WorldOptions, serve};
 
 fn world() -> World {
-    world_with(RandomFaults::default())
+    world_with(&RandomFaults::default())
 }
 
-fn world_with(random_faults: RandomFaults) -> World {
+fn world_with(random_faults: &RandomFaults) -> World {
     let start = chrono::Utc.with_ymd_and_hms(2026, 11, 24, 6, 0, 0).unwrap();
     let scenario = Scenario {
         rate_limits: false,
-        random_faults,
+        random_faults: *random_faults,
         ..Scenario::default()
     };
     World::new(7, scenario, start)
@@ -105,7 +105,7 @@ fn broken_watchdog_ends_no_rental() {
             true,
         ),
     ] {
-        let mut world = world_with(faults);
+        let mut world = world_with(&faults);
         let until = (world.now() + seconds(1_800.0)).timestamp();
         let env = json!({"POCPIT_LEASE_UNTIL": until.to_string(), "POCPIT_LEASE_SECONDS": "1800"});
         let id = rent(&mut world, "pocpit/home/3/1-abcdefgh", env);
@@ -152,6 +152,35 @@ fn renewed_lease_counts_its_seconds() {
     assert!(world.truth().rentals[0].ended.is_none());
     world.advance(world.now() + seconds(120.0));
     assert!(world.truth().rentals[0].ended.is_some());
+}
+
+#[test]
+fn restarted_container_keeps_its_lease() {
+    // Given an order of half an hour, and a container that is restarted after a third of it,
+    let mut world = world();
+    let until = (world.now() + seconds(9_000.0)).timestamp();
+    let env = json!({"POCPIT_LEASE_UNTIL": until.to_string(), "POCPIT_LEASE_SECONDS": "1800"});
+    let id = rent(&mut world, "ours", env);
+    let running = |world: &World| world.running().contains(&id);
+    while !running(&world) {
+        world.advance(world.now() + seconds(1.0));
+    }
+    world.advance(world.now() + seconds(600.0));
+    let before = world.tend_lease(id, None);
+    let path = format!("/api/v0/instances/reboot/{id}/");
+    let rebooted = world.vast(&call("PUT", &path, Value::Null));
+    assert_eq!(rebooted.status, 200, "{}", rebooted.body);
+    world.advance(world.now() + seconds(60.0));
+    // then it counts on, by the host's uptime, and nothing was renewed.
+    let after = world.tend_lease(id, None);
+    let number = |text: &str, name: &str| -> i64 {
+        let (_, rest) = text.split_once(name).unwrap();
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    assert_eq!(number(&before, " left=") - number(&after, " left="), 60);
+    assert_eq!(number(&after, " uptime=") - number(&before, " uptime="), 60);
+    assert_eq!(number(&after, " until="), until);
+    assert!(after.contains(" lease=\n"), "{after}");
 }
 
 #[test]

@@ -21,20 +21,22 @@ pub struct Renewal {
 }
 
 impl SimInstance {
-    /// When the watchdog ends it: the later of the order's lease and the renewed one.
+    /// When the watchdog ends it: by the renewed lease, or else by the order's.
     pub(super) fn lease_ends(&self) -> Option<Time> {
-        let number = |name| {
-            self.env(name)
-                .and_then(|text| text.trim().parse::<i64>().ok())
-        };
-        let until = number("POCPIT_LEASE_UNTIL");
-        if let Some(renewed) = self.renewed.filter(|renewed| Some(renewed.until) >= until) {
+        if let Some(renewed) = self.renewed {
             return Some(renewed.ends);
         }
-        let by_clock = Time::from_timestamp(until? + self.clock_behind(), 0)?;
-        let left = number("POCPIT_LEASE_SECONDS").and_then(chrono::TimeDelta::try_seconds);
-        let counted = left.map(|left| self.running_at + left);
+        let until = self.ordered_number("POCPIT_LEASE_UNTIL")?;
+        let by_clock = Time::from_timestamp(until + self.clock_behind(), 0)?;
+        let left = self.ordered_number("POCPIT_LEASE_SECONDS");
+        let left = left.and_then(chrono::TimeDelta::try_seconds);
+        // It goes on counting over restarts of the container.
+        let counted = left.map(|left| self.first_ran_at + left);
         Some(counted.map_or(by_clock, |counted| counted.min(by_clock)))
+    }
+
+    fn ordered_number(&self, name: &str) -> Option<i64> {
+        self.env(name)?.trim().parse().ok()
     }
 
     fn clock_behind(&self) -> i64 {
@@ -63,18 +65,22 @@ impl World {
             instance.renewed = Some(RenewedLease { until, ends });
         }
         let clock = now.timestamp() - instance.clock_behind();
-        let uptime = (now - instance.running_at).num_seconds() + UP_BEFORE;
+        // The host's: a restart of the container does not change it.
+        let uptime = (now - instance.rented_at).num_seconds() + UP_BEFORE;
+        let renewed = instance.renewed.map(|renewed| renewed.until);
+        let lease = renewed.map_or(String::new(), |until| until.to_string());
+        let alive = if instance.has_watchdog() { "yes" } else { "no" };
+        let head = format!("alive={alive} now={clock} uptime={uptime} lease={lease}\n");
         if !instance.has_watchdog() {
-            return format!("alive=no now={clock} uptime={uptime} lease=\n");
+            return head;
         }
-        let until = instance.renewed.map_or(0, |renewed| renewed.until);
+        let until = renewed.or_else(|| instance.ordered_number("POCPIT_LEASE_UNTIL"));
+        let until = until.unwrap_or_default();
         let ends = instance
             .lease_ends()
             .unwrap_or(now + seconds(DEFAULT_LEASE));
         let left = (ends - now).num_seconds();
-        format!(
-            "alive=yes now={clock} uptime={uptime} lease={until}\nup={uptime} until={until} left={left} tools=curl,python3 error=\n"
-        )
+        format!("{head}up={uptime} until={until} left={left} tools=curl,python3 error=\n")
     }
 
     /// A machine destroys itself one minute after its lease.

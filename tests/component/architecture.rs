@@ -46,7 +46,8 @@ fn allowed(file: &str) -> &'static [&'static str] {
         "config" => &["domain", "config"],
         "world" => &["domain", "world"],
         "http" => &["domain", "http"],
-        "atomic_file" | "descriptors" => &[],
+        "atomic_file" => &[],
+        "descriptors" => &["domain", "ports"],
         "admission" => &["descriptors"],
         "flow" => &[
             "domain",
@@ -70,6 +71,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "admission",
             "atomic_file",
             "config",
+            "descriptors",
             "ports",
             "chain",
             "vast",

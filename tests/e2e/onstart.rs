@@ -684,6 +684,23 @@ fn renewed_lease_is_read_back() {
 }
 
 #[test]
+fn renewal_wins_over_the_order() {
+    under_each_shell(|shell| {
+        let (url, requests) = market(&[]);
+        let mut rental = Rental::new(shell);
+        // Given an order whose lease is an hour too long, as this machine's clock was an hour behind,
+        rental.start(&[&short_lease(&url)[..], &[("POCPIT_LEASE_SECONDS", "3600")]].concat());
+        rental.wait_for_watchdog(&format!(" until={FAR} left=3"));
+        // when the clock is right and the lease is written anew, then that counts, at once and for good.
+        rental.tend_lease(&["1700000001", "600"]);
+        rental.wait_for_watchdog(" until=1700000001 left=59");
+        assert_eq!(requests.try_iter().count(), 0);
+        rental.tend_lease(&["1700000002", "1"]);
+        next_request(&requests);
+    });
+}
+
+#[test]
 fn broken_curl_is_replaced_by_another() {
     under_each_shell(|shell| {
         let (url, requests) = market(&[]);

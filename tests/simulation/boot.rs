@@ -27,6 +27,10 @@ pub enum Failure {
     MissingGpus(u64),
     /// The node's driver supports this CUDA version and no newer one.
     OldDriver(&'static str),
+    /// No SSH server answers.
+    SilentSsh,
+    /// The node refuses each start of the model.
+    RefusedStart,
 }
 
 /// What was done about the first machine.
@@ -52,7 +56,7 @@ const LOOK_EVERY: RealDuration = RealDuration::from_secs(1);
 const AFTERWARDS: Duration = Duration::minutes(3);
 
 /// A market with credit for anything and no rate limits.
-fn generous() -> Scenario {
+pub fn generous() -> Scenario {
     Scenario {
         credit: 1e9,
         rate_limits: false,
@@ -139,6 +143,11 @@ pub fn act_on(failure: Failure) -> Acted {
         let boot = snapshot.rental.as_ref().map(|rental| &rental.boot);
         if let Some(fault) = boot.and_then(|boot| boot.fault.as_ref().or(boot.setback.as_ref())) {
             evidence.clone_from(&fault.evidence);
+        }
+        // A link's fault is told by the sprint alone, which gives the rental back at once.
+        let doing = &snapshot.sprint.doing;
+        if evidence.is_empty() && doing.contains(failure.words()) {
+            evidence.clone_from(doing);
         }
         let ended = first.ended.filter(|ended| now >= *ended + AFTERWARDS)?;
         let cause = snapshot.sprint.cause.as_ref();
@@ -295,6 +304,8 @@ impl Failure {
             Failure::Log(words) | Failure::Row(words) => &words[..words.len().min(60)],
             Failure::MissingGpus(_) => "ordered GPUs have",
             Failure::OldDriver(_) => "was ordered",
+            Failure::SilentSsh => "no connection to",
+            Failure::RefusedStart => "start the model: refused (HTTP 422)",
         }
     }
 
@@ -305,6 +316,10 @@ impl Failure {
             Failure::Row(words) => scenario.pull_failure = words.into(),
             Failure::MissingGpus(count) => scenario.missing_gpus = count,
             Failure::OldDriver(cuda) => scenario.driver_cuda = cuda.into(),
+            Failure::SilentSsh => scenario.random_faults.silent_ssh = 1.0,
+            Failure::RefusedStart => {
+                scenario.workload_fault = Some(WorkloadFault::StartRefused);
+            }
         }
         scenario
     }
@@ -318,6 +333,8 @@ impl Failure {
                 let (_, row) = stage.ask_market("GET", &path, Value::Null);
                 row["instances"]["status_msg"] == words
             }
+            Failure::SilentSsh => stage.world().machine_is_up(rental),
+            Failure::RefusedStart => log_of(stage, rental).contains("/inference/up/async"),
             // From then on the node answers.
             Failure::MissingGpus(_) | Failure::OldDriver(_) => {
                 let world = stage.world();

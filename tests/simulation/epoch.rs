@@ -15,10 +15,10 @@ use crate::hedge;
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::plan::{Plan, hedging, scenario, with_releases};
-use crate::played::Stage;
+use crate::played::{MachineFault, Stage};
 use crate::refusal::Refusal;
 use crate::setup::configuration;
-use crate::storage::{FillingDisk, spool};
+use crate::storage::{DiskState, FailingDisk, show_spool, spool};
 use crate::summary::Summary;
 
 /// Whether rentals are held for the epoch's confirmation or challenge.
@@ -40,6 +40,10 @@ pub struct Campaign {
     summary: Summary,
     /// The program was dead when this epoch's `PoC` began.
     was_away_at_poc: bool,
+    /// A read-only disk did not take the last sprint's end: the next program ends it again.
+    end_was_lost: bool,
+    /// A rental counts until its end is found, which was a day later: until when that uses up a day's budget.
+    counts_lost_end: Option<Time>,
 }
 
 /// Dollars that are counted for weights although they may not be downloaded to the end.
@@ -60,6 +64,20 @@ const SHORTEST_LEAD: i64 = 52;
 const POC_OPENING: Duration = Duration::seconds(70);
 /// Nothing is rented while the operator's clock is further ahead.
 const REFUSED_AHEAD: Duration = Duration::minutes(5);
+/// A program that failed is started again after a while.
+const STARTED_AGAIN_AFTER: Duration = Duration::minutes(1);
+/// Before its `PoC` a rental boots and is registered: what cannot be done for longer than a while may be too
+/// late.
+const BOOT: Duration = Duration::minutes(45);
+const A_WHILE: Duration = Duration::minutes(5);
+/// From an epoch's beginning, when its rental boots.
+const MID_BOOT: Duration = Duration::minutes(30);
+/// How far back a day's budget looks, at most (`refusal::DAY`).
+const DAY_OF_BUDGET: Duration = Duration::hours(26);
+/// Registrations are over by then, with some time for the last of them.
+const REGISTERED: Duration = Duration::minutes(6);
+/// From the `PoC`'s start to the end of its validation, and a little more.
+const POC: Duration = Duration::minutes(20);
 /// The journal is read to check it after every so many sprints: it takes longer than a sprint.
 const READ_JOURNAL_EVERY: u64 = 8;
 
@@ -123,6 +141,8 @@ impl Campaign {
             directory,
             summary,
             was_away_at_poc: false,
+            end_was_lost: false,
+            counts_lost_end: None,
         };
         campaign.plant_what_is_not_ours();
         campaign
@@ -179,12 +199,13 @@ impl Campaign {
         self.stage.chance().fault_rate = if self.plan.is_faulty() { rate } else { 0.0 };
         let longest = self.choose_release(epoch);
         self.step_the_clock(epoch);
-        self.fill_the_disk(epoch);
+        self.break_the_machine(epoch, poc_start);
         self.open_purse();
         self.was_away_at_poc = false;
         let calm_from = poc_start + Duration::minutes(60);
         let deadline = self.stage.time() + longest;
         for _ in 0..MANY_LIVES {
+            self.wait_for_a_journal();
             let nonce = self.stage.chance().number();
             let life = Life {
                 stage: &self.stage,
@@ -204,6 +225,12 @@ impl Campaign {
                         None => self.count(epoch, begun, "too late for it"),
                     }
                     return poc_start;
+                }
+                Death::Over(Some(report))
+                    if report.epoch.map(|e| e.0) < Some(epoch)
+                        && std::mem::take(&mut self.end_was_lost) =>
+                {
+                    self.counts_lost_end = Some(self.stage.time() + DAY_OF_BUDGET);
                 }
                 Death::Over(Some(report)) => {
                     self.take(epoch, begun, &report);
@@ -230,9 +257,24 @@ impl Campaign {
     }
 
     fn last_report(&self, epoch: u64) -> Option<SprintReport> {
-        let ledger = journal::read_only(self.directory.path()).unwrap();
+        let ledger = self.ledger();
         let last = ledger.reports().last().map(|(_, report)| report.clone());
         last.filter(|report| report.epoch.map(|e| e.0) == Some(epoch))
+    }
+
+    fn ledger(&self) -> Ledger {
+        show_spool(&spool(self.directory.path()));
+        journal::read_only(self.directory.path()).unwrap()
+    }
+
+    /// A program that cannot open its journal takes down what its label names, ends, and is started again
+    /// (`cli::gc::without_journal`; that has tests of its own).
+    fn wait_for_a_journal(&self) {
+        while self.stage.machine_has(MachineFault::ReadOnlyDisk) {
+            self.stage.destroy_under("pocpit/demo/");
+            let now = self.stage.time();
+            self.stage.skip_to(now + STARTED_AGAIN_AFTER);
+        }
     }
 
     /// Sets the release policy of an epoch. Returns how long its sprint may take.
@@ -247,30 +289,68 @@ impl Campaign {
         longest
     }
 
-    /// Now and then the operator's clock is wrong by some seconds, and once in a while by an hour.
+    /// Now and then the operator's clock is wrong by some seconds, and once in a while by an hour: all the
+    /// time, until it is set right, or from when it is set wrong.
     fn step_the_clock(&self, epoch: u64) {
-        let error = match (self.plan, epoch % 16) {
-            (Plan::WrongClock, _) => -3_600,
-            (Plan::FastClock, _) => 3_600,
-            (plan, _) if !plan.is_faulty() => 0,
-            (_, 5 | 11) => self.stage.chance().between(-20, 20),
-            (_, 13) => self.stage.chance().between(-3_600, 3_600),
-            _ => 0,
+        let hour = |stage: &Stage| stage.chance().between(-3_600, 3_600);
+        let (first, then) = match (self.plan, epoch % 16) {
+            (Plan::SetClock, _) => {
+                let errors = [(-3_600, 0), (0, 3_600), (0, -3_600)];
+                let (first, then) = errors[usize::try_from(epoch % 3).unwrap()];
+                (first, Some(then))
+            }
+            (Plan::WrongClock, _) => (-3_600, None),
+            (Plan::FastClock, _) => (3_600, None),
+            (plan, _) if !plan.is_faulty() => (0, None),
+            (_, 5 | 11) => (self.stage.chance().between(-20, 20), None),
+            (_, 13) => (hour(&self.stage), None),
+            (_, 3) => (hour(&self.stage), Some(0)),
+            (_, 9) => (0, Some(hour(&self.stage))),
+            _ => (0, None),
         };
-        self.stage.set_clock_error(Duration::seconds(error));
+        self.stage.set_clock_error(Duration::seconds(first));
+        if let Some(then) = then {
+            let after = match self.plan {
+                Plan::SetClock => MID_BOOT,
+                _ => Duration::seconds(self.stage.chance().between(1, 5_400)),
+            };
+            let at = self.stage.time() + after;
+            self.stage.set_clock_at(at, Duration::seconds(then));
+        }
     }
 
-    /// Once in a while the disk is full for some minutes, or for an hour.
-    fn fill_the_disk(&self, epoch: u64) {
-        let fills = self.plan.is_faulty() && epoch % 16 == 7;
-        let span = fills.then(|| {
+    /// Once in a while the machine fails for some minutes, or for an hour: its disk is full or read-only, or
+    /// the program has no descriptors left.
+    fn break_the_machine(&self, epoch: u64, poc_start: Time) {
+        let fault = match epoch % 16 {
+            _ if self.plan == Plan::BrokenMachine => {
+                let index = usize::try_from(epoch).unwrap() % MachineFault::ALL.len();
+                Some(MachineFault::ALL[index])
+            }
+            _ if !self.plan.is_faulty() => None,
+            7 => Some(MachineFault::FullDisk),
+            10 => Some(MachineFault::NoDescriptors),
+            14 => Some(MachineFault::ReadOnlyDisk),
+            _ => None,
+        };
+        let fault = fault.map(|fault| {
             let mut chance = self.stage.chance();
             let (after, length) = (chance.between(1, 5_400), chance.between(60, 3_600));
             drop(chance);
-            let from = self.stage.time() + Duration::seconds(after);
-            (from, from + Duration::seconds(length))
+            let (after, length) = match self.plan {
+                Plan::BrokenMachine => (MID_BOOT, A_WHILE),
+                _ => (Duration::seconds(after), Duration::seconds(length)),
+            };
+            let from = self.stage.time() + after;
+            (fault, from..from + length)
         });
-        self.stage.fill_disk(span);
+        if let Some((fault, span)) = &fault {
+            let minute = |time: Time| (time - poc_start).num_minutes();
+            let (from, to) = (minute(span.start), minute(span.end));
+            self.stage
+                .note(&format!("{fault:?} from minute {from} to {to} of the PoC"));
+        }
+        self.stage.break_machine(fault);
     }
 
     fn open_purse(&mut self) {
@@ -279,7 +359,7 @@ impl Campaign {
 
     fn open(&self) -> (Journal, Ledger) {
         let (directory, stage) = (self.directory.path(), self.stage.clone());
-        let disk = FillingDisk::new(directory, move || stage.is_disk_full());
+        let disk = FailingDisk::new(directory, move || stage.disk());
         Journal::over(Box::new(disk), Some(&spool(directory))).unwrap()
     }
 
@@ -296,8 +376,9 @@ impl Campaign {
 
     /// What must hold when a sprint is over.
     fn take(&mut self, epoch: u64, begun: Time, report: &SprintReport) {
+        self.end_was_lost = self.stage.disk() == DiskState::ReadOnly;
         let reads = epoch.is_multiple_of(READ_JOURNAL_EVERY);
-        let ledger = reads.then(|| journal::read_only(self.directory.path()).unwrap());
+        let ledger = reads.then(|| self.ledger());
         self.judge.end(epoch, report, ledger.as_ref());
         self.check_money(begun, report);
         if !self.plan.disturbs_network() {
@@ -312,7 +393,9 @@ impl Campaign {
             self.count_hold(epoch);
             return self.count(epoch, begun, "");
         }
-        self.check_refusal(begun, report);
+        if self.counts_lost_end < Some(begun) {
+            self.check_refusal(begun, report);
+        }
         let cause = report.cause.as_deref().unwrap_or("no cause");
         let cause = cause.split(':').next().unwrap_or_default();
         self.count(epoch, begun, &format!("{}: {cause}", report.outcome));
@@ -338,43 +421,75 @@ impl Campaign {
     /// One more epoch, missed or (without words) made.
     fn count(&mut self, epoch: u64, begun: Time, miss: &str) {
         self.summary.epochs += 1;
-        let (kept_their_word, halted) = {
-            let world = self.stage.world();
-            let mut ours = world
-                .recent_rentals()
-                .filter(|rental| rental.started >= begun && rental.label != "somebody-elses");
-            (
-                ours.all(|rental| !rental.is_troubled),
-                world.halt_of(epoch).is_some(),
-            )
-        };
         let is_made = miss.is_empty();
-        let refused = self.judge.purse.caps == Caps::TIGHT && miss.contains("budget");
-        // By design: a clock that is ahead would lengthen the leases.
-        let ahead = self.stage.clock_error() > REFUSED_AHEAD;
-        let excused = !is_made && (refused || ahead || self.was_away_at_poc);
-        let could_be_made = kept_their_word && !halted && !excused && !self.stage.was_disk_full();
-        if could_be_made {
+        let excuse = self.broken_word(epoch, begun);
+        let excuse = excuse.or_else(|| (!is_made).then(|| self.excuse(epoch, begun, miss))?);
+        if excuse.is_none() {
             self.summary.windows += 1;
             self.summary.windows_made += u64::from(is_made);
         }
         if is_made {
             return;
         }
-        if could_be_made && std::env::var_os("POCPIT_TRACE").is_some() {
+        if excuse.is_none() && std::env::var_os("POCPIT_TRACE").is_some() {
             let (name, trace) = (&self.judge.name, self.stage.trace());
             println!("{name}: epoch {epoch} missed: {miss}\n{trace}");
         }
-        let excuse = if could_be_made {
-            "although the machines and the chain kept their word"
-        } else {
-            "a machine, the chain or the disk failed, a tight budget refused, the clock was ahead, or the program was dead at its start"
-        };
+        let why = excuse.unwrap_or("although nothing made it impossible");
         *self
             .summary
             .misses
-            .entry(format!("{miss} ({excuse})"))
+            .entry(format!("{miss} ({why})"))
             .or_default() += 1;
+    }
+
+    /// Why an epoch may be lost whatever the program does.
+    fn broken_word(&self, epoch: u64, begun: Time) -> Option<&'static str> {
+        let world = self.stage.world();
+        let mut ours = world
+            .recent_rentals()
+            .filter(|rental| rental.started >= begun && rental.label != "somebody-elses");
+        if ours.any(|rental| rental.is_troubled) {
+            return Some("a rented machine failed");
+        }
+        world.halt_of(epoch).map(|_| "the chain stood still")
+    }
+
+    /// Why one that was missed could not be made.
+    fn excuse(&self, epoch: u64, begun: Time, miss: &str) -> Option<&'static str> {
+        let poc_start = {
+            let world = self.stage.world();
+            world.block_time(World::poc_start(epoch))
+        };
+        if self.judge.purse.caps == Caps::TIGHT && miss.contains("budget") {
+            return Some("a tight budget refused");
+        }
+        if self.counts_lost_end >= Some(begun) && miss.contains("budget") {
+            return Some(
+                "the disk was read-only when the last rental ended, which counts until it was found",
+            );
+        }
+        if self.was_away_at_poc {
+            return Some("the program was dead when its PoC began");
+        }
+        // By design: a clock that is ahead would lengthen the leases.
+        let rents_until = begun.max(poc_start - BOOT);
+        if self.stage.clock_error_at(rents_until) > REFUSED_AHEAD {
+            return Some("the clock was ahead when it was time to rent");
+        }
+        let (fault, span) = self.stage.machine_fault()?;
+        let overlap = |from: Time, to: Time| span.end.min(to) - span.start.max(from);
+        let boots_too_late = overlap(poc_start - BOOT, poc_start - REGISTERED) > A_WHILE;
+        let needed_until = match fault {
+            MachineFault::FullDisk | MachineFault::ReadOnlyDisk => poc_start,
+            MachineFault::NoDescriptors => poc_start + POC,
+        };
+        let is_needed = overlap(poc_start - REGISTERED, needed_until) > Duration::zero();
+        (boots_too_late || is_needed).then_some(match fault {
+            MachineFault::FullDisk => "the disk was full when it counted",
+            MachineFault::ReadOnlyDisk => "the disk was read-only when it counted",
+            MachineFault::NoDescriptors => "no descriptors were left when it counted",
+        })
     }
 
     /// The journal never counts less than was spent, and hardly more while it could look.

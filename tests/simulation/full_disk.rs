@@ -2,8 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration as RealDuration;
 
 use pocpit::domain::{Aim, Duration, Mode, OutcomeKind, SprintReport, Step, Time};
@@ -14,24 +13,18 @@ use pocpit::world::{Scenario, World};
 use crate::judge::Caps;
 use crate::played::Stage;
 use crate::setup::{configuration, ports};
-use crate::storage::{FillingDisk, spool};
+use crate::storage::{DiskState, FailingDisk, spool};
 
-/// A sprint on a disk that fills up and has room again.
+/// A sprint on a disk that fails and is mended.
 struct Play {
     stage: Arc<Stage>,
     directory: tempfile::TempDir,
-    full: Arc<AtomicBool>,
-    spool: Spool,
-}
-
-/// Whether a second file can be written where the database cannot.
-enum Spool {
-    Works,
-    FailsToo,
+    disk: Arc<Mutex<DiskState>>,
+    failing: DiskState,
 }
 
 impl Play {
-    fn new(spool: Spool) -> Play {
+    fn new(failing: DiskState) -> Play {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let scenario = Scenario {
             credit: 1e9,
@@ -44,8 +37,8 @@ impl Play {
         Play {
             stage,
             directory: tempfile::tempdir().unwrap(),
-            full: Arc::default(),
-            spool,
+            disk: Arc::default(),
+            failing,
         }
     }
 
@@ -54,11 +47,11 @@ impl Play {
     }
 
     fn fill(&self) {
-        self.full.store(true, Ordering::Relaxed);
+        *self.disk.lock().unwrap() = self.failing;
     }
 
     fn make_room(&self) {
-        self.full.store(false, Ordering::Relaxed);
+        *self.disk.lock().unwrap() = DiskState::Writable;
     }
 
     /// A life of the program to its end; `look` sees a snapshot every second.
@@ -82,13 +75,10 @@ impl Play {
             .unwrap();
         runtime.block_on(async {
             self.stage.start_clock();
-            let full = self.full.clone();
-            let disk = FillingDisk::new(self.state(), move || full.load(Ordering::Relaxed));
-            let (journal, ledger) = match self.spool {
-                Spool::Works => Journal::over(Box::new(disk), Some(&spool(self.state()))),
-                Spool::FailsToo => Journal::over(Box::new(disk), None),
-            }
-            .unwrap();
+            let disk = self.disk.clone();
+            let disk = FailingDisk::new(self.state(), move || *disk.lock().unwrap());
+            let (journal, ledger) =
+                Journal::over(Box::new(disk), Some(&spool(self.state()))).unwrap();
             let options = EngineOptions {
                 aim: Aim::Proof,
                 mode: Mode::Auto,
@@ -151,8 +141,8 @@ fn says_release_only(snapshot: &Snapshot) -> bool {
 
 #[test]
 fn full_disk_releases_the_rental() {
-    for spool in [Spool::Works, Spool::FailsToo] {
-        let play = Play::new(spool);
+    for failing in [DiskState::Full, DiskState::ReadOnly] {
+        let play = Play::new(failing);
         let mut said = false;
         let report = play.live(|snapshot| {
             if snapshot.rental.is_some() {
@@ -169,7 +159,7 @@ fn full_disk_releases_the_rental() {
 
 #[test]
 fn restart_on_full_disk_releases_leftovers() {
-    let play = Play::new(Spool::Works);
+    let play = Play::new(DiskState::Full);
     let killed = play.live_until(|snapshot| {
         if snapshot.sprint.step == Step::Booting {
             play.fill();
@@ -190,7 +180,7 @@ fn restart_on_full_disk_releases_leftovers() {
 
 #[test]
 fn spooled_rental_survives_a_restart() {
-    let play = Play::new(Spool::Works);
+    let play = Play::new(DiskState::Full);
     let mut cost = 0.0;
     let _ = play.live(|snapshot| {
         if snapshot.sprint.step == Step::Booting {
@@ -218,7 +208,7 @@ fn spooled_rental_survives_a_restart() {
 
 #[test]
 fn recovered_disk_costs_no_epoch() {
-    let play = Play::new(Spool::Works);
+    let play = Play::new(DiskState::Full);
     play.fill();
     let (mut waited, mut recovered) = (0, false);
     let started = play.stage.time();
@@ -242,7 +232,7 @@ fn recovered_disk_costs_no_epoch() {
 
 #[test]
 fn registration_waits_for_disk_space() {
-    let play = Play::new(Spool::Works);
+    let play = Play::new(DiskState::Full);
     let (mut filled, mut refused) = (false, false);
     let report = play.live(|snapshot| {
         if snapshot.sprint.step == Step::Warming && !filled {

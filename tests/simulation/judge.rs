@@ -8,7 +8,7 @@ use pocpit::engine::Snapshot;
 use pocpit::journal::Ledger;
 use pocpit::world::{PROXY_NODE, TrueRental, World};
 
-use crate::played::Stage;
+use crate::played::{MachineFault, Stage};
 
 /// A program that came back to life needs this long to see what is there.
 const LOOKS_ROUND: Duration = Duration::minutes(10);
@@ -90,7 +90,7 @@ pub enum Others {
 }
 
 /// When no registration is removed, in this order: while the chain stands still, as nobody knows how near the
-/// `PoC` is, and around the last `PoC` and the next.
+/// `PoC` is, around the last `PoC` and the next, and in a confirmation.
 fn removals_wait(world: &World) -> Vec<Range<Time>> {
     let epochs = [world.epoch(), world.epoch() + 1];
     let halts = epochs.iter().filter_map(|epoch| world.halt_of(*epoch));
@@ -99,7 +99,10 @@ fn removals_wait(world: &World) -> Vec<Range<Time>> {
         let from = world.block_time(start) - NO_REMOVAL_BEFORE_POC;
         from..world.block_time(start + VALIDATED)
     });
-    halts.chain(proofs).collect()
+    let confirmations = epochs
+        .iter()
+        .flat_map(|epoch| world.confirmation_times(*epoch));
+    halts.chain(proofs).chain(confirmations).collect()
 }
 
 fn is_ours(rental: &TrueRental) -> bool {
@@ -168,7 +171,7 @@ impl Judge {
                         since
                     }
                 });
-                now - since
+                now - since - self.unable(since, now)
             });
             if alone.is_some_and(|alone| alone > WITHOUT_RENTAL) {
                 self.violation(&format!(
@@ -232,6 +235,14 @@ impl Judge {
                 "a minute after its start the program knows no nodes, or nothing of the chain: {chain:?}"
             ));
         }
+    }
+
+    /// For how long of this its machine lets a program call nobody, or open no journal: it removes nothing.
+    fn unable(&self, from: Time, to: Time) -> Duration {
+        let fault = self.stage.machine_fault();
+        let fault = fault.filter(|(fault, _)| *fault != MachineFault::FullDisk);
+        let overlap = fault.map(|(_, span)| span.end.min(to) - span.start.max(from));
+        overlap.map_or(Duration::zero(), |overlap| overlap.max(Duration::zero()))
     }
 
     /// What must hold when a sprint is over.

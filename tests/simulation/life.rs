@@ -133,7 +133,7 @@ impl Life<'_> {
     }
 
     fn nothing_failed(&self) -> bool {
-        self.stage.chance().fault_rate <= 0.0 && !self.stage.was_disk_full()
+        self.stage.chance().fault_rate <= 0.0 && !self.stage.machine_failed()
     }
 
     fn over(&self, born: Time, report: Option<SprintReport>) -> Death {

@@ -39,11 +39,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pocpit::domain::{
     BootStage, Duration, Hedging, InstanceId, Outcome, OutcomeKind, ReleasePolicy, Step, UsdPerHour,
 };
+use pocpit::engine::{AlertLevel, Condition};
 use pocpit::world::{MlNodeRelease, WorkloadFault};
 
 use boot::Failure;
 use epoch::Campaign;
 use plan::Plan;
+use played::MachineFault;
 use summary::Summary;
 
 const MINUTE: Duration = Duration::seconds(60);
@@ -150,6 +152,35 @@ fn boot_estimate_band_is_calibrated() {
 fn slow_clock_costs_no_epoch() {
     let summary = Campaign::new(1, Plan::WrongClock).run(5);
     assert_eq!(summary.confirmed, 5, "{summary}");
+}
+
+/// Set right, set ahead, set back: in each boot by an hour.
+#[test]
+fn clock_set_during_a_boot_costs_no_epoch() {
+    let summary = Campaign::new(1, Plan::SetClock).run(6);
+    assert_eq!(summary.confirmed, 6, "{summary}");
+}
+
+/// A full disk, a read-only one, and no descriptors: in each boot for five minutes.
+#[test]
+fn machine_faults_that_pass_cost_no_epoch() {
+    let summary = Campaign::new(1, Plan::BrokenMachine).run(6);
+    assert_eq!(summary.confirmed, 6, "{summary}");
+}
+
+#[test]
+fn few_descriptors_are_an_alert() {
+    let alert = boot::watch(boot::generous(), |stage, snapshot| {
+        let (now, hour) = (stage.time(), Duration::hours(1));
+        let fault = (MachineFault::NoDescriptors, now..now + hour);
+        stage.break_machine(Some(fault));
+        let mut alerts = snapshot.alerts.iter();
+        let few = alerts.find(|alert| alert.condition == Condition::DescriptorsLow);
+        few.cloned()
+    });
+    assert_eq!(alert.level, AlertLevel::Critical);
+    assert!(alert.text.contains("1024 of 1024"), "{}", alert.text);
+    assert!(alert.advice.text.contains("LimitNOFILE"), "{alert:?}");
 }
 
 #[test]
@@ -524,6 +555,36 @@ fn own_failure_stops_within_a_minute() {
         );
         assert!(!acted.took_another, "{failure:?}: {acted:?}");
         assert!(acted.cause.contains(cause), "{failure:?}: {acted:?}");
+    }
+}
+
+/// What would never get better is given back long before the boot's time is over.
+#[test]
+fn lasting_refusal_ends_the_boot_with_its_cause() {
+    for (failure, cause, took_another) in [
+        (
+            Failure::SilentSsh,
+            "no SSH server answers on the rental",
+            true,
+        ),
+        (
+            Failure::RefusedStart,
+            "the node refuses to start the model",
+            false,
+        ),
+    ] {
+        let acted = boot::act_on(failure);
+        assert!(
+            acted.given_back_after <= MINUTE * 12,
+            "{failure:?}: {acted:?}"
+        );
+        assert!(
+            acted.evidence.contains(failure.words()),
+            "{failure:?}: {acted:?}"
+        );
+        assert_eq!(acted.took_another, took_another, "{failure:?}: {acted:?}");
+        let is_said = took_another || acted.cause.contains(cause);
+        assert!(is_said, "{failure:?}: {acted:?}");
     }
 }
 

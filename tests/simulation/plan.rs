@@ -13,6 +13,11 @@ pub enum Plan {
     WrongClock,
     /// Nothing but the operator's clock, which is an hour ahead.
     FastClock,
+    /// Nothing but the operator's clock, which is set by an hour while a rental boots.
+    SetClock,
+    /// Nothing but the operator's machine: for some minutes of each boot its disk is full or read-only, or no
+    /// descriptors are left.
+    BrokenMachine,
     /// Services of the host, of the chain and of the market have outages, and the Network Node restarts.
     Outages,
     /// Each workload has a fault within six hours of serving its model.
@@ -46,7 +51,9 @@ pub fn hedging(seed: u64) -> Hedging {
 /// The world of a plan.
 pub fn scenario(plan: Plan) -> Scenario {
     let random_faults = match plan {
-        Plan::Calm | Plan::WrongClock | Plan::FastClock => RandomFaults::default(),
+        Plan::Calm | Plan::WrongClock | Plan::FastClock | Plan::SetClock | Plan::BrokenMachine => {
+            RandomFaults::default()
+        }
         Plan::Outages => RandomFaults {
             rest_outages: 0.5,
             report_outages: 0.5,
@@ -85,10 +92,10 @@ fn everything() -> RandomFaults {
         failing_loads: 0.02,
         vanishing: 0.02,
         dearer: 0.02,
-        // They have tests of their own.
-        dead_watchdogs: 0.0,
-        wrong_clocks: 0.0,
-        refused_forwards: 0.0,
+        dead_watchdogs: 0.02,
+        wrong_clocks: 0.02,
+        refused_forwards: 0.02,
+        silent_ssh: 0.02,
         late_keys: 0.1,
         deaf_destroys: 0.05,
         parameter_changes: 0.05,

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as RealDuration;
 
 use async_trait::async_trait;
-use pocpit::domain::{Duration, InstanceId, SshEndpoint, Time};
+use pocpit::domain::{DescriptorUsage, Duration, InstanceId, SshEndpoint, Time};
 use pocpit::ports::{
-    CallbackForward, Clock, CommandOutput, LinkError, LogPosition, Remote, RemoteSession,
-    TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
+    CallbackForward, Clock, CommandOutput, Descriptors, LinkError, LogPosition, Remote,
+    RemoteSession, TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{
     API_KEY, ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Renewal,
@@ -21,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
-use crate::storage::Disk;
+use crate::storage::{Disk, DiskState};
 
 pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIsimulated";
 
@@ -42,15 +43,37 @@ pub struct Stage {
     trace: Mutex<VecDeque<String>>,
     /// Hosts that do not answer, from when to when.
     silences: Mutex<Vec<(&'static str, Time, Time)>>,
-    /// How far the program's clock is from the world's.
-    clock_error: Mutex<Duration>,
-    /// From when until when the program's disk is full.
-    disk_full: Mutex<Option<(Time, Time)>>,
+    /// How far the program's clock is from the world's, each from when on.
+    clock_errors: Mutex<Vec<(Time, Duration)>>,
+    /// What fails on the program's machine, and when.
+    machine_faults: Mutex<BTreeMap<MachineFault, Range<Time>>>,
     announces: AtomicBool,
     /// Level and title of each notice, and the number of heartbeats.
     told: Mutex<Vec<String>>,
     beats: AtomicU64,
 }
+
+/// What fails on the program's machine for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MachineFault {
+    /// The journal cannot grow; the spool has its room.
+    FullDisk,
+    /// Nothing can be written, and no journal be opened.
+    ReadOnlyDisk,
+    /// Nothing can be called, connected or accepted.
+    NoDescriptors,
+}
+
+impl MachineFault {
+    pub const ALL: [MachineFault; 3] = [
+        MachineFault::FullDisk,
+        MachineFault::ReadOnlyDisk,
+        MachineFault::NoDescriptors,
+    ];
+}
+
+/// The error of a call on a machine without descriptors.
+pub const NO_DESCRIPTORS: &str = "Too many open files (os error 24)";
 
 struct WaitingCall {
     number: u64,
@@ -97,8 +120,8 @@ impl Stage {
             forks: Mutex::default(),
             trace: Mutex::default(),
             silences: Mutex::default(),
-            clock_error: Mutex::new(Duration::zero()),
-            disk_full: Mutex::default(),
+            clock_errors: Mutex::default(),
+            machine_faults: Mutex::default(),
             announces: AtomicBool::new(false),
             told: Mutex::default(),
             beats: AtomicU64::new(0),
@@ -187,11 +210,22 @@ impl Stage {
     }
 
     pub fn set_clock_error(&self, error: Duration) {
-        *locked(&self.clock_error) = error;
+        *locked(&self.clock_errors) = vec![(Time::UNIX_EPOCH, error)];
+    }
+
+    /// Sets the program's clock at this time.
+    pub fn set_clock_at(&self, at: Time, error: Duration) {
+        locked(&self.clock_errors).push((at, error));
     }
 
     pub fn clock_error(&self) -> Duration {
-        *locked(&self.clock_error)
+        self.clock_error_at(self.time())
+    }
+
+    pub fn clock_error_at(&self, time: Time) -> Duration {
+        let errors = locked(&self.clock_errors);
+        let last = errors.iter().rfind(|(from, _)| *from <= time);
+        last.map_or(Duration::zero(), |(_, error)| *error)
     }
 
     /// From now on nodes announce their blocks. A campaign has too many of them.
@@ -203,19 +237,49 @@ impl Stage {
         self.announces.load(Ordering::Relaxed)
     }
 
-    pub fn fill_disk(&self, span: Option<(Time, Time)>) {
-        *locked(&self.disk_full) = span;
+    /// The only fault of the program's machine, or none.
+    pub fn break_machine(&self, fault: Option<(MachineFault, Range<Time>)>) {
+        *locked(&self.machine_faults) = fault.into_iter().collect();
     }
 
-    pub fn is_disk_full(&self) -> bool {
-        let span = *locked(&self.disk_full);
+    pub fn machine_has(&self, fault: MachineFault) -> bool {
         let now = self.time();
-        span.is_some_and(|(from, until)| from <= now && now < until)
+        let faults = locked(&self.machine_faults);
+        faults.get(&fault).is_some_and(|span| span.contains(&now))
     }
 
-    pub fn was_disk_full(&self) -> bool {
-        let span = *locked(&self.disk_full);
-        span.is_some_and(|(from, _)| from <= self.time())
+    pub fn machine_failed(&self) -> bool {
+        let now = self.time();
+        locked(&self.machine_faults)
+            .values()
+            .any(|span| span.start <= now)
+    }
+
+    /// The fault of the machine since the last call of [`Stage::break_machine`], if any.
+    pub fn machine_fault(&self) -> Option<(MachineFault, Range<Time>)> {
+        let faults = locked(&self.machine_faults);
+        let mut faults = faults.iter();
+        faults.next().map(|(fault, span)| (*fault, span.clone()))
+    }
+
+    pub fn disk(&self) -> DiskState {
+        if self.machine_has(MachineFault::ReadOnlyDisk) {
+            DiskState::ReadOnly
+        } else if self.machine_has(MachineFault::FullDisk) {
+            DiskState::Full
+        } else {
+            DiskState::Writable
+        }
+    }
+
+    /// The program has died: the next one begins with all descriptors.
+    fn free_descriptors(&self) {
+        let now = self.time();
+        if let Some(span) = locked(&self.machine_faults).get_mut(&MachineFault::NoDescriptors)
+            && span.contains(&now)
+        {
+            span.end = now;
+        }
     }
 
     pub fn time(&self) -> Time {
@@ -239,6 +303,7 @@ impl Stage {
         *locked(&self.epoch) = (now, None);
         locked(&self.tunnels).clear();
         locked(&self.forwards).clear();
+        self.free_descriptors();
     }
 
     /// Time passes while nothing of ours runs.
@@ -268,6 +333,24 @@ impl Stage {
             ..ApiRequest::default()
         });
         (reply.status, serde_json::from_str(&reply.body).unwrap())
+    }
+
+    /// Destroys each rental whose label begins like this, as far as the market does.
+    pub fn destroy_under(&self, label: &str) {
+        let rentals = self.world().live_rentals();
+        for rental in rentals.iter().filter(|one| one.label.starts_with(label)) {
+            let path = format!("/api/v0/instances/{}/", rental.id);
+            let reply = self.world().vast(&ApiRequest {
+                method: "DELETE".into(),
+                path,
+                bearer: Some(API_KEY.into()),
+                ..ApiRequest::default()
+            });
+            self.note(&format!(
+                "taken down by its label: {}, {}",
+                rental.id, reply.status
+            ));
+        }
     }
 
     pub fn chance(&self) -> MutexGuard<'_, Chance> {
@@ -414,6 +497,10 @@ impl Stage {
         body: Value,
     ) -> MlNodeReply {
         let LiveTunnel { machine, port, .. } = tunnel;
+        // The tunnel's end accepts nobody.
+        if self.machine_has(MachineFault::NoDescriptors) {
+            return MlNodeReply::Nobody;
+        }
         let mut world = self.world();
         if !world.listens(machine, port) {
             return MlNodeReply::Nobody;
@@ -441,6 +528,31 @@ impl Stage {
     }
 }
 
+impl Stage {
+    /// Opens one more.
+    pub fn descriptor(&self) -> Result<(), LinkError> {
+        if self.machine_has(MachineFault::NoDescriptors) {
+            return Err(LinkError::Exhausted(NO_DESCRIPTORS.into()));
+        }
+        Ok(())
+    }
+}
+
+/// The program's descriptors.
+pub struct StageDescriptors(pub Arc<Stage>);
+
+impl Descriptors for StageDescriptors {
+    fn usage(&self) -> Option<DescriptorUsage> {
+        let limit = 1_024;
+        let open = if self.0.machine_has(MachineFault::NoDescriptors) {
+            limit
+        } else {
+            100
+        };
+        Some(DescriptorUsage { open, limit })
+    }
+}
+
 /// The stage's clock for the engine.
 pub struct StageClock(pub Arc<Stage>);
 
@@ -448,6 +560,14 @@ pub struct StageClock(pub Arc<Stage>);
 impl Clock for StageClock {
     fn now(&self) -> Time {
         self.0.time() + self.0.clock_error()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.time() - Time::UNIX_EPOCH
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        Some("the only boot".into())
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -470,6 +590,7 @@ impl Remote for StageRemote {
         tokio::time::sleep(RealDuration::from_millis(400)).await;
         stage.moment(|| "after SSH connect".into());
         let at = endpoint.to_string();
+        stage.descriptor()?;
         let (fails, lives) = {
             let mut chance = stage.chance();
             let rate = chance.fault_rate;
@@ -482,7 +603,7 @@ impl Remote for StageRemote {
             (chance.happens(rate), lives)
         };
         let world = stage.world();
-        if fails || !world.machine_is_up(instance.0) {
+        if fails || !world.answers_ssh(instance.0) {
             return Err(LinkError::Unreachable {
                 endpoint: at,
                 detail: "connection timed out".into(),
@@ -539,6 +660,12 @@ impl Session {
         }
     }
 
+    /// A request needs a connection of its own to the SSH client.
+    fn request(&self) -> Result<(), LinkError> {
+        self.stage.descriptor()?;
+        self.alive()
+    }
+
     fn alive(&self) -> Result<(), LinkError> {
         let up =
             self.stage.time() < self.breaks_at && self.stage.world().machine_is_up(self.machine);
@@ -565,7 +692,7 @@ impl Session {
     /// `cat PATH 2>/dev/null`.
     async fn read(&self, arguments: &str) -> Result<CommandOutput, LinkError> {
         tokio::time::sleep(RealDuration::from_millis(200)).await;
-        self.alive()?;
+        self.request()?;
         let path = arguments.split(' ').next().unwrap_or_default();
         let file = self.stage.world().read_file(self.machine, path, 0, 1 << 16);
         Ok(CommandOutput {
@@ -586,7 +713,7 @@ impl RemoteSession for Session {
             self.stage.moment(|| "before the lease is written".into());
         }
         tokio::time::sleep(RealDuration::from_millis(200)).await;
-        self.alive()?;
+        self.request()?;
         if let Some((_, words)) = command.rsplit_once("' callback ") {
             let words: Vec<&str> = words
                 .split(' ')
@@ -623,7 +750,7 @@ impl RemoteSession for Session {
         path: &str,
         from: &LogPosition,
     ) -> Result<mpsc::Receiver<TailChunk>, LinkError> {
-        self.alive()?;
+        self.request()?;
         let mut offset = from.offset;
         let (sender, receiver) = mpsc::channel(8);
         let (stage, machine, breaks_at, path) = (
@@ -661,7 +788,7 @@ impl RemoteSession for Session {
 
     async fn open_tunnel(&self, spec: &TunnelSpec) -> Result<TunnelEnds, LinkError> {
         self.stage.moment(|| "before the tunnel opens".into());
-        self.alive()?;
+        self.request()?;
         let ends = TunnelEnds {
             api: self.end(spec.api_listen, 0)?,
             inference: self.end(spec.inference_listen, 1)?,
@@ -677,7 +804,7 @@ impl RemoteSession for Session {
     }
 
     async fn forward_callback(&self, forward: &CallbackForward) -> Result<(), LinkError> {
-        self.alive()?;
+        self.request()?;
         if !self.stage.world().allows_remote_forwards(self.machine) {
             let port = forward.remote_port;
             return Err(LinkError::Refused(format!("to listen on its port {port}")));
@@ -692,7 +819,7 @@ impl RemoteSession for Session {
     }
 
     async fn check(&self) -> Result<(), LinkError> {
-        self.alive()
+        self.request()
     }
 
     async fn close(self: Box<Self>) {}

@@ -16,7 +16,7 @@ use pocpit::vast::VastClient;
 use pocpit::world::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE};
 
 use crate::judge::Caps;
-use crate::played::{Stage, StageClock, StageRemote};
+use crate::played::{Stage, StageClock, StageDescriptors, StageRemote};
 use crate::wire::Wire;
 
 /// The real clients against the stage.
@@ -35,6 +35,7 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         mlnodes: MlNodeFactory::new(http.clone()),
         remote: Arc::new(StageRemote(stage.clone())),
         rental_logs: LogStore::disabled(),
+        descriptors: Arc::new(StageDescriptors(stage.clone())),
         alerts_file: None,
         notifier: Notifier::new(
             http,

@@ -92,10 +92,21 @@ fn kind(entry: &Entry) -> &str {
     words.nth(3).unwrap_or("?")
 }
 
-/// The journal's database on a disk that is full now and then.
-pub struct FillingDisk {
+/// What the program's disk takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DiskState {
+    #[default]
+    Writable,
+    /// Only what overwrites: the spool.
+    Full,
+    ReadOnly,
+}
+
+/// The journal's database on a disk that fails now and then.
+pub struct FailingDisk {
     inner: SqliteStorage,
-    is_full: Box<dyn Fn() -> bool + Send>,
+    spool: PathBuf,
+    state: Box<dyn Fn() -> DiskState + Send>,
 }
 
 /// Where the spool of a state directory is.
@@ -103,32 +114,67 @@ pub fn spool(state: &Path) -> PathBuf {
     state.join("journal.spool")
 }
 
-impl std::fmt::Debug for FillingDisk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FillingDisk")
+/// Where it is while nothing can be written to it: in its place is a directory, which stops root too.
+fn hidden(spool: &Path) -> PathBuf {
+    spool.with_extension("hidden")
+}
+
+fn hide_spool(spool: &Path) {
+    if !hidden(spool).exists() {
+        std::fs::rename(spool, hidden(spool)).unwrap();
+        std::fs::create_dir(spool).unwrap();
     }
 }
 
-impl FillingDisk {
-    pub fn new(state: &Path, is_full: impl Fn() -> bool + Send + 'static) -> FillingDisk {
-        FillingDisk {
-            inner: SqliteStorage::open(&state.join("journal.sqlite")).unwrap(),
-            is_full: Box::new(is_full),
+/// Makes it readable again.
+pub fn show_spool(spool: &Path) {
+    if hidden(spool).exists() {
+        std::fs::remove_dir(spool).unwrap();
+        std::fs::rename(hidden(spool), spool).unwrap();
+    }
+}
+
+impl std::fmt::Debug for FailingDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FailingDisk")
+    }
+}
+
+impl FailingDisk {
+    pub fn new(directory: &Path, state: impl Fn() -> DiskState + Send + 'static) -> FailingDisk {
+        let spool = spool(directory);
+        show_spool(&spool);
+        FailingDisk {
+            inner: SqliteStorage::open(&directory.join("journal.sqlite")).unwrap(),
+            spool,
+            state: Box::new(state),
         }
     }
 
+    /// The spool is written only after this has failed.
     fn room(&self) -> Result<(), JournalError> {
-        if !(self.is_full)() {
-            return Ok(());
-        }
+        let why = match (self.state)() {
+            DiskState::Writable => {
+                show_spool(&self.spool);
+                return Ok(());
+            }
+            DiskState::Full => {
+                show_spool(&self.spool);
+                "database or disk is full"
+            }
+            DiskState::ReadOnly => {
+                hide_spool(&self.spool);
+                "attempt to write a readonly database"
+            }
+        };
         Err(JournalError::Failed {
             place: "journal.sqlite".into(),
-            source: "database or disk is full".into(),
+            source: why.into(),
         })
     }
 }
 
-impl Storage for FillingDisk {
+impl Storage for FailingDisk {
     fn current(&self) -> Result<WriterEpoch, JournalError> {
         self.inner.current()
     }

@@ -13,9 +13,9 @@ use pocpit::world::World;
 
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::plan::{Plan, scenario, with_releases};
-use crate::played::Stage;
+use crate::played::{MachineFault, Stage};
 use crate::setup::{configuration, ports};
-use crate::storage::{FillingDisk, spool};
+use crate::storage::{FailingDisk, spool};
 
 const LOOK_EVERY: RealDuration = RealDuration::from_secs(5);
 const JUDGE_EVERY: u64 = 3;
@@ -125,8 +125,9 @@ impl Weeks {
         let (after, length) = (chance.between(1, 5_400), chance.between(60, 3_600));
         drop(chance);
         let full_from = poc_start - Duration::minutes(60) + Duration::seconds(after);
-        let full = (full_from, full_from + Duration::seconds(length));
-        self.stage().fill_disk(fills.then_some(full));
+        let full = full_from..full_from + Duration::seconds(length);
+        let full = (MachineFault::FullDisk, full);
+        self.stage().break_machine(fills.then_some(full));
         let calm_from = poc_start + CALM_AFTER;
         // By the chain's own word: a halt moves it.
         while !self.day_is_over(epoch) {
@@ -224,7 +225,7 @@ impl Weeks {
 
     fn open(&self) -> (Journal, Ledger) {
         let (directory, stage) = (self.directory.path(), self.stage().clone());
-        let disk = FillingDisk::new(directory, move || stage.is_disk_full());
+        let disk = FailingDisk::new(directory, move || stage.disk());
         Journal::over(Box::new(disk), Some(&spool(directory))).unwrap()
     }
 

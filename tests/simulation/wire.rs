@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _};
+use pocpit::domain::Time;
 use pocpit::http::{
     Answer, BrokenBody, HttpMethod, HttpRequest, Messages, Transport, TransportError,
 };
@@ -14,7 +15,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::chance::{Chance, Fault, of_planned};
-use crate::played::{Stage, nonsense};
+use crate::played::{MachineFault, NO_DESCRIPTORS, Stage, nonsense};
 
 pub struct Wire {
     pub stage: Arc<Stage>,
@@ -123,7 +124,8 @@ fn nothing() -> ApiResponse {
     }
 }
 
-fn heard(reply: ApiResponse) -> Answer {
+/// A reply with the date of its writing.
+fn heard(reply: ApiResponse, written: Time) -> Answer {
     let header = |name: &str| {
         let mut headers = reply.headers.iter();
         let named = headers.find(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -133,6 +135,7 @@ fn heard(reply: ApiResponse) -> Answer {
     Answer {
         retry_after,
         quota_reset,
+        date: Some(written.to_rfc2822()),
         ..answer(reply.status, reply.body)
     }
 }
@@ -149,7 +152,7 @@ fn answer(status: u16, body: String) -> Answer {
 }
 
 /// As a node of the chain says it.
-fn announcement(height: u64, time: pocpit::domain::Time) -> String {
+fn announcement(height: u64, time: Time) -> String {
     let header = json!({"height": height.to_string(), "time": time.to_rfc3339()});
     let data = json!({"type": "tendermint/event/NewBlockHeader", "value": {"header": header}});
     json!({"jsonrpc": "2.0", "id": 1, "result": {"data": data}}).to_string()
@@ -186,6 +189,9 @@ impl Transport for Wire {
             self.stage.note(&format!("{name} meets {fault:?}"));
         }
         let lost = |text: &str| TransportError::Lost(text.to_owned());
+        if self.stage.machine_has(MachineFault::NoDescriptors) {
+            return Err(TransportError::NotSent(NO_DESCRIPTORS.into()));
+        }
         if request
             .url
             .host_str()
@@ -197,7 +203,7 @@ impl Transport for Wire {
         if let Some(instead) = instead {
             let status = instead.status;
             self.stage.note(&format!("{name} meets a planned {status}"));
-            return Ok(heard(instead));
+            return Ok(heard(instead, self.stage.time()));
         }
         match fault {
             Some(Fault::NotSent) => {
@@ -227,10 +233,11 @@ impl Transport for Wire {
             self.stage.note(&format!("{name} → {}", reply.status));
         }
         self.stage.moment(|| format!("after {name}"));
+        let written = self.stage.time();
         match fault {
             Some(Fault::Slow) => {
                 self.dawdle(request.timeout).await;
-                Ok(heard(reply))
+                Ok(heard(reply, written))
             }
             Some(Fault::LostAfter) => Err(lost("connection reset by peer")),
             Some(Fault::TooLate) => {
@@ -251,8 +258,7 @@ impl Transport for Wire {
             }
             Some(Fault::Nonsense) => Ok(answer(200, nonsense())),
             _ => {
-                let mut answer = heard(reply);
-                answer.date = Some(self.stage.time().to_rfc2822());
+                let mut answer = heard(reply, written);
                 if let Some(mangle) = self.mangle {
                     answer.body = mangle(&answer.body, &mut self.stage.chance());
                 }

@@ -76,6 +76,8 @@ pub enum AlertLevel {
 pub enum Condition {
     #[serde(alias = "clock_behind")]
     ClockSkew,
+    /// This process has few file descriptors left.
+    DescriptorsLow,
     /// The settings cut the release policy short.
     #[serde(alias = "policy_cut_short")]
     ReleasePolicyCut,

@@ -2,7 +2,8 @@
 
 use crate::domain::format::count;
 use crate::domain::{
-    Duration, Finding, Preflight, RequestedPrice, Requirement, Step, Time, Verdict,
+    DescriptorShortage, DescriptorUsage, Duration, Finding, Preflight, RequestedPrice, Requirement,
+    Step, Time, Verdict,
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
@@ -23,6 +24,7 @@ impl Engine {
         let monitors = self.primary.iter().chain(&self.hedge);
         alerts.extend(monitors.flat_map(|monitor| monitor.link.alerts(now, monitor.instance)));
         alerts.extend(self.clock_alert(now, onsets));
+        alerts.extend(self.descriptors_alert(now, onsets));
         alerts.extend(self.policy_alert(now, onsets));
         alerts.extend(self.release_only_alert());
         alerts.extend(self.journal_lost_alert(now, onsets));
@@ -75,7 +77,9 @@ impl Engine {
     }
 
     fn clock_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        if let Some(ahead) = self.observed.clock_proven_ahead() {
+        // While something is rented it may have been set.
+        let skew = self.observed.skew.shifted(self.clock.set_by());
+        if let Some(ahead) = skew.proven_ahead() {
             let minutes = count(ahead.num_minutes(), "minute");
             return Some(onsets.alert(
                 Condition::ClockSkew,
@@ -85,13 +89,40 @@ impl Engine {
                 "synchronise it (timedatectl set-ntp true)",
             ));
         }
-        let minutes = count(self.observed.clock_behind()?.num_minutes(), "minute");
+        let minutes = count(skew.behind()?.num_minutes(), "minute");
         Some(onsets.alert(
             Condition::ClockSkew,
             now,
             AlertLevel::Warning,
             format!("this machine's clock is {minutes} behind the chain's"),
             "synchronise it (timedatectl set-ntp true); leases are corrected until then",
+        ))
+    }
+
+    fn descriptors_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+        let usage = self.observed.descriptors?;
+        let (level, meaning) = match usage.shortage() {
+            DescriptorShortage::None => return None,
+            DescriptorShortage::Near => (
+                AlertLevel::Warning,
+                "without one nothing can be rented, watched or released",
+            ),
+            DescriptorShortage::Here => (
+                AlertLevel::Critical,
+                "calls and connections fail, so nothing can be rented, watched or released",
+            ),
+        };
+        let DescriptorUsage { open, limit } = usage;
+        let command = "ss -tnp | grep pocpit";
+        Some(onsets.alert(
+            Condition::DescriptorsLow,
+            now,
+            level,
+            format!("pocpit has {open} of {limit} file descriptors open: {meaning}"),
+            Advice::with_command(
+                format!("see who keeps connections open (`{command}`) and keep them out with a firewall, or raise the limit (LimitNOFILE= in the unit, `ulimit -n` in a shell) and restart pocpit"),
+                command,
+            ),
         ))
     }
 

@@ -50,9 +50,10 @@ impl Condition {
             | Condition::ForeignRental(_)
             | Condition::PriceIncrease(_)
             | Condition::PriceRequested(_) => RootCause::Money,
-            Condition::ClockSkew | Condition::ReleaseOnly | Condition::JournalLost => {
-                RootCause::ThisMachine
-            }
+            Condition::ClockSkew
+            | Condition::DescriptorsLow
+            | Condition::ReleaseOnly
+            | Condition::JournalLost => RootCause::ThisMachine,
             Condition::ProxyDown | Condition::NoHealthyUpstream => RootCause::Proxy,
             Condition::PreflightFailure(_) => RootCause::Preflight,
             Condition::Confirmation(..) | Condition::Challenge(_) => RootCause::Confirmation,

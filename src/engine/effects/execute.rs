@@ -153,19 +153,19 @@ impl Engine {
         let known = self.observed.catalogue.clone();
         self.spawn_effect(key, async move {
             let model = model_to_start(ports.chain.as_ref(), workload, known, local).await;
-            let started = match model {
-                Ok(model) => ports.mlnodes.at(workload, ends).start_model(&model).await,
-                Err(error) => Err(error),
-            };
-            drop(change);
-            let event = match started {
-                Ok(step) => {
-                    tracing::info!("the model on instance {instance}: {step}");
-                    Event::ModelStartAccepted
+            let model = match model {
+                Ok(model) => model,
+                Err(error) => {
+                    return Observation::done(key, Some(Event::ModelStartFailed(error)));
                 }
-                Err(error) => Event::ModelStartFailed(error),
             };
-            Observation::done(key, Some(event))
+            let result = ports.mlnodes.at(workload, ends).start_model(&model).await;
+            drop(change);
+            Observation::ModelStart {
+                key,
+                instance,
+                result,
+            }
         });
     }
 

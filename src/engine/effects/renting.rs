@@ -28,7 +28,7 @@ impl Engine {
         lease_until: Time,
     ) {
         let now = self.ports.clock.now();
-        if let Some(ahead) = self.observed.clock_proven_ahead() {
+        if let Some(ahead) = self.observed.skew.proven_ahead() {
             let text = format!(
                 "this machine's clock is {} minutes ahead of the market's and of the chain's: set it (timedatectl set-ntp true); leases would be too long",
                 ahead.num_minutes()

@@ -12,7 +12,7 @@ use crate::ports::SourceSelection;
 impl Engine {
     pub(crate) fn on_headers(&mut self, now: Time, headers: Headers) {
         if let Some(newest) = headers.newest {
-            self.observed.ahead_of_chain = now - newest.time;
+            self.observed.skew.compare_with_block(now, newest.time);
         }
         for header in headers.older.into_iter().chain(headers.newest) {
             self.block_clock.observe_header(header);

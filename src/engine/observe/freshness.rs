@@ -19,6 +19,7 @@ pub(crate) enum Feed {
     Account,
     Proxy,
     Preflight,
+    Descriptors,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +51,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         }
         Condition::Upgrade(_) => Some(Feed::Governance),
         Condition::PreflightFailure(_) => Some(Feed::Preflight),
+        Condition::DescriptorsLow => Some(Feed::Descriptors),
         Condition::ClockSkew
         | Condition::ReleasePolicyCut
         | Condition::ReleaseOnly

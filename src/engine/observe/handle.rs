@@ -34,6 +34,10 @@ impl Engine {
                 self.observed.freshness.mark(Feed::Proxy, now);
                 self.observed.proxy.record(now, reading);
             }
+            Observation::Descriptors(usage) => {
+                self.observed.freshness.mark(Feed::Descriptors, now);
+                self.observed.descriptors = usage;
+            }
             Observation::Instance(id, result) => self.on_instance(now, id, result),
             Observation::Link(id, change) => self.on_link_event(now, id, change),
             Observation::Log(id, chunk) => self.on_log(now, id, &chunk),
@@ -60,6 +64,14 @@ impl Engine {
                 if let Some(nodes) = nodes {
                     self.on_nodes(now, nodes);
                 }
+                self.effect_ended(key);
+            }
+            Observation::ModelStart {
+                key,
+                instance,
+                result,
+            } => {
+                self.on_model_start(now, instance, result);
                 self.effect_ended(key);
             }
             Observation::Examined { key, examined } => {

@@ -2,7 +2,8 @@
 
 pub(crate) mod chain;
 pub(crate) mod charges;
-pub(crate) mod confirmation;
+pub(crate) mod clock_skew;
+mod confirmation;
 pub(crate) mod freshness;
 pub(crate) mod handle;
 pub(crate) mod logged_failure;

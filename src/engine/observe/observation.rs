@@ -1,9 +1,9 @@
 //! Reports of tasks and pollers to the engine.
 
 use crate::domain::{
-    Account, ApiRelease, BlockHeader, CallError, CallbackProof, Governance, Instance, InstanceId,
-    MlNodeStatus, Offer, ProxyFigures, RegisteredNode, ReleaseAction, RequestedPrice, RunRecord,
-    SourceReport, SshEndpoint, WatchdogCheck,
+    Account, ApiRelease, BlockHeader, CallError, CallbackProof, DescriptorUsage, Governance,
+    Instance, InstanceId, MlNodeStatus, Offer, ProxyFigures, RegisteredNode, ReleaseAction,
+    RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep, WatchdogCheck,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::effects::release_log::ReleaseReply;
@@ -29,6 +29,7 @@ pub(crate) enum Observation {
     RequestedPrices(Result<Vec<RequestedPrice>, CallError>),
     Charges(ChargesRead),
     Proxy(Result<ProxyFigures, CallError>),
+    Descriptors(Option<DescriptorUsage>),
     Instance(InstanceId, Result<Option<Instance>, CallError>),
     Link(InstanceId, LinkEvent),
     Log(InstanceId, TailChunk),
@@ -49,6 +50,12 @@ pub(crate) enum Observation {
         records: Vec<Record>,
         events: Vec<Event>,
         nodes: Option<Result<Vec<RegisteredNode>, CallError>>,
+    },
+    /// A node answered the call that starts its model, or did not.
+    ModelStart {
+        key: EffectKey,
+        instance: InstanceId,
+        result: Result<StartStep, CallError>,
     },
     /// What a rental's usefulness depends on was read.
     Examined {
@@ -114,6 +121,7 @@ pub(crate) struct Headers {
 
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
+    /// No address of the rental gave a session: the weightiest reason.
     Failed(LinkError),
     Connected(SshEndpoint),
     Tunnel(TunnelEnds),

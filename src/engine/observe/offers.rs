@@ -16,7 +16,9 @@ const CREDIT_FRESH: Duration = Duration::minutes(10);
 impl Engine {
     pub(crate) fn on_account(&mut self, now: Time, account: Account) {
         self.observed.freshness.mark(Feed::Account, now);
-        self.observed.compare_with_market(now, account.server_time);
+        self.observed
+            .skew
+            .compare_with_market(now, account.server_time);
         self.observed.account = Some((now, account));
     }
 
@@ -73,7 +75,7 @@ impl Engine {
 
     pub(crate) fn funds(&self, now: Time) -> Funds {
         let reserved = self.ledger.reserved(now);
-        let back = self.observed.clock_ahead();
+        let back = self.observed.skew.perhaps_ahead();
         let within = |window| self.ledger.spent_within(window + back, now) + reserved;
         Funds {
             sprint: self.ledger.spent_in_sprint(now) + reserved,

@@ -33,6 +33,8 @@ const ACCOUNT_INTERVAL: Duration = Duration::minutes(2);
 const CHARGES_INTERVAL: Duration = Duration::hours(1);
 const REQUESTED_PRICES_INTERVAL: Duration = Duration::minutes(10);
 const PROXY_INTERVAL: Duration = Duration::seconds(30);
+/// A flood of connections uses them up in seconds.
+const DESCRIPTORS_INTERVAL: Duration = Duration::seconds(10);
 
 /// What a poller works with.
 #[derive(Clone)]
@@ -73,6 +75,9 @@ impl Poller {
         });
         self.every(REQUESTED_PRICES_INTERVAL, async |ports| {
             Observation::RequestedPrices(ports.market.requested_prices().await)
+        });
+        self.every(DESCRIPTORS_INTERVAL, async |ports| {
+            Observation::Descriptors(ports.descriptors.usage())
         });
         self.every(CHARGES_INTERVAL, async |ports| {
             Observation::Charges(charges::read(&ports).await)

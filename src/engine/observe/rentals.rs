@@ -2,7 +2,7 @@
 
 use crate::domain::{
     ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalPrices, RequestedPrice,
-    RunRecord, Time, Usd, UsdPerHour,
+    RunRecord, StartStep, Time, Usd, UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::LinkEvent;
@@ -135,6 +135,26 @@ impl Engine {
                 tracing::debug!("{error}");
             }
         }
+        self.dispatch_boot_progress(now, id);
+    }
+
+    pub(crate) fn on_model_start(
+        &mut self,
+        now: Time,
+        id: InstanceId,
+        result: Result<StartStep, CallError>,
+    ) {
+        if let Some(monitor) = self.monitor_mut(id) {
+            monitor.on_model_start(now, &result);
+        }
+        let event = match result {
+            Ok(step) => {
+                tracing::info!("the model on instance {id}: {step}");
+                Event::ModelStartAccepted
+            }
+            Err(error) => Event::ModelStartFailed(error),
+        };
+        self.dispatch(now, event);
         self.dispatch_boot_progress(now, id);
     }
 

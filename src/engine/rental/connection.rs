@@ -28,7 +28,8 @@ pub(crate) const LOG_FILE: &str = "/var/log/pocpit/mlnode.log";
 const READ_RUNS: &str = "cat /var/lib/pocpit/mlnode.status";
 
 const SILENT_MLNODE_INTERVAL: Duration = Duration::seconds(5);
-const MLNODE_INTERVAL: Duration = Duration::seconds(10);
+/// With a call that times out after six seconds, trouble is told within fifteen.
+const MLNODE_INTERVAL: Duration = Duration::seconds(8);
 /// A start that failed can be read for six seconds.
 const LOADING_MLNODE_INTERVAL: Duration = Duration::seconds(4);
 /// A run's end must be known within 15 seconds.
@@ -64,6 +65,8 @@ pub(crate) struct LinkTask {
     /// How far the log was read: a new session resumes there.
     pub(crate) position: LogPosition,
     pub(crate) key_attached_at: Option<Time>,
+    /// Why the market does not attach it, for good.
+    pub(crate) key_refused: Option<CallError>,
 }
 
 impl LinkTask {
@@ -122,31 +125,45 @@ impl LinkTask {
         }
     }
 
-    /// Connects to the first endpoint that works; returns the last one's error.
+    /// Connects to the first endpoint that works. A try on which none does is reported once, with the
+    /// weightiest reason: a refusal at one address is no passing failure because another is silent.
     async fn connect(
         &mut self,
         endpoints: &[SshEndpoint],
     ) -> Result<Box<dyn RemoteSession>, LinkError> {
-        let mut last = LinkError::Local("the rental has no SSH address".into());
-        for endpoint in endpoints {
-            match self.ports.remote.connect(self.instance, endpoint).await {
+        let mut worst = LinkError::Local("the rental has no SSH address".into());
+        for (number, endpoint) in endpoints.iter().enumerate() {
+            let error = match self.ports.remote.connect(self.instance, endpoint).await {
                 Ok(session) => {
                     self.report(LinkEvent::Connected(endpoint.clone())).await;
                     return Ok(session);
                 }
-                Err(error) => {
-                    if matches!(error, LinkError::Denied { .. }) {
-                        self.attach_key().await;
-                    }
-                    self.report(LinkEvent::Failed(error.clone())).await;
-                    last = error;
-                }
+                Err(error) => self.explain_denial(error).await,
+            };
+            tracing::debug!("{error}");
+            if number == 0 || weight(&error) > weight(&worst) {
+                worst = error;
             }
         }
-        Err(last)
+        self.report(LinkEvent::Failed(worst.clone())).await;
+        Err(worst)
     }
 
-    /// A key that the account got too late is not on the instance. Attaching is idempotent.
+    /// A key that the account got too late is not on the instance: attaches it. If the market refuses
+    /// that, the key will never be accepted.
+    async fn explain_denial(&mut self, error: LinkError) -> LinkError {
+        let LinkError::Denied { endpoint, detail } = error else {
+            return error;
+        };
+        self.attach_key().await;
+        let detail = match &self.key_refused {
+            Some(why) => format!("{detail}; nor is it attached: {why}"),
+            None => detail,
+        };
+        LinkError::Denied { endpoint, detail }
+    }
+
+    /// Idempotent.
     async fn attach_key(&mut self) {
         let now = self.ports.clock.now();
         let is_recent = |key_attached_at| now - key_attached_at < ATTACH_INTERVAL;
@@ -155,9 +172,11 @@ impl LinkTask {
         }
         self.key_attached_at = Some(now);
         let key = self.ports.remote.public_key();
-        if let Err(error) = self.ports.market.attach_key(self.instance, key).await {
+        let attached = self.ports.market.attach_key(self.instance, key).await;
+        if let Err(error) = &attached {
             tracing::warn!("cannot attach the SSH key: {error}");
         }
+        self.key_refused = attached.err().filter(|error| !error.is_passing());
     }
 
     async fn serve_session(&mut self, session: Box<dyn RemoteSession>) {
@@ -366,6 +385,17 @@ impl LinkTask {
             .reports
             .send(Observation::Link(self.instance, change))
             .await;
+    }
+}
+
+/// What says more of why there is no link: a word about the rental, then about this machine, then silence.
+fn weight(error: &LinkError) -> u8 {
+    match error {
+        LinkError::HostKeyChanged { .. } => 4,
+        LinkError::Refused(_) => 3,
+        LinkError::Denied { .. } => 2,
+        LinkError::Listen { .. } | LinkError::Local(_) | LinkError::Exhausted(_) => 1,
+        LinkError::Unreachable { .. } | LinkError::Lost(_) => 0,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::domain::format::count;
 use crate::domain::{
-    Blame, BootFault, CallbackProof, Duration, InstanceId, SshEndpoint, Time, WatchdogCheck,
+    BootFault, CallbackProof, Duration, InstanceId, SshEndpoint, Time, WatchdogCheck,
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
+use crate::engine::rental::refusals::Refusals;
 use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
-use crate::mlnode::ANOTHER_MACHINE;
 use crate::ports::{LinkError, TunnelEnds};
 
 /// A link that has been up this long is stable.
@@ -14,20 +14,6 @@ const STABLE_AFTER: Duration = Duration::seconds(30);
 /// Most lost links are back before that.
 const ALERT_AFTER: Duration = Duration::minutes(2);
 const CALLBACK_ALERT_AFTER: Duration = Duration::seconds(40);
-
-/// A refusal that comes this often and for this long will not end by itself.
-const LASTING_TRIES: u32 = 5;
-const HOST_FAULT_AFTER: Duration = Duration::minutes(2);
-/// The operator, or another program's end, may mend what is wrong on this machine.
-const OUR_FAULT_AFTER: Duration = Duration::minutes(10);
-
-/// Refusals of one kind in a row.
-struct Refusals {
-    since: Time,
-    count: u32,
-    /// What the last one is a sign of.
-    fault: BootFault,
-}
 
 #[derive(Default)]
 pub(crate) struct LinkState {
@@ -50,13 +36,14 @@ pub(crate) struct LinkState {
     watchdog_failed: Option<Time>,
     /// The first wrong host key: when, and the error.
     pub(crate) strange_host: Option<(Time, String)>,
-    refusals: Option<Refusals>,
+    refusals: Refusals,
 }
 
 impl LinkState {
-    pub(crate) fn failed(&mut self, now: Time, error: &LinkError) {
+    /// A try on which no address of the rental gave a session. `is_online`: this machine reaches others.
+    pub(crate) fn failed(&mut self, now: Time, error: &LinkError, is_online: bool) {
         self.attempts += 1;
-        self.count_refusal(now, error);
+        self.refusals.link_failed(now, error, is_online);
         self.last_error = Some(error.to_string());
         if matches!(error, LinkError::HostKeyChanged { .. }) {
             let error = || (now, error.to_string());
@@ -65,18 +52,19 @@ impl LinkState {
     }
 
     pub(crate) fn connected(&mut self, now: Time, endpoint: SshEndpoint) {
+        self.refusals.connected();
         self.endpoint = Some(endpoint);
         self.up_since = Some(now);
     }
 
     pub(crate) fn lost(&mut self, now: Time, error: &LinkError) {
         if self.is_stable(now) {
-            self.refusals = None;
+            self.refusals.end();
         }
         if self.is_stable(now) || self.lost_at.is_none() {
             self.lost_at = Some(now);
         }
-        self.count_refusal(now, error);
+        self.refusals.link_failed(now, error, true);
         self.up_since = None;
         self.ends = None;
         self.proven = false;
@@ -87,60 +75,10 @@ impl LinkState {
         self.last_error = Some(error.to_string());
     }
 
-    /// Tells refusals, which repeat, from failures, which pass. [`LinkError::Denied`] has a rule of its own.
-    fn count_refusal(&mut self, now: Time, error: &LinkError) {
-        let (blame, name, advice) = match error {
-            LinkError::HostKeyChanged { .. } => (
-                Blame::Host,
-                "another host answers in the rental's place",
-                ANOTHER_MACHINE,
-            ),
-            LinkError::Refused(_) => (
-                Blame::Host,
-                "the rental's SSH server refuses the session",
-                ANOTHER_MACHINE,
-            ),
-            LinkError::Listen { .. } | LinkError::Local(_) => (
-                Blame::Ours,
-                "this machine cannot open the link",
-                "`pocpit check` says what is missing",
-            ),
-            LinkError::Unreachable { .. } | LinkError::Denied { .. } | LinkError::Lost(_) => {
-                self.refusals = None;
-                return;
-            }
-        };
-        let earlier = self.refusals.take();
-        let (since, count) = match earlier.filter(|earlier| earlier.fault.name == name) {
-            Some(earlier) => (earlier.since, earlier.count + 1),
-            None => (now, 1),
-        };
-        self.refusals = Some(Refusals {
-            since,
-            count,
-            fault: BootFault {
-                name: name.to_owned(),
-                evidence: error.to_string(),
-                advice: advice.to_owned(),
-                blame,
-                seen_at: now,
-            },
-        });
-    }
-
     /// What would refuse the link for as long as the rental lives.
     pub(crate) fn fault(&self, now: Time) -> Option<&BootFault> {
-        let Refusals {
-            since,
-            count,
-            fault,
-        } = self.refusals.as_ref()?;
-        let after = match fault.blame {
-            Blame::Ours => OUR_FAULT_AFTER,
-            Blame::Host | Blame::Nobody => HOST_FAULT_AFTER,
-        };
-        let is_lasting = *count >= LASTING_TRIES && now - *since >= after;
-        (is_lasting && !self.is_stable(now)).then_some(fault)
+        let fault = self.refusals.lasting(now);
+        fault.filter(|_| !self.is_stable(now))
     }
 
     pub(crate) fn proved(&mut self, now: Time, proof: CallbackProof) {
@@ -284,7 +222,7 @@ mod tests {
         };
         let mut link = LinkState::default();
         // A link that has never been up is part of the boot.
-        link.failed(at(0), &lost());
+        link.failed(at(0), &lost(), true);
         assert_eq!(shown(&link, 500), None);
         link.connected(at(500), endpoint());
         link.lost(at(600), &lost());
@@ -326,28 +264,25 @@ mod tests {
     fn lasting_refusal_becomes_a_fault() {
         let at = |seconds| Time::UNIX_EPOCH + Duration::seconds(seconds);
         let refused = || LinkError::Refused("to open a session".into());
-        let listen = || LinkError::Listen {
-            address: "127.0.0.1:8080".into(),
-            detail: "it is in use".into(),
+        let endpoint = || SshEndpoint {
+            host: "198.51.100.7".into(),
+            port: 41022,
         };
+        // Given a server that lets us in and refuses the session,
         let mut link = LinkState::default();
-        for (error, blame, after) in [
-            (refused as fn() -> LinkError, Blame::Host, 130),
-            (listen, Blame::Ours, 610),
-        ] {
-            // Given refusals, when they are few or recent, then they may pass,
-            for second in [0, 5, 10, 15, 20] {
-                link.lost(at(second), &error());
-            }
-            assert_eq!(link.fault(at(60)), None);
-            // and later they are the cause.
-            let fault = link.fault(at(after)).unwrap();
-            assert_eq!(fault.blame, blame);
-            assert_eq!(fault.evidence, error().to_string());
-            // A failure that passes in between ends the series.
-            link.lost(at(after), &lost());
-            assert_eq!(link.fault(at(after)), None);
+        for second in (0..=120).step_by(20) {
+            link.connected(at(second), endpoint());
+            link.lost(at(second + 1), &refused());
         }
+        // when it does so for two minutes, then that is a fault,
+        assert_eq!(link.fault(at(100)), None);
+        let fault = link.fault(at(130)).unwrap();
+        assert_eq!(fault.evidence, refused().to_string());
+        // until the link is stable.
+        link.connected(at(140), endpoint());
+        assert_eq!(link.fault(at(200)), None);
+        link.lost(at(300), &lost());
+        assert_eq!(link.fault(at(300)), None);
     }
 
     #[test]
@@ -359,15 +294,15 @@ mod tests {
             endpoint: endpoint(),
             detail: "refused".into(),
         };
-        link.failed(now, &unreachable);
+        link.failed(now, &unreachable, true);
         assert_eq!(link.host_key_alert(InstanceId(7)), None);
         let changed = LinkError::HostKeyChanged {
             endpoint: endpoint(),
             detail: "it is not the first one".into(),
         };
-        link.failed(now, &changed);
-        link.failed(later, &changed);
-        link.failed(later, &unreachable);
+        link.failed(now, &changed, true);
+        link.failed(later, &changed, true);
+        link.failed(later, &unreachable, true);
         let alert = link.host_key_alert(InstanceId(7)).unwrap();
         assert_eq!((alert.level, alert.since), (AlertLevel::Critical, now));
         assert!(alert.text.contains("198.51.100.7:41022"), "{}", alert.text);

@@ -9,6 +9,7 @@ pub(crate) mod link_state;
 pub(crate) mod log_merge;
 pub(crate) mod log_store;
 pub(crate) mod monitor;
+pub(crate) mod refusals;
 pub(crate) mod supervision;
 pub(crate) mod watchdog;
 pub(crate) mod watcher;

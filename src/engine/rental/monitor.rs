@@ -2,18 +2,22 @@
 //! is behind.
 
 use crate::domain::{
-    BootFault, BootTimes, Instance, InstanceId, LineStyle, LogLine, MlNodeStatus, PocActivity,
-    RunRecord, StageMeaning, Time,
+    BootFault, BootTimes, CallError, Duration, Instance, InstanceId, LineStyle, LogLine,
+    MlNodeStatus, PocActivity, RunRecord, StageMeaning, StartStep, Time,
 };
 use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
 use crate::engine::rental::log_merge::{Continuity, LogMerger, NewLines};
+use crate::engine::rental::refusals::Refusals;
 use crate::engine::rental::watcher::Watcher;
 use crate::engine::snapshot::BootLog;
 use crate::flow::{BootProgress, BootReading, Rental};
 use crate::mlnode::boot::BootTracker;
 use crate::ports::{LinkError, TailChunk, TunnelSpec};
 use crate::ssh::sanitize::Sanitizer;
+
+/// The row of a running container is read twice a minute.
+const ROW_FRESH: Duration = Duration::seconds(90);
 
 const COPY_NOTE: &str = "The container's log, as the market copies its last lines now and then:";
 const GAP_NOTE: &str = "What came between these lines was in no copy.";
@@ -32,10 +36,14 @@ pub(crate) struct RentalMonitor {
     /// The log file has its first line.
     pub(crate) log_started: bool,
     pub(crate) row: Option<Instance>,
+    /// The market answered then: this machine is online.
+    row_read_at: Option<Time>,
     pub(crate) link: LinkState,
     pub(crate) mlnode: Option<MlNodeStatus>,
     /// What its node has generated.
     pub(crate) generated: PocActivity,
+    /// Of the calls that start its model.
+    model_refusals: Refusals,
     /// Name of the trouble that was logged last.
     logged_trouble: Option<String>,
 }
@@ -57,9 +65,11 @@ impl RentalMonitor {
             log_merger: LogMerger::default(),
             log_started: false,
             row: None,
+            row_read_at: None,
             link: LinkState::default(),
             mlnode: None,
             generated: PocActivity::default(),
+            model_refusals: Refusals::default(),
             logged_trouble: None,
         }
     }
@@ -71,17 +81,19 @@ impl RentalMonitor {
     pub(crate) fn on_instance(&mut self, now: Time, row: &Instance) {
         self.boot.observe_instance(now, row);
         self.row = Some(row.clone());
+        self.row_read_at = Some(now);
     }
 
     /// True if it concerns the boot.
     pub(crate) fn on_link_event(&mut self, now: Time, change: LinkEvent) -> bool {
+        let is_online = self.row_read_at.is_some_and(|at| now - at <= ROW_FRESH);
         let link = &mut self.link;
         match change {
             LinkEvent::Failed(error) => {
                 if matches!(error, LinkError::Denied { .. }) {
                     self.boot.observe_denial(now, &error.to_string());
                 }
-                link.failed(now, &error);
+                link.failed(now, &error, is_online);
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
             }
             LinkEvent::Connected(endpoint) => {
@@ -140,15 +152,27 @@ impl RentalMonitor {
         self.boot.observe_record(now, record);
     }
 
+    /// A call that starts the model has ended.
+    pub(crate) fn on_model_start(&mut self, now: Time, result: &Result<StartStep, CallError>) {
+        match result {
+            Ok(_) => self.model_refusals.end(),
+            Err(error) => self.model_refusals.model_start_failed(now, error),
+        }
+    }
+
     /// What ends its boot. A node that is ready may work without the link, so then that is only an alert.
     fn fault(&self, now: Time) -> Option<&BootFault> {
-        let link = || self.link.fault(now).filter(|_| !self.boot.is_ready());
-        self.boot.fault().or_else(link)
+        let refused = || {
+            let link = self.link.fault(now);
+            let lasting = link.or_else(|| self.model_refusals.lasting(now));
+            lasting.filter(|_| !self.boot.is_ready())
+        };
+        self.boot.fault().or_else(refused)
     }
 
     /// What keeps its model from being served, for good or for now.
     pub(crate) fn trouble(&self, now: Time) -> Option<BootFault> {
-        let fault = self.boot.fault().cloned();
+        let fault = self.fault(now).cloned();
         fault.or_else(|| self.boot.setback(now))
     }
 

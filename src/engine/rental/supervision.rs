@@ -1,11 +1,12 @@
 //! Starts and stops the watchers that the sprint calls for.
 
 use crate::domain::{Duration, InstanceId, OrderedMachine, Step, Time, Workload};
+use crate::engine::observe::clock_skew::CLOCK_SLACK;
 use crate::engine::rental::access::{RentalAccess, rental_access};
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rental::watchdog::{Lease, OurClock};
 use crate::engine::rental::watcher::Watcher;
-use crate::engine::state::{CLOCK_SLACK, Engine};
+use crate::engine::state::Engine;
 use crate::flow::Rental;
 use crate::mlnode::boot::{BootOrder, BootTracker};
 use crate::ports::TunnelSpec;
@@ -125,9 +126,9 @@ impl Engine {
     }
 
     fn our_clock(&self) -> OurClock {
-        match self.observed.clock_behind() {
+        match self.observed.skew.behind() {
             Some(behind) => OurClock::Behind(behind),
-            None if self.observed.clock_ahead() > CLOCK_SLACK => OurClock::PerhapsAhead,
+            None if self.observed.skew.perhaps_ahead() > CLOCK_SLACK => OurClock::PerhapsAhead,
             None => OurClock::Right,
         }
     }

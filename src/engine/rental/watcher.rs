@@ -71,6 +71,7 @@ impl Watcher {
             log: ports.rental_logs.of(instance),
             position: LogPosition::default(),
             key_attached_at: None,
+            key_refused: None,
         };
         Watcher {
             lease,

@@ -119,7 +119,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             let times = seen.map(watched);
             Record::BootEnded { boot: PastBoot { times, ..boot(id, machine, end) } }
         }),
-        1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into() }),
+        1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into(), clock: None }),
         1 => id().prop_map(|id| Record::SprintEnded { report: report(id, Some(1_234)) }),
         1 => id().prop_map(|id| Record::EpochNotTried {
             epoch: EpochIndex(id),
@@ -178,7 +178,13 @@ fn a_day(day: u32) -> Vec<(i64, Record)> {
         (minute, Record::Unregistered { node }),
     ];
     let sprint = serde_json::json!({ "like a sprint": "x".repeat(5_000) });
-    let saved = (minute, Record::Checkpoint { sprint });
+    let saved = (
+        minute,
+        Record::Checkpoint {
+            sprint,
+            clock: None,
+        },
+    );
     let destroyed = (minute, Record::DestroyIntended { instance });
     for _ in 0..60 {
         records.extend([saved.clone(), destroyed.clone()]);

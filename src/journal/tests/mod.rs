@@ -543,14 +543,25 @@ fn lost_journal_is_noticed_until_accepted() {
 
 #[test]
 fn traces_tell_of_a_journal_without_mark() {
-    for trace in ["lock", "journal.spool", "told.json", "journal.damaged"] {
+    for trace in ["journal.spool", "told.json", "journal.damaged"] {
         let scratch = tempfile::tempdir().unwrap();
         std::fs::write(scratch.path().join(trace), "").unwrap();
         let (_, ledger) = Journal::open(scratch.path()).unwrap();
         let reason = ledger.lost().unwrap_or_default();
         assert!(reason.contains(trace), "{trace}: {reason}");
     }
-    // One that an older pocpit left whole has no mark, and is not lost.
+    // A first start that died before it wrote its journal leaves none,
+    let scratch = tempfile::tempdir().unwrap();
+    for name in ["lock", "journal.sqlite"] {
+        std::fs::write(scratch.path().join(name), "").unwrap();
+        let (journal, ledger) = Journal::open(scratch.path()).unwrap();
+        assert_eq!(ledger.lost(), None, "{name}");
+        drop(journal);
+        std::fs::remove_file(scratch.path().join("journal.mark")).unwrap();
+        std::fs::remove_file(scratch.path().join("journal.spool")).unwrap();
+        std::fs::remove_file(scratch.path().join("journal.sqlite")).unwrap();
+    }
+    // and one that an older pocpit left whole has no mark, and is not lost.
     let scratch = tempfile::tempdir().unwrap();
     drop(Journal::open(scratch.path()).unwrap());
     std::fs::remove_file(scratch.path().join("journal.mark")).unwrap();

@@ -1,6 +1,8 @@
 //! Confirmation `PoC`s, in the middle of an epoch: a host that is gone by then loses the epoch's reward.
 //! Also planned upgrades.
 
+use std::ops::Range;
+
 use serde_json::{Value, json};
 
 use crate::domain::Time;
@@ -49,6 +51,13 @@ impl Event {
 }
 
 impl World {
+    /// From the trigger to the end of validation, of each confirmation in this epoch.
+    pub fn confirmation_times(&self, epoch: u64) -> Vec<Range<Time>> {
+        let events = self.events(epoch).into_iter();
+        let times = events.map(|event| self.block_time(event.trigger)..self.block_time(event.over));
+        times.collect()
+    }
+
     fn event_from(&self, epoch: u64, sequence: u64, trigger: u64) -> Event {
         let generation = trigger + CUTOFF.max(1);
         let exchange_end = generation + GENERATION + EXCHANGE;

@@ -11,7 +11,7 @@ use super::node::{
 use super::settings::AccessLog;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::scenario::{MlNodeRelease, PocVersion};
+use crate::world::scenario::{MlNodeRelease, PocVersion, WorkloadFault};
 use crate::world::state::World;
 
 pub(in crate::world) const API_PORT: u16 = 8080;
@@ -285,6 +285,11 @@ impl SimMlNode {
             ("POST", "/api/v1/stop" | "/api/v1/inference/down") => {
                 self.stop_model(now);
                 ApiResponse::ok(&json!({"status": "OK"}))
+            }
+            ("POST", "/api/v1/inference/up" | "/api/v1/inference/up/async")
+                if self.spec.fault == Some(WorkloadFault::StartRefused) =>
+            {
+                unprocessable("value_error", &json!(["body", "dtype"]), "Value error")
             }
             ("POST", "/api/v1/inference/up" | "/api/v1/inference/up/async") => {
                 self.order_start(now, &request.body)

@@ -214,7 +214,8 @@ impl SimMlNode {
             WorkloadFault::GenerationCrashes { .. }
             | WorkloadFault::FirstStartFails
             | WorkloadFault::LoadTakesTooLong
-            | WorkloadFault::DownloadRefused => return None,
+            | WorkloadFault::DownloadRefused
+            | WorkloadFault::StartRefused => return None,
         };
         self.broke_at
             .is_none()
@@ -321,9 +322,9 @@ impl SimMlNode {
     /// The fault that stopped it, if one did.
     pub(in crate::world) fn breakdown(&self) -> Option<Breakdown> {
         match self.spec.fault? {
-            WorkloadFault::LoadTakesTooLong | WorkloadFault::DownloadRefused => {
-                Some(Breakdown::Lasting)
-            }
+            WorkloadFault::LoadTakesTooLong
+            | WorkloadFault::DownloadRefused
+            | WorkloadFault::StartRefused => Some(Breakdown::Lasting),
             WorkloadFault::FirstStartFails
             | WorkloadFault::GenerationCrashes { .. }
             | WorkloadFault::AlarmingPrompt { .. } => None,

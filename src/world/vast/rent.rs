@@ -227,6 +227,7 @@ impl World {
             boot,
             boot_began: now,
             running_at,
+            first_ran_at: running_at,
             relet: None,
             destroyed_at: None,
             cost: 0.0,

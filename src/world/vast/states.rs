@@ -269,6 +269,9 @@ fn restart(
     instance.boot = boot;
     instance.boot_began = began;
     instance.running_at = began + takes;
+    if matches!(boot, Boot::First | Boot::Recycle) {
+        instance.first_ran_at = instance.running_at;
+    }
     instance.mlnode.halt(now);
     launch(&mut instance.mlnode, instance.running_at, &instance.order);
 }

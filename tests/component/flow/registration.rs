@@ -74,6 +74,46 @@ fn never_proven_callback_is_the_cause() {
 }
 
 #[test]
+fn lasting_refusal_ends_the_registration() {
+    let refused = || {
+        let error = CallError::new("register", CallErrorKind::Refused, "its host is taken");
+        Event::RegisterFailed(error)
+    };
+    let mut world = World::auto(60);
+    world.callback = CallbackProof::NotTried;
+    world.until_step(Step::Registering);
+    // Given a Network Node that refuses the node again and again, while nobody is there,
+    for _ in 0..5 {
+        world.feed(refused());
+        assert_eq!(world.sprint.step(), Step::Registering);
+        let until = world.now + Duration::minutes(1);
+        world.until(|world| world.now >= until);
+    }
+    // when it has done so for five minutes, then the rental is given back with the cause.
+    world.feed(refused());
+    world.run_to_the_end();
+    assert_eq!(cause(&world).name, "registration_refused");
+    assert!(cause(&world).detail.contains("its host is taken"));
+    assert_nothing_is_left(&world);
+}
+
+#[test]
+fn watchdog_is_read_back_after_a_restart() {
+    // Given a rental whose watchdog failed, which the operator tolerated,
+    let reading = BootReading {
+        ready: true,
+        watchdog: WatchdogCheck::Failed("it does not run".into()),
+        ..BootReading::default()
+    };
+    // when it is saved, also by an older version, then the next program judges what it reads itself.
+    let mut saved = serde_json::to_value(&reading).unwrap();
+    saved["watchdog"] = serde_json::json!({"failed": "it does not run"});
+    let read: BootReading = serde_json::from_value(saved).unwrap();
+    assert!(read.ready);
+    assert_eq!(read.watchdog, WatchdogCheck::NotRead);
+}
+
+#[test]
 fn unverified_watchdog_is_replaced_in_auto() {
     let mut world = World::auto(60);
     world.until_step(Step::Booting);

@@ -57,7 +57,7 @@ fn lost_journal_is_accepted_by_key() {
     let state = config_of(&sim).paths.state_dir;
     // Given a state directory whose journal is gone,
     std::fs::create_dir_all(&state).unwrap();
-    std::fs::write(state.join("lock"), "").unwrap();
+    std::fs::create_dir_all(state.join("rental_logs")).unwrap();
     let mut terminal = Terminal::start(120, 40, &["--config", &sim.config]);
     // when the operator agrees to go on,
     terminal.until("Nothing is rented: the journal is empty");

@@ -278,7 +278,7 @@ fn lost_journal_waits_for_the_operator() {
     // Given a state directory whose journal is gone,
     let state = account.home.path("tidied");
     std::fs::create_dir_all(&state).unwrap();
-    std::fs::write(state.join("lock"), "").unwrap();
+    std::fs::create_dir_all(state.join("rental_logs")).unwrap();
     let command = |arguments: &[&str]| {
         let mut command = account.home.command(&["--config", &account.sim.config]);
         command

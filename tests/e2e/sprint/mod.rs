@@ -268,9 +268,9 @@ async fn failed_boot_is_released_with_cause() {
 }
 
 /// How auto's sprint fails in a world with these faults: its cause, its report and the truth.
-async fn failure_with(random_faults: RandomFaults) -> (String, SprintReport, Truth) {
+async fn failure_with(random_faults: &RandomFaults) -> (String, SprintReport, Truth) {
     let scenario = Scenario {
-        random_faults,
+        random_faults: *random_faults,
         ..Scenario::default()
     };
     let rig = Rig::start(Mode::Auto, scenario).await;
@@ -286,7 +286,7 @@ async fn overpriced_rentals_are_released_and_counted() {
         dearer: 1.0,
         ..RandomFaults::default()
     };
-    let (cause, report, truth) = failure_with(faults).await;
+    let (cause, report, truth) = failure_with(&faults).await;
     // then none stays, and each is counted at its real price.
     assert!(cause.starts_with("dearer_than_agreed"), "{cause}");
     assert!((1..=3).contains(&truth.rentals.len()), "{truth:?}");
@@ -301,7 +301,7 @@ async fn refused_forward_ends_with_its_cause() {
         refused_forwards: 1.0,
         ..RandomFaults::default()
     };
-    let (cause, _, truth) = failure_with(faults).await;
+    let (cause, _, truth) = failure_with(&faults).await;
     // then each is released during its boot, before a model was loaded in vain, and the cause is named.
     assert!(cause.starts_with("callback_refused"), "{cause}");
     assert!(cause.contains("refuses to listen on its port"), "{cause}");
@@ -338,7 +338,7 @@ async fn unguarded_rentals_are_given_back() {
         // A slow reading of a fast world takes an hour.
         (of(0.0, 1.0), "hours behind"),
     ] {
-        let (cause, _, truth) = failure_with(faults).await;
+        let (cause, _, truth) = failure_with(&faults).await;
         // then each is given back with its cause.
         assert!(
             cause.starts_with("watchdog_unverified") && cause.contains(why),

@@ -85,6 +85,24 @@ fn failed_command_always_has_a_reason() {
     }
 }
 
+#[test]
+fn refusal_at_one_address_outweighs_silence() {
+    let (endpoint, detail) = ("198.51.100.7:41022".to_owned(), "why".to_owned());
+    let silent = LinkError::Unreachable {
+        endpoint: endpoint.clone(),
+        detail: detail.clone(),
+    };
+    let missing = LinkError::Local("no key".into());
+    let denied = LinkError::Denied {
+        endpoint: endpoint.clone(),
+        detail: detail.clone(),
+    };
+    let refused = LinkError::Refused("a session".into());
+    let strange = LinkError::HostKeyChanged { endpoint, detail };
+    let by_weight = [silent, missing, denied, refused, strange];
+    assert!(by_weight.is_sorted_by(|one, next| weight(one) < weight(next)));
+}
+
 /// The log as a watcher reports it.
 struct Observations {
     bytes: Vec<u8>,

@@ -347,6 +347,7 @@ pub(super) fn ports(host: &Arc<Host>, rental_logs: LogStore) -> Ports {
         mlnodes: MlNodeFactory::new(http.clone()),
         remote: Arc::new(World(host.clone())),
         rental_logs,
+        descriptors: Arc::new(crate::descriptors::OwnDescriptors),
         alerts_file: None,
         notifier: crate::notify::Notifier::new(http, &config.notify, None),
     }
