@@ -134,6 +134,8 @@ pub(crate) struct Observations {
     pub(crate) market: Option<MarketView>,
     pub(crate) search_error: Option<String>,
     pub(crate) searching: bool,
+    /// When each of our rentals was last listed.
+    pub(crate) listed_at: BTreeMap<InstanceId, Time>,
     /// Rentals whose container has not run yet, as last read.
     pub(crate) idle_gpus: BTreeMap<InstanceId, Time>,
     pub(crate) confirmation: Option<PendingConfirmation>,

@@ -45,6 +45,8 @@ pub struct BootTracker {
     failures: Vec<String>,
     /// How much is known about the last failure, while the log may say more.
     last_failure: Option<Weight>,
+    /// When the model was lost, while the log may still say why.
+    unexplained_loss: Option<Time>,
     /// What is wrong although the model is served.
     warning: Option<String>,
     /// The last loss of work in the log of a node that keeps running.
@@ -116,6 +118,7 @@ impl BootTracker {
             setback: None,
             failures: Vec::new(),
             last_failure: None,
+            unexplained_loss: None,
             warning: None,
             lost_work: None,
             denied_since: None,
@@ -209,8 +212,14 @@ impl BootTracker {
             return;
         }
         match self.suspects.observe(now, line) {
-            LogLine::RunBoundary => self.last_failure = None,
-            LogLine::Other => self.revise_failure(),
+            LogLine::RunBoundary => {
+                self.last_failure = None;
+                self.unexplained_loss = None;
+            }
+            LogLine::Other => {
+                self.revise_failure();
+                self.explain_loss(now);
+            }
         }
         if let Some(lost) = suspects::work_trouble(now, self.order.workload, line) {
             self.lost_work = Some(lost);

@@ -126,8 +126,31 @@ async fn run<T>(
 }
 
 fn log_of(stage: &Stage, rental: u64) -> String {
-    let log = stage.world().read_file(rental, LOG, 0, 1 << 20);
+    let log = stage.world().read_file(rental, LOG, 0, usize::MAX);
     String::from_utf8_lossy(&log.unwrap_or_default()).into_owned()
+}
+
+/// Looks for words in a log that grows, each time in what is new.
+#[derive(Default)]
+struct LogSearch {
+    offset: u64,
+    rest: String,
+}
+
+impl LogSearch {
+    fn finds(&mut self, stage: &Stage, rental: u64, words: &str) -> bool {
+        let log = stage
+            .world()
+            .read_file(rental, LOG, self.offset, usize::MAX);
+        let log = log.unwrap_or_default();
+        self.offset += log.len() as u64;
+        self.rest.push_str(&String::from_utf8_lossy(&log));
+        let found = self.rest.contains(words);
+        // The last line may be incomplete.
+        let whole_lines = self.rest.rfind('\n').map_or(0, |end| end + 1);
+        self.rest.drain(..whole_lines);
+        found
+    }
 }
 
 /// What is done about a failure of every machine.
@@ -262,12 +285,13 @@ pub fn report_of(release: MlNodeRelease, fault: WorkloadFault) -> Reported {
         config.budget.per_day = Usd::from_dollars(500.0);
     };
     let (mut answered, mut broke_at) = (false, None);
+    let mut log = LogSearch::default();
     watch_with(scenario, adjust, |stage, snapshot| {
         let now = stage.time();
         let rental = stage.world().truth().rentals.first()?.id;
         let answers = stage.world().listens(rental, API_PORT);
         answered |= answers;
-        if answered && (!answers || log_of(stage, rental).contains(BROKEN)) {
+        if log.finds(stage, rental, BROKEN) || (answered && !answers) {
             broke_at.get_or_insert(now);
         }
         let boot = &snapshot.rental.as_ref()?.boot;

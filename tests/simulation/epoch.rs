@@ -1,5 +1,6 @@
 //! Epoch after epoch on one world and one journal.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -42,8 +43,10 @@ pub struct Campaign {
     was_away_at_poc: bool,
     /// A read-only disk did not take the last sprint's end: the next program ends it again.
     end_was_lost: bool,
-    /// A rental counts until its end is found, which was a day later: until when that uses up a day's budget.
+    /// What was rented then counts in full until this day later: its end was not recorded.
     counts_lost_end: Option<Time>,
+    /// From a sprint's beginning until all it had rented was proven gone.
+    sprints: Vec<Range<Time>>,
 }
 
 /// Dollars that are counted for weights although they may not be downloaded to the end.
@@ -143,6 +146,7 @@ impl Campaign {
             was_away_at_poc: false,
             end_was_lost: false,
             counts_lost_end: None,
+            sprints: Vec::new(),
         };
         campaign.plant_what_is_not_ours();
         campaign
@@ -204,6 +208,10 @@ impl Campaign {
         self.was_away_at_poc = false;
         let calm_from = poc_start + Duration::minutes(60);
         let deadline = self.stage.time() + longest;
+        let end_was_lost = std::mem::take(&mut self.end_was_lost);
+        if end_was_lost {
+            self.counts_lost_end = Some(self.stage.time() + DAY_OF_BUDGET);
+        }
         for _ in 0..MANY_LIVES {
             self.wait_for_a_journal();
             let nonce = self.stage.chance().number();
@@ -227,11 +235,7 @@ impl Campaign {
                     return poc_start;
                 }
                 Death::Over(Some(report))
-                    if report.epoch.map(|e| e.0) < Some(epoch)
-                        && std::mem::take(&mut self.end_was_lost) =>
-                {
-                    self.counts_lost_end = Some(self.stage.time() + DAY_OF_BUDGET);
-                }
+                    if end_was_lost && report.epoch.map(|e| e.0) < Some(epoch) => {}
                 Death::Over(Some(report)) => {
                     self.take(epoch, begun, &report);
                     return poc_start;
@@ -379,6 +383,7 @@ impl Campaign {
         self.end_was_lost = self.stage.disk() == DiskState::ReadOnly;
         let reads = epoch.is_multiple_of(READ_JOURNAL_EVERY);
         let ledger = reads.then(|| self.ledger());
+        self.sprints.push(begun..self.stage.time());
         self.judge.end(epoch, report, ledger.as_ref());
         self.check_money(begun, report);
         if !self.plan.disturbs_network() {
@@ -527,7 +532,7 @@ impl Campaign {
             return;
         };
         let (truth, caps) = (self.stage.world().truth(), self.judge.purse.caps);
-        if let Some(missing) = refusal.unexplained(caps, begun, &truth) {
+        if let Some(missing) = refusal.unexplained(caps, begun, &truth, &self.sprints) {
             self.judge.violation(&format!(
                 "a budget refused although ${missing:.2} more were left: {report:?}"
             ));

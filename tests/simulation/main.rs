@@ -497,7 +497,8 @@ fn broken_workload_is_reported_within_fifteen_seconds() {
     ];
     let mut breaks = vec![(WorkloadFault::FirstStartFails, Step::Warming)];
     for (after, step) in [
-        (2.0, Step::Registering),
+        // Later than the next poll of a node that has become ready.
+        (8.0, Step::Registering),
         (240.0, Step::Proving),
         // Held for a confirmation.
         (6_600.0, Step::Confirming),

@@ -26,9 +26,13 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         let nodes = self.unregister(found).await;
         for leftover in found {
             leftover.done = match &leftover.planned {
-                CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
-                    gone.get(id).is_some_and(|since| self.settle(*id, *since))
-                }
+                CleanupAction::Destroy(id) => gone
+                    .get(id)
+                    .is_some_and(|since| self.settle(Some(*since), *since, *id)),
+                // It is in no listing.
+                CleanupAction::Verify(id) => gone
+                    .get(id)
+                    .is_some_and(|since| self.settle(None, *since, *id)),
                 CleanupAction::Void(label) => self.record(&Record::RentVoided {
                     label: label.clone(),
                     reason: NEVER_LISTED.to_owned(),
@@ -72,8 +76,8 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
         self.network_node.nodes().await.ok()
     }
 
-    fn settle(&mut self, instance: InstanceId, ended: Time) -> bool {
-        let settlement = self.ledger.settlement(ended, instance);
+    fn settle(&mut self, seen: Option<Time>, ended: Time, instance: InstanceId) -> bool {
+        let settlement = self.ledger.settlement(seen, ended, instance);
         settlement.is_none_or(|record| self.record(&record))
     }
 

@@ -42,6 +42,9 @@ impl Engine {
         let leftovers = self.leftovers(&actions);
         for instance in &instances {
             self.on_price(now, instance);
+            if instance.is_rented_by(&self.config.cockpit) {
+                self.observed.listed_at.insert(instance.id, now);
+            }
         }
         self.observed.listing = Some((now, instances));
         for action in actions {

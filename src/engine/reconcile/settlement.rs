@@ -12,7 +12,8 @@ impl Engine {
     pub(crate) fn settle(&mut self, now: Time, instance: InstanceId, ended: Time) {
         self.destroying.remove(&instance);
         self.record_idle_gpu(instance);
-        if let Some(record) = self.ledger.settlement(ended, instance) {
+        let seen = self.observed.listed_at.remove(&instance);
+        if let Some(record) = self.ledger.settlement(seen, ended, instance) {
             self.record(&record);
         }
         let (remote, change) = (self.ports.remote.clone(), self.tasks.change());

@@ -11,14 +11,22 @@ use crate::journal::Record;
 pub(in crate::journal) const CLOCK_ALLOWANCE: Duration = Duration::hours(2);
 
 impl Ledger {
-    /// The record that settles a rental at `ended`; `None` when it is not open.
-    pub fn settlement(&self, ended: Time, instance: InstanceId) -> Option<Record> {
+    /// The record that settles a rental that was gone at `ended`; `None` when it is not open. It was last
+    /// `seen` by this program, if at all: one that ended long ago, unseen, has cost its worst case at most,
+    /// because its lease has ended it.
+    pub fn settlement(
+        &self,
+        seen: Option<Time>,
+        ended: Time,
+        instance: InstanceId,
+    ) -> Option<Record> {
         let mut rentals = self.rentals.values();
         let open = rentals.find(|open| open.instance == Some(instance))?;
+        let until_seen = seen.map_or(Usd::ZERO, |seen| open.cost(seen));
         Some(Record::RentalGone {
             label: open.label.clone(),
             instance,
-            cost: open.cost(ended),
+            cost: open.cost(ended).min(open.reserved.max(until_seen)),
         })
     }
 

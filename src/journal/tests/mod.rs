@@ -178,6 +178,26 @@ fn settled_rental_counts_real_cost_once() {
 }
 
 #[test]
+fn unseen_rental_settles_at_its_worst_case() {
+    let ledger = folded(&[(0, rent_intended(1)), (1, rented(1, 5))]);
+    let cost = |seen: Option<i64>, ended| match ledger.settlement(
+        seen.map(at),
+        at(ended),
+        InstanceId(5),
+    ) {
+        Some(Record::RentalGone { cost, .. }) => cost.dollars(),
+        other => panic!("{other:?}"),
+    };
+    // Given one that nobody saw for a day, when it is gone, then its lease has ended it;
+    assert!((cost(None, 24 * 60) - 20.0).abs() < 1e-9);
+    assert!((cost(Some(30), 24 * 60) - 20.0).abs() < 1e-9);
+    // one that was seen beyond its lease has cost all of that time,
+    assert!((cost(Some(180), 181) - 30.0).abs() < 1e-9);
+    // and one that ended early has cost no more than until then.
+    assert!((cost(None, 60) - 10.0).abs() < 1e-9);
+}
+
+#[test]
 fn clock_step_back_raises_no_cap() {
     let ledger = folded(&[
         (0, rent_intended(1)),

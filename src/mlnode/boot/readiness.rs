@@ -5,6 +5,7 @@ use crate::domain::{
     Blame, BootFault, BootStage, Duration, InferencePort, MlNodeStatus, ModelState, ServiceState,
     StartupState, Time, Weights, Workload,
 };
+use crate::mlnode::faults::Weight;
 use crate::mlnode::suspects::OUTLIVED;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ enum Serves {
 
 /// How long the inference port may be silent while the API answers.
 const PORT_MAY_BE_SILENT: Duration = Duration::seconds(30);
+/// How much later than the API the log tells of the same event, at most.
+const LOG_LAG: Duration = Duration::seconds(30);
 /// After a failed start the node goes silent within 41 seconds, and then ends.
 const FAILED_START_ENDS_WITHIN: Duration = Duration::seconds(60);
 
@@ -70,19 +73,42 @@ impl BootTracker {
                 ..cause.clone()
             },
             None if status.state == ServiceState::Stopped => {
+                self.unexplained_loss = Some(now);
                 NO_LONGER_SERVED.clone_into(&mut self.detail);
                 return;
             }
-            None => BootFault {
-                name: NO_LONGER_SERVED.to_owned(),
-                evidence: format!("the node is in state {}", status.state),
-                advice: "it is loaded again; see the boot log".to_owned(),
-                blame: Blame::Nobody,
-                seen_at: now,
-            },
+            None => {
+                self.unexplained_loss = Some(now);
+                BootFault {
+                    name: NO_LONGER_SERVED.to_owned(),
+                    evidence: format!("the node is in state {}", status.state),
+                    advice: "it is loaded again; see the boot log".to_owned(),
+                    blame: Blame::Nobody,
+                    seen_at: now,
+                }
+            }
         };
+        self.set_back(loss);
+    }
+
+    fn set_back(&mut self, loss: BootFault) {
         self.detail = format!("{}: {}", loss.name, loss.evidence);
         self.setback = Some(loss);
+    }
+
+    /// The log arrives separately from the API: a Network Node that finds a model crashed stops it and
+    /// loads it again before the log has said why.
+    pub(super) fn explain_loss(&mut self, now: Time) {
+        let recent = |lost_at: &Time| now - *lost_at < LOG_LAG;
+        let Some(lost_at) = self.unexplained_loss.filter(recent) else {
+            return;
+        };
+        let best = self.suspects.best();
+        let cause = best.filter(|best| best.weight > Weight::End && best.fault.seen_at >= lost_at);
+        if let Some(cause) = cause.map(|best| best.fault.clone()) {
+            self.unexplained_loss = None;
+            self.set_back(cause);
+        }
     }
 
     fn become_ready(&mut self, now: Time) {
@@ -91,6 +117,7 @@ impl BootTracker {
         self.readiness = Readiness::Ready;
         self.model = ModelState::Up;
         self.setback = None;
+        self.unexplained_loss = None;
         self.failures.clear();
         self.last_failure = None;
         let cause = self.suspects.cause();

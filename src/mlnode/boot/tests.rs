@@ -786,6 +786,37 @@ fn broken_vllm_is_told_before_its_node_ends() {
 }
 
 #[test]
+fn late_log_explains_why_the_model_was_stopped() {
+    let stopped_at = |second| {
+        let mut boot = tracker();
+        boot.observe_status(at(100), &serving());
+        boot.observe_status(at(second), &idle());
+        boot
+    };
+    // Given a Network Node that stops a broken model to load it again,
+    let mut boot = stopped_at(110);
+    assert_eq!(boot.setback(at(110)), None);
+    boot.observe_status(at(112), &loading());
+    // when the log says what broke it, then that is told until it serves again.
+    boot.observe_line(at(113), NCCL);
+    let told = boot.setback(at(113)).unwrap();
+    assert_eq!(
+        (told.name.as_str(), boot.run()),
+        ("GPUs cannot communicate", 1)
+    );
+    boot.observe_status(at(400), &serving());
+    assert_eq!(boot.setback(at(400)), None);
+    // What the next load says, or what comes much later, explains no stop.
+    let mut boot = stopped_at(110);
+    boot.observe_line(at(112), "Starting vLLM instance 0 on port 5001");
+    boot.observe_line(at(113), NCCL);
+    assert_eq!(boot.setback(at(113)), None);
+    let mut boot = stopped_at(110);
+    boot.observe_line(at(150), NCCL);
+    assert_eq!(boot.setback(at(150)), None);
+}
+
+#[test]
 fn served_model_makes_no_failure_ours() {
     let mut boot = tracker();
     boot.observe_record(at(1), record(RunState::Running, 0, None));
