@@ -1,5 +1,7 @@
 //! Writes the journal. While a write fails, nothing new is rented or registered, rentals are released
-//! as planned, and the write is retried.
+//! as planned, and the write is retried. What happens meanwhile counts, and is written afterwards.
+
+use std::mem;
 
 use crate::domain::{Duration, Time};
 use crate::engine::state::{Engine, ReleaseOnly};
@@ -9,10 +11,32 @@ use crate::journal::{JournalError, Record, WriteOutcome};
 /// rentals.
 const RETRY_INTERVAL: Duration = Duration::seconds(10);
 
+/// More would be a loop that records the same again and again.
+const MOST_UNWRITTEN: usize = 1_000;
+
 impl Engine {
-    /// `None` when the record is lost; reconciling will find out what it said.
+    /// Records what happened, which counts at once. `None` when it cannot be written for now.
     pub(crate) fn record(&mut self, record: &Record) -> Option<WriteOutcome> {
         let now = self.ports.clock.now();
+        // The order of records matters.
+        let waits =
+            !self.unwritten.is_empty() && (self.retried_recently() || !self.try_recover(now));
+        let outcome = if waits {
+            None
+        } else {
+            self.append(now, record)
+        };
+        // A checkpoint is made anew until it is written.
+        if outcome.is_none() && !matches!(record, Record::Checkpoint { .. }) {
+            self.ledger.apply(now, record);
+            if self.unwritten.len() < MOST_UNWRITTEN {
+                self.unwritten.push((now, record.clone()));
+            }
+        }
+        outcome
+    }
+
+    fn append(&mut self, now: Time, record: &Record) -> Option<WriteOutcome> {
         let outcome = self.journal.append(now, record);
         match &outcome {
             Ok(WriteOutcome::Durable) => self.release_only = None,
@@ -23,13 +47,20 @@ impl Engine {
         Some(outcome)
     }
 
+    /// At the end of the program.
+    pub(crate) fn write_unwritten(&mut self) {
+        if !self.unwritten.is_empty() {
+            self.try_recover(self.ports.clock.now());
+        }
+    }
+
     /// Records an intent to spend or register. Only if this returns true may it be carried out.
     pub(crate) fn record_intent(&mut self, intent: &Record) -> bool {
         let now = self.ports.clock.now();
         if self.ledger.lost().is_some() {
             return false;
         }
-        self.try_recover(now) && matches!(self.record(intent), Some(WriteOutcome::Durable))
+        self.try_recover(now) && matches!(self.append(now, intent), Some(WriteOutcome::Durable))
     }
 
     /// Records the sprint's state whenever it changed: a crash loses nothing.
@@ -64,7 +95,7 @@ impl Engine {
         if self.release_only.is_none() {
             return true;
         }
-        match self.journal.recover() {
+        match self.recover() {
             Ok(()) => {
                 tracing::info!("the journal can be written again");
                 self.release_only = None;
@@ -75,6 +106,18 @@ impl Engine {
                 false
             }
         }
+    }
+
+    fn recover(&mut self) -> Result<(), JournalError> {
+        self.journal.recover()?;
+        let mut facts = mem::take(&mut self.unwritten).into_iter();
+        while let Some((at, record)) = facts.next() {
+            if let Err(error) = self.journal.append(at, &record) {
+                self.unwritten = std::iter::once((at, record)).chain(facts).collect();
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn retried_recently(&self) -> bool {

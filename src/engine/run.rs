@@ -70,6 +70,7 @@ pub fn start(
         config: Arc::new(config),
         options,
         journal,
+        unwritten: Vec::new(),
         ledger,
         sprint,
         block_clock: BlockClock::new(),
@@ -178,6 +179,7 @@ impl Engine {
             .map(|session| tokio::time::timeout(SESSION_CLOSES_WITHIN, session));
         tokio::join!(join_all(sessions), self.tasks.end());
         self.ports.notifier.close(LAST_NOTICES).await;
+        self.write_unwritten();
         let now = self.ports.clock.now();
         let mut last = self.publish(now);
         last.ended = true;

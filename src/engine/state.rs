@@ -28,7 +28,7 @@ use crate::engine::observe::proxy_state::ProxyState;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Sprint};
-use crate::journal::{HistorySource, Journal, Ledger};
+use crate::journal::{HistorySource, Journal, Ledger, Record};
 use crate::ports::ConfirmedWeight;
 
 /// When an engine ends by itself.
@@ -80,6 +80,8 @@ pub(crate) struct Engine {
     pub(crate) config: Arc<Config>,
     pub(crate) options: EngineOptions,
     pub(crate) journal: Journal,
+    /// What happened while the journal could not be written, in order.
+    pub(crate) unwritten: Vec<(Time, Record)>,
     pub(crate) ledger: Ledger,
     pub(crate) sprint: Sprint,
     pub(crate) block_clock: BlockClock,

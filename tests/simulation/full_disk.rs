@@ -207,6 +207,34 @@ fn spooled_rental_survives_a_restart() {
 }
 
 #[test]
+fn facts_of_a_read_only_disk_are_written_afterwards() {
+    let play = Play::new(DiskState::ReadOnly);
+    // Given a disk that is read-only from the boot until the rental is gone,
+    let mut cost = 0.0;
+    let _ = play.live(|snapshot| {
+        if snapshot.sprint.step == Step::Booting {
+            play.fill();
+        }
+        if play.rented() > 0 && play.stage.world().live_rentals().is_empty() {
+            if snapshot.rental.is_none() {
+                play.make_room();
+            }
+            cost = snapshot.money.sprint.dollars();
+        }
+    });
+    // when it can be written again, then the journal has its end and what it cost until then.
+    let ledger = journal::read_only(play.state()).unwrap();
+    assert!(ledger.open_rentals().is_empty());
+    let now = play.stage.time();
+    let spent = ledger.spent_within(Duration::days(1), now).dollars();
+    let truth: f64 = play.stage.world().spend_under("pocpit/").dollars();
+    assert!(
+        cost > 0.0 && (spent - truth).abs() < 0.1 * truth,
+        "{spent} {cost} {truth}"
+    );
+}
+
+#[test]
 fn recovered_disk_costs_no_epoch() {
     let play = Play::new(DiskState::Full);
     play.fill();
