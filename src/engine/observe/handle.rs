@@ -1,6 +1,6 @@
 //! Dispatches observations.
 
-use crate::domain::ReleaseAction;
+use crate::domain::{CallError, ReleaseAction};
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
@@ -14,13 +14,7 @@ impl Engine {
             Observation::Announced(report) => self.on_announced_block(now, report),
             Observation::Headers(headers) => self.on_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.on_governance(now, governance),
-            Observation::Governance(Err(error)) => {
-                if self.observed.governance_failure.is_new(&error) {
-                    tracing::warn!(
-                        "planned upgrades and the odds of a confirmation are unknown: {error}"
-                    );
-                }
-            }
+            Observation::Governance(Err(error)) => self.on_unread_governance(&error),
             Observation::Nodes(result) => self.on_nodes(now, result),
             Observation::NodeRelease(result) => self.on_node_release(result),
             Observation::Listing(result) => self.on_listing(now, result),
@@ -111,6 +105,12 @@ impl Engine {
                 self.on_charges(charges);
                 self.finish_report(now, instances, nodes);
             }
+        }
+    }
+
+    fn on_unread_governance(&mut self, error: &CallError) {
+        if self.observed.governance_failure.is_new(error) {
+            tracing::warn!("planned upgrades and the odds of a confirmation are unknown: {error}");
         }
     }
 }
