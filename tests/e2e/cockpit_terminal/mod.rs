@@ -6,6 +6,7 @@ mod journal;
 mod log;
 mod mouse;
 mod picture;
+mod recording;
 mod release;
 mod viewer;
 
@@ -187,12 +188,27 @@ impl Drop for Terminal {
     }
 }
 
-/// Start, pick, confirm, approve to the end, quit.
-fn a_sprint_by_keys(columns: u16, rows: u16) {
-    let mut terminal = Terminal::start(columns, rows, &["demo", "--speed", "150", "--seed", "1"]);
+/// Where a sprint by hand has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scene {
+    Waiting,
+    Offers,
+    AskedToRent,
+    Booting,
+    AskedToRegister,
+    Proving,
+    AskedToRelease,
+    Confirmed,
+}
+
+/// Start, pick, confirm, approve to the end. `watch` sees each scene before the next key.
+fn play_sprint(terminal: &mut Terminal, mut watch: impl FnMut(&Terminal, Scene)) {
     terminal.until("s: start");
+    watch(terminal, Scene::Waiting);
     terminal.press("s");
     terminal.until("rent an offer");
+    terminal.until("$/success");
+    watch(terminal, Scene::Offers);
     // An offer can be gone between the look and the key: then one looks again.
     loop {
         terminal.until("$/success");
@@ -200,6 +216,7 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
         let asked = ["Rent offer", "look again", "is gone", "just changed"];
         if terminal.until_any(&asked) == "Rent offer" {
             std::thread::sleep(Duration::from_millis(200));
+            watch(terminal, Scene::AskedToRent);
             terminal.press("y");
         }
         let seen = terminal.until_any(&[
@@ -217,20 +234,30 @@ fn a_sprint_by_keys(columns: u16, rows: u16) {
         terminal.press("\x1b3g");
         std::thread::sleep(Duration::from_secs(1));
     }
+    watch(terminal, Scene::Booting);
     terminal.until("register the node");
     terminal.press("a");
     terminal.until("Register rental");
     std::thread::sleep(Duration::from_millis(200));
+    watch(terminal, Scene::AskedToRegister);
     terminal.press("y");
     terminal.until("PROVE ");
+    watch(terminal, Scene::Proving);
     terminal.press("5");
     terminal.until("vastai-");
     terminal.until("a: release");
     terminal.press("a");
     terminal.until("Release rental");
     std::thread::sleep(Duration::from_millis(200));
+    watch(terminal, Scene::AskedToRelease);
     terminal.press("y");
     terminal.until("CONFIRMED");
+    watch(terminal, Scene::Confirmed);
+}
+
+fn a_sprint_by_keys(columns: u16, rows: u16) {
+    let mut terminal = Terminal::start(columns, rows, &["demo", "--speed", "150", "--seed", "1"]);
+    play_sprint(&mut terminal, |_, _| {});
     terminal.press("q");
     let (code, restored) = terminal.end();
     assert_eq!(code, 0);

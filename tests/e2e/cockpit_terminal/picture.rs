@@ -23,16 +23,56 @@ struct Look {
 }
 
 pub fn svg(screen: &Screen) -> String {
+    document(screen, &cells(screen))
+}
+
+/// Screens one after the other, each shown for so many seconds, over and over. Where pictures do not move
+/// it is the first of them.
+pub fn animation(frames: &[(Screen, u32)]) -> String {
+    let whole: u32 = frames.iter().map(|(_, seconds)| seconds).sum();
+    let part = |seconds: u32| f64::from(seconds) / f64::from(whole);
+    let mut content = String::new();
+    let mut from = 0;
+    for (screen, seconds) in frames {
+        let to = from + seconds;
+        let (values, times) = match (from, to) {
+            (0, _) => ("visible;hidden".to_owned(), format!("0;{:.4}", part(to))),
+            (_, to) if to == whole => ("hidden;visible".to_owned(), format!("0;{:.4}", part(from))),
+            _ => (
+                "hidden;visible;hidden".to_owned(),
+                format!("0;{:.4};{:.4}", part(from), part(to)),
+            ),
+        };
+        let first = if from == 0 { "visible" } else { "hidden" };
+        let _ = writeln!(
+            content,
+            "<g visibility=\"{first}\"><animate attributeName=\"visibility\" calcMode=\"discrete\" values=\"{values}\" keyTimes=\"{times}\" dur=\"{whole}s\" repeatCount=\"indefinite\"/>\n{}</g>",
+            cells(screen)
+        );
+        from = to;
+    }
+    frames
+        .first()
+        .map_or_else(String::new, |(screen, _)| document(screen, &content))
+}
+
+fn document(screen: &Screen, content: &str) -> String {
+    let (rows, columns) = screen.size();
+    let (width, height) = (
+        f64::from(columns.get()) * CELL_WIDTH,
+        f64::from(rows.get()) * CELL_HEIGHT,
+    );
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"14\" xml:space=\"preserve\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{BACKGROUND}\"/>\n\
+         {content}</svg>\n"
+    )
+}
+
+fn cells(screen: &Screen) -> String {
     let (rows, columns) = screen.size();
     let (rows, columns) = (rows.get(), columns.get());
-    let (width, height) = (
-        f64::from(columns) * CELL_WIDTH,
-        f64::from(rows) * CELL_HEIGHT,
-    );
-    let mut picture = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" font-size=\"14\" xml:space=\"preserve\">\n\
-         <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"{BACKGROUND}\"/>\n"
-    );
+    let mut picture = String::new();
     for row in 0..rows {
         let mut column = 0;
         while column < columns {
@@ -52,7 +92,6 @@ pub fn svg(screen: &Screen) -> String {
             run(&mut picture, (start, row), column - start, &text, &first);
         }
     }
-    picture.push_str("</svg>\n");
     picture
 }
 
