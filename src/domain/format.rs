@@ -123,6 +123,24 @@ pub fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
     format!("{}{ellipsis}", kept.trim_end())
 }
 
+/// An identifier in this many columns: both ends are kept, of the end at least so many.
+pub fn both_ends(text: &str, columns: usize, end: usize, ellipsis: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() <= columns {
+        return text.to_owned();
+    }
+    let end = end.min(columns.saturating_sub(ellipsis.width()));
+    let start = columns.saturating_sub(end + ellipsis.width());
+    let first: String = letters.iter().take(start).collect();
+    let last: String = letters.iter().skip(letters.len() - end).collect();
+    format!("{first}{ellipsis}{last}")
+}
+
+/// An identifier with its last four characters: `vast…5001`.
+pub fn short_id(text: &str, columns: usize, ellipsis: &str) -> String {
+    both_ends(text, columns, 4, ellipsis)
+}
+
 /// Breaks a text between words into rows of at most this many columns. A longer word is not broken but
 /// cut on the screen: half an address is no use.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
@@ -191,6 +209,16 @@ mod tests {
         );
         assert_eq!(wrap_into("one two three", 7, 1, "…"), ["one tw…"]);
         assert_eq!(wrap_into("one two", 7, 1, "…"), ["one two"]);
+    }
+
+    #[test]
+    fn identifiers_keep_their_end() {
+        assert_eq!(short_id("vastai-31415001", 15, "…"), "vastai-31415001");
+        assert_eq!(short_id("vastai-31415001", 9, "…"), "vast…5001");
+        assert_eq!(short_id("gonka1x9k3v7c9k2l", 14, "…"), "gonka1x9k…9k2l");
+        let address = both_ends("127.0.0.1:18951/26741", 18, 12, "…");
+        assert_eq!(address, "127.0…:18951/26741");
+        assert_eq!(short_id("vastai-31415001", 3, "…"), "…01");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
+use super::fleet::FleetKey;
 use super::keymap::Action;
 use super::offers::Column;
 use super::pane::Pane;
@@ -18,6 +19,8 @@ pub enum HitTarget {
     /// Index of an avoided machine.
     Avoided(usize),
     Node(NodeId),
+    /// A row of the fleet.
+    Fleet(FleetKey),
     /// Index of a past sprint, newest first.
     Past(usize),
     /// The heading of a column.

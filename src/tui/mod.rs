@@ -8,6 +8,7 @@ pub mod breakpoint;
 mod decoder;
 mod error;
 pub mod filter;
+pub mod fleet;
 pub mod hit_areas;
 mod input;
 pub mod keymap;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::ExitReason;
 use super::filter::{Filtered, Words, avoided_text, node_text, past_text, rejected_text};
+use super::fleet::FleetKey;
 use super::hit_areas::HitAreas;
 use super::log::{LogPane, RentalMarks};
 use super::offers::OffersPane;
@@ -169,6 +170,10 @@ pub struct Model {
     pub program_log: LogPane,
     /// What has happened to the rental, as marks in its log.
     pub rental_marks: RentalMarks,
+    /// The selected row of the fleet.
+    pub fleet_row: Option<FleetKey>,
+    /// The row of the fleet that the panes are about: `Esc` goes back to it.
+    pub drilled: Option<FleetKey>,
     pub selected_node: Option<NodeId>,
     /// Only registrations with these words; empty for all.
     pub node_filter: String,
@@ -209,6 +214,8 @@ impl Model {
             log: LogPane::new(snapshot.boot_log.clone()),
             program_log: LogPane::new(BootLog::default()),
             rental_marks: RentalMarks::default(),
+            fleet_row: None,
+            drilled: None,
             selected_node: None,
             node_filter: String::new(),
             history_index: 0,

@@ -2,10 +2,12 @@
 
 use strum::VariantArray as _;
 
-/// In the order of the number keys. `Default` exists only because `EnumIter` on `Action` needs it.
+/// In the order of the number keys, from 0. `Default` exists only because `EnumIter` on `Action` needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, strum::Display, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Pane {
+    /// Every sprint and node.
+    Fleet,
     #[default]
     Schedule,
     Sprint,
@@ -25,6 +27,7 @@ impl Pane {
 
     pub fn title(self) -> &'static str {
         match self {
+            Pane::Fleet => "Fleet",
             Pane::Schedule => "Schedule",
             Pane::Sprint => "Sprint",
             Pane::Offers => "Offers",
@@ -38,11 +41,11 @@ impl Pane {
 
     /// Its key and its title: `3 Offers`.
     pub fn name(self) -> String {
-        format!("{} {}", self.index() + 1, self.title())
+        format!("{} {}", self.number(), self.title())
     }
 
-    /// Index in [`Pane::ALL`].
-    pub fn index(self) -> usize {
+    /// Its key.
+    pub fn number(self) -> usize {
         self as usize
     }
 }

@@ -4,6 +4,10 @@ use super::pane::Pane;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Section {
+    /// Every sprint and node.
+    Fleet,
+    /// What is selected in the fleet.
+    FleetDetail,
     /// The epoch, what comes next, and what the sprint depends on.
     Schedule,
     Sprint,
@@ -33,6 +37,7 @@ impl Section {
     /// The pane whose keys work here.
     pub fn pane(self) -> Pane {
         match self {
+            Section::Fleet | Section::FleetDetail => Pane::Fleet,
             Section::Schedule => Pane::Schedule,
             Section::Sprint | Section::Money => Pane::Sprint,
             Section::Offers => Pane::Offers,
@@ -47,6 +52,7 @@ impl Section {
     /// The title, where it is not that of the pane.
     pub fn subtitle(self) -> Option<&'static str> {
         match self {
+            Section::FleetDetail => Some("selected"),
             Section::Rental => Some("rental"),
             Section::Log => Some("log"),
             Section::Proof => Some("PoC"),

@@ -3,8 +3,8 @@
 use crate::domain::{NodeId, Time};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{
-    BootLog, CapSnapshot, MoneySnapshot, NodeOwner, NodeRow, NodesSnapshot, OffersSnapshot,
-    SearchState, Snapshot,
+    BootLog, CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
+    OffersSnapshot, SearchState, Snapshot,
 };
 use crate::engine::state::Engine;
 use crate::flow::Cap;
@@ -85,6 +85,10 @@ impl Engine {
             rows: rows.collect(),
             read_at: self.observed.nodes.as_ref().map(|(at, _)| *at),
             trouble: self.observed.nodes_error.clone(),
+            network_node: Some(NetworkNodePlace {
+                address: self.config.network_node.admin_api.to_string(),
+                participant: self.config.chain.participant.clone(),
+            }),
         }
     }
 

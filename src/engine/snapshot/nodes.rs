@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ProxyFigures, RegisteredNode, Time};
+use crate::domain::{Participant, ProxyFigures, RegisteredNode, Time};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct NodesSnapshot {
@@ -12,6 +12,17 @@ pub struct NodesSnapshot {
     pub rows: Vec<NodeRow>,
     pub read_at: Option<Time>,
     pub trouble: Option<String>,
+    /// Whose list it is; absent in snapshots of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_node: Option<NetworkNodePlace>,
+}
+
+/// A Network Node of the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkNodePlace {
+    /// Its admin API.
+    pub address: String,
+    pub participant: Participant,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

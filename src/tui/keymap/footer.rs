@@ -105,11 +105,12 @@ pub fn asked(model: &Model) -> Option<Action> {
 
 fn of_pane(model: &Model, size: Breakpoint) -> Vec<Action> {
     use Action::{
-        Abort, Back, Copy, Details, Filter, GoTo, Mark, NextError, NextMatch, NextStage, Open,
+        Abort, AbortAll, Back, Copy, Details, Filter, GoTo, Mark, NextError, NextMatch, NextStage, Open,
         OtherLines, OtherList, Pause, PutBack, Refresh, RemoveNode, Save, SortAfter, Start,
         TakeOut, ToggleMode, Wrap, Zoom,
     };
     match model.focus {
+        Pane::Fleet => vec![Open, Abort, AbortAll],
         Pane::Schedule | Pane::Charts => vec![Start, ToggleMode, Open, Filter, Refresh, Abort],
         Pane::Sprint => vec![Start, Abort, Open, ToggleMode],
         Pane::Offers if model.offers.list != OfferList::Usable => {
@@ -210,6 +211,7 @@ fn word(action: Action, model: &Model) -> &'static str {
 
 fn opens(model: &Model) -> &'static str {
     match model.focus {
+        Pane::Fleet => "open",
         Pane::Offers if rents(model) => "rent",
         Pane::Offers => "why",
         Pane::History => "its log",

@@ -45,6 +45,7 @@ pub(super) fn no_selected_offer(model: &Model) -> Option<&'static str> {
 
 pub(super) fn cannot_open(model: &Model) -> Option<&'static str> {
     match model.focus {
+        Pane::Fleet => None,
         Pane::Offers if model.offers.list == OfferList::Usable => cannot_rent(model),
         _ => no_details(model),
     }

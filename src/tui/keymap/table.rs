@@ -9,6 +9,7 @@ const LEAVE: &str = "Esc Ctrl-C";
 
 /// Panes whose rows can be opened or explained.
 const ROWS: &[Pane] = &[
+    Pane::Fleet,
     Pane::Schedule,
     Pane::Sprint,
     Pane::Offers,
@@ -232,6 +233,11 @@ fn panes() -> Vec<Binding> {
     vec![
         bind("Tab", Action::NextPane, "Next pane"),
         bind("Shift-Tab", Action::PreviousPane, "Previous pane"),
+        pane(
+            "0",
+            Pane::Fleet,
+            "Fleet: every sprint and node, the most urgent first",
+        ),
         pane(
             "1",
             Pane::Schedule,

@@ -6,8 +6,8 @@ use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::scene::Scene;
 use crate::tui::section::Section::{
-    Epochs, Gpus, History, Log, Money, Nodes, Offers, ProgramLog, Proof, Rental, Schedule, Sprint,
-    Stages, Trends,
+    Epochs, Fleet, FleetDetail, Gpus, History, Log, Money, Nodes, Offers, ProgramLog, Proof,
+    Rental, Schedule, Sprint, Stages, Trends,
 };
 
 pub fn body(model: &Model, size: Breakpoint) -> Column {
@@ -149,6 +149,10 @@ pub(super) fn of_pane(pane: Pane, size: Breakpoint) -> Column {
         }
     };
     match pane {
+        Pane::Fleet => match size {
+            Breakpoint::Tiny | Breakpoint::Narrow => Column::of([Fleet]),
+            _ => Column::of([Fleet, FleetDetail]),
+        },
         Pane::Schedule => Column::of([Schedule]).filled_with([Trends]),
         Pane::Sprint => beside(Sprint, Money),
         Pane::Offers => Column::of([Offers]),

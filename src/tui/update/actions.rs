@@ -1,6 +1,6 @@
 //! What each action does. No catch-all arm: an action without a handler does not compile.
 
-use super::navigation::{self, Move, Turn, back, next_pane, page, pick};
+use super::navigation::{self, Move, Turn, back, drill, next_pane, page, pick};
 use super::{dialogs, edit_text, log, prompt, run_selected};
 use crate::domain::Mode;
 use crate::engine::{Command, NodeChange};
@@ -97,6 +97,7 @@ fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
 /// Rents the offer, or shows what is behind the row.
 fn open(model: &mut Model, keys: &Keymap) {
     match model.focus {
+        Pane::Fleet => drill(model),
         Pane::Offers if model.offers.list == OfferList::Usable => dialogs::rent(model, keys),
         Pane::History => log::open_past(model),
         _ => toggle_overlay(model, Overlay::Details { scroll: 0 }),

@@ -2,6 +2,7 @@
 
 use super::prompt::{filter_text, set_filter};
 use crate::tui::filter::Filtered;
+use crate::tui::fleet::{self, FleetKey, FleetRow};
 use crate::tui::keymap::{Keymap, search::search};
 use crate::tui::log::LogPane;
 use crate::tui::model::{HelpView, Model, Overlay, Picked};
@@ -46,6 +47,9 @@ pub(super) fn focus(model: &mut Model, pane: Pane) {
 /// Gives a pane the main place until `Esc`.
 pub(super) fn pick(model: &mut Model, pane: Pane) {
     let scene = model.scene();
+    if pane == Pane::Fleet {
+        model.drilled = None;
+    }
     model.picked = Some(Picked { pane, scene });
     model.focus = pane;
 }
@@ -73,10 +77,28 @@ pub(super) fn back(model: &mut Model) {
     }
     if model.zoom {
         model.zoom = false;
+    } else if let Some(row) = model.drilled.take() {
+        model.fleet_row = Some(row);
+        pick(model, Pane::Fleet);
     } else {
         model.picked = None;
         model.focus = model.scene().home();
     }
+}
+
+/// Makes the panes be about the selected row of the fleet.
+pub(super) fn drill(model: &mut Model) {
+    let groups = fleet::groups(model);
+    let Some((_, row)) = model.selected_fleet_row(&groups) else {
+        return;
+    };
+    model.picked = None;
+    model.focus = model.scene().home();
+    if let FleetKey::Node(id) = &row.key {
+        model.selected_node = Some(id.clone());
+        pick(model, Pane::Nodes);
+    }
+    model.drilled = Some(row.key);
 }
 
 /// Clears filter and marks of the pane that has the keys; false without any.
@@ -174,6 +196,15 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
         Pane::History => {
             let all = model.shown_history().len();
             by.shift(&mut model.history_index, all);
+        }
+        Pane::Fleet => {
+            let groups = fleet::groups(model);
+            let mut index = model
+                .selected_fleet_row(&groups)
+                .map_or(0, |(index, _)| index);
+            let rows: Vec<&FleetRow> = groups.iter().flat_map(|group| &group.rows).collect();
+            by.shift(&mut index, rows.len());
+            model.fleet_row = rows.get(index).map(|row| row.key.clone());
         }
         Pane::Schedule | Pane::Sprint | Pane::Charts => {}
     }

@@ -79,6 +79,10 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
             model.selected_node = Some(node);
             Pane::Nodes
         }
+        HitTarget::Fleet(row) => {
+            model.fleet_row = Some(row);
+            Pane::Fleet
+        }
         HitTarget::Past(index) => {
             model.history_index = index;
             Pane::History

@@ -12,8 +12,8 @@ use crate::tui::keymap::{Footer, Hint};
 use crate::tui::model::Role;
 use crate::tui::pane::Pane;
 
-use super::top;
 use super::widgets::{Canvas, put_cut};
+use super::{fleet, top};
 
 pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     if area.is_empty() {
@@ -24,9 +24,21 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     let space = if area.width < 100 { "" } else { " " };
     let mut line = Line::default();
     let moved_on = model.moved_on();
+    let is_drilled = model.drilled.is_some();
+    let with_fleet = model.focus == Pane::Fleet || is_drilled;
+    let row = model.drilled.as_ref().map(|_| fleet::drilled_name(model));
     for &pane in Pane::ALL {
-        let shown = area.width >= 76 || pane == model.focus;
-        let title = if shown { pane.title() } else { "" };
+        if pane == Pane::Fleet && !with_fleet {
+            continue;
+        }
+        // With the fleet there is no room for every title.
+        let is_wide = area.width >= if with_fleet { 100 } else { 76 };
+        let shown = pane == model.focus || (is_wide && !is_drilled);
+        let title = match (pane, &row) {
+            (Pane::Fleet, Some(row)) => format!("Fleet {} {row} ", theme.glyph("›", ">")),
+            _ if shown => pane.title().to_owned(),
+            _ => String::new(),
+        };
         let (mark, style) = if pane == model.focus {
             (theme.glyph("▸", ">"), theme.selected())
         } else if Some(pane) == moved_on {
@@ -36,7 +48,7 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             (" ", theme.dim())
         };
-        let tab = Span::styled(format!("{mark}{} {title}{space}", pane.index() + 1), style);
+        let tab = Span::styled(format!("{mark}{} {title}{space}", pane.number()), style);
         push_span(canvas, area, &mut line, tab, Some(HitTarget::Pane(pane)));
     }
     put_cut(canvas.buf, area, [line]);

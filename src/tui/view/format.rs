@@ -1,8 +1,8 @@
 //! Names of the cockpit as text; lengths, counts and money are as everywhere else.
 
 pub use crate::domain::format::{
-    clock, count, cut, estimate, grouped, in_largest_unit, length, listed, roughly, second, short,
-    wrap, wrap_into,
+    both_ends, clock, count, cut, estimate, grouped, in_largest_unit, length, listed, roughly,
+    second, short, short_id, wrap, wrap_into,
 };
 use crate::domain::{ChainPhase, Milestone, Outcome, ReleasePolicy, Time, TimeBand, Usd};
 use crate::engine::{SprintSnapshot, TunnelRate};

@@ -61,13 +61,14 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let filter = filter_line(canvas, Pane::History, &model.history_filter);
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
+    let fit = fitting(inner.width);
     let height = usize::from(inner.height).saturating_sub(lines.len());
     let detail = if height > 2 * DETAIL { DETAIL } else { 1 };
     let visible = height.saturating_sub(1 + detail).max(1);
     lines.push(if shown.is_empty() {
         Line::styled("No sprint passes the filter.", theme.dim())
     } else {
-        Line::styled(row(&HEAD.map(str::to_owned)), theme.dim())
+        Line::styled(head(fit, inner.width), theme.dim())
     });
     let selected = model.history_index.min(shown.len().saturating_sub(1));
     let first = (selected + 1).saturating_sub(visible);
@@ -76,7 +77,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         canvas
             .hits
             .add_row(inner, lines.len(), HitTarget::Past(place));
-        lines.push(Line::styled(row(&cells(past)), style));
+        lines.push(Line::styled(row(&cells(past), fit), style));
     }
     if let Some(past) = model.selected_past() {
         lines.extend(details(past, theme).into_iter().take(detail));
@@ -84,21 +85,67 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     put_cut(canvas.buf, inner, lines);
 }
 
-const HEAD: [&str; 9] = [
-    "ended", "epoch", "outcome", "weight", "cost", "$/1000w", "conf.", "boot", "GPUs",
+/// Title and columns; numbers end in one column.
+const COLUMNS: [(&str, usize, Align); 10] = [
+    ("ended", 11, Align::Left),
+    ("epoch", 5, Align::Right),
+    ("outcome", 11, Align::Left),
+    ("weight", 7, Align::Right),
+    ("cost", 8, Align::Right),
+    ("$/1000", 8, Align::Right),
+    ("conf.", 5, Align::Right),
+    ("boot", 8, Align::Right),
+    ("GPUs", 12, Align::Left),
+    ("machine", 8, Align::Right),
 ];
-const WIDTHS: [usize; 9] = [11, 6, 10, 8, 8, 8, 6, 8, 20];
 
-fn row(cells: &[String; 9]) -> String {
+#[derive(Debug, Clone, Copy)]
+enum Align {
+    Left,
+    Right,
+}
+
+/// How many of the columns fit: none is cut.
+fn fitting(width: u16) -> usize {
+    let mut room = usize::from(width) + 1;
+    let fits = |(_, wide, _): &&(&str, usize, Align)| match room.checked_sub(wide + 1) {
+        Some(rest) => {
+            room = rest;
+            true
+        }
+        None => false,
+    };
+    COLUMNS.iter().take_while(fits).count()
+}
+
+fn row(cells: &[String; 10], shown: usize) -> String {
     let mut row = String::new();
-    for (cell, wide) in cells.iter().zip(WIDTHS) {
+    for (cell, (_, wide, align)) in cells.iter().zip(COLUMNS).take(shown) {
         // Writing to a String cannot fail.
-        let _ = write!(row, "{cell:<wide$.wide$} ");
+        let _ = match align {
+            Align::Left => write!(row, "{cell:<wide$} "),
+            Align::Right => write!(row, "{cell:>wide$} "),
+        };
     }
     row
 }
 
-fn cells(past: &PastSprintRow) -> [String; 9] {
+/// The titles, and how many columns are left out.
+fn head(shown: usize, width: u16) -> String {
+    let titles = row(&COLUMNS.map(|(title, ..)| title.to_owned()), shown);
+    let more = match COLUMNS.len() - shown {
+        0 => return titles,
+        more => format!("+{}", count(more, "column")),
+    };
+    let room = usize::from(width).saturating_sub(titles.len());
+    if more.len() <= room {
+        titles + &more
+    } else {
+        titles
+    }
+}
+
+fn cells(past: &PastSprintRow) -> [String; 10] {
     let report = &past.report;
     let spent = past.spent();
     let percent = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
@@ -106,13 +153,14 @@ fn cells(past: &PastSprintRow) -> [String; 9] {
     [
         past.at.format("%m-%d %H:%M").to_string(),
         or_none(report.epoch),
-        report.outcome.to_string(),
-        or_none(report.weight),
+        report.outcome.headline().to_owned(),
+        or_none(report.weight.map(|weight| format::grouped(weight.0))),
         spent.to_string(),
         or_none(report.per_1000_weight(spent)),
         or_none(percent.map(|percent| format!("{percent:.0}%"))),
         or_none(boot.and_then(BootTimes::total).map(format::length)),
         or_none(boot.map(BootTimes::gpus)),
+        or_none(boot.map(|boot| boot.machine)),
     ]
 }
 

@@ -2,15 +2,18 @@
 
 mod alerts;
 mod bars;
+mod boot_trouble;
 mod charts;
 mod checklist;
 mod chrome;
 mod details;
 mod dialog;
 mod epoch_bar;
+mod fleet;
 pub mod format;
 mod help;
 mod history;
+mod link;
 mod log;
 mod log_rows;
 mod money;
@@ -18,6 +21,7 @@ mod nodes;
 mod offers;
 mod palette;
 mod proof;
+mod race;
 mod rental;
 mod schedule;
 mod sections;

@@ -146,13 +146,13 @@ impl Columns {
         id: 14,
         address: 19,
     };
-    const OTHERS: usize = 45;
+    const OTHERS: usize = 46;
 
     fn head(self) -> String {
         let Columns { id, address } = self;
         format!(
-            "{:<8} {:<id$} {:<address$} {:<9} {:<11} {:<5} weight",
-            "owner", "id", "host:ports", "now", "PoC", "since"
+            "{:<8} {:<id$} {:<address$} {:<9} {:<11} {:<5} {:>7}",
+            "owner", "id", "host:ports", "now", "PoC", "since", "weight"
         )
     }
 
@@ -265,12 +265,16 @@ fn node_lines(
     } else {
         "off".to_owned()
     };
+    let ellipsis = theme.glyph("…", "..");
+    // What tells nodes of one host apart.
+    let ports = address(row).len() - node.config.host.len();
     let text = format!(
-        "{owner:<8} {:<id$.id$} {:<place$.place$} {:<9} {:<11} {since:<5} {weight}",
-        name(row),
-        address(row),
+        "{owner:<8} {:<id$} {:<place$} {:<9} {:<11} {since:<5} {:>7}",
+        format::short_id(&name(row), id, ellipsis),
+        format::both_ends(&address(row), place, ports, ellipsis),
         node.current,
-        node.poc_word()
+        node.poc_word(),
+        format::grouped(weight)
     );
     let wanted = wants(row).map(|text| Line::styled(text, theme.warn()));
     let failure = why(row).map(|text| Line::styled(text, theme.bad()));

@@ -5,13 +5,13 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{GpuDevice, PocStatus, Time};
-use crate::engine::{LinkSnapshot, NodeOwner, RentalSnapshot};
+use crate::engine::{NodeOwner, RentalSnapshot};
 use crate::tui::attention::{Feed, time_of};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
-use super::format;
 use super::widgets::Canvas;
+use super::{format, link};
 
 /// Columns of a name.
 const NAME: usize = 9;
@@ -33,7 +33,8 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
         add("offer", text, theme.text());
     }
     add("status", rental.status.clone(), theme.text());
-    add("link", link(rental, model), theme.text());
+    let link = link::in_full(&rental.link, now);
+    add("link", link, theme.text());
     add("watchdog", watchdog(rental, now), theme.text());
     let cost = format!("{} at {}", format::estimate(rental.cost), rental.price);
     add("cost", cost, theme.text());
@@ -48,6 +49,28 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     lines
 }
 
+/// What the fleet says of a rental below its row.
+pub fn in_brief(rental: &RentalSnapshot, model: &Model) -> Vec<String> {
+    let now = time_of(model, Feed::Rentals);
+    let boot = &rental.boot;
+    let progress = boot
+        .progress
+        .map(|part| format!(" {:.0}%", (100.0 * part).min(99.0)));
+    let ready = boot.ready_at.filter(|_| !rental.is_ready());
+    let ready = ready.map(|at| format!(", ready ~{}", format::clock(at, now)));
+    let stage = format!(
+        "{}{}{}",
+        boot.stage,
+        progress.unwrap_or_default(),
+        ready.unwrap_or_default()
+    );
+    vec![
+        stage,
+        format!("link {}", link::in_full(&rental.link, now)),
+        format!("watchdog {}", watchdog(rental, now)),
+    ]
+}
+
 /// GPUs and link alone, while the `PoC` runs.
 pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
@@ -55,14 +78,10 @@ pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
         return vec![Line::styled(" Nothing is rented.", theme.dim())];
     };
     let mut lines = gpus(rental, model, width, theme);
-    lines.extend(fact(
-        "link",
-        &link(rental, model),
-        theme.text(),
-        width,
-        theme,
-    ));
-    let lease = watchdog(rental, time_of(model, Feed::Rentals));
+    let now = time_of(model, Feed::Rentals);
+    let link = link::in_full(&rental.link, now);
+    lines.extend(fact("link", &link, theme.text(), width, theme));
+    let lease = watchdog(rental, now);
     lines.extend(fact("watchdog", &lease, theme.text(), width, theme));
     let place = rental
         .machine
@@ -109,28 +128,6 @@ fn offer(rental: &RentalSnapshot) -> Option<String> {
     let it = rental.machine.as_ref()?;
     let reliability = it.reliability * 100.0;
     Some(format!("{}, reliability {reliability:.1}%", it.offer))
-}
-
-fn link(rental: &RentalSnapshot, model: &Model) -> String {
-    match &rental.link {
-        LinkSnapshot::None => "not connected yet".to_owned(),
-        LinkSnapshot::Connecting {
-            attempts,
-            last_error,
-        } => {
-            let cause = last_error.as_ref().map(|it| format!(": {it}"));
-            format!("connecting, try {attempts}{}", cause.unwrap_or_default())
-        }
-        LinkSnapshot::Up {
-            since,
-            tunnel,
-            rate,
-        } => {
-            let state = if *tunnel { "up" } else { "up, NO TUNNEL" };
-            let since = format::short(time_of(model, Feed::Rentals) - *since);
-            format!("{state} {since}{}", format::rate(*rate))
-        }
-    }
 }
 
 /// GPUs as the driver in the container reports them.

@@ -9,7 +9,9 @@ use crate::tui::message::LogSizes;
 use crate::tui::section::Section;
 
 use super::widgets::{Canvas, put_cut};
-use super::{charts, history, log, money, nodes, offers, proof, rental, schedule, sprint, stages};
+use super::{
+    charts, fleet, history, log, money, nodes, offers, proof, rental, schedule, sprint, stages,
+};
 
 /// The lines of the sections that know them before they know their height.
 pub struct Prepared {
@@ -39,6 +41,8 @@ pub fn measure(canvas: &Canvas<'_>, section: Section, width: u16, prepared: &mut
         return rows_of(section, lines.len());
     }
     let lines = match section {
+        Section::Fleet => return fleet::rows(model),
+        Section::FleetDetail => fleet::detail(canvas, width),
         Section::Schedule => schedule::lines(canvas, width),
         Section::Stages => stages::lines(canvas, width, prepared.is_low),
         Section::Rental => rental::lines(canvas, width),
@@ -89,11 +93,13 @@ pub fn draw(canvas: &mut Canvas<'_>, placed: &Placed, mut prepared: Prepared) ->
 fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared: &mut Prepared) {
     let model = canvas.model;
     let note = match section {
+        Section::Fleet => return fleet::draw(canvas, area),
         Section::Offers => return offers::draw(canvas, area),
         Section::Nodes => return nodes::draw(canvas, area),
         Section::History => return history::draw(canvas, area),
         Section::Epochs => return charts::draw_epochs(canvas, area),
         Section::Trends => return charts::draw_trends(canvas, area),
+        Section::FleetDetail => fleet::detail_note(model),
         Section::Schedule => schedule::note(model),
         Section::Stages => stages::note(model),
         Section::Proof => proof::note(model),

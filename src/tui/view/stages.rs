@@ -4,16 +4,16 @@ use std::cmp::Ordering;
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootFault, BootStage, Duration, Time};
-use crate::engine::{BootSnapshot, LinkSnapshot, RentalSnapshot, StageForecast};
+use crate::domain::{BootStage, Duration, Time};
+use crate::engine::{BootSnapshot, RentalSnapshot, StageForecast};
 use crate::tui::attention::{Feed, frozen_since, time_of};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
-use super::format;
 use super::timeline::{Axis, Bars};
 use super::top::steps::{StepState, mark};
 use super::widgets::Canvas;
+use super::{boot_trouble, format, link, race};
 
 /// Columns of mark and name.
 const NAME: usize = 14;
@@ -40,24 +40,11 @@ pub fn note(model: &Model) -> String {
     let word = if rental.releasing { "RELEASING " } else { "" };
     let lease = format::clock(rental.lease_until, model.now());
     format!(
-        "{word}{} #{}, {}, lease {lease}",
+        "{word}{} #{}, link {}, lease {lease}",
         rental.gpus,
         rental.id,
-        link(rental)
+        link::brief(&rental.link)
     )
-}
-
-/// The link in a few words.
-pub fn link(rental: &RentalSnapshot) -> String {
-    match &rental.link {
-        LinkSnapshot::None => "not connected yet".to_owned(),
-        LinkSnapshot::Connecting { attempts, .. } => format!("connecting, try {attempts}"),
-        LinkSnapshot::Up { tunnel: false, .. } => "link up, NO TUNNEL".to_owned(),
-        LinkSnapshot::Up { rate, .. } => match rate.round_trip_ms {
-            Some(milliseconds) => format!("link up {milliseconds} ms"),
-            None => "link up".to_owned(),
-        },
-    }
 }
 
 /// All rows; `low` has room for two.
@@ -67,7 +54,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, low: bool) -> Vec<Line<'static>> {
         return vec![Line::styled(" Nothing is rented.", theme.dim())];
     };
     if let Some(hedge) = &model.snapshot.hedge {
-        return race(rental, hedge, model, width, theme);
+        return race::lines([rental, hedge], model, width, theme);
     }
     if low {
         return low_lines(rental, model, width, theme);
@@ -81,43 +68,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, low: bool) -> Vec<Line<'static>> {
             .map(|stage| stage_line(*stage, rental, model, &axis, theme)),
     );
     lines.push(ready_line(rental, model, width, theme));
-    lines.extend(troubles(rental, width, theme));
-    lines
-}
-
-fn troubles(rental: &RentalSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    let columns = usize::from(width).saturating_sub(1);
-    let mut add = |text: &str, style| {
-        let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
-        lines.extend(
-            rows.into_iter()
-                .map(|row| Line::styled(format!(" {row}"), style)),
-        );
-    };
-    if let LinkSnapshot::Connecting {
-        last_error: Some(error),
-        ..
-    } = &rental.link
-    {
-        add(&format!("link: {error}"), theme.warn());
-    }
-    if let Some(setback) = &rental.boot.setback {
-        add(
-            &format!("{}: {}", setback.name, setback.evidence),
-            theme.warn(),
-        );
-    }
-    if let Some(BootFault {
-        name,
-        evidence,
-        advice,
-        ..
-    }) = &rental.boot.fault
-    {
-        add(&format!("FAULT {name}: {evidence}"), theme.bad());
-        add(advice, theme.strong());
-    }
+    lines.extend(boot_trouble::lines(rental, width, theme));
     lines
 }
 
@@ -345,7 +296,7 @@ fn low_lines(
 ) -> Vec<Line<'static>> {
     let boot = &rental.boot;
     if boot.fault.is_some() {
-        return troubles(rental, width, theme);
+        return boot_trouble::lines(rental, width, theme);
     }
     let all = BootStage::ALL.len() - 1;
     let done = BootStage::ALL
@@ -380,65 +331,4 @@ fn low_lines(
         )),
     ]);
     vec![running, summary]
-}
-
-/// Two rentals race: a row each, the one that is ahead first.
-fn race(
-    rental: &RentalSnapshot,
-    hedge: &RentalSnapshot,
-    model: &Model,
-    width: u16,
-    theme: Theme,
-) -> Vec<Line<'static>> {
-    let mut both = [(rental, "first"), (hedge, "HEDGE")];
-    both.sort_by_key(|(it, _)| (it.releasing, it.boot.ready_at.is_none(), it.boot.ready_at));
-    let columns = (usize::from(width) / 4).clamp(6, 40);
-    let row = |(it, name): (&RentalSnapshot, &str)| {
-        let boot = &it.boot;
-        let state = match boot.ready_at {
-            _ if it.releasing => "lost the race, RELEASING".to_owned(),
-            _ if it.is_ready() => "ready".to_owned(),
-            Some(at) => format!("ready ~{}", format::clock(at, model.now())),
-            None => String::new(),
-        };
-        let part = boot.progress.map(|part| format!("{:.0}% ", part * 100.0));
-        let style = if it.releasing {
-            theme.warn()
-        } else {
-            theme.accent()
-        };
-        Line::from(vec![
-            Span::styled(format!(" {name:<6} "), style),
-            Span::styled(format!("#{} ", it.id), theme.strong()),
-            Span::raw(format!("{:<11}", boot.stage.to_string())),
-            Span::styled(theme.bar(columns, overall(it, model)), theme.accent()),
-            Span::raw(format!(" {}{state}", part.unwrap_or_default())),
-        ])
-    };
-    let mut lines: Vec<Line<'static>> = both.into_iter().map(row).collect();
-    let costs = format!(
-        " cost {} and {}, both {}",
-        format::estimate(rental.cost),
-        format::estimate(hedge.cost),
-        model.snapshot.money.per_hour
-    );
-    lines.push(Line::styled(costs, theme.text()));
-    for it in [rental, hedge] {
-        lines.extend(troubles(it, width, theme));
-    }
-    lines
-}
-
-/// How much of the whole boot is over.
-fn overall(rental: &RentalSnapshot, model: &Model) -> f64 {
-    let boot = &rental.boot;
-    if rental.is_ready() {
-        return 1.0;
-    }
-    let now = time_of(model, Feed::Rentals);
-    let spent = (now - rental.rented_at).as_seconds_f64().max(0.0);
-    let left = boot
-        .ready_at
-        .map_or(f64::INFINITY, |at| (at - now).as_seconds_f64().max(1.0));
-    spent / (spent + left)
 }

@@ -6,6 +6,7 @@ mod attention;
 mod consent;
 mod dialogs;
 mod first_start;
+mod fleet;
 mod hedge;
 mod keys;
 mod layout;
@@ -77,6 +78,9 @@ fn states() -> Vec<(&'static str, Model)> {
         }),
         ("history", asked(with_past(), "7")),
         ("charts", asked(with_past(), "8")),
+        ("fleet", asked(rented(Step::Booting), "0")),
+        ("fleet_waits", asked(fleet::busy(), "0")),
+        ("fleet_opened", asked(fleet::busy(), "0jj\n")),
         ("typed_sum", {
             let mut m = model(choosing());
             m.confirm_above = Some(Usd::from_dollars(20.0));

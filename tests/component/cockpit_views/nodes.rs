@@ -34,3 +34,15 @@ fn preserved_node_is_shown_as_such() {
     assert!(line("rack-1").contains("PRESERVED"), "{screen}");
     assert!(line("rack-2").contains("IDLE"), "{screen}");
 }
+
+#[test]
+fn long_address_keeps_its_ports() {
+    let mut snapshot = waiting();
+    let mut row = node("vastai-31415001", NodeOwner::Other);
+    row.node.config.host = "127.0.0.1".into();
+    (row.node.config.poc_port, row.node.config.inference_port) = (24_601, 16_400);
+    snapshot.nodes.rows = vec![row];
+    let mut m = model(snapshot);
+    type_and_draw(&mut m, "5");
+    assert_shows(&shown(&m, 80, 24), &["vastai-31…5001 127.0.…:24601/16400"]);
+}

@@ -61,3 +61,27 @@ fn proving_shows_unusable_gpu() {
         assert_shows(&text, &["GPU 3", "3 of 4 usable"]);
     }
 }
+
+#[test]
+fn history_cuts_no_column() {
+    let mut m = model(with_past());
+    type_and_draw(&mut m, "7");
+    // At 80 columns the last ones are left out, and counted.
+    let text = shown(&m, 80, 24);
+    assert_shows(&text, &["conf.     boot +2 columns", "CONFIRMED"]);
+    assert!(!text.contains("4x H"), "{text}");
+    let text = shown(&m, 120, 40);
+    assert_shows(&text, &["GPUs          machine", "4x H100 SXM       4461"]);
+}
+
+#[test]
+fn chart_without_data_says_what_is_missing() {
+    let mut m = model(waiting());
+    type_and_draw(&mut m, "8");
+    let text = shown(&m, 120, 40);
+    assert_shows(
+        &text,
+        &["No epoch has a weight yet: it comes with the first confirmed sprint."],
+    );
+    assert!(!text.contains("┤"), "{text}");
+}

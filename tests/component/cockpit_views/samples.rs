@@ -226,6 +226,10 @@ pub(super) fn waiting() -> Snapshot {
             rows: vec![node("proxy-1", NodeOwner::Proxy)],
             read_at: Some(at(0)),
             trouble: None,
+            network_node: Some(NetworkNodePlace {
+                address: "http://10.0.0.5:9200/".into(),
+                participant: Participant("gonka1x9k3v7c2m4q8w5e6r0t1y2u3i4o5p9k2l".into()),
+            }),
         },
         proxy: Some(proxy()),
         money: unspent(),

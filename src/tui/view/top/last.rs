@@ -18,7 +18,7 @@ pub(super) fn is_shown(model: &Model) -> bool {
     !model.is_rented()
 }
 
-pub(super) fn line(canvas: &Canvas<'_>, width: u16) -> Line<'static> {
+pub fn line(canvas: &Canvas<'_>, width: u16) -> Line<'static> {
     let (model, theme) = (canvas.model, canvas.theme);
     let head = label("LAST", theme.dim());
     let Some(row) = model.snapshot.history.last() else {

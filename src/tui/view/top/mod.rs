@@ -2,7 +2,7 @@
 //! the same row at every size.
 
 mod attention;
-mod last;
+pub(super) mod last;
 mod money;
 mod next;
 pub(super) mod steps;

@@ -1,0 +1,46 @@
+//! What is wrong with a boot.
+
+use ratatui::text::Line;
+
+use crate::domain::BootFault;
+use crate::engine::{LinkSnapshot, RentalSnapshot};
+use crate::tui::theme::Theme;
+
+use super::format;
+
+/// What keeps a boot from its end: its link, a setback, a fault.
+pub fn lines(rental: &RentalSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let columns = usize::from(width).saturating_sub(1);
+    let mut add = |text: &str, style| {
+        let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
+        lines.extend(
+            rows.into_iter()
+                .map(|row| Line::styled(format!(" {row}"), style)),
+        );
+    };
+    if let LinkSnapshot::Connecting {
+        last_error: Some(error),
+        ..
+    } = &rental.link
+    {
+        add(&format!("link: {error}"), theme.warn());
+    }
+    if let Some(setback) = &rental.boot.setback {
+        add(
+            &format!("{}: {}", setback.name, setback.evidence),
+            theme.warn(),
+        );
+    }
+    if let Some(BootFault {
+        name,
+        evidence,
+        advice,
+        ..
+    }) = &rental.boot.fault
+    {
+        add(&format!("FAULT {name}: {evidence}"), theme.bad());
+        add(advice, theme.strong());
+    }
+    lines
+}
