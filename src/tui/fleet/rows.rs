@@ -232,7 +232,7 @@ fn node_row(row: &NodeRow) -> FleetRow {
         NodeOwner::Sprint | NodeOwner::Proxy | NodeOwner::Other => Urgency::Others,
     };
     let status = match (row.owner, is_failed) {
-        (NodeOwner::Leftover, _) => "being removed".to_owned(),
+        (NodeOwner::Leftover, _) => "removing".to_owned(),
         (_, true) => "failed".to_owned(),
         (NodeOwner::Proxy, false) => node.current.to_string().to_lowercase(),
         _ => node.poc_word().to_lowercase(),

@@ -105,8 +105,8 @@ pub fn asked(model: &Model) -> Option<Action> {
 
 fn of_pane(model: &Model, size: Breakpoint) -> Vec<Action> {
     use Action::{
-        Abort, AbortAll, Back, Copy, Details, Filter, GoTo, Mark, NextError, NextMatch, NextStage, Open,
-        OtherLines, OtherList, Pause, PutBack, Refresh, RemoveNode, Save, SortAfter, Start,
+        Abort, AbortAll, Back, Copy, Details, Filter, GoTo, Mark, NextError, NextMatch, NextStage,
+        Open, OtherLines, OtherList, Pause, PutBack, Refresh, RemoveNode, Save, SortAfter, Start,
         TakeOut, ToggleMode, Wrap, Zoom,
     };
     match model.focus {

@@ -75,9 +75,11 @@ pub(super) fn back(model: &mut Model) {
     if clear_filter(model) || leave_list(model) {
         return;
     }
+    // A node of the fleet is opened by picking its pane.
+    let is_elsewhere = model.picked.is_some() && !matches!(model.drilled, Some(FleetKey::Node(_)));
     if model.zoom {
         model.zoom = false;
-    } else if let Some(row) = model.drilled.take() {
+    } else if let Some(row) = model.drilled.take_if(|_| !is_elsewhere) {
         model.fleet_row = Some(row);
         pick(model, Pane::Fleet);
     } else {

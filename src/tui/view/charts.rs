@@ -51,7 +51,7 @@ pub fn draw_epochs(canvas: &mut Canvas<'_>, area: Rect) {
     let inner = canvas.section_rule(area, Section::Epochs, &note);
     let weight = Chart {
         name: "weight per epoch",
-        missing: "No epoch has a weight yet: it comes with the first confirmed sprint.",
+        comes: "comes with the first confirmed sprint",
         values: values(history, weight),
         scale: Scale::from_zero,
         label: format::whole,
@@ -60,7 +60,7 @@ pub fn draw_epochs(canvas: &mut Canvas<'_>, area: Rect) {
     };
     let cost = Chart {
         name: "$ per 1000 weight",
-        missing: "No cost per weight yet: it comes with the first confirmed sprint.",
+        comes: "comes with the first confirmed sprint",
         values: values(history, cost_per_weight),
         scale: Scale::from_zero,
         label: |value| format!("{value:.2}"),
@@ -91,7 +91,7 @@ pub fn draw_trends(canvas: &mut Canvas<'_>, area: Rect) {
     if chart_rows > 0 {
         let price = Chart {
             name: "best $/h",
-            missing: "No price yet: it comes with the next search of offers.",
+            comes: "comes with the next search of offers",
             values: known(&model.trends.price),
             scale: Scale::around,
             label: |value| format!("{value:.2}"),
@@ -106,8 +106,8 @@ pub fn draw_trends(canvas: &mut Canvas<'_>, area: Rect) {
 /// A title with the newest figure and the range, and bars.
 struct Chart {
     name: &'static str,
-    /// Said while there is nothing to draw: what is missing, and when it comes.
-    missing: &'static str,
+    /// When there is something to draw, said until then.
+    comes: &'static str,
     values: Vec<Option<f64>>,
     scale: fn(&[Option<f64>]) -> Scale,
     label: fn(f64) -> String,
@@ -118,7 +118,7 @@ struct Chart {
 impl Chart {
     fn lines(&self, area: Rect, theme: Theme) -> Vec<Line<'static>> {
         let figures = match self.values.iter().flatten().next_back() {
-            None => String::new(),
+            None => format!(": {}", self.comes),
             Some(now) => {
                 let (least, most) = range(self.values.iter().flatten().copied());
                 let label = self.label;
@@ -136,12 +136,6 @@ impl Chart {
             Span::styled(format!(" {}", self.name), theme.strong()),
             Span::styled(figures, theme.dim()),
         ]);
-        if self.values.iter().flatten().next().is_none() {
-            let columns = usize::from(area.width).saturating_sub(1);
-            let rows = format::wrap(self.missing, columns).into_iter();
-            let rows = rows.map(|row| Line::styled(format!(" {row}"), theme.dim()));
-            return std::iter::once(title).chain(rows).collect();
-        }
         let rows = usize::from(area.height).saturating_sub(1);
         let bars = bars.lines(area.width, rows, theme);
         std::iter::once(title).chain(bars).collect()

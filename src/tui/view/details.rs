@@ -9,7 +9,7 @@ use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::widgets::{Canvas, box_area, popup};
-use super::{format, history, nodes, offers, schedule, sprint};
+use super::{fleet, format, history, nodes, offers, schedule, sprint};
 
 const WIDTH: u16 = 100;
 
@@ -35,6 +35,7 @@ fn in_full(canvas: &Canvas<'_>, columns: u16) -> (String, Vec<Line<'static>>) {
     let (model, theme) = (canvas.model, canvas.theme);
     let wide = usize::from(columns);
     match model.focus {
+        Pane::Fleet => (fleet::detail_note(model), fleet::detail(canvas, columns)),
         Pane::Offers => offers::in_full(canvas, columns),
         Pane::Nodes => match model.selected_node() {
             Some((_, row)) => (

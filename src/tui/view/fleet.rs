@@ -72,7 +72,7 @@ const COLUMNS: [Column; 13] = [
     right("spare", 7, 112, |row, _| {
         row.spare.map_or_else(String::new, format::short)
     }),
-    right("machine", 7, 76, |row, _| or_empty(row.machine)),
+    right("mach.", 6, 76, |row, _| or_empty(row.machine)),
     right("$/h", 6, 76, |row, _| {
         row.price
             .map_or_else(String::new, |price| price.0.to_string())
@@ -81,8 +81,8 @@ const COLUMNS: [Column; 13] = [
         row.cost
             .map_or_else(String::new, |cost| Spent::Estimated(cost).to_string())
     }),
-    left("boot", 10, 76, boot),
-    left("status", 14, 0, status),
+    left("boot", 9, 76, boot),
+    left("status", 10, 0, status),
     right("weight", 7, 0, |row, _| {
         row.weight.map_or_else(|| "-".to_owned(), format::grouped)
     }),
@@ -194,12 +194,11 @@ fn padded(text: &str, column: &Column, theme: Theme) -> String {
 /// `berlin  gonka1x9k…9k2l  admin API 4s ago  $15.78/h  weight 1,810`
 fn group_line(group: &FleetGroup, width: u16, canvas: &Canvas<'_>) -> Line<'static> {
     let (model, theme) = (canvas.model, canvas.theme);
-    let state = match &group.trouble {
-        Some(trouble) => Span::styled(trouble.clone(), theme.bad()),
-        None => {
-            let age = format::ago(group.read_at, model.now());
-            Span::styled(format!("admin API {age}"), theme.dim())
-        }
+    let state = if let Some(trouble) = &group.trouble {
+        Span::styled(trouble.clone(), theme.bad())
+    } else {
+        let age = format::ago(group.read_at, model.now());
+        Span::styled(format!("admin API {age}"), theme.dim())
     };
     let participant = group.participant.as_ref();
     let participant = participant.map_or_else(String::new, |participant| {
@@ -270,14 +269,14 @@ fn next(row: &FleetRow, canvas: &Canvas<'_>) -> String {
     }
 }
 
-/// A bar of five cells and what is done of the stage.
+/// A bar of four cells and what is done of the stage.
 fn boot(row: &FleetRow, canvas: &Canvas<'_>) -> String {
     match row.boot {
         None => String::new(),
         Some(boot) if boot.stage == BootStage::Ready => "ready".to_owned(),
         Some(boot) => match boot.progress {
             Some(part) => {
-                let bar = canvas.theme.bar(5, part);
+                let bar = canvas.theme.bar(4, part);
                 format!("{bar} {:.0}%", (100.0 * part).min(99.0))
             }
             None => "...".to_owned(),
@@ -289,7 +288,7 @@ fn boot(row: &FleetRow, canvas: &Canvas<'_>) -> String {
 fn status(row: &FleetRow, canvas: &Canvas<'_>) -> String {
     match row.waits {
         Some(GateKind::Start) => format!("start: {}", canvas.key(Action::Start)),
-        Some(GateKind::Rent | GateKind::Hedge) => "pick an offer".to_owned(),
+        Some(GateKind::Rent | GateKind::Hedge) => "pick one".to_owned(),
         Some(GateKind::Register | GateKind::Release) => {
             format!("waits: {}", canvas.key(Action::Approve))
         }

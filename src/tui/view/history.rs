@@ -135,13 +135,14 @@ fn head(shown: usize, width: u16) -> String {
     let titles = row(&COLUMNS.map(|(title, ..)| title.to_owned()), shown);
     let more = match COLUMNS.len() - shown {
         0 => return titles,
-        more => format!("+{}", count(more, "column")),
+        more => format!("+{more}"),
     };
+    let in_words = format!("{more} columns");
     let room = usize::from(width).saturating_sub(titles.len());
-    if more.len() <= room {
-        titles + &more
-    } else {
-        titles
+    match room {
+        _ if in_words.len() <= room => titles + &in_words,
+        _ if more.len() <= room => titles + &more,
+        _ => titles,
     }
 }
 

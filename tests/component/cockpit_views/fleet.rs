@@ -53,7 +53,7 @@ fn fleet_adds_up_by_network_node() {
             "1 Network Node, 1 sprint, 1 rental",
             "north  gonka1x9k3…9k2l  admin API 0s ago  $9.60/h  weight 3,248",
             " ! pocpit-153      REGISTER",
-            "waits: a",
+            "waits: a       812",
         ],
     );
 }
