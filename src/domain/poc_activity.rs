@@ -10,6 +10,7 @@ use super::{Duration, Time};
 pub struct NonceCount {
     /// Since its beginning, over all instances of vLLM.
     pub total: u64,
+    /// At its present rate.
     pub per_minute: u64,
 }
 

@@ -41,6 +41,7 @@ pub enum ReleaseAction {
 /// How far one of them is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReleaseStep {
+    /// What is called or proven.
     pub action: ReleaseAction,
     /// The first call; absent while it is still to come.
     pub started: Option<Time>,

@@ -1,6 +1,7 @@
 //! The program in a pseudo-terminal, operated by keys as an operator does.
 
 use std::io::{Read as _, Write as _};
+mod cap;
 mod first_start;
 mod journal;
 mod log;

@@ -9,8 +9,8 @@ const SHOWN: [&str; 12] = [
     "s: start",
     "$/success",
     "Rent offer",
-    "PullingImage",
-    "Downloading",
+    "BOOT ",
+    "WARM ",
     "Loading safetensors",
     "register the node",
     "Register rental",
@@ -36,12 +36,7 @@ fn record() -> String {
     let mut terminal = Terminal::start(100, 30, &arguments);
     play_sprint(&mut terminal, |terminal, scene| {
         let awaited: &[&str] = match scene {
-            Scene::Booting => &[
-                "PullingImage",
-                "Downloading",
-                "Loading safetensors",
-                "register the node",
-            ],
+            Scene::Booting => &["BOOT ", "WARM ", "Loading safetensors", "register the node"],
             Scene::Proving => &["generation  ", "a: release"],
             _ => &[],
         };

@@ -194,7 +194,7 @@ fn shortened(value: &Value) -> Value {
 /// Fields that can be absent, by the command.
 fn is_optional(command: &str, field: &str) -> bool {
     match field {
-        "race" | "in time" | "runs" | "driver" => true,
+        "race" | "proof" | "release_steps" | "in time" | "runs" | "driver" => true,
         // Not every offer or avoided machine has them; charges come late, and a fee is rare.
         "public_address" | "surcharge" | "closed" => true,
         "charged_usd" | "charge_difference_usd" | "fee_per_hour_usd" => true,

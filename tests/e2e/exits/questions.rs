@@ -40,7 +40,7 @@ fn closed_terminal_at_quit_prompt_keeps_rental() {
     process.press("q");
     process.until_shown("Quit while rental");
     // Half an answer is none.
-    process.press("l");
+    process.press("\x1b[B\x1b[B");
     process.until_shown("y            quit and leave it running");
     process.hang_up();
     std::thread::sleep(A_WHILE);

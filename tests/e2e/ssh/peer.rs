@@ -28,6 +28,17 @@ pub enum Peer {
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
+/// At the same address, with another key. A connection of another test may have it for a moment.
+async fn restarted(address: SocketAddr, machine: &Arc<Fake>) -> SshHost {
+    for _ in 0..50 {
+        if let Ok(host) = SshHost::start(address, 2, machine.clone()).await {
+            return host;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("{address} stays in use");
+}
+
 impl Peer {
     pub async fn start(kind: Kind, public_key: &Path) -> Option<Peer> {
         let peer = match kind {
@@ -59,7 +70,7 @@ impl Peer {
             Peer::Played { machine, host } => {
                 let address = host.addr();
                 host.stop().await;
-                let host = SshHost::start(address, 2, machine.clone()).await.unwrap();
+                let host = restarted(address, &machine).await;
                 Peer::Played { machine, host }
             }
         }
