@@ -37,7 +37,7 @@ fn record() -> String {
     play_sprint(&mut terminal, |terminal, scene| {
         let awaited: &[&str] = match scene {
             Scene::Booting => &["BOOT ", "WARM ", "Loading safetensors", "register the node"],
-            Scene::Proving => &["generation  ", "a: release"],
+            Scene::Proving => &["Generated:", "a: release"],
             _ => &[],
         };
         if awaited.is_empty() {
