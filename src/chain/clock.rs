@@ -81,7 +81,7 @@ impl BlockClock {
         self.sightings.add(BlockHeader { height, time: now });
     }
 
-    /// Forgets what was seen by a clock that was set: the chain's own times stay.
+    /// Forgets what was timed by a clock that was set. The times in blocks stay.
     pub fn forget_sightings(&mut self) {
         self.sightings = History::default();
         self.tip = None;

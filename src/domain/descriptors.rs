@@ -17,7 +17,7 @@ pub enum DescriptorShortage {
     Here,
 }
 
-/// The market, SSH and the journal may need so many at once.
+/// What market, SSH and journal may need at the same time.
 const NEEDED: u64 = 32;
 
 impl DescriptorUsage {

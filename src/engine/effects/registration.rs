@@ -5,6 +5,7 @@ use crate::domain::{
     CallError, Hardware, InstanceId, NodeConfig, NodeId, ReleaseAction, is_same_gpu,
 };
 use crate::engine::Ports;
+use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::engine::observe::observation::Observation;
 use crate::engine::rental::access::tunnel_spec;
@@ -66,9 +67,7 @@ impl Engine {
         self.spawn_effect(EffectKey::Registration, async move {
             let disabled = ports.network_node.disable(&node).await;
             drop(change);
-            if let Some(release) = &release {
-                release.ended(ReleaseAction::DisableNode, disabled.as_ref().err());
-            }
+            release.ended(disabled.as_ref().err());
             if let Err(error) = disabled {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
@@ -83,9 +82,7 @@ impl Engine {
         self.spawn_effect(EffectKey::Registration, async move {
             let unregistered = ports.network_node.unregister(&node).await;
             drop(change);
-            if let Some(release) = &release {
-                release.ended(ReleaseAction::RemoveNode, unregistered.as_ref().err());
-            }
+            release.ended(unregistered.as_ref().err());
             match unregistered {
                 Ok(true) => tracing::info!("{node} is unregistered"),
                 Ok(false) => tracing::info!("{node} was not registered"),
@@ -98,7 +95,10 @@ impl Engine {
     pub(crate) fn restore_proxy(&mut self) {
         let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
         let action = ReleaseAction::RegisterProxy;
-        let release = proxy.as_ref().and_then(|_| self.release_call(action));
+        let release = match proxy {
+            Some(_) => self.release_call(action),
+            None => ReleaseReporter::silent(action),
+        };
         let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(EffectKey::RestoreProxy, async move {
             let nodes = ports.network_node.nodes().await;
@@ -113,9 +113,7 @@ impl Engine {
             let registered = ports.network_node.register(&proxy).await;
             let failure = registered.err().map(CallError::from);
             drop(change);
-            if let Some(release) = &release {
-                release.ended(action, failure.as_ref());
-            }
+            release.ended(failure.as_ref());
             if let Some(error) = failure {
                 tracing::warn!("the inference proxy is not registered: {error}");
             }

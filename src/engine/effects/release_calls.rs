@@ -7,31 +7,51 @@ use crate::engine::effects::release_log::{ReleaseLog, ReleaseReply};
 use crate::engine::observe::observation::Observation;
 use crate::engine::state::Engine;
 
-/// Tells the engine what came back, from within a task.
+/// Tells the engine what came back from one call, from within a task. Silent for calls of no release.
 #[derive(Debug, Clone)]
-pub(crate) struct ReleaseReporter(mpsc::Sender<Observation>);
+pub(crate) struct ReleaseReporter {
+    action: ReleaseAction,
+    reports: Option<mpsc::Sender<Observation>>,
+}
 
 impl ReleaseReporter {
-    /// Releasing never waits for it: one that finds no room is lost.
-    pub(crate) fn tell(&self, action: ReleaseAction, reply: ReleaseReply) {
-        let _ = self.0.try_send(Observation::ReleaseReply { action, reply });
+    pub(crate) fn silent(action: ReleaseAction) -> ReleaseReporter {
+        ReleaseReporter {
+            action,
+            reports: None,
+        }
     }
 
-    pub(crate) fn ended(&self, action: ReleaseAction, failure: Option<&CallError>) {
+    pub(crate) fn ended(&self, failure: Option<&CallError>) {
         let failed = |error: &CallError| ReleaseReply::Failed(error.last_cause());
-        self.tell(action, failure.map_or(ReleaseReply::Accepted, failed));
+        self.tell(self.action, failure.map_or(ReleaseReply::Accepted, failed));
+    }
+
+    /// Another complete listing does not have the rental.
+    pub(crate) fn absent(&self) {
+        self.tell(ReleaseAction::ProveGone, ReleaseReply::Absent);
+    }
+
+    /// Releasing never waits for it: one that finds no room is lost.
+    fn tell(&self, action: ReleaseAction, reply: ReleaseReply) {
+        if let Some(reports) = &self.reports {
+            let _ = reports.try_send(Observation::ReleaseReply { action, reply });
+        }
     }
 }
 
 impl Engine {
     /// Notes a call of the sprint's release, and takes its replies. Other calls of the same kind clean up
     /// what belongs to no sprint.
-    pub(crate) fn release_call(&mut self, action: ReleaseAction) -> Option<ReleaseReporter> {
+    pub(crate) fn release_call(&mut self, action: ReleaseAction) -> ReleaseReporter {
         if !self.sprint.is_releasing() {
-            return None;
+            return ReleaseReporter::silent(action);
         }
         self.release_log.call(self.ports.clock.now(), action);
-        Some(ReleaseReporter(self.reports.clone()))
+        ReleaseReporter {
+            action,
+            reports: Some(self.reports.clone()),
+        }
     }
 
     /// Follows the steps of the sprint: every rental's release has a log of its own.

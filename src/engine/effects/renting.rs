@@ -5,7 +5,7 @@ use crate::domain::{
     CallError, CallErrorKind, Duration, InstanceId, Offer, ReleaseAction, RentOrder, RentalLabel,
     Time, Usd,
 };
-use crate::engine::effects::release_log::ReleaseReply;
+use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::prices;
 use crate::engine::observe::observation::Observation;
 use crate::engine::reconcile::absence::prove_absence;
@@ -129,26 +129,20 @@ impl Engine {
             EffectKey::Destroy(RentalRole::Primary) => {
                 self.release_call(ReleaseAction::DestroyRental)
             }
-            _ => None,
+            _ => ReleaseReporter::silent(ReleaseAction::DestroyRental),
         };
         let (ports, change) = (self.ports.clone(), self.tasks.change());
         self.spawn_effect(key, async move {
             let destroyed = ports.market.destroy(instance).await;
             drop(change);
-            if let Some(release) = &release {
-                release.ended(ReleaseAction::DestroyRental, destroyed.as_ref().err());
-            }
+            release.ended(destroyed.as_ref().err());
             if let Err(error) = destroyed {
                 tracing::warn!("instance {instance} is not destroyed yet: {error}");
             }
             ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
             let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
-            let absent = || {
-                if let Some(release) = &release {
-                    release.tell(ReleaseAction::ProveGone, ReleaseReply::Absent);
-                }
-            };
-            if let Some(absence) = prove_absence(market, clock, instance, absent).await {
+            let proof = prove_absence(market, clock, instance, || release.absent()).await;
+            if let Some(absence) = proof {
                 tracing::info!("instance {instance} is gone");
                 return Observation::Gone {
                     key,
