@@ -92,12 +92,11 @@ pub fn groups(model: &Model) -> Vec<FleetGroup> {
     rows.extend(others.map(node_row));
     rows.sort_by(|a, b| {
         let by_time = |row: &FleetRow| row.next.unwrap_or(Time::MAX_UTC);
-        let name = |row: &FleetRow| row.name.clone();
         let times = by_time(a).cmp(&by_time(b));
         a.urgency
             .cmp(&b.urgency)
             .then(times)
-            .then(name(a).cmp(&name(b)))
+            .then_with(|| a.name.cmp(&b.name))
     });
     let place = snapshot.nodes.network_node.as_ref();
     vec![FleetGroup {

@@ -8,7 +8,7 @@ use crate::tui::keymap::Action;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
-use super::widgets::{Canvas, box_area, popup};
+use super::widgets::{Canvas, box_area, indented, popup};
 use super::{fleet, format, history, nodes, offers, schedule, sprint};
 
 const WIDTH: u16 = 100;
@@ -18,7 +18,7 @@ pub fn draw(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
     // Without the border, and a space at both sides.
     let columns = width.saturating_sub(4);
     let (title, lines) = in_full(canvas, columns);
-    let lines = lines.into_iter().map(padded);
+    let lines = lines.into_iter().map(indented);
     let lines: Vec<Line<'_>> = lines.collect();
     let close = canvas.key(Action::Close);
     let area = box_area(screen, width, lines.len());
@@ -26,16 +26,14 @@ pub fn draw(canvas: &mut Canvas<'_>, screen: Rect, scroll: usize) -> usize {
     popup(canvas.buf, area, &title, lines, scroll, canvas.theme)
 }
 
-fn padded(mut line: Line<'static>) -> Line<'static> {
-    line.spans.insert(0, " ".into());
-    line
-}
-
 fn in_full(canvas: &Canvas<'_>, columns: u16) -> (String, Vec<Line<'static>>) {
     let (model, theme) = (canvas.model, canvas.theme);
     let wide = usize::from(columns);
     match model.focus {
-        Pane::Fleet => (fleet::detail_note(model), fleet::detail(canvas, columns)),
+        Pane::Fleet => (
+            fleet::detail_note(model),
+            fleet::detail(canvas, columns, usize::MAX),
+        ),
         Pane::Offers => offers::in_full(canvas, columns),
         Pane::Nodes => match model.selected_node() {
             Some((_, row)) => (

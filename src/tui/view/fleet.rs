@@ -16,7 +16,7 @@ use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
 use super::top::{last, steps};
-use super::widgets::{Canvas, put_cut};
+use super::widgets::{Canvas, indented, put_cut};
 use super::{format, link, rental};
 
 /// Columns of the mark before a row.
@@ -106,8 +106,7 @@ pub fn rows(model: &Model) -> Rows {
     Rows::up_to(4, 2 + listed)
 }
 
-pub fn note(model: &Model) -> String {
-    let groups = groups(model);
+fn note(groups: &[FleetGroup]) -> String {
     let rows = || groups.iter().flat_map(|group| &group.rows);
     let sprints = rows().filter(|row| row.key == FleetKey::Sprint).count();
     let rentals = rows().filter(|row| row.price.is_some()).count();
@@ -119,52 +118,45 @@ pub fn note(model: &Model) -> String {
     )
 }
 
+/// The groups with their rows, around the selected one; those that are left out are counted.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
-    let note = note(model);
-    let inner = canvas.section_rule(area, Section::Fleet, &note);
     let groups = groups(model);
     let selected = model.selected_fleet_row(&groups).map(|(_, row)| row.key);
-    let shown: Vec<&Column> = shown(inner.width);
-    let mut lines = vec![head(&shown, theme)];
+    let columns = shown(area.width);
+    let mut rows: Vec<(Line<'_>, Option<HitTarget>)> = Vec::new();
+    let mut selected_place = 0;
     for group in &groups {
-        lines.push(group_line(group, inner.width, canvas));
+        rows.push((group_line(group, area.width, canvas), None));
         for row in &group.rows {
-            let target = HitTarget::Fleet(row.key.clone());
-            canvas.hits.add_row(inner, lines.len(), target);
             let is_selected = selected.as_ref() == Some(&row.key);
-            lines.push(row_line(row, &shown, is_selected, canvas));
-        }
-    }
-    put_cut(
-        canvas.buf,
-        inner,
-        scrolled(lines, selected_line(&groups, selected.as_ref()), inner),
-    );
-}
-
-/// The heading, and as many rows around the selected one as there is room for.
-fn scrolled(mut lines: Vec<Line<'static>>, selected: usize, area: Rect) -> Vec<Line<'static>> {
-    let room = usize::from(area.height);
-    let above = (selected + 1)
-        .saturating_sub(room)
-        .min(lines.len().saturating_sub(1));
-    lines.drain(1..=above);
-    lines
-}
-
-fn selected_line(groups: &[FleetGroup], selected: Option<&FleetKey>) -> usize {
-    let mut line = 0;
-    for group in groups {
-        line += 1;
-        for row in &group.rows {
-            line += 1;
-            if Some(&row.key) == selected {
-                return line;
+            if is_selected {
+                selected_place = rows.len();
             }
+            let target = HitTarget::Fleet(row.key.clone());
+            rows.push((row_line(row, &columns, is_selected, canvas), Some(target)));
         }
     }
-    0
+    // Below the title and the heading.
+    let visible = usize::from(area.height).saturating_sub(2).max(1);
+    let first = (selected_place + 1).saturating_sub(visible);
+    let is_row = |(_, target): &&(Line<'_>, Option<HitTarget>)| target.is_some();
+    let all = rows.iter().filter(is_row).count();
+    let window: Vec<_> = rows.into_iter().skip(first).take(visible).collect();
+    let hidden = all - window.iter().filter(is_row).count();
+    let note = match hidden {
+        0 => note(&groups),
+        _ => format!("{} more, {}", format::count(hidden, "row"), note(&groups)),
+    };
+    let inner = canvas.section_rule(area, Section::Fleet, &note);
+    let mut lines = vec![head(&columns, theme)];
+    for (line, target) in window {
+        if let Some(target) = target {
+            canvas.hits.add_row(inner, lines.len(), target);
+        }
+        lines.push(line);
+    }
+    put_cut(canvas.buf, inner, lines);
 }
 
 fn shown(width: u16) -> Vec<&'static Column> {
@@ -316,7 +308,8 @@ pub fn detail_note(model: &Model) -> String {
     parts.join(", ")
 }
 
-pub fn detail(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+/// The selected row; of the log as many lines as fit into the height.
+pub fn detail(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let groups = groups(model);
     let Some((_, row)) = model.selected_fleet_row(&groups) else {
@@ -326,27 +319,20 @@ pub fn detail(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
         )];
     };
     match &row.key {
-        FleetKey::Sprint => of_sprint(canvas, width),
+        FleetKey::Sprint => of_sprint(canvas, width, height),
         FleetKey::Hedge => of_hedge(canvas, width),
         FleetKey::Node(id) => {
             let mut listed = model.snapshot.nodes.rows.iter();
             let node = listed.find(|row| row.node.config.id == *id);
             let wide = usize::from(width).saturating_sub(1);
             let lines = node.map(|node| super::nodes::in_full(node, wide, theme));
-            indented(lines.unwrap_or_default())
+            let lines = lines.unwrap_or_default();
+            lines.into_iter().map(indented).collect()
         }
     }
 }
 
-fn indented(lines: Vec<Line<'static>>) -> Vec<Line<'static>> {
-    let indent = |mut line: Line<'static>| {
-        line.spans.insert(0, Span::raw(" "));
-        line
-    };
-    lines.into_iter().map(indent).collect()
-}
-
-fn of_sprint(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+fn of_sprint(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let snapshot = &*model.snapshot;
     let columns = usize::from(width).saturating_sub(1);
@@ -384,10 +370,9 @@ fn of_sprint(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     lines.push(last::line(canvas, width));
     if step > Step::Renting && snapshot.rental.is_some() {
         let log = &snapshot.boot_log;
-        let first = log
-            .end_seq()
-            .saturating_sub(LOG as u64)
-            .max(log.first_seq());
+        let room = LOG.min(height.saturating_sub(lines.len()));
+        let first = log.end_seq().saturating_sub(room as u64);
+        let first = first.max(log.first_seq());
         let log = (first..log.end_seq()).filter_map(|seq| log.line(seq));
         lines.extend(log.map(|line| Line::styled(format!(" {}", line.text()), theme.dim())));
     }

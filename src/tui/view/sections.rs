@@ -42,7 +42,7 @@ pub fn measure(canvas: &Canvas<'_>, section: Section, width: u16, prepared: &mut
     }
     let lines = match section {
         Section::Fleet => return fleet::rows(model),
-        Section::FleetDetail => fleet::detail(canvas, width),
+        Section::FleetDetail => fleet::detail(canvas, width, usize::MAX),
         Section::Schedule => schedule::lines(canvas, width),
         Section::Stages => stages::lines(canvas, width, prepared.is_low),
         Section::Rental => rental::lines(canvas, width),
@@ -65,7 +65,7 @@ pub fn measure(canvas: &Canvas<'_>, section: Section, width: u16, prepared: &mut
 /// What does not scroll is shown as a whole, but for the main thing of a small screen.
 fn rows_of(section: Section, lines: usize) -> Rows {
     let least = match section {
-        Section::Schedule | Section::Sprint => 6,
+        Section::Schedule | Section::Sprint | Section::FleetDetail => 6,
         Section::Stages => 3,
         Section::Proof => 5,
         _ => u16::try_from(lines + 1).unwrap_or(Rows::ENDLESS),
@@ -115,6 +115,9 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
     }
     if section == Section::Sprint && usize::from(inner.height) < lines.len() {
         lines = sprint::lines_in(canvas, inner.width, usize::from(inner.height));
+    }
+    if section == Section::FleetDetail && usize::from(inner.height) < lines.len() {
+        lines = fleet::detail(canvas, inner.width, usize::from(inner.height));
     }
     put_cut(canvas.buf, inner, lines);
 }

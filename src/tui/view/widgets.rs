@@ -154,6 +154,12 @@ pub(super) fn filter_line<'a>(canvas: &Canvas<'a>, pane: Pane, filter: &str) -> 
     (!filter.is_empty()).then(|| Line::styled(text, canvas.theme.accent()))
 }
 
+/// A column of space before the line.
+pub(super) fn indented(mut line: Line<'_>) -> Line<'_> {
+    line.spans.insert(0, Span::raw(" "));
+    line
+}
+
 pub(super) fn prompt_line(prompt: &Prompt, theme: Theme) -> Line<'_> {
     Line::from(vec![
         Span::styled(prompt.kind.label(), theme.accent()),

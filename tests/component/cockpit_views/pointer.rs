@@ -1,6 +1,7 @@
 //! The mouse: it does what the keys of what is clicked do, and is no way around a question.
 
 use super::*;
+use pocpit::tui::fleet::FleetKey;
 use ratatui::layout::Position;
 
 const SIZE: (u16, u16) = (120, 40);
@@ -166,4 +167,20 @@ fn click_on_step_opens_its_pane() {
     let mut m = model(choosing());
     click(&mut m, "·register");
     assert_eq!(m.focus, Pane::Nodes);
+}
+
+#[test]
+fn scrolled_fleet_counts_rows_and_is_clicked_where_it_shows() {
+    // Given more nodes than there are rows, when the cursor is at the end,
+    let mut s = registering();
+    let ids = (10..60).map(|number| format!("colleague-{number}"));
+    s.nodes.rows = ids.map(|id| super::node(&id, NodeOwner::Other)).collect();
+    let mut m = model(s);
+    type_and_draw(&mut m, "0G");
+    let screen = drawn(&mut m, SIZE);
+    assert!(screen.contains("rows more, 1 Network Node"), "{screen}");
+    // then a click selects the row that it is on.
+    assert_eq!(click(&mut m, "colleague-57"), vec![]);
+    let row = FleetKey::Node(NodeId("colleague-57".into()));
+    assert_eq!(m.fleet_row, Some(row));
 }

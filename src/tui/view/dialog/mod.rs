@@ -15,7 +15,7 @@ use crate::tui::model::{Dialog, Model};
 use crate::tui::theme::Theme;
 
 use super::format;
-use super::widgets::{Canvas, popup};
+use super::widgets::{Canvas, indented, popup};
 pub(in crate::tui) use sprint::next_decision;
 
 const WIDTH: u16 = 66;
@@ -71,7 +71,7 @@ pub fn draw(canvas: &mut Canvas<'_>, screen: Rect, dialog: &Dialog) -> usize {
     let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let area = centered(screen, WIDTH, height);
     add_targets(canvas, area, lines.len(), &question);
-    let lines = lines.into_iter().map(padded).collect();
+    let lines = lines.into_iter().map(indented).collect();
     popup(canvas.buf, area, &question.title, lines, 0, theme);
     top
 }
@@ -106,14 +106,6 @@ fn add_targets(canvas: &mut Canvas<'_>, area: Rect, rows: usize, question: &Ques
     if question.yes.is_some() && !is_typed {
         let row = last.saturating_sub(1);
         hits.add_row(inner, row, HitTarget::Action(Action::Confirm));
-    }
-}
-
-fn padded(line: Line<'_>) -> Line<'_> {
-    let space = [Span::raw(" ")];
-    Line {
-        spans: space.into_iter().chain(line.spans).collect(),
-        ..line
     }
 }
 
