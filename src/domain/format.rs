@@ -123,7 +123,7 @@ pub fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
     format!("{}{ellipsis}", kept.trim_end())
 }
 
-/// An identifier in this many columns: both ends are kept, of the end at least so many.
+/// An identifier cut to `columns` in its middle; of its end `end` letters are kept.
 pub fn both_ends(text: &str, columns: usize, end: usize, ellipsis: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
     if letters.len() <= columns {

@@ -106,13 +106,13 @@ pub struct HelpView {
 }
 
 impl Overlay {
-    /// The first row that was drawn.
-    pub fn set_scroll(&mut self, top: usize) {
+    /// The first row that is shown, where it scrolls by rows.
+    pub fn scroll_mut(&mut self) -> Option<&mut usize> {
         match self {
             Overlay::Help(HelpView { scroll, .. })
             | Overlay::Alerts { scroll }
-            | Overlay::Details { scroll } => *scroll = top,
-            Overlay::Palette(_) => {}
+            | Overlay::Details { scroll } => Some(scroll),
+            Overlay::Palette(_) => None,
         }
     }
 }
@@ -344,6 +344,11 @@ impl Model {
 
     pub fn selected_past(&self) -> Option<&PastSprintRow> {
         selected(&self.shown_history(), self.history_index)
+    }
+
+    /// A dialog, an overlay or a prompt takes the keys.
+    pub fn is_covered(&self) -> bool {
+        self.dialog.is_some() || self.overlay.is_some() || self.prompt.is_some()
     }
 
     /// The filter of a pane is being typed.

@@ -25,6 +25,11 @@ pub enum Pane {
 impl Pane {
     pub const ALL: &[Pane] = Pane::VARIANTS;
 
+    /// It shows a log, by lines.
+    pub fn is_log(self) -> bool {
+        matches!(self, Pane::Boot | Pane::Journal)
+    }
+
     pub fn title(self) -> &'static str {
         match self {
             Pane::Fleet => "Fleet",

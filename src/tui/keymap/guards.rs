@@ -1,5 +1,6 @@
 //! Why an action is disabled now: the toast that its key shows instead.
 
+use super::rents;
 use crate::domain::{GateKind, Mode, Step};
 use crate::tui::attention::last_loss;
 use crate::tui::log::LongLines;
@@ -46,7 +47,7 @@ pub(super) fn no_selected_offer(model: &Model) -> Option<&'static str> {
 pub(super) fn cannot_open(model: &Model) -> Option<&'static str> {
     match model.focus {
         Pane::Fleet => None,
-        Pane::Offers if model.offers.list == OfferList::Usable => cannot_rent(model),
+        Pane::Offers if rents(model) => cannot_rent(model),
         _ => no_details(model),
     }
 }
@@ -186,10 +187,10 @@ fn no_past_sprint(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn nothing_to_copy(model: &Model) -> Option<&'static str> {
-    match model.focus {
-        Pane::Boot | Pane::Journal => no_lines(model),
-        _ => None,
+    if model.focus.is_log() {
+        return no_lines(model);
     }
+    None
 }
 
 pub(super) fn no_alerts(model: &Model) -> Option<&'static str> {

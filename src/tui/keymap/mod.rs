@@ -97,11 +97,7 @@ impl Keymap {
     /// What a key stands for now, whether enabled or not.
     pub fn lookup(&self, model: &Model, event: KeyEvent) -> Option<Pressed<'_>> {
         let key = Key::pressed(event)?;
-        let bound = contexts(model).iter().find_map(|context| {
-            self.rows(*context)
-                .find(|row| row.keys.contains(&key))
-                .filter(|row| is_reachable(model, row))
-        });
+        let bound = self.reachable(model).find(|row| row.keys.contains(&key));
         let acts = bound.is_some_and(|row| row.acts_in(model.focus));
         let former = renamed::action_of_key(model, key).filter(|_| !acts);
         if let Some(row) = former.and_then(|action| self.lookup_action(model, action)) {
@@ -181,7 +177,7 @@ fn sends_command(model: &Model, binding: &Binding) -> bool {
 }
 
 /// What the key that opens a row opens here is a rental.
-fn rents(model: &Model) -> bool {
+pub fn rents(model: &Model) -> bool {
     model.focus == Pane::Offers && model.offers.list == OfferList::Usable
 }
 

@@ -57,10 +57,11 @@ const NAMES: [(&str, Action); 34] = [
 
 /// What a key meant in the pane that has the keys.
 pub(super) fn action_of_key(model: &Model, key: Key) -> Option<Action> {
-    let is_covered = model.overlay.is_some() || model.prompt.is_some() || model.dialog.is_some();
     let mut known = KEYS.iter();
     let found = known.find(|(pane, name, _)| *pane == model.focus && *name == key.name());
-    found.filter(|_| !is_covered).map(|(_, _, action)| *action)
+    found
+        .filter(|_| !model.is_covered())
+        .map(|(_, _, action)| *action)
 }
 
 pub(super) fn action_of_name(name: &str) -> Option<Action> {

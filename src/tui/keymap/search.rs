@@ -43,7 +43,7 @@ pub fn search<'a>(text: &str, keys: &'a Keymap, model: &Model) -> Vec<PaletteEnt
 /// Why an action is disabled; one of another pane goes there first, and is judged there.
 fn palette_reason(model: &Model, binding: &Binding) -> Option<Cow<'static, str>> {
     let here = binding.acts_in(model.focus);
-    disabled_reason(model, binding).filter(|_| here)
+    here.then(|| disabled_reason(model, binding)).flatten()
 }
 
 /// Score and byte positions of the letters in a text, if it has them in this order. Adjacent letters and

@@ -71,13 +71,12 @@ impl Filter {
         }
     }
 
-    fn restart(&mut self, log: &BootLog) {
-        let others = self.with_others.as_ref().map(|_| LineIndex::default());
-        *self = Filter {
-            with_others: others,
-            ..Filter::new(self.query.clone(), &BootLog::default())
-        };
-        self.update(log);
+    /// For another log.
+    fn restart(&mut self) {
+        self.matches = LineIndex::default();
+        if let Some(all) = &mut self.with_others {
+            *all = LineIndex::default();
+        }
     }
 
     pub fn shows_others(&self) -> bool {
@@ -167,7 +166,7 @@ impl LogPane {
             (self.anchor, self.current) = (None, None);
             (self.plain, self.trouble) = (LineIndex::default(), Trouble::default());
             if let Some(filter) = &mut self.filter {
-                filter.restart(&self.log);
+                filter.restart();
             }
         }
         self.update_indexes();

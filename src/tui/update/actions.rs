@@ -4,10 +4,10 @@ use super::navigation::{self, Move, Turn, back, drill, next_pane, page, pick};
 use super::{dialogs, edit_text, log, prompt, run_selected};
 use crate::domain::Mode;
 use crate::engine::{Command, NodeChange};
-use crate::tui::keymap::{Action, Keymap};
+use crate::tui::keymap::{Action, Keymap, rents};
 use crate::tui::log::Toward;
 use crate::tui::model::{Dialog, HelpView, Model, Overlay, Palette};
-use crate::tui::offers::{Column, OfferList, OffersPane};
+use crate::tui::offers::{Column, OffersPane};
 use crate::tui::pane::Pane;
 use crate::tui::prompt::{PromptKind, erase};
 use crate::tui::task::Task;
@@ -98,7 +98,7 @@ fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
 fn open(model: &mut Model, keys: &Keymap) {
     match model.focus {
         Pane::Fleet => drill(model),
-        Pane::Offers if model.offers.list == OfferList::Usable => dialogs::rent(model, keys),
+        Pane::Offers if rents(model) => dialogs::rent(model, keys),
         Pane::History => log::open_past(model),
         _ => toggle_overlay(model, Overlay::Details { scroll: 0 }),
     }
@@ -158,7 +158,7 @@ fn sideways(model: &mut Model, toward: Turn) {
 
 /// The log has lines that are longer than the screen; other panes are copied as they are drawn.
 fn copy(model: &mut Model, keys: &Keymap) {
-    if matches!(model.focus, Pane::Boot | Pane::Journal) {
+    if model.focus.is_log() {
         return log::copy(model, keys);
     }
     let text = pane_text(model, keys);

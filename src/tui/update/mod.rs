@@ -126,8 +126,10 @@ fn on_drawn(model: &mut Model, frame: DrawnFrame) {
     }
     if let (Some(_), Some(top)) = (&model.dialog, frame.overlay_top) {
         model.answer.scroll = top;
-    } else if let (Some(overlay), Some(top)) = (&mut model.overlay, frame.overlay_top) {
-        overlay.set_scroll(top);
+    } else if let Some(scroll) = model.overlay.as_mut().and_then(Overlay::scroll_mut)
+        && let Some(top) = frame.overlay_top
+    {
+        *scroll = top;
     }
     if frame.size == Breakpoint::Tiny && model.dialog.is_some() {
         // Half a question must not be answered.

@@ -5,7 +5,7 @@ use crate::tui::filter::Filtered;
 use crate::tui::fleet::{self, FleetKey, FleetRow};
 use crate::tui::keymap::{Keymap, search::search};
 use crate::tui::log::LogPane;
-use crate::tui::model::{HelpView, Model, Overlay, Picked};
+use crate::tui::model::{Model, Overlay, Picked};
 use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 use crate::tui::scene::Scene;
@@ -149,7 +149,7 @@ pub(super) fn follow(model: &mut Model, before: Scene) {
 }
 
 pub(super) fn page(model: &Model) -> usize {
-    if matches!(model.focus, Pane::Boot | Pane::Journal) && model.overlay.is_none() {
+    if model.focus.is_log() && model.overlay.is_none() {
         model.focused_log().page()
     } else {
         PAGE
@@ -160,15 +160,12 @@ pub(super) fn scroll(model: &mut Model, keys: &Keymap, by: Move) {
     let Some(mut overlay) = model.overlay.take() else {
         return scroll_pane(model, model.focus, by);
     };
-    match &mut overlay {
+    if let Overlay::Palette(palette) = &mut overlay {
+        let matches = search(&palette.text, keys, model).len();
+        by.shift(&mut palette.index, matches);
+    } else if let Some(scroll) = overlay.scroll_mut() {
         // The next frame knows how many rows there are, and corrects it.
-        Overlay::Help(HelpView { scroll, .. })
-        | Overlay::Alerts { scroll }
-        | Overlay::Details { scroll } => by.shift(scroll, usize::MAX),
-        Overlay::Palette(palette) => {
-            let matches = search(&palette.text, keys, model).len();
-            by.shift(&mut palette.index, matches);
-        }
+        by.shift(scroll, usize::MAX);
     }
     model.overlay = Some(overlay);
 }

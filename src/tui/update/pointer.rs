@@ -50,7 +50,7 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
         return binding.map_or_else(Vec::new, |binding| run(model, keys, binding));
     }
     // Nothing is selected behind a dialog, an overlay or a prompt.
-    if model.dialog.is_some() || model.overlay.is_some() || model.prompt.is_some() {
+    if model.is_covered() {
         return Vec::new();
     }
     let pane = match target {

@@ -72,6 +72,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     });
     let selected = model.history_index.min(shown.len().saturating_sub(1));
     let first = (selected + 1).saturating_sub(visible);
+    let chosen = shown.get(selected).copied();
     for (place, past) in shown.into_iter().enumerate().skip(first).take(visible) {
         let style = theme.selected_if(place == selected, outcome_style(past, theme));
         canvas
@@ -79,7 +80,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
             .add_row(inner, lines.len(), HitTarget::Past(place));
         lines.push(Line::styled(row(&cells(past), fit), style));
     }
-    if let Some(past) = model.selected_past() {
+    if let Some(past) = chosen {
         lines.extend(details(past, theme).into_iter().take(detail));
     }
     put_cut(canvas.buf, inner, lines);
