@@ -7,6 +7,7 @@ mod architecture;
 mod clients;
 mod clock;
 mod cockpit_views;
+mod dependencies;
 mod flow;
 mod fuzz_targets;
 mod http_errors;
