@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-use super::status_line;
+use super::{Exit, status_line, version};
 use crate::config::Config;
 use crate::domain::CockpitId;
 use crate::notify::{Channel, NoticeLevel};
@@ -22,7 +22,7 @@ mod tests;
 ///
 /// Without a command it opens the cockpit.
 #[derive(Debug, Parser)]
-#[command(name = "pocpit", version, max_term_width = 100, after_help = AFTER_HELP)]
+#[command(name = "pocpit", version, long_version = version::long(), max_term_width = 100, after_help = after_help())]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -56,16 +56,20 @@ fn without_global_options(command: clap::Command) -> clap::Command {
     command.mut_subcommands(without_global_options)
 }
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   pocpit demo
   pocpit check
   pocpit auto
-  pocpit help rehearse
+  pocpit help rehearse";
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 refused for safety, 4 outcome unknown,
-5 the journal cannot be used (what carries our label was taken down without it; by a dry run, listed).
-`pocpit demo` needs no configuration, no account and no GPU.";
+fn after_help() -> String {
+    let codes = Exit::ALL.map(|exit| format!("  {}  {}", exit as u8, exit.meaning()));
+    format!(
+        "{EXAMPLES}\n\nExit codes:\n{}\n\n`pocpit demo` needs no configuration, no account and no GPU.",
+        codes.join("\n")
+    )
+}
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]

@@ -10,12 +10,14 @@ mod cockpit;
 mod completions;
 mod config;
 mod demo;
+mod exit;
 mod gc;
 mod headless;
 mod history;
 mod lock_wait;
 mod log_files;
 mod logging;
+mod man;
 mod monitor;
 mod next_sprint;
 mod notify;
@@ -38,6 +40,8 @@ mod simulated;
 mod ssh;
 mod table;
 mod teardown;
+mod troubleshooting;
+mod version;
 
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write};
@@ -57,30 +61,11 @@ use crate::journal::JournalError;
 use crate::tui::TuiError;
 use arguments::{Arguments, Command, LogFormat, Output};
 
+pub use exit::Exit;
 // Used by tests.
 pub use runtime::start_engine;
 pub use simulated::{configuration, parse_configuration};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    Done = 0,
-    Failed = 1,
-    /// Wrong usage or configuration.
-    Usage = 2,
-    /// Refused for safety: budget, deadline, another cockpit.
-    Refused = 3,
-    Unknown = 4,
-    /// The journal cannot be used: everything with our label was taken down without it, or listed by a dry
-    /// run.
-    NoJournal = 5,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
-    }
-}
+pub use troubleshooting::markdown_table as troubleshooting_table;
 
 /// Ends a command with this exit code and message.
 #[derive(Debug, thiserror::Error)]
@@ -175,7 +160,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Config(command)) => config::run(&command, &common),
         Some(Command::Schema { command }) => schema::run(&command),
         Some(Command::Completions { shell }) => Ok(completions::completions(shell)),
-        Some(Command::Man(arguments)) => completions::man(&arguments),
+        Some(Command::Man(arguments)) => man::run(&arguments),
     }
 }
 

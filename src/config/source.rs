@@ -175,6 +175,8 @@ const PROGRAM_VARIABLES: &[&str] = &[
     // For the program of notify.command.
     "POCPIT_LEVEL",
     "POCPIT_TITLE",
+    // For its build.
+    "POCPIT_COMMIT",
     // For its tests, which start the program in their own environment.
     "POCPIT_OLDER",
     "POCPIT_UPDATE",

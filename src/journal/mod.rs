@@ -23,7 +23,7 @@ pub use history::{HistorySource, PastSprint};
 pub use ids::{EntryId, WriterEpoch};
 pub use ledger::{Ledger, OpenRegistration, OpenRental};
 pub use record::Record;
-pub use sqlite::SqliteStorage;
+pub use sqlite::{SqliteStorage, VERSION};
 pub use storage::Storage;
 pub use store::{Journal, WriteOutcome, make_private_dir, read_only};
 

@@ -11,7 +11,7 @@ use crate::domain::Time;
 
 /// The schema that this program writes. Raised whenever an older program, which skips unknown records,
 /// would add the journal up wrongly.
-const VERSION: i64 = 3;
+pub const VERSION: i64 = 3;
 /// A grown write-ahead log is truncated to this many bytes.
 const LOG_SIZE: i64 = 1_048_576;
 

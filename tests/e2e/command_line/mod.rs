@@ -15,6 +15,7 @@ mod shell;
 mod ssh;
 mod streams;
 mod takedown;
+mod upgrade;
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;

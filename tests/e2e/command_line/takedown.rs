@@ -20,15 +20,15 @@ use crate::command_line::{Home, Ran, config_of, ran, rent};
 use crate::sim::Sim;
 
 /// A served world, and clients to inspect it.
-struct Account {
-    home: Home,
-    sim: Sim,
+pub(super) struct Account {
+    pub(super) home: Home,
+    pub(super) sim: Sim,
     config: Config,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Account {
-    fn new() -> Account {
+    pub(super) fn new() -> Account {
         let home = Home::new();
         let sim = Sim::start(home.command(&["sim"]).args(["--speed", "200"]));
         Account {
@@ -39,7 +39,7 @@ impl Account {
         }
     }
 
-    fn rent(&self, label: &str) -> InstanceId {
+    pub(super) fn rent(&self, label: &str) -> InstanceId {
         let id = self.runtime.block_on(rent(&self.config, label));
         while !self.rentals().contains(&id) {
             std::thread::sleep(std::time::Duration::from_millis(50));
@@ -47,7 +47,7 @@ impl Account {
         id
     }
 
-    fn rentals(&self) -> Vec<InstanceId> {
+    pub(super) fn rentals(&self) -> Vec<InstanceId> {
         let market = crate::market::market(&self.config.vast);
         let all = self.runtime.block_on(market.instances()).unwrap();
         all.iter().map(|instance| instance.id).collect()
@@ -57,7 +57,7 @@ impl Account {
         NetworkNodeClient::new(HttpClient::new(), &self.config.network_node)
     }
 
-    fn register(&self, id: &str) {
+    pub(super) fn register(&self, id: &str) {
         let node = NodeConfig {
             id: NodeId(id.into()),
             host: format!("{id}.example"),
@@ -73,7 +73,7 @@ impl Account {
         registering.unwrap();
     }
 
-    fn is_registered(&self, id: &str) -> bool {
+    pub(super) fn is_registered(&self, id: &str) -> bool {
         let nodes = self.network_node().nodes().await_in(&self.runtime).unwrap();
         nodes.iter().any(|node| node.config.id.0 == id)
     }
@@ -213,15 +213,11 @@ fn release_survives_bad_config_and_journal() {
 /// What is wrong with a state directory, and how it comes about.
 type Damage = (&'static str, fn(&std::path::Path));
 const DAMAGES: [Damage; 4] = [
-    ("newer", |state| {
-        drop(Journal::open(state).unwrap());
-        let journal = rusqlite::Connection::open(state.join("journal.sqlite")).unwrap();
-        journal.pragma_update(None, "user_version", 99).unwrap();
-    }),
     ("damaged", |state| {
         std::fs::create_dir_all(state).unwrap();
         std::fs::write(state.join("journal.sqlite"), "not a journal at all").unwrap();
     }),
+    ("newer", newer),
     ("an odd spool", |state| {
         std::fs::create_dir_all(state.join("journal.spool")).unwrap();
     }),
@@ -230,6 +226,13 @@ const DAMAGES: [Damage; 4] = [
         std::fs::write(state, "").unwrap();
     }),
 ];
+
+/// As a newer pocpit left it.
+pub(super) fn newer(state: &std::path::Path) {
+    drop(Journal::open(state).unwrap());
+    let journal = rusqlite::Connection::open(state.join("journal.sqlite")).unwrap();
+    journal.pragma_update(None, "user_version", 99).unwrap();
+}
 
 #[test]
 fn unusable_journal_is_taken_down_by_label() {
