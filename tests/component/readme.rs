@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
@@ -34,6 +35,38 @@ fn the_table_of_keys_is_the_programs() {
     let wanted = pocpit::tui::markdown_table();
     assert!(
         part("keys", &wanted) == wanted,
+        "out of date: run this test with POCPIT_UPDATE=1"
+    );
+}
+
+/// The rules for Prometheus as rows of the table of troubles.
+fn rules() -> String {
+    let rules = include_str!("../../assets/alerts.yml");
+    let rules = YamlLoader::load_from_str(rules).unwrap();
+    let groups = rules[0]["groups"].as_vec().unwrap();
+    let rules = groups
+        .iter()
+        .flat_map(|group| group["rules"].as_vec().unwrap());
+    let row = |rule: &Yaml| {
+        let text = |part: &Yaml| part.as_str().unwrap().to_owned();
+        let (name, told) = (text(&rule["alert"]), &rule["annotations"]);
+        let description = text(&told["description"]);
+        let (cause, remedy) = description
+            .split_once(". ")
+            .unwrap_or_else(|| panic!("{name} has no cause and remedy"));
+        format!(
+            "| {name}: {} | {cause} | {remedy} |\n",
+            text(&told["summary"])
+        )
+    };
+    rules.map(row).collect()
+}
+
+#[test]
+fn the_table_of_troubles_has_every_alert_and_exit_code() {
+    let wanted = pocpit::cli::troubleshooting_table() + &rules();
+    assert!(
+        part("troubleshooting", &wanted) == wanted,
         "out of date: run this test with POCPIT_UPDATE=1"
     );
 }

@@ -71,8 +71,9 @@ pub enum AlertLevel {
 }
 
 /// Identifies an alert: its text changes while it lasts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, strum::VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Condition {
     #[serde(alias = "clock_behind")]
     ClockSkew,

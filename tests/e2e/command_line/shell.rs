@@ -81,6 +81,20 @@ fn every_command_has_a_manual_page() {
     assert_eq!(page("pocpit.1").trim_end(), top.trim_end());
     assert_eq!(page("pocpit-config-show.1").trim_end(), show.trim_end());
     assert!(page("pocpit-rehearse.1").contains("\\-\\-skip\\-poc"));
+    // a command that does something has examples, and the first page its exit codes,
+    for file in std::fs::read_dir(&directory).unwrap().flatten() {
+        let (name, text) = (
+            file.file_name(),
+            std::fs::read_to_string(file.path()).unwrap(),
+        );
+        let is_group = text.contains(".SH SUBCOMMANDS\n");
+        assert!(is_group || text.contains(".SH EXAMPLES\n"), "{name:?}");
+    }
+    assert!(top.contains(".SH EXAMPLES\n"), "{top}");
+    for code in 0..=5 {
+        let entry = format!(".TP\n\\fB{code}\\fR\n");
+        assert!(top.contains(&entry), "{code}: {top}");
+    }
     // and every page that another one refers to exists.
     for named in top.lines().filter_map(|line| line.strip_suffix("(1)")) {
         let file = format!("{}.1", named.replace("\\-", "-"));
