@@ -233,11 +233,9 @@ mod tests {
 
     #[test]
     fn every_alert_has_a_row() {
-        let rows = BTreeSet::from_iter(ALERTS.iter().map(|alert| alert.condition));
-        assert_eq!(
-            rows,
-            BTreeSet::from_iter(Condition::VARIANTS.iter().copied())
-        );
+        let rows: BTreeSet<&str> = ALERTS.iter().map(|alert| alert.condition).collect();
+        let alerts: BTreeSet<&str> = Condition::VARIANTS.iter().copied().collect();
+        assert_eq!(rows, alerts);
         assert_eq!(rows.len(), ALERTS.len(), "one row each");
     }
 
