@@ -10,6 +10,7 @@ use color_eyre::eyre::{Report, WrapErr, eyre};
 use secrecy::ExposeSecret;
 
 use super::arguments::{Common, ConfigCommand};
+use super::page::Page;
 use super::{Exit, print, print_report, runtime, status_line, stop};
 use crate::config::{self, Credential, Imported, LoadError};
 
@@ -49,7 +50,7 @@ fn check(common: &Common) -> Result<Exit, Report> {
         || "the environment".to_owned(),
         |file| file.display().to_string(),
     );
-    print(&format!("{origin}: valid"))?;
+    print(&Page::sentence().sentences(&format!("{origin}: valid")))?;
     Ok(Exit::Done)
 }
 

@@ -9,8 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::arguments::{Output, SprintOutput};
+use super::page::Page;
 use super::service::{self, ServiceManager};
-use super::{Exit, print_report, status_line};
+use super::{Exit, print_report, status_line, timed_line};
 use crate::config::Config;
 use crate::domain::format::count;
 use crate::domain::{OutcomeKind, SprintReport};
@@ -132,7 +133,9 @@ pub(crate) async fn follow_until_reload(
                 json: output.json,
                 ..Output::default()
             };
-            print_report(output, &report, || summary(&report))?;
+            print_report(output, &report, || {
+                Page::sentence().sentences(&summary(&report))
+            })?;
             Ok(FollowEnd::Exited(exit_of(&report)))
         }
         Ok(None) => Ok(match fresh.filter(|_| stops == 0) {
@@ -273,18 +276,17 @@ impl StatusLines {
         let snapshot = Arc::clone(&snapshots.borrow());
         let sprint = &snapshot.sprint;
         let doing = format!("{}: {}", sprint.step, sprint.doing);
-        let at = snapshot.at.format("%H:%M:%S");
         // Texts that differ only in numbers are not news.
         let news = without_digits(&doing);
         let is_news = news != self.doing;
         if is_news {
             self.doing = news;
-            status_line(format_args!("{at}  {doing}"));
+            timed_line(snapshot.at, &doing);
         }
         // Obstacles are alerts; their absence is printed once.
         if let Some(preflight) = &sprint.preflight {
             if preflight.is_clear() && !self.is_ready {
-                status_line(format_args!("{at}  {preflight}"));
+                timed_line(snapshot.at, &preflight.to_string());
             }
             self.is_ready = preflight.is_clear();
         }
@@ -293,7 +295,7 @@ impl StatusLines {
         for (alert, news) in snapshot.alerts.iter().zip(&alerts) {
             if !self.alerts.contains(news) {
                 let advice = &alert.advice.text;
-                status_line(format_args!("{at}  ! {} → {advice}", alert.text));
+                timed_line(snapshot.at, &format!("! {} → {advice}", alert.text));
             }
         }
         self.alerts = alerts;

@@ -86,6 +86,12 @@ pub(crate) fn stderr_format() -> LogFormat {
     STDERR_FORMAT.get().copied().unwrap_or(LogFormat::Text)
 }
 
+/// Colours are garbage in a file or a journal, and nobody gets them who does not want them.
+pub(super) fn stderr_has_colors() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stderr().is_terminal() && !refused
+}
+
 /// A status line in the format of the JSON log.
 pub(crate) fn json_line(sentence: impl Display) -> serde_json::Value {
     serde_json::json!({
@@ -112,7 +118,7 @@ pub(crate) fn start_quiet() {
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn"));
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(stderr_has_colors())
         .log_internal_errors(false)
         .without_time()
         .with_target(false);
@@ -139,7 +145,7 @@ where
 {
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(stderr_has_colors())
         // A closed standard error must not flood the log with errors about itself.
         .log_internal_errors(false);
     let layer = match format {

@@ -44,7 +44,7 @@ mod troubleshooting;
 mod version;
 
 use std::fmt::Display;
-use std::io::{IsTerminal as _, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use color_eyre::config::Theme;
@@ -56,10 +56,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::LoadError;
 use crate::descriptors;
+use crate::domain::Time;
 use crate::engine::attach::AttachError;
 use crate::journal::JournalError;
 use crate::tui::TuiError;
 use arguments::{Arguments, Command, LogFormat, Output};
+use page::{Look, Page};
 
 pub use exit::Exit;
 // Used by tests.
@@ -92,8 +94,7 @@ pub fn main() -> ExitCode {
     if !matches!(arguments.command, Some(Command::Man(_))) {
         umask(Mode::RWXG | Mode::RWXO);
     }
-    // Colours are garbage in a file or a journal.
-    let theme = if std::io::stderr().is_terminal() {
+    let theme = if logging::stderr_has_colors() {
         Theme::dark()
     } else {
         Theme::new()
@@ -205,13 +206,27 @@ pub(crate) fn shutdown_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// A line on standard error. Write errors are ignored.
+/// A message on standard error, as wide as the terminal. Write errors are ignored.
 pub(crate) fn status_line(line: impl Display) {
-    let mut out = std::io::stderr().lock();
-    let _ = match logging::stderr_format() {
-        LogFormat::Text => writeln!(out, "{line}"),
-        LogFormat::Json => writeln!(out, "{}", logging::json_line(line)),
+    put_status(&line, || Page::stderr().sentences(&line.to_string()));
+}
+
+/// The same with the time of what happened before it.
+pub(crate) fn timed_line(at: Time, text: &str) {
+    const TIME: usize = 10;
+    let clock = at.format("%H:%M:%S").to_string();
+    put_status(&format_args!("{clock}  {text}"), || {
+        let lines = Page::stderr().labelled(&clock, Look::Plain, TIME, text);
+        lines.join("\n")
+    });
+}
+
+fn put_status(line: &impl Display, laid_out: impl FnOnce() -> String) {
+    let text = match logging::stderr_format() {
+        LogFormat::Text => laid_out(),
+        LogFormat::Json => logging::json_line(line).to_string(),
     };
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 pub(crate) fn print(text: &str) -> std::io::Result<()> {

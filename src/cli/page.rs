@@ -1,6 +1,7 @@
 //! Where a result is printed: how wide it may be, and whether in colours.
 
-use std::io::IsTerminal as _;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
 use crossterm::style::ContentStyle;
 use ratatui::backend::IntoCrossterm as _;
@@ -30,6 +31,14 @@ pub(super) enum Look {
     Bad,
 }
 
+/// How wide a terminal is; nothing where there is none.
+fn columns_of(stream: &(impl AsFd + IsTerminal)) -> Option<usize> {
+    let size = tcgetwinsize(stream).ok().filter(|_| stream.is_terminal());
+    let columns = size.map(|size| usize::from(size.ws_col));
+    let columns = columns.filter(|columns| *columns > 0);
+    columns.map(|columns| columns.max(LEAST_COLUMNS))
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page {
     pub columns: usize,
@@ -40,21 +49,34 @@ impl Page {
     /// Standard output.
     pub fn stdout(common: &Common, output: Output) -> Page {
         let stdout = std::io::stdout();
-        let is_terminal = stdout.is_terminal();
-        let known = tcgetwinsize(&stdout).ok().filter(|_| is_terminal);
-        let known = known.map(|size| usize::from(size.ws_col));
-        let columns = known.filter(|columns| *columns > 0);
         let mut theme = common.theme();
-        if !is_terminal {
+        if !stdout.is_terminal() {
             theme.colors = ColorDepth::None;
         }
         Page {
             columns: if output.wide {
                 NO_LIMIT
             } else {
-                columns.unwrap_or(USUAL_COLUMNS).max(LEAST_COLUMNS)
+                columns_of(&stdout).unwrap_or(USUAL_COLUMNS)
             },
             theme,
+        }
+    }
+
+    /// Standard output, for a sentence without colours.
+    pub fn sentence() -> Page {
+        Page {
+            columns: columns_of(&std::io::stdout()).unwrap_or(USUAL_COLUMNS),
+            theme: Theme::PLAIN,
+        }
+    }
+
+    /// Standard error. Where no terminal is, each message is a line: a journal keeps it whole, and programs
+    /// that look for it find it.
+    pub fn stderr() -> Page {
+        Page {
+            columns: columns_of(&std::io::stderr()).unwrap_or(NO_LIMIT),
+            theme: Theme::PLAIN,
         }
     }
 
@@ -102,12 +124,18 @@ impl Page {
 
     /// The same with fewer columns.
     pub fn narrower(&self, by: usize) -> Page {
-        let columns = self.columns.saturating_sub(by);
+        let columns = match self.columns {
+            NO_LIMIT => NO_LIMIT,
+            columns => columns.saturating_sub(by),
+        };
         Page { columns, ..*self }
     }
 
     /// A text in as many lines as it needs. Lines after the first are indented by this many columns.
     pub fn paragraph(&self, text: &str, indent: usize) -> Vec<String> {
+        if self.columns == NO_LIMIT {
+            return vec![text.to_owned()];
+        }
         let room = self.columns.saturating_sub(indent).max(1);
         let lines = format::fill(text, room);
         let indented = |(index, line): (usize, String)| match index {

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Release};
+use super::page::Page;
 use super::teardown::{confirm, destroy_all, is_interactive, prompt};
 use super::{Exit, logging, print_report, runtime, status_line, stop};
 use crate::config::{NetworkNodeConfig, NetworkNodeReach, ReleaseConfig};
@@ -26,13 +27,14 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     let Some(vast) = &config.vast else {
         return Err(stop(Exit::Usage, NO_KEY));
     };
+    let page = Page::stdout(common, arguments.output);
     let market = || runtime::market(&HttpClient::new(), vast, config.simulation);
     let instances = market().instances().await?;
     let cockpits = targets(&arguments, &config, &instances)?;
     if cockpits.is_empty() {
         let text = "nothing on this account carries a label of pocpit";
         return print_report(arguments.output, &ReleaseReport::default(), || {
-            text.to_owned()
+            page.sentences(text)
         });
     }
     let is_ours = |instance: &Instance| cockpits.iter().any(|id| instance.is_rented_by(id));
@@ -68,10 +70,10 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     };
     print_report(arguments.output, &report, || {
         if is_nothing {
-            return "nothing is rented or registered".to_owned();
+            return page.sentences("nothing is rented or registered");
         }
         let (destroyed, left) = (report.destroyed.len(), report.left.len());
-        format!("rentals: {destroyed} destroyed, {left} left")
+        page.sentences(&format!("rentals: {destroyed} destroyed, {left} left"))
     })?;
     Ok(if is_complete {
         Exit::Done
