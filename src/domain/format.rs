@@ -110,17 +110,31 @@ pub fn cut(text: &str, columns: usize, ellipsis: &str) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
-    let room = columns.saturating_sub(ellipsis.width());
-    let mut kept = String::new();
+    let kept = beginning(text, columns.saturating_sub(ellipsis.width()));
+    format!("{kept}{ellipsis}")
+}
+
+/// As much of a text as fits, without half a number at its end: `$9.` is no price.
+fn beginning(text: &str, columns: usize) -> &str {
     let mut used = 0;
-    for letter in text.chars() {
+    let too_far = text.char_indices().find(|(_, letter)| {
         used += letter.width().unwrap_or_default();
-        if used > room {
-            break;
-        }
-        kept.push(letter);
-    }
-    format!("{}{ellipsis}", kept.trim_end())
+        used > columns
+    });
+    let Some((end, next)) = too_far else {
+        return text;
+    };
+    let kept = &text[..end];
+    let (before, word) = kept.rsplit_once(' ').unwrap_or(("", kept));
+    let figure = word.trim_start_matches(['(', '"', '$', '~', '≤']);
+    let is_number = figure.is_empty() || figure.starts_with(|letter: char| letter.is_ascii_digit());
+    let is_half = !word.is_empty() && is_number && next != ' ';
+    let kept = if is_half && !before.is_empty() {
+        before
+    } else {
+        kept
+    };
+    kept.trim_end()
 }
 
 /// An identifier cut to `columns` in its middle; of its end `end` letters are kept.
@@ -188,8 +202,8 @@ pub fn wrap_into(text: &str, columns: usize, most: usize, ellipsis: &str) -> Vec
     }
     rows.truncate(most);
     if let Some(last) = rows.last_mut() {
-        while last.width() + ellipsis.width() > columns && last.pop().is_some() {}
-        last.push_str(ellipsis);
+        let kept = beginning(last, columns.saturating_sub(ellipsis.width()));
+        *last = format!("{kept}{ellipsis}");
     }
     rows
 }
@@ -197,6 +211,16 @@ pub fn wrap_into(text: &str, columns: usize, most: usize, ellipsis: &str) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cut_leaves_no_half_of_a_number() {
+        assert_eq!(cut("costs $9.10/h now", 12, "…"), "costs…");
+        assert_eq!(cut("costs $9.10/h now", 15, "…"), "costs $9.10/h…");
+        assert_eq!(cut("(~$4.12 spent)", 10, "…"), "(~$4.12 s…");
+        assert_eq!(cut("refused (10.0.0.9)", 14, "…"), "refused…");
+        // A word alone is cut where it must be.
+        assert_eq!(cut("31415001", 5, "…"), "3141…");
+    }
 
     #[test]
     fn wrap_breaks_words_and_marks_cuts() {

@@ -149,7 +149,7 @@ impl RankedOffer {
             String::new()
         };
         format!(
-            "{} a success: {} expected, {} to be ready in time; {}{}{traffic}",
+            "{} a success: {} est., {} to be ready in time; {}{}{traffic}",
             self.cost_of_success(),
             self.expected_cost(),
             percent(self.chance()),
