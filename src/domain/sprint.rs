@@ -367,6 +367,23 @@ impl Step {
     pub fn name(self) -> &'static str {
         self.into()
     }
+
+    /// What is done in it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Step::Waiting => "wait",
+            Step::Choosing => "choose",
+            Step::Renting => "rent",
+            Step::Booting => "boot",
+            Step::Warming => "warm",
+            Step::Registering => "register",
+            Step::Proving => "prove",
+            Step::Confirming => "confirm",
+            Step::Serving => "serve",
+            Step::Releasing => "release",
+            Step::Done => "done",
+        }
+    }
 }
 
 impl Outcome {

@@ -1,5 +1,6 @@
 //! What a filter is about, and which rows pass it.
 
+use super::fleet::{FleetGroup, FleetRow};
 use super::pane::Pane;
 use crate::domain::AvoidedMachine;
 use crate::engine::{NodeRow, PastSprintRow, RejectedOffer};
@@ -27,6 +28,21 @@ impl Words {
             self.0.iter().all(|word| text.contains(word))
         }
     }
+}
+
+/// What a filter of the fleet looks at.
+pub fn fleet_text(group: &FleetGroup, row: &FleetRow) -> String {
+    let machine = row.machine.map(|machine| machine.to_string());
+    let texts = [&machine, &row.gpus, &row.location];
+    let texts: Vec<&str> = texts.into_iter().flatten().map(String::as_str).collect();
+    format!(
+        "{} {} {} {} {}",
+        group.name,
+        row.name,
+        row.stage.word(),
+        row.status,
+        texts.join(" ")
+    )
 }
 
 /// What a filter of the registrations looks at.

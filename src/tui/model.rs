@@ -3,23 +3,17 @@
 use std::sync::Arc;
 
 use super::ExitReason;
-use super::filter::{Filtered, Words, avoided_text, node_text, past_text, rejected_text};
-use super::fleet::FleetKey;
+use super::fleet::FleetPane;
 use super::hit_areas::HitAreas;
 use super::log::{LogPane, RentalMarks};
 use super::offers::OffersPane;
 use super::pane::Pane;
-use super::prompt::{Prompt, PromptKind};
+use super::prompt::Prompt;
 use super::scene::Scene;
 use super::task::Task;
 use super::trends::Trends;
-use crate::domain::{
-    AvoidedMachine, Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd,
-};
-use crate::engine::{
-    BootLog, NodeChange, NodeOwner, NodeRow, PastSprintRow, QuitChoice, Refusal, RejectedOffer,
-    Snapshot, WorldKind,
-};
+use crate::domain::{Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd};
+use crate::engine::{NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, WorldKind};
 
 /// Ticks (of 1 s) that a toast is shown.
 const TOAST_TICKS: u8 = 8;
@@ -170,10 +164,7 @@ pub struct Model {
     pub program_log: LogPane,
     /// What has happened to the rental, as marks in its log.
     pub rental_marks: RentalMarks,
-    /// The selected row of the fleet.
-    pub fleet_row: Option<FleetKey>,
-    /// The row of the fleet that the panes are about: `Esc` goes back to it.
-    pub drilled: Option<FleetKey>,
+    pub fleet: FleetPane,
     pub selected_node: Option<NodeId>,
     /// Only registrations with these words; empty for all.
     pub node_filter: String,
@@ -194,54 +185,6 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(snapshot: Arc<Snapshot>) -> Model {
-        let mut trends = Trends::default();
-        trends.record(&snapshot);
-        let mut model = Model {
-            role: Role::Driver,
-            since_snapshot: Duration::zero(),
-            confirm_above: None,
-            focus: Scene::of(&snapshot.sprint).home(),
-            picked: None,
-            visible: Vec::new(),
-            zoom: false,
-            dialog: None,
-            answer: Answer::default(),
-            overlay: None,
-            prompt: None,
-            toast: None,
-            offers: OffersPane::new(&snapshot.offers.rows),
-            log: LogPane::new(snapshot.boot_log.clone()),
-            program_log: LogPane::new(BootLog::default()),
-            rental_marks: RentalMarks::default(),
-            fleet_row: None,
-            drilled: None,
-            selected_node: None,
-            node_filter: String::new(),
-            history_index: 0,
-            history_filter: String::new(),
-            trends,
-            hit_areas: HitAreas::default(),
-            effects: Effects::default(),
-            quitting: false,
-            seen_refusal: None,
-            seen_until: None,
-            exit: None,
-            snapshot,
-        };
-        model.update_log();
-        model
-    }
-
-    /// The rental's log follows the snapshot, unless a past one is shown.
-    pub fn update_log(&mut self) {
-        let marks = self.rental_marks.of(&self.snapshot, self.poc_started());
-        if self.log.past.is_none() {
-            self.log.set_log(self.snapshot.boot_log.clone());
-            self.log.set_marks(marks);
-        }
-    }
-
     /// The log whose keys work: the program's in its own pane, else the rental's.
     pub fn focused_log(&self) -> &LogPane {
         match self.focus {
@@ -254,20 +197,6 @@ impl Model {
         match self.focus {
             Pane::Journal => &mut self.program_log,
             _ => &mut self.log,
-        }
-    }
-
-    /// Goes back from a past rental's log.
-    pub fn show_live_log(&mut self) {
-        self.log.show(None, self.snapshot.boot_log.clone());
-        self.update_log();
-    }
-
-    /// A view of the engine of another process.
-    pub fn viewing(snapshot: Arc<Snapshot>, driver: u32) -> Model {
-        Model {
-            role: Role::Viewer { driver },
-            ..Model::new(snapshot)
         }
     }
 
@@ -296,65 +225,9 @@ impl Model {
         avoided.any(|avoided| avoided.machine == machine)
     }
 
-    /// The avoided machines that pass the filter.
-    pub fn shown_avoided(&self) -> Vec<&AvoidedMachine> {
-        let words = Words::of(&self.offers.filter);
-        let all = self.snapshot.offers.avoided.iter();
-        all.filter(|avoided| words.are_in(|| avoided_text(avoided)))
-            .collect()
-    }
-
-    pub fn selected_avoided(&self) -> Option<&AvoidedMachine> {
-        selected(&self.shown_avoided(), self.offers.avoided_index)
-    }
-
-    /// The offers that are out and pass the filter.
-    pub fn shown_rejected(&self) -> Vec<&RejectedOffer> {
-        let words = Words::of(&self.offers.filter);
-        let all = self.snapshot.offers.rejected.iter();
-        all.filter(|out| words.are_in(|| rejected_text(out)))
-            .collect()
-    }
-
-    pub fn selected_rejected(&self) -> Option<&RejectedOffer> {
-        selected(&self.shown_rejected(), self.offers.rejected_index)
-    }
-
-    /// The registrations that pass the filter.
-    pub fn shown_nodes(&self) -> Vec<&NodeRow> {
-        let words = Words::of(&self.node_filter);
-        let all = self.snapshot.nodes.rows.iter();
-        all.filter(|row| words.are_in(|| node_text(row))).collect()
-    }
-
-    /// The selected node with its place among those that are shown; the first one by default.
-    pub fn selected_node(&self) -> Option<(usize, &NodeRow)> {
-        let rows = self.shown_nodes();
-        let is_selected = |row: &&NodeRow| Some(&row.node.config.id) == self.selected_node.as_ref();
-        let index = rows.iter().position(is_selected).unwrap_or(0);
-        Some((index, rows.get(index).copied()?))
-    }
-
-    /// The past sprints that pass the filter, newest first.
-    pub fn shown_history(&self) -> Vec<&PastSprintRow> {
-        let words = Words::of(&self.history_filter);
-        let all = self.snapshot.history.iter().rev();
-        all.filter(|row| words.are_in(|| past_text(row))).collect()
-    }
-
-    pub fn selected_past(&self) -> Option<&PastSprintRow> {
-        selected(&self.shown_history(), self.history_index)
-    }
-
     /// A dialog, an overlay or a prompt takes the keys.
     pub fn is_covered(&self) -> bool {
         self.dialog.is_some() || self.overlay.is_some() || self.prompt.is_some()
-    }
-
-    /// The filter of a pane is being typed.
-    pub fn is_typing_filter(&self, pane: Pane) -> bool {
-        let of = PromptKind::Filter(Filtered::Pane(pane));
-        self.prompt.as_ref().is_some_and(|open| open.kind == of)
     }
 
     /// Something is rented, or may be.
@@ -440,11 +313,6 @@ impl Model {
         self.answer = Answer::default();
         self.dialog = Some(dialog);
     }
-}
-
-/// The row of an index, or the last one.
-fn selected<'a, T>(rows: &[&'a T], index: usize) -> Option<&'a T> {
-    rows.get(index).or(rows.last()).copied()
 }
 
 #[expect(

@@ -44,6 +44,16 @@ impl Pane {
         }
     }
 
+    /// A shorter title, for the row of tabs with every pane.
+    pub fn short_title(self) -> &'static str {
+        match self {
+            Pane::Schedule => "Sched",
+            Pane::History => "Past",
+            Pane::Charts => "Chart",
+            other => other.title(),
+        }
+    }
+
     /// Its key and its title: `3 Offers`.
     pub fn name(self) -> String {
         format!("{} {}", self.number(), self.title())

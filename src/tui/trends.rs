@@ -59,6 +59,8 @@ pub struct Trends {
     pub poc_start: Series,
     /// Price of the cheapest usable offer, in dollars per hour.
     pub price: Series,
+    /// Nonces a minute of this sprint's node.
+    pub nonces: Series,
     /// When the boot was expected to end, as it was seen lately.
     ready: VecDeque<(Time, Time)>,
     /// The rental that `ready` is about.
@@ -84,6 +86,7 @@ impl Trends {
             }
         }
         self.record_ready(snapshot);
+        self.record_nonces(snapshot);
         let offers = &snapshot.offers;
         let cheapest = offers.rows.iter().map(|row| row.price).min();
         if let (Some(read), Some(price), true) =
@@ -101,6 +104,19 @@ const DRIFT_OVER: Duration = Duration::minutes(3);
 const DRIFT_LEAST: Duration = Duration::minutes(1);
 
 impl Trends {
+    /// Each generation has a curve of its own.
+    fn record_nonces(&mut self, snapshot: &Snapshot) {
+        let proof = &snapshot.sprint.proof;
+        match (proof.nonces, proof.last_nonces_at) {
+            (None, _) => self.nonces = Series::default(),
+            (Some(nonces), Some(at)) => {
+                let rate = u32::try_from(nonces.per_minute).unwrap_or(u32::MAX);
+                self.nonces.push(at, f64::from(rate));
+            }
+            (Some(_), None) => {}
+        }
+    }
+
     fn record_ready(&mut self, snapshot: &Snapshot) {
         let rental = snapshot.rental.as_ref();
         let id = rental.map(|rental| rental.id);

@@ -61,6 +61,8 @@ pub enum Action {
     NextPane,
     PreviousPane,
     Back,
+    NextSprint,
+    PreviousSprint,
     Zoom,
     Alerts,
     Palette,

@@ -29,25 +29,23 @@ pub struct Footer {
 impl Keymap {
     pub fn footer(&self, model: &Model, size: Breakpoint) -> Footer {
         let hints = |actions: Vec<Action>| self.hints(model, actions);
-        match contexts(model).first() {
+        let (left, right) = match contexts(model).first() {
             // Dialogs name their keys in their last rows.
-            None | Some(Context::Dialog | Context::TypedDialog) => Footer::default(),
-            Some(Context::Prompt) => Footer {
-                left: hints(vec![Action::Accept, Action::ClosePrompt]),
-                right: Vec::new(),
-            },
-            Some(Context::Palette) => Footer {
-                left: hints(vec![Action::Run, Action::Close]),
-                right: Vec::new(),
-            },
-            Some(Context::Overlay) => Footer {
-                left: hints(vec![Action::Close, Action::Down, Action::Filter]),
-                right: Vec::new(),
-            },
-            Some(Context::Panes) => Footer {
-                left: hints(place(model, size)),
-                right: hints(vec![Action::Palette, Action::Help, Action::Quit]),
-            },
+            None | Some(Context::Dialog | Context::TypedDialog) => (Vec::new(), Vec::new()),
+            Some(Context::Prompt) => (vec![Action::Accept, Action::ClosePrompt], Vec::new()),
+            Some(Context::Palette) => (vec![Action::Run, Action::Close], Vec::new()),
+            Some(Context::Overlay) => {
+                let keys = vec![Action::Close, Action::Down, Action::Filter];
+                (keys, Vec::new())
+            }
+            Some(Context::Panes) => {
+                let always = vec![Action::Palette, Action::Help, Action::Quit];
+                (place(model, size), always)
+            }
+        };
+        Footer {
+            left: hints(left),
+            right: hints(right),
         }
     }
 
@@ -83,6 +81,7 @@ fn hint(binding: &Binding, keys: &Keymap, model: &Model) -> Hint {
 fn place(model: &Model, size: Breakpoint) -> Vec<Action> {
     let mut actions: Vec<Action> = asked(model).into_iter().collect();
     actions.push(Action::AcceptJournal);
+    actions.push(Action::NextSprint);
     actions.extend(of_pane(model, size));
     actions.extend([Action::NextPane, Action::Zoom, Action::Times]);
     actions
@@ -110,8 +109,8 @@ fn of_pane(model: &Model, size: Breakpoint) -> Vec<Action> {
         TakeOut, ToggleMode, Wrap, Zoom,
     };
     match model.focus {
-        Pane::Fleet => vec![Open, Abort, AbortAll],
-        Pane::Schedule | Pane::Charts => vec![Start, ToggleMode, Open, Filter, Refresh, Abort],
+        Pane::Fleet => vec![Open, Abort, AbortAll, Filter],
+        Pane::Schedule | Pane::Charts => vec![Start, ToggleMode, Open, Refresh, Abort],
         Pane::Sprint => vec![Start, Abort, Open, ToggleMode],
         Pane::Offers if model.offers.list != OfferList::Usable => {
             vec![Back, PutBack, Open, Filter, OtherList]
@@ -193,6 +192,7 @@ fn word(action: Action, model: &Model) -> &'static str {
         Action::ClosePrompt if types_filter(model) => "clear",
         Action::ClosePrompt => "close",
         Action::Down => "scroll",
+        Action::NextSprint => "next row",
         Action::NextPane => "pane",
         Action::Back if model.focus == Pane::Offers => "usable",
         Action::Back => "live log",

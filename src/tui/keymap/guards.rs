@@ -178,6 +178,11 @@ pub(super) fn no_node(model: &Model) -> Option<&'static str> {
     model.selected_node().is_none().then_some(NO_NODE)
 }
 
+pub(super) fn no_opened_row(model: &Model) -> Option<&'static str> {
+    let none = model.fleet.opened.is_none();
+    none.then_some("no row of 0 Fleet is open: Enter opens one there")
+}
+
 fn no_past_sprint(model: &Model) -> Option<&'static str> {
     match model.selected_past() {
         Some(_) => None,

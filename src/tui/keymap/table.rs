@@ -17,6 +17,7 @@ const ROWS: &[Pane] = &[
     Pane::History,
 ];
 const FILTERED: &[Pane] = &[
+    Pane::Fleet,
     Pane::Offers,
     Pane::Boot,
     Pane::Nodes,
@@ -254,6 +255,18 @@ fn panes() -> Vec<Binding> {
             "History: outcome, cost, weight and times of past sprints",
         ),
         pane("8", Pane::Charts, "Charts: epochs, prices, block time"),
+        bind(
+            "{",
+            Action::PreviousSprint,
+            "Previous row of the fleet, while one is open",
+        )
+        .guard(guards::no_opened_row),
+        bind(
+            "}",
+            Action::NextSprint,
+            "Next row of the fleet, while one is open",
+        )
+        .guard(guards::no_opened_row),
         bind("z", Action::Zoom, "Maximize or restore this pane"),
         bind(
             "Esc",

@@ -2,6 +2,7 @@
 
 use super::blocks::{Column, Split};
 use crate::tui::breakpoint::Breakpoint;
+use crate::tui::fleet::FleetKey;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::scene::Scene;
@@ -12,15 +13,18 @@ use crate::tui::section::Section::{
 
 pub fn body(model: &Model, size: Breakpoint) -> Column {
     if model.zoom {
-        return of_pane(model.focus, size);
+        return of_pane(model, model.focus, size);
     }
     let scene = of_scene(model.scene(), size);
     let Some(picked) = model.picked else {
         return scene;
     };
-    let pane = of_pane(picked.pane, size);
+    let pane = of_pane(model, picked.pane, size);
     if size < Breakpoint::Wide {
         return pane;
+    }
+    if size == Breakpoint::Full && picked.pane == Pane::Fleet {
+        return full_fleet(model);
     }
     // The step's sections keep the rest.
     let rest = scene.without(&pane.sections());
@@ -108,6 +112,30 @@ fn wide(scene: Scene) -> Column {
 }
 
 fn full(scene: Scene) -> Column {
+    let (left, right) = full_columns(scene);
+    Column::of([left.beside(Split::Screen, right)])
+}
+
+/// The fleet in the left column, the selected row in the right one; the step's sections keep the rest.
+fn full_fleet(model: &Model) -> Column {
+    let side = fleet_side(model, Breakpoint::Full);
+    let (left, right) = full_columns(model.scene());
+    let left = Column::of([Fleet]).filled_with(left.without(&side.sections()).sections());
+    let right = right.without(&side.sections()).sections();
+    Column::of([left.beside(Split::Screen, side.filled_with(right))])
+}
+
+/// What stands beside the fleet: the selected row and, on a large screen, its log.
+fn fleet_side(model: &Model, size: Breakpoint) -> Column {
+    let selected = model.fleet.selected_row().map(|(_, row)| &row.key);
+    let has_log = selected == Some(&FleetKey::Sprint) && model.snapshot.rental.is_some();
+    if size == Breakpoint::Full && has_log {
+        return Column::of([FleetDetail, Log]);
+    }
+    Column::of([FleetDetail])
+}
+
+fn full_columns(scene: Scene) -> (Column, Column) {
     let (left, right) = match scene {
         Scene::Waiting => (
             Column::of([Schedule, Offers, Epochs]),
@@ -134,12 +162,11 @@ fn full(scene: Scene) -> Column {
             Column::of([Money, Nodes, History]),
         ),
     };
-    let right = right.filled_with([Trends]);
-    Column::of([left.beside(Split::Screen, right)])
+    (left, right.filled_with([Trends]))
 }
 
 /// A pane that was picked or fills the screen.
-pub(super) fn of_pane(pane: Pane, size: Breakpoint) -> Column {
+pub(super) fn of_pane(model: &Model, pane: Pane, size: Breakpoint) -> Column {
     let is_wide = size >= Breakpoint::Wide;
     let beside = |left, right| {
         if is_wide {
@@ -151,7 +178,16 @@ pub(super) fn of_pane(pane: Pane, size: Breakpoint) -> Column {
     match pane {
         Pane::Fleet => match size {
             Breakpoint::Tiny | Breakpoint::Narrow => Column::of([Fleet]),
-            _ => Column::of([Fleet, FleetDetail]),
+            Breakpoint::Normal => Column::of([Fleet, FleetDetail]),
+            Breakpoint::Wide | Breakpoint::Full => {
+                let split = if size == Breakpoint::Full {
+                    Split::Screen
+                } else {
+                    Split::List
+                };
+                let list = Column::of([Fleet]);
+                Column::of([list.beside(split, fleet_side(model, size))])
+            }
         },
         Pane::Schedule => Column::of([Schedule]).filled_with([Trends]),
         Pane::Sprint => beside(Sprint, Money),

@@ -47,7 +47,7 @@ pub fn place(model: &Model, size: Breakpoint, body: Rect, measure: &mut Measure<
 /// Places the sections of the pane that has the keys on a page of their own.
 pub fn place_pane(model: &Model, page: Rect, measure: &mut Measure<'_>) -> Placed {
     let mut placed = Placed::default();
-    bodies::of_pane(model.focus, Breakpoint::Normal).place(page, measure, &mut placed);
+    bodies::of_pane(model, model.focus, Breakpoint::Normal).place(page, measure, &mut placed);
     placed
 }
 

@@ -395,6 +395,12 @@ impl LogPane {
         filter.map(|filter| &filter.matches)
     }
 
+    /// What is filtered by; empty without a filter.
+    pub fn filter_text(&self) -> &str {
+        let filter = self.filter.as_ref();
+        filter.map_or("", |filter| filter.query.text())
+    }
+
     pub fn hides_others(&self) -> bool {
         self.only().is_some()
     }

@@ -1,6 +1,6 @@
 //! What each action does. No catch-all arm: an action without a handler does not compile.
 
-use super::navigation::{self, Move, Turn, back, drill, next_pane, page, pick};
+use super::navigation::{self, Move, Turn, back, drill, drill_beside, next_pane, page, pick};
 use super::{dialogs, edit_text, log, prompt, run_selected};
 use crate::domain::Mode;
 use crate::engine::{Command, NodeChange};
@@ -49,6 +49,8 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
         Action::NextPane => next_pane(model, Turn::Next),
         Action::PreviousPane => next_pane(model, Turn::Previous),
         Action::Pane(pane) => pick(model, pane),
+        Action::NextSprint => drill_beside(model, Turn::Next),
+        Action::PreviousSprint => drill_beside(model, Turn::Previous),
         Action::Back => back(model),
         Action::SortBefore => sort(model, Column::ALL.len() - 1),
         Action::SortAfter => sort(model, 1),

@@ -97,6 +97,7 @@ fn bell_text(before: &Snapshot, now: &Snapshot) -> Option<String> {
 
 fn after_snapshot(model: &mut Model, before: Scene) {
     model.update_log();
+    model.update_fleet();
     model.trends.record(&model.snapshot);
     model.offers.set_ranked(&model.snapshot.offers.rows);
     // A viewer stays open to show how it ended.

@@ -1,8 +1,7 @@
 //! Focus, scrolling and selection.
 
-use super::prompt::{filter_text, set_filter};
 use crate::tui::filter::Filtered;
-use crate::tui::fleet::{self, FleetKey, FleetRow};
+use crate::tui::fleet::FleetKey;
 use crate::tui::keymap::{Keymap, search::search};
 use crate::tui::log::LogPane;
 use crate::tui::model::{Model, Overlay, Picked};
@@ -23,6 +22,17 @@ pub(super) enum Move {
 pub(super) enum Turn {
     Next,
     Previous,
+}
+
+impl Turn {
+    /// The place after or before this one among so many; the last is followed by the first.
+    fn from(self, place: usize, all: usize) -> usize {
+        let by = match self {
+            Turn::Next => 1,
+            Turn::Previous => all.saturating_sub(1),
+        };
+        (place + by) % all.max(1)
+    }
 }
 
 impl Move {
@@ -48,7 +58,7 @@ pub(super) fn focus(model: &mut Model, pane: Pane) {
 pub(super) fn pick(model: &mut Model, pane: Pane) {
     let scene = model.scene();
     if pane == Pane::Fleet {
-        model.drilled = None;
+        model.fleet.opened = None;
     }
     model.picked = Some(Picked { pane, scene });
     model.focus = pane;
@@ -61,11 +71,7 @@ pub(super) fn next_pane(model: &mut Model, toward: Turn) {
         several => several,
     };
     let place = all.iter().position(|pane| *pane == model.focus);
-    let by = match toward {
-        Turn::Next => 1,
-        Turn::Previous => all.len() - 1,
-    };
-    let next = place.map_or(0, |place| (place + by) % all.len());
+    let next = place.map_or(0, |place| toward.from(place, all.len()));
     focus(model, all[next]);
 }
 
@@ -76,11 +82,12 @@ pub(super) fn back(model: &mut Model) {
         return;
     }
     // A node of the fleet is opened by picking its pane.
-    let is_elsewhere = model.picked.is_some() && !matches!(model.drilled, Some(FleetKey::Node(_)));
+    let is_elsewhere =
+        model.picked.is_some() && !matches!(model.fleet.opened, Some(FleetKey::Node(_)));
     if model.zoom {
         model.zoom = false;
-    } else if let Some(row) = model.drilled.take_if(|_| !is_elsewhere) {
-        model.fleet_row = Some(row);
+    } else if let Some(row) = model.fleet.opened.take_if(|_| !is_elsewhere) {
+        model.fleet.selected = Some(row);
         pick(model, Pane::Fleet);
     } else {
         model.picked = None;
@@ -90,25 +97,39 @@ pub(super) fn back(model: &mut Model) {
 
 /// Makes the panes be about the selected row of the fleet.
 pub(super) fn drill(model: &mut Model) {
-    let groups = fleet::groups(model);
-    let Some((_, row)) = model.selected_fleet_row(&groups) else {
-        return;
-    };
+    let selected = model.fleet.selected_row().map(|(_, row)| row.key.clone());
+    if let Some(row) = selected {
+        open_row(model, row);
+    }
+}
+
+/// Goes from the opened row of the fleet to the one before or after it.
+pub(super) fn drill_beside(model: &mut Model, toward: Turn) {
+    let rows = model.fleet.rows();
+    let opened = model.fleet.opened.as_ref();
+    let place = rows.iter().position(|row| Some(&row.key) == opened);
+    let next = place.map_or(0, |place| toward.from(place, rows.len()));
+    if let Some(row) = rows.get(next).map(|row| row.key.clone()) {
+        open_row(model, row);
+    }
+}
+
+fn open_row(model: &mut Model, row: FleetKey) {
     model.picked = None;
     model.focus = model.scene().home();
-    if let FleetKey::Node(id) = &row.key {
+    if let FleetKey::Node(id) = &row {
         model.selected_node = Some(id.clone());
         pick(model, Pane::Nodes);
     }
-    model.drilled = Some(row.key);
+    model.fleet.opened = Some(row);
 }
 
 /// Clears filter and marks of the pane that has the keys; false without any.
 fn clear_filter(model: &mut Model) -> bool {
     let of = Filtered::Pane(model.focus);
-    let is_filtered = !filter_text(model, of).is_empty();
+    let is_filtered = !model.filter(of).is_empty();
     if is_filtered {
-        set_filter(model, of, "");
+        model.set_filter(of, "");
     }
     let is_marked = model.focus == Pane::Offers && model.offers.has_marks();
     if is_marked {
@@ -197,13 +218,11 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
             by.shift(&mut model.history_index, all);
         }
         Pane::Fleet => {
-            let groups = fleet::groups(model);
-            let mut index = model
-                .selected_fleet_row(&groups)
-                .map_or(0, |(index, _)| index);
-            let rows: Vec<&FleetRow> = groups.iter().flat_map(|group| &group.rows).collect();
+            let rows = model.fleet.rows();
+            let mut index = model.fleet.selected_row().map_or(0, |(index, _)| index);
             by.shift(&mut index, rows.len());
-            model.fleet_row = rows.get(index).map(|row| row.key.clone());
+            let selected = rows.get(index).map(|row| row.key.clone());
+            model.fleet.selected = selected;
         }
         Pane::Schedule | Pane::Sprint | Pane::Charts => {}
     }

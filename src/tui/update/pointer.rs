@@ -80,7 +80,7 @@ fn click(model: &mut Model, keys: &Keymap, position: Position) -> Vec<Command> {
             Pane::Nodes
         }
         HitTarget::Fleet(row) => {
-            model.fleet_row = Some(row);
+            model.fleet.selected = Some(row);
             Pane::Fleet
         }
         HitTarget::Past(index) => {

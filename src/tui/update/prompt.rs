@@ -6,7 +6,6 @@ use super::log::go_to_stage;
 use crate::domain::{BootStage, Time};
 use crate::tui::filter::Filtered;
 use crate::tui::model::{Model, Overlay};
-use crate::tui::pane::Pane;
 use crate::tui::prompt::{Prompt, PromptKind};
 
 /// What is filtered is what covers the panes, else the pane that has the keys. A filter can be edited.
@@ -15,7 +14,7 @@ pub(super) fn open_filter(model: &mut Model) {
         Some(Overlay::Help(_)) => Filtered::Help,
         _ => Filtered::Pane(model.focus),
     };
-    let text = filter_text(model, of);
+    let text = model.filter(of).to_owned();
     open(model, PromptKind::Filter(of), text);
 }
 
@@ -42,51 +41,14 @@ pub(super) fn preview(model: &mut Model) {
     }) = &model.prompt
     {
         let (of, text) = (*of, text.clone());
-        set_filter(model, of, &text);
+        model.set_filter(of, &text);
     }
 }
 
 /// Closes the prompt, and takes its filter back.
 pub(super) fn close(model: &mut Model) {
     if let Some(PromptKind::Filter(of)) = model.prompt.take().map(|prompt| prompt.kind) {
-        set_filter(model, of, "");
-    }
-}
-
-pub(super) fn filter_text(model: &Model, of: Filtered) -> String {
-    match of {
-        Filtered::Pane(Pane::Offers) => model.offers.filter.clone(),
-        Filtered::Pane(Pane::Nodes) => model.node_filter.clone(),
-        Filtered::Pane(Pane::History) => model.history_filter.clone(),
-        Filtered::Pane(Pane::Boot | Pane::Journal) => {
-            let filter = model.focused_log().filter.as_ref();
-            filter.map_or_else(String::new, |it| it.query.text().to_owned())
-        }
-        Filtered::Pane(_) => String::new(),
-        Filtered::Help => match &model.overlay {
-            Some(Overlay::Help(help)) => help.filter.clone(),
-            _ => String::new(),
-        },
-    }
-}
-
-pub(super) fn set_filter(model: &mut Model, of: Filtered, text: &str) {
-    match of {
-        Filtered::Pane(Pane::Offers) => model.offers.set_filter(text),
-        Filtered::Pane(Pane::Nodes) => text.clone_into(&mut model.node_filter),
-        Filtered::Pane(Pane::History) => {
-            text.clone_into(&mut model.history_filter);
-            model.history_index = 0;
-        }
-        Filtered::Pane(Pane::Boot) => model.log.set_filter(text),
-        Filtered::Pane(Pane::Journal) => model.program_log.set_filter(text),
-        Filtered::Pane(_) => {}
-        Filtered::Help => {
-            if let Some(Overlay::Help(help)) = &mut model.overlay {
-                text.clone_into(&mut help.filter);
-                help.scroll = 0;
-            }
-        }
+        model.set_filter(of, "");
     }
 }
 

@@ -6,19 +6,12 @@ use crate::domain::BootFault;
 use crate::engine::{LinkSnapshot, RentalSnapshot};
 use crate::tui::theme::Theme;
 
-use super::format;
+use super::widgets::two_rows;
 
 /// What keeps a boot from its end: its link, a setback, a fault.
 pub fn lines(rental: &RentalSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    let columns = usize::from(width).saturating_sub(1);
-    let mut add = |text: &str, style| {
-        let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
-        lines.extend(
-            rows.into_iter()
-                .map(|row| Line::styled(format!(" {row}"), style)),
-        );
-    };
+    let mut add = |text: &str, style| lines.extend(two_rows(text, style, width, theme));
     if let LinkSnapshot::Connecting {
         last_error: Some(error),
         ..

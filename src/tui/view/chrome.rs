@@ -12,8 +12,8 @@ use crate::tui::keymap::{Footer, Hint};
 use crate::tui::model::Role;
 use crate::tui::pane::Pane;
 
+use super::top;
 use super::widgets::{Canvas, put_cut};
-use super::{fleet, top};
 
 pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     if area.is_empty() {
@@ -21,24 +21,11 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let (model, theme) = (canvas.model, canvas.theme);
     // Every title and the clock fit into 80 columns, without a space to spare.
-    let space = if area.width < 100 { "" } else { " " };
-    let mut line = Line::default();
+    let space = if area.width < ROOMY { "" } else { " " };
+    let place = status(canvas, space);
     let moved_on = model.moved_on();
-    let is_drilled = model.drilled.is_some();
-    let with_fleet = model.focus == Pane::Fleet || is_drilled;
-    let row = model.drilled.as_ref().map(|_| fleet::drilled_name(model));
-    for &pane in Pane::ALL {
-        if pane == Pane::Fleet && !with_fleet {
-            continue;
-        }
-        // With the fleet there is no room for every title.
-        let is_wide = area.width >= if with_fleet { 100 } else { 76 };
-        let shown = pane == model.focus || (is_wide && !is_drilled);
-        let title = match (pane, &row) {
-            (Pane::Fleet, Some(row)) => format!("Fleet {} {row} ", theme.glyph("›", ">")),
-            _ if shown => pane.title().to_owned(),
-            _ => String::new(),
-        };
+    let mut line = Line::default();
+    for (pane, title) in titles(canvas, area.width, place.width()) {
         let (mark, style) = if pane == model.focus {
             (theme.glyph("▸", ">"), theme.selected())
         } else if Some(pane) == moved_on {
@@ -48,15 +35,66 @@ pub fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             (" ", theme.dim())
         };
-        let tab = Span::styled(format!("{mark}{} {title}{space}", pane.number()), style);
+        let tab = Span::styled(format!("{mark}{}{title}{space}", pane.number()), style);
         push_span(canvas, area, &mut line, tab, Some(HitTarget::Pane(pane)));
     }
     put_cut(canvas.buf, area, [line]);
-    let place = status(canvas, space);
     let columns = u16::try_from(place.width()).unwrap_or(u16::MAX);
     let start = area.right().saturating_sub(columns).max(area.x);
     let right = Rect::new(start, area.y, area.right() - start, 1);
     put_cut(canvas.buf, right, [place]);
+}
+
+/// Width from which tabs have a space between them.
+const ROOMY: u16 = 100;
+
+/// The tabs with their titles, each after a space. Without room for all the focused pane has one; with the
+/// fleet in the row, so do the others as far as they fit.
+fn titles(canvas: &Canvas<'_>, width: u16, clock: usize) -> Vec<(Pane, String)> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    let opened = model.fleet.opened.as_ref().map(|_| {
+        let row = model.fleet.opened_row();
+        let name = row.map_or("gone", |row| row.name.as_str());
+        format!(" Fleet {} {name}", theme.glyph("›", ">"))
+    });
+    let with_fleet = model.focus == Pane::Fleet || opened.is_some();
+    let titled = |pane: Pane, title: &str| match &opened {
+        Some(opened) if pane == Pane::Fleet => opened.clone(),
+        _ => format!(" {title}"),
+    };
+    let panes = Pane::ALL.iter().copied();
+    let panes = panes.filter(|pane| *pane != Pane::Fleet || with_fleet);
+    let full: Vec<(Pane, String)> = panes
+        .map(|pane| (pane, titled(pane, pane.title())))
+        .collect();
+    // A mark and a number beside each title.
+    let beside = if width < ROOMY { 2 } else { 3 };
+    let columns = |tabs: &[(Pane, String)]| {
+        let tabs = tabs.iter().map(|(_, title)| beside + title.width());
+        tabs.sum::<usize>() + clock
+    };
+    let room = usize::from(width);
+    if columns(&full) <= room {
+        return full;
+    }
+    let is_kept = |pane: Pane| pane == model.focus || pane == Pane::Fleet;
+    let mut tabs = full;
+    for (pane, title) in &mut tabs {
+        if !is_kept(*pane) {
+            title.clear();
+        }
+    }
+    for place in 0..tabs.len() {
+        let pane = tabs[place].0;
+        if with_fleet && !is_kept(pane) {
+            tabs[place].1 = titled(pane, pane.short_title());
+            if columns(&tabs) > room {
+                tabs[place].1.clear();
+                break;
+            }
+        }
+    }
+    tabs
 }
 
 /// The clock of the world, the one place that says its zone, and whose cockpit this is.

@@ -30,10 +30,11 @@ fn in_full(canvas: &Canvas<'_>, columns: u16) -> (String, Vec<Line<'static>>) {
     let (model, theme) = (canvas.model, canvas.theme);
     let wide = usize::from(columns);
     match model.focus {
-        Pane::Fleet => (
-            fleet::detail_note(model),
-            fleet::detail(canvas, columns, usize::MAX),
-        ),
+        Pane::Fleet => {
+            let (name, note) = fleet::detail_title(model);
+            let lines = fleet::detail(canvas, columns, usize::MAX);
+            (format!("{name}: {note}"), lines)
+        }
         Pane::Offers => offers::in_full(canvas, columns),
         Pane::Nodes => match model.selected_node() {
             Some((_, row)) => (

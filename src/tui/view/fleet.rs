@@ -1,12 +1,15 @@
 //! The fleet as a table, and what is selected in it.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{BootStage, GateKind, Spent, Step};
-use crate::tui::fleet::{FleetGroup, FleetKey, FleetRow, Stage, Urgency, groups};
+use crate::engine::RentalSnapshot;
+use crate::tui::breakpoint::Breakpoint;
+use crate::tui::filter::Filtered;
+use crate::tui::fleet::{FleetGroup, FleetKey, FleetRow, Urgency};
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Action;
 use crate::tui::layout::Rows;
@@ -15,8 +18,8 @@ use crate::tui::pane::Pane;
 use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
-use super::top::{last, steps};
-use super::widgets::{Canvas, indented, put_cut};
+use super::top::last;
+use super::widgets::{Align, Canvas, count_of, filter_line, indented, put_cut, two_rows};
 use super::{format, link, rental};
 
 /// Columns of the mark before a row.
@@ -25,12 +28,6 @@ const MARK: usize = 3;
 const NAME: usize = 15;
 /// Lines of the log below what is selected.
 const LOG: usize = 6;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Align {
-    Left,
-    Right,
-}
 
 /// A column of the table.
 #[derive(Clone, Copy)]
@@ -67,7 +64,7 @@ type Cell = fn(&FleetRow, &Canvas<'_>) -> String;
 
 /// In order; a name comes before them. A wider pane shows more.
 const COLUMNS: [Column; 13] = [
-    left("step", 9, 0, |row, _| step(row.stage)),
+    left("step", 8, 0, |row, _| row.stage.word()),
     right("next", 7, 0, next),
     right("spare", 7, 112, |row, _| {
         row.spare.map_or_else(String::new, format::short)
@@ -100,56 +97,60 @@ fn or_empty(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
+const FILTER: Filtered = Filtered::Pane(Pane::Fleet);
+
 pub fn rows(model: &Model) -> Rows {
-    let groups = groups(model);
-    let listed: usize = groups.iter().map(|group| 1 + group.rows.len()).sum();
-    Rows::up_to(4, 2 + listed)
+    let shown = model.fleet.shown();
+    let listed: usize = shown.iter().map(|(_, rows)| 1 + rows.len()).sum();
+    Rows::up_to(4, 2 + listed + usize::from(model.has_filter_row(FILTER)))
 }
 
-fn note(groups: &[FleetGroup]) -> String {
-    let rows = || groups.iter().flat_map(|group| &group.rows);
-    let sprints = rows().filter(|row| row.key == FleetKey::Sprint).count();
-    let rentals = rows().filter(|row| row.price.is_some()).count();
+/// What is listed, and how much of it is left out.
+fn note(model: &Model, hidden: usize) -> String {
+    let fleet = &model.fleet;
+    let all: Vec<&FleetRow> = fleet.groups.iter().flat_map(|group| &group.rows).collect();
+    let sprints = all.iter().filter(|row| row.key == FleetKey::Sprint).count();
+    let rentals = all.iter().filter(|row| row.price.is_some()).count();
+    let of = match count_of(model, Pane::Fleet, fleet.rows().len()) {
+        of if of.is_empty() => of,
+        of => format!("{of}{}, ", format::count(all.len(), "row")),
+    };
+    let more = match hidden {
+        0 => String::new(),
+        _ => format!("{} more, ", format::count(hidden, "row")),
+    };
     format!(
-        "{}, {}, {}",
-        format::count(groups.len(), "Network Node"),
+        "{more}{of}{}, {}, {}",
+        format::count(fleet.groups.len(), "Network Node"),
         format::count(sprints, "sprint"),
         format::count(rentals, "rental")
     )
 }
 
+/// A line, and what a click on it selects.
+type Target = (Line<'static>, Option<HitTarget>);
+
 /// The groups with their rows, around the selected one; those that are left out are counted.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
-    let groups = groups(model);
-    let selected = model.selected_fleet_row(&groups).map(|(_, row)| row.key);
     let columns = shown(area.width);
-    let mut rows: Vec<(Line<'_>, Option<HitTarget>)> = Vec::new();
-    let mut selected_place = 0;
-    for group in &groups {
-        rows.push((group_line(group, area.width, canvas), None));
-        for row in &group.rows {
-            let is_selected = selected.as_ref() == Some(&row.key);
-            if is_selected {
-                selected_place = rows.len();
-            }
-            let target = HitTarget::Fleet(row.key.clone());
-            rows.push((row_line(row, &columns, is_selected, canvas), Some(target)));
-        }
-    }
-    // Below the title and the heading.
-    let visible = usize::from(area.height).saturating_sub(2).max(1);
-    let first = (selected_place + 1).saturating_sub(visible);
-    let is_row = |(_, target): &&(Line<'_>, Option<HitTarget>)| target.is_some();
+    let (rows, selected) = listed(canvas, &columns, area.width);
+    let filter = filter_line(canvas, FILTER).map(indented);
+    // Below the title, the filter and the heading.
+    let above = 2 + usize::from(filter.is_some());
+    let visible = usize::from(area.height).saturating_sub(above).max(1);
+    let first = (selected + 1).saturating_sub(visible);
+    let is_row = |(_, target): &&Target| target.is_some();
     let all = rows.iter().filter(is_row).count();
-    let window: Vec<_> = rows.into_iter().skip(first).take(visible).collect();
+    let window: Vec<Target> = rows.into_iter().skip(first).take(visible).collect();
     let hidden = all - window.iter().filter(is_row).count();
-    let note = match hidden {
-        0 => note(&groups),
-        _ => format!("{} more, {}", format::count(hidden, "row"), note(&groups)),
-    };
-    let inner = canvas.section_rule(area, Section::Fleet, &note);
-    let mut lines = vec![head(&columns, theme)];
+    let inner = canvas.section_rule(area, Section::Fleet, &note(model, hidden));
+    let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
+    lines.push(if all == 0 {
+        Line::styled(" No row passes the filter.", theme.dim())
+    } else {
+        head(&columns, theme)
+    });
     for (line, target) in window {
         if let Some(target) = target {
             canvas.hits.add_row(inner, lines.len(), target);
@@ -157,6 +158,27 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         lines.push(line);
     }
     put_cut(canvas.buf, inner, lines);
+}
+
+/// Every line, and the place of the selected one.
+fn listed(canvas: &Canvas<'_>, columns: &[&Column], width: u16) -> (Vec<Target>, usize) {
+    let fleet = &canvas.model.fleet;
+    let selected = fleet.selected_row().map(|(_, row)| &row.key);
+    let mut lines: Vec<Target> = Vec::new();
+    let mut place = 0;
+    for (group, rows) in fleet.shown() {
+        lines.push((group_line(group, width, canvas), None));
+        for row in rows {
+            let is_selected = selected == Some(&row.key);
+            if is_selected {
+                place = lines.len();
+            }
+            let target = HitTarget::Fleet(row.key.clone());
+            let line = row_line(row, group, columns, is_selected, canvas);
+            lines.push((line, Some(target)));
+        }
+    }
+    (lines, place)
 }
 
 fn shown(width: u16) -> Vec<&'static Column> {
@@ -174,50 +196,51 @@ fn head(columns: &[&Column], theme: Theme) -> Line<'static> {
 }
 
 fn padded(text: &str, column: &Column, theme: Theme) -> String {
-    let width = column.width;
-    let text = format::cut(text, width, theme.glyph("…", ".."));
-    let fill = " ".repeat(width.saturating_sub(text.width()));
-    match column.align {
-        Align::Left => text + &fill,
-        Align::Right => fill + &text,
-    }
+    let text = format::cut(text, column.width, theme.glyph("…", ".."));
+    column.align.pad(&text, column.width)
 }
 
-/// `berlin  gonka1x9k…9k2l  admin API 4s ago  $15.78/h  weight 1,810`
+/// `berlin   gonka1x9k…9k2l   admin API 4s ago   $15.78/h   weight 1,810`
 fn group_line(group: &FleetGroup, width: u16, canvas: &Canvas<'_>) -> Line<'static> {
     let (model, theme) = (canvas.model, canvas.theme);
-    let state = if let Some(trouble) = &group.trouble {
-        Span::styled(trouble.clone(), theme.bad())
-    } else {
-        let age = format::ago(group.read_at, model.now());
-        Span::styled(format!("admin API {age}"), theme.dim())
-    };
+    let ellipsis = theme.glyph("…", "..");
     let participant = group.participant.as_ref();
     let participant = participant.map_or_else(String::new, |participant| {
-        format::short_id(&participant.0, NAME, theme.glyph("…", ".."))
+        format::short_id(&participant.0, NAME, ellipsis)
     });
-    let mut parts = vec![
-        Span::styled(format!(" {}", group.name), theme.strong()),
+    let age = format::ago(group.read_at, model.now());
+    let (state, style) = match &group.trouble {
+        Some(trouble) => (format!("read {age}: {trouble}"), theme.bad()),
+        None => (format!("admin API {age}"), theme.dim()),
+    };
+    // Why it cannot be read matters more than its weight.
+    let weight = if width >= 76 && group.trouble.is_none() {
+        format!("   weight {:>7}", format::grouped(group.weight()))
+    } else {
+        String::new()
+    };
+    let sums = format!("   {}{weight}", group.price());
+    let name = format!(" {:<8} ", group.name);
+    let columns = usize::from(width).saturating_sub(1);
+    let taken = name.width() + participant.width() + 3 + sums.width();
+    let room = columns.saturating_sub(taken);
+    let state = format::cut(&state, room, ellipsis);
+    let side = if group.trouble.is_some() {
+        Align::Left
+    } else {
+        Align::Right
+    };
+    Line::from(vec![
+        Span::styled(name, theme.strong()),
         Span::styled(participant, theme.dim()),
-        state,
-        Span::raw(group.price().to_string()),
-    ];
-    if usize::from(width) >= 76 {
-        let weight = format::grouped(group.weight());
-        parts.push(Span::raw(format!("weight {weight}")));
-    }
-    let mut line = Line::default();
-    for part in parts.into_iter().filter(|part| !part.content.is_empty()) {
-        if !line.spans.is_empty() {
-            line.push_span(Span::raw("  "));
-        }
-        line.push_span(part);
-    }
-    line
+        Span::styled(format!("   {}", side.pad(&state, room)), style),
+        Span::raw(sums),
+    ])
 }
 
 fn row_line(
     row: &FleetRow,
+    group: &FleetGroup,
     columns: &[&Column],
     is_selected: bool,
     canvas: &Canvas<'_>,
@@ -226,6 +249,8 @@ fn row_line(
     let style = match row.urgency {
         Urgency::Waits => theme.warn(),
         Urgency::Fails => theme.bad(),
+        // What was read before may not be so any more.
+        Urgency::Runs if group.trouble.is_some() => theme.dim(),
         Urgency::Runs => theme.text(),
         Urgency::Others => theme.dim(),
     };
@@ -243,13 +268,6 @@ fn row_line(
     let cells: Vec<String> = cells.collect();
     let text = format!(" {mark} {name:<NAME$} {}", cells.join(" "));
     Line::styled(text, style)
-}
-
-fn step(stage: Stage) -> String {
-    match stage {
-        Stage::Step(step) => steps::verb(step).to_uppercase(),
-        Stage::Node(owner) => owner.word().to_owned(),
-    }
 }
 
 fn next(row: &FleetRow, canvas: &Canvas<'_>) -> String {
@@ -288,45 +306,44 @@ fn status(row: &FleetRow, canvas: &Canvas<'_>) -> String {
     }
 }
 
-/// The row that the panes are about.
-pub fn drilled_name(model: &Model) -> String {
-    let groups = groups(model);
-    let mut rows = groups.iter().flat_map(|group| &group.rows);
-    let row = rows.find(|row| Some(&row.key) == model.drilled.as_ref());
-    row.map_or_else(|| "gone".to_owned(), |row| row.name.clone())
-}
-
-/// What is selected: its name, and what is behind the columns.
-pub fn detail_note(model: &Model) -> String {
-    let groups = groups(model);
-    let Some((_, row)) = model.selected_fleet_row(&groups) else {
-        return String::new();
+/// Name and Network Node of what is selected, and what is behind the columns.
+pub fn detail_title(model: &Model) -> (String, String) {
+    let fleet = &model.fleet;
+    let Some((_, row)) = fleet.selected_row() else {
+        return ("nothing selected".to_owned(), String::new());
     };
+    let mut groups = fleet.groups.iter();
+    let group = groups.find(|group| group.rows.iter().any(|it| it.key == row.key));
     let epoch = row.epoch.map(|epoch| format!("epoch {epoch}"));
-    let parts = [Some(row.name), epoch, row.gpus];
+    let parts = [
+        group.map(|group| group.name.clone()),
+        epoch,
+        row.gpus.clone(),
+    ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    parts.join(", ")
+    (row.name.clone(), parts.join(", "))
 }
 
 /// The selected row; of the log as many lines as fit into the height.
 pub fn detail(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
-    let groups = groups(model);
-    let Some((_, row)) = model.selected_fleet_row(&groups) else {
-        return vec![Line::styled(
-            " Nothing is known of the fleet yet.",
-            theme.dim(),
-        )];
+    let sentence = |text: &str| vec![Line::styled(format!(" {text}"), theme.dim())];
+    let Some((_, row)) = model.fleet.selected_row() else {
+        return sentence("No row is selected.");
     };
     match &row.key {
         FleetKey::Sprint => of_sprint(canvas, width, height),
-        FleetKey::Hedge => of_hedge(canvas, width),
+        FleetKey::Hedge => match &model.snapshot.hedge {
+            Some(hedge) => in_brief(hedge, canvas, width),
+            None => sentence("It is gone."),
+        },
         FleetKey::Node(id) => {
             let mut listed = model.snapshot.nodes.rows.iter();
-            let node = listed.find(|row| row.node.config.id == *id);
-            let wide = usize::from(width).saturating_sub(1);
-            let lines = node.map(|node| super::nodes::in_full(node, wide, theme));
-            let lines = lines.unwrap_or_default();
+            let Some(node) = listed.find(|row| row.node.config.id == *id) else {
+                return sentence("It is not listed any more.");
+            };
+            let columns = usize::from(width).saturating_sub(1);
+            let lines = super::nodes::in_full(node, columns, theme);
             lines.into_iter().map(indented).collect()
         }
     }
@@ -335,55 +352,49 @@ pub fn detail(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'stati
 fn of_sprint(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let snapshot = &*model.snapshot;
-    let columns = usize::from(width).saturating_sub(1);
-    let text = |text: &str, style: Style| {
-        let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
-        rows.into_iter()
-            .map(move |row| Line::styled(format!(" {row}"), style))
-    };
-    let mut lines: Vec<Line<'static>> = Vec::new();
-    let step = snapshot.sprint.step;
-    let doing = format!(
-        "{}: {}",
-        steps::verb(step).to_uppercase(),
-        snapshot.sprint.doing
-    );
-    lines.extend(text(&doing, theme.text()));
-    if let Some(gate) = &snapshot.sprint.gate {
-        lines.extend(text(&gate.question, theme.warn()));
+    let sprint = &snapshot.sprint;
+    let doing = format!("{}: {}", sprint.step.verb().to_uppercase(), sprint.doing);
+    let mut lines = two_rows(&doing, theme.text(), width, theme);
+    if let Some(gate) = &sprint.gate {
+        lines.extend(two_rows(&gate.question, theme.warn(), width, theme));
     }
     if let Some(rental) = &snapshot.rental {
-        lines.extend(
-            rental::in_brief(rental, model)
-                .into_iter()
-                .flat_map(|it| text(&it, theme.text())),
-        );
+        lines.extend(in_brief(rental, canvas, width));
         let worst = snapshot.money.sprint + snapshot.money.reserved;
         let money = format!(
-            "{}  {} est. of {}",
+            "{}, {} est. of {}",
             rental.price,
             format::estimate(rental.cost),
             format::worst(worst, theme)
         );
-        lines.extend(text(&money, theme.text()));
+        lines.extend(two_rows(&money, theme.text(), width, theme));
     }
     lines.push(last::line(canvas, width));
-    if step > Step::Renting && snapshot.rental.is_some() {
-        let log = &snapshot.boot_log;
-        let room = LOG.min(height.saturating_sub(lines.len()));
-        let first = log.end_seq().saturating_sub(room as u64);
-        let first = first.max(log.first_seq());
-        let log = (first..log.end_seq()).filter_map(|seq| log.line(seq));
-        lines.extend(log.map(|line| Line::styled(format!(" {}", line.text()), theme.dim())));
-    }
+    let room = LOG.min(height.saturating_sub(lines.len()));
+    lines.extend(log_lines(canvas, room));
     lines
 }
 
-fn of_hedge(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
-    let (model, theme) = (canvas.model, canvas.theme);
-    let columns = usize::from(width).saturating_sub(1);
-    let hedge = model.snapshot.hedge.iter();
-    let facts = hedge.flat_map(|rental| rental::in_brief(rental, model));
-    let rows = facts.flat_map(|fact| format::wrap_into(&fact, columns, 2, theme.glyph("…", "...")));
-    rows.map(|row| Line::raw(format!(" {row}"))).collect()
+/// The newest lines of the log, where it does not stand beside.
+fn log_lines(canvas: &Canvas<'_>, room: usize) -> Vec<Line<'static>> {
+    let screen = *canvas.buf.area();
+    let is_beside = Breakpoint::of(screen.width, screen.height) == Breakpoint::Full;
+    let snapshot = &canvas.model.snapshot;
+    if is_beside || snapshot.sprint.step <= Step::Renting || snapshot.rental.is_none() {
+        return Vec::new();
+    }
+    let log = &snapshot.boot_log;
+    let first = log.end_seq().saturating_sub(room as u64);
+    let first = first.max(log.first_seq());
+    let lines = (first..log.end_seq()).filter_map(|seq| log.line(seq));
+    let style = canvas.theme.dim();
+    lines
+        .map(|line| Line::styled(format!(" {}", line.text()), style))
+        .collect()
+}
+
+fn in_brief(rental: &RentalSnapshot, canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+    let theme = canvas.theme;
+    let text = rental::in_brief(rental, canvas.model);
+    two_rows(&text, theme.text(), width, theme)
 }

@@ -7,10 +7,9 @@ use crate::tui::filter::{Filtered, Words};
 use crate::tui::keymap::{Action, Binding, Context, disabled_reason};
 use crate::tui::model::HelpView;
 use crate::tui::pane::Pane;
-use crate::tui::prompt::PromptKind;
 
 use super::format;
-use super::widgets::{Canvas, box_area, popup, prompt_line};
+use super::widgets::{Canvas, box_area, filter_line, popup};
 
 /// Cells of the keys; more keys wrap in them.
 const NAMES: usize = 14;
@@ -36,7 +35,7 @@ pub fn draw(canvas: &mut Canvas<'_>, screen: Rect, help: &HelpView) -> usize {
     if table.is_empty() {
         table.push(Line::styled(" No key has these words.", canvas.theme.dim()));
     }
-    table.splice(0..0, filter(canvas, help));
+    table.splice(0..0, filter_line(canvas, Filtered::Help));
     let title = format!(
         "Keys ({} close, {} filter)",
         canvas.key(Action::Close),
@@ -44,15 +43,6 @@ pub fn draw(canvas: &mut Canvas<'_>, screen: Rect, help: &HelpView) -> usize {
     );
     let area = box_area(screen, width, table.len());
     popup(canvas.buf, area, &title, table, help.scroll, canvas.theme)
-}
-
-fn filter<'a>(canvas: &Canvas<'a>, help: &HelpView) -> Option<Line<'a>> {
-    let of = PromptKind::Filter(Filtered::Help);
-    if let Some(prompt) = canvas.model.prompt.as_ref().filter(|open| open.kind == of) {
-        return Some(prompt_line(prompt, canvas.theme));
-    }
-    let text = format!("filter \"{}\"", help.filter);
-    (!help.filter.is_empty()).then(|| Line::styled(text, canvas.theme.accent()))
 }
 
 /// What works here, and what works elsewhere.

@@ -1,13 +1,12 @@
 //! Past sprints: outcome, cost, weight, times.
 
-use std::fmt::Write as _;
-
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Spent, Step, main_boot};
 use crate::engine::PastSprintRow;
+use crate::tui::filter::Filtered;
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::layout::Rows;
 use crate::tui::model::Model;
@@ -15,7 +14,7 @@ use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::format::{self, count};
-use super::widgets::{Canvas, filter_line, put_cut};
+use super::widgets::{Align, Canvas, count_of, filter_line, put_cut};
 
 /// Sprints that are worth rows of their own before anything else may grow.
 const WANTED: usize = 6;
@@ -27,7 +26,7 @@ pub fn rows(model: &Model) -> Rows {
     if model.snapshot.history.is_empty() {
         return Rows::up_to(2, 2);
     }
-    let is_filtered = !model.history_filter.is_empty() || model.is_typing_filter(Pane::History);
+    let is_filtered = model.has_filter_row(Filtered::Pane(Pane::History));
     let all = model.shown_history().len() + usize::from(is_filtered);
     let wanted = 2 + all.min(WANTED) + DETAIL;
     Rows {
@@ -43,12 +42,15 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let cost: Spent = history.iter().map(PastSprintRow::spent).sum();
     let sprints = count(history.len(), "sprint");
     let shown = model.shown_history();
-    let of = if model.history_filter.is_empty() {
-        String::new()
-    } else {
-        format!("{} of ", shown.len())
+    let of = count_of(model, Pane::History, shown.len());
+    let note = match history.len() {
+        0 => sprints,
+        _ => format!(
+            "{of}{sprints}, {} with weight, {}",
+            confirmed.count(),
+            cost.in_words()
+        ),
     };
-    let note = format!("{of}{sprints}, {} with weight, {cost}", confirmed.count());
     let inner = canvas.pane_frame(area, Pane::History, &note);
     let inner = Rect {
         x: inner.x + 1,
@@ -59,7 +61,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         let nothing = Line::styled("No sprint has ended yet.", theme.dim());
         return put_cut(canvas.buf, inner, [nothing]);
     }
-    let filter = filter_line(canvas, Pane::History, &model.history_filter);
+    let filter = filter_line(canvas, Filtered::Pane(Pane::History));
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     let fit = fitting(inner.width);
     let height = usize::from(inner.height).saturating_sub(lines.len());
@@ -100,12 +102,6 @@ const COLUMNS: [(&str, usize, Align); 10] = [
     ("machine", 8, Align::Right),
 ];
 
-#[derive(Debug, Clone, Copy)]
-enum Align {
-    Left,
-    Right,
-}
-
 /// How many of the columns fit: none is cut.
 fn fitting(width: u16) -> usize {
     let mut room = usize::from(width) + 1;
@@ -120,15 +116,9 @@ fn fitting(width: u16) -> usize {
 }
 
 fn row(cells: &[String; 10], shown: usize) -> String {
-    let mut row = String::new();
-    for (cell, (_, wide, align)) in cells.iter().zip(COLUMNS).take(shown) {
-        // Writing to a String cannot fail.
-        let _ = match align {
-            Align::Left => write!(row, "{cell:<wide$} "),
-            Align::Right => write!(row, "{cell:>wide$} "),
-        };
-    }
-    row
+    let cells = cells.iter().zip(COLUMNS).take(shown);
+    let cells = cells.map(|(cell, (_, wide, align))| align.pad(cell, wide) + " ");
+    cells.collect()
 }
 
 /// The titles, and how many columns are left out.

@@ -164,11 +164,13 @@ fn bottom_row(model: &Model, section: Section) -> bool {
 
 /// The prompt, if it is about this log.
 fn prompt(model: &Model, section: Section) -> Option<&Prompt> {
-    let prompt = model.prompt.as_ref();
-    prompt.filter(|open| match open.kind {
-        PromptKind::Filter(of) => of == Filtered::Pane(section.pane()),
-        PromptKind::GoTo => model.focus == section.pane(),
-    })
+    let go_to = || {
+        let prompt = model.prompt.as_ref();
+        let is_here = model.focus == section.pane();
+        prompt.filter(|open| open.kind == PromptKind::GoTo && is_here)
+    };
+    let filter = model.filter_prompt(Filtered::Pane(section.pane()));
+    filter.or_else(go_to)
 }
 
 /// The filter, and the keys that it gives a meaning.

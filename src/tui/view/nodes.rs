@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use crate::domain::{NodeStatus, Serving, Time, UpstreamFigures, UpstreamHealth};
 use crate::engine::{NodeOwner, NodeRow, ProxySnapshot};
 use crate::tui::attention::{Feed, frozen_since};
+use crate::tui::filter::Filtered;
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::layout::Rows;
 use crate::tui::model::Model;
@@ -15,7 +16,7 @@ use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
 use super::format;
-use super::widgets::{Canvas, filter_line, put_cut};
+use super::widgets::{Canvas, count_of, filter_line, put_cut};
 
 /// A heading, every row with what is wrong with it, and the proxy.
 pub fn rows(model: &Model) -> Rows {
@@ -23,7 +24,8 @@ pub fn rows(model: &Model) -> Rows {
     let of_node =
         |row: &NodeRow| 1 + usize::from(wants(row).is_some()) + usize::from(why(row).is_some());
     let listed: usize = model.shown_nodes().into_iter().map(of_node).sum();
-    let beside = usize::from(nodes.trouble.is_some()) + usize::from(is_filtered(model));
+    let is_filtered = model.has_filter_row(Filtered::Pane(Pane::Nodes));
+    let beside = usize::from(nodes.trouble.is_some()) + usize::from(is_filtered);
     let proxy = usize::from(model.snapshot.proxy.is_some());
     Rows::up_to(4, 2 + listed + beside + proxy)
 }
@@ -37,11 +39,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         |since| format::frozen(since, model.now()),
     );
     let shown = model.shown_nodes();
-    let of = if model.node_filter.is_empty() {
-        String::new()
-    } else {
-        format!("{} of ", shown.len())
-    };
+    let of = count_of(model, Pane::Nodes, shown.len());
     let note = format!("{of}{} registered, {age}", nodes.rows.len());
     let inner = canvas.section_rule(area, Section::Nodes, &note);
     let inner = Rect {
@@ -59,7 +57,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         None => "The list has not been read yet.".to_owned(),
     };
     let mut lines: Vec<Line<'_>> = trouble.into_iter().collect();
-    lines.extend(filter_line(canvas, Pane::Nodes, &model.node_filter));
+    lines.extend(filter_line(canvas, Filtered::Pane(Pane::Nodes)));
     lines.push(Line::styled(head, theme.dim()));
     let proxy = model.snapshot.proxy.as_ref();
     let proxy = proxy.map(|proxy| proxy_line(proxy, model.now(), inner.width, theme));
@@ -85,11 +83,6 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
     lines.extend(proxy);
     put_cut(canvas.buf, inner, lines);
-}
-
-/// A filter holds, or is typed: it takes a row.
-fn is_filtered(model: &Model) -> bool {
-    !model.node_filter.is_empty() || model.is_typing_filter(Pane::Nodes)
 }
 
 fn proxy_line(proxy: &ProxySnapshot, now: Time, width: u16, theme: Theme) -> Line<'static> {

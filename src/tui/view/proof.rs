@@ -1,5 +1,6 @@
 //! The `PoC`: its phases against time, and what the sprint does in it.
 
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{Duration, GateKind, Milestone, Mode, PocActivity, Step, Time};
@@ -12,12 +13,15 @@ use crate::tui::theme::Theme;
 use super::format;
 use super::timeline::{Axis, Bars};
 use super::top::steps::{StepState, mark};
-use super::widgets::Canvas;
+use super::widgets::{Canvas, Facts};
 
 /// Columns of mark and name.
 const NAME: usize = 15;
 /// Columns of what is said of a phase.
 const NOTE: usize = 26;
+
+/// Rates of nonces that are drawn, the newest last.
+const RATES: usize = 12;
 
 struct Phase {
     name: &'static str,
@@ -67,39 +71,31 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
             .iter()
             .map(|phase| phase_line(phase, axis, now, theme)),
     );
-    if let Some(nonces) = nonces(model, theme) {
-        lines.extend(fact("nonces", &nonces, width, theme));
+    // Names stand below those of the phases.
+    let facts = Facts {
+        names: NAME - 2,
+        width,
+        theme,
+    };
+    if let Some((text, style)) = nonces(model, theme) {
+        lines.extend(facts.lines("  nonces", &text, style));
     }
     let (name, text) = match seen(model) {
-        Some(seen) => ("seen", seen),
-        None => ("now", model.snapshot.sprint.doing.clone()),
+        Some(seen) => ("  seen", seen),
+        None => ("  now", model.snapshot.sprint.doing.clone()),
     };
-    lines.extend(fact(name, &Span::raw(text), width, theme));
+    lines.extend(facts.lines(name, &text, theme.text()));
     lines
 }
 
-/// At most two rows.
-fn fact(name: &'static str, text: &Span<'static>, width: u16, theme: Theme) -> Vec<Line<'static>> {
-    let columns = usize::from(width).saturating_sub(NAME + 1);
-    let rows = format::wrap_into(&text.content, columns, 2, theme.glyph("…", "..."));
-    let names = [name, ""].into_iter();
-    let line = |(row, name): (String, &str)| {
-        Line::from(vec![
-            Span::styled(format!("   {name:<12}"), theme.dim()),
-            Span::styled(row, text.style),
-        ])
-    };
-    rows.into_iter().zip(names).map(line).collect()
-}
-
 /// What the node has generated, by vLLM's own count; one that stands still in the generation is bad.
-fn nonces(model: &Model, theme: Theme) -> Option<Span<'static>> {
+fn nonces(model: &Model, theme: Theme) -> Option<(String, Style)> {
     let proof = &model.snapshot.sprint.proof;
     let (nonces, last) = (proof.nonces?, proof.last_nonces_at?);
     let total = format::grouped(nonces.total);
     if proof.validating_since.is_some() {
         let text = format!("{total} generated, the last {}", format::second(last));
-        return Some(Span::raw(text));
+        return Some((text, theme.text()));
     }
     let rate = format::grouped(nonces.per_minute);
     let age = time_of(model, Feed::Rentals) - last;
@@ -109,8 +105,15 @@ fn nonces(model: &Model, theme: Theme) -> Option<Span<'static>> {
         theme.text()
     };
     let age = format::length(age);
-    let text = format!("{rate}/min, total {total}, last {age} ago");
-    Some(Span::styled(text, style))
+    let rates = model.trends.nonces.values();
+    let newest = &rates[rates.len().saturating_sub(RATES)..];
+    // One rate is no curve.
+    let curve = match newest {
+        [] | [_] => String::new(),
+        newest => format!(" {}", theme.spark(newest)),
+    };
+    let text = format!("{rate}/min{curve}, total {total}, last {age} ago");
+    Some((text, style))
 }
 
 /// When the `PoC` began, and from when on our node took part.

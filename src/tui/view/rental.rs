@@ -10,7 +10,7 @@ use crate::tui::attention::{Feed, time_of};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
-use super::widgets::Canvas;
+use super::widgets::{Canvas, Facts};
 use super::{format, link};
 
 /// Columns of a name.
@@ -21,9 +21,10 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let Some(rental) = &model.snapshot.rental else {
         return vec![Line::styled(" Nothing is rented.", theme.dim())];
     };
+    let facts = facts(width, theme);
     let mut lines = Vec::new();
     let mut add = |name: &str, text: String, style: Style| {
-        lines.extend(fact(name, &text, style, width, theme));
+        lines.extend(facts.lines(name, &text, style));
     };
     let now = time_of(model, Feed::Rentals);
     if let Some(text) = machine(rental) {
@@ -50,7 +51,7 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
 }
 
 /// What the fleet says of a rental below its row.
-pub fn in_brief(rental: &RentalSnapshot, model: &Model) -> Vec<String> {
+pub fn in_brief(rental: &RentalSnapshot, model: &Model) -> String {
     let now = time_of(model, Feed::Rentals);
     let boot = &rental.boot;
     let progress = boot
@@ -64,11 +65,9 @@ pub fn in_brief(rental: &RentalSnapshot, model: &Model) -> Vec<String> {
         progress.unwrap_or_default(),
         ready.unwrap_or_default()
     );
-    vec![
-        stage,
-        format!("link {}", link::in_full(&rental.link, now)),
-        format!("watchdog {}", watchdog(rental, now)),
-    ]
+    let link = link::in_full(&rental.link, now);
+    let watchdog = watchdog(rental, now);
+    format!("{stage}; link {link}; watchdog {watchdog}")
 }
 
 /// GPUs and link alone, while the `PoC` runs.
@@ -77,32 +76,28 @@ pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let Some(rental) = &model.snapshot.rental else {
         return vec![Line::styled(" Nothing is rented.", theme.dim())];
     };
+    let facts = facts(width, theme);
     let mut lines = gpus(rental, model, width, theme);
     let now = time_of(model, Feed::Rentals);
     let link = link::in_full(&rental.link, now);
-    lines.extend(fact("link", &link, theme.text(), width, theme));
+    lines.extend(facts.lines("link", &link, theme.text()));
     let lease = watchdog(rental, now);
-    lines.extend(fact("watchdog", &lease, theme.text(), width, theme));
+    lines.extend(facts.lines("watchdog", &lease, theme.text()));
     let place = rental
         .machine
         .as_ref()
         .map(|it| format!(", machine {}", it.machine));
     let text = format!("{}{}", rental.id, place.unwrap_or_default());
-    lines.extend(fact("rental", &text, theme.text(), width, theme));
+    lines.extend(facts.lines("rental", &text, theme.text()));
     lines
 }
 
-fn fact(name: &str, text: &str, style: Style, width: u16, theme: Theme) -> Vec<Line<'static>> {
-    let columns = usize::from(width).saturating_sub(NAME + 3);
-    let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
-    let names = [name.to_owned(), String::new()].into_iter();
-    let row = |(row, name): (String, String)| {
-        Line::from(vec![
-            Span::styled(format!(" {name:<NAME$} "), theme.dim()),
-            Span::styled(row, style),
-        ])
-    };
-    rows.into_iter().zip(names).map(row).collect()
+fn facts(width: u16, theme: Theme) -> Facts {
+    Facts {
+        names: NAME,
+        width,
+        theme,
+    }
 }
 
 fn watchdog(rental: &RentalSnapshot, now: Time) -> String {
@@ -135,7 +130,7 @@ fn gpus(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Vec
     let all = rental.devices.len();
     if all == 0 {
         let text = format!("{}, not seen from inside yet", rental.gpus);
-        return fact("GPUs", &text, theme.dim(), width, theme);
+        return facts(width, theme).lines("GPUs", &text, theme.dim());
     }
     let usable = rental.devices.iter().filter(|gpu| gpu.available).count();
     let style = if usable == all {
@@ -145,7 +140,7 @@ fn gpus(rental: &RentalSnapshot, model: &Model, width: u16, theme: Theme) -> Vec
     };
     let name = rental.devices.first().map_or("", |gpu| gpu.name.as_str());
     let text = format!("{usable} of {all} usable, {name}");
-    let mut lines = fact("GPUs", &text, style, width, theme);
+    let mut lines = facts(width, theme).lines("GPUs", &text, style);
     lines.truncate(1);
     let devices = rental.devices.iter();
     lines.extend(devices.map(|gpu| device(gpu, must_work(model), width, theme)));

@@ -1,6 +1,6 @@
 //! The schedule: the epoch, what comes next, and what the sprint depends on.
 
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{ConfirmationPhase, Finding, Preflight};
@@ -10,7 +10,7 @@ use crate::tui::milestones::{Upcoming, uncertainty};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 
-use super::widgets::Canvas;
+use super::widgets::{Canvas, Facts};
 use super::{epoch_bar, format, nodes};
 
 /// Columns of a name of a fact.
@@ -45,8 +45,13 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
             lines
         }
     };
+    let laid_out = Facts {
+        names: FACT,
+        width,
+        theme,
+    };
     for (name, text, style) in facts(model, theme) {
-        lines.extend(fact(name, &text, style, width, theme));
+        lines.extend(laid_out.lines(name, &text, style));
     }
     lines
 }
@@ -162,25 +167,6 @@ fn facts(model: &Model, theme: Theme) -> Vec<Fact> {
         facts.push(("proxy", text, style));
     }
     facts
-}
-
-fn fact(
-    name: &'static str,
-    text: &str,
-    style: ratatui::style::Style,
-    width: u16,
-    theme: Theme,
-) -> Vec<Line<'static>> {
-    let columns = usize::from(width).saturating_sub(FACT + 2);
-    let rows = format::wrap_into(text, columns, 2, theme.glyph("…", "..."));
-    let names = [name, ""].into_iter();
-    let row = |(row, name): (String, &str)| {
-        Line::from(vec![
-            Span::styled(format!(" {name:<FACT$} "), theme.dim()),
-            Span::styled(row, style),
-        ])
-    };
-    rows.into_iter().zip(names).map(row).collect()
 }
 
 /// Which requirements are unmet; alerts have the remedies. Warnings are only named; `pocpit check` explains

@@ -99,7 +99,7 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
         Section::History => return history::draw(canvas, area),
         Section::Epochs => return charts::draw_epochs(canvas, area),
         Section::Trends => return charts::draw_trends(canvas, area),
-        Section::FleetDetail => fleet::detail_note(model),
+        Section::FleetDetail => String::new(),
         Section::Schedule => schedule::note(model),
         Section::Stages => stages::note(model),
         Section::Proof => proof::note(model),
@@ -108,7 +108,12 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
             String::new()
         }
     };
-    let inner = canvas.section_rule(area, section, &note);
+    let inner = if section == Section::FleetDetail {
+        let (title, note) = fleet::detail_title(model);
+        canvas.rule(area, &title, &note, false)
+    } else {
+        canvas.section_rule(area, section, &note)
+    };
     let mut lines = prepared.take(section).unwrap_or_default();
     if section == Section::Stages && usize::from(inner.height) < lines.len() {
         lines = stages::lines(canvas, inner.width, true);

@@ -142,7 +142,7 @@ fn step_spans(step: Step, state: StepState, model: &Model, theme: Theme) -> Vec<
     let time = span.map(|span| span.ended.unwrap_or_else(|| model.now()) - span.started);
     let time = time.map(format::length).unwrap_or_default();
     vec![
-        Span::styled(format!("{mark} {:<9}", steps::verb(step)), style),
+        Span::styled(format!("{mark} {:<9}", step.verb()), style),
         Span::styled(format!("{time:>8}    "), theme.dim()),
     ]
 }

@@ -2,9 +2,11 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::tui::filter::Filtered;
 use crate::tui::hit_areas::HitAreas;
@@ -12,10 +14,10 @@ use crate::tui::keymap::{Action, Keymap};
 use crate::tui::layout::centered;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
-use crate::tui::prompt::{Prompt, PromptKind};
+use crate::tui::prompt::Prompt;
 use crate::tui::section::Section;
 use crate::tui::theme::Theme;
-use crate::tui::view::format::cut;
+use crate::tui::view::format::{cut, wrap_into};
 
 /// A frame that is being drawn.
 pub(super) struct Canvas<'a> {
@@ -127,6 +129,25 @@ impl Canvas<'_> {
     }
 }
 
+/// The side at which a column begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    /// Numbers.
+    Right,
+}
+
+impl Align {
+    /// With spaces up to this many columns.
+    pub(super) fn pad(self, text: &str, columns: usize) -> String {
+        let fill = " ".repeat(columns.saturating_sub(text.width()));
+        match self {
+            Align::Left => format!("{text}{fill}"),
+            Align::Right => format!("{fill}{text}"),
+        }
+    }
+}
+
 fn edge_set(theme: Theme) -> border::Set<'static> {
     if theme.unicode {
         return border::ROUNDED;
@@ -143,21 +164,67 @@ fn edge_set(theme: Theme) -> border::Set<'static> {
     }
 }
 
-/// The filter of a pane: as it is typed, or as it holds.
-pub(super) fn filter_line<'a>(canvas: &Canvas<'a>, pane: Pane, filter: &str) -> Option<Line<'a>> {
-    let of = PromptKind::Filter(Filtered::Pane(pane));
-    if let Some(prompt) = canvas.model.prompt.as_ref().filter(|open| open.kind == of) {
-        return Some(prompt_line(prompt, canvas.theme));
+/// A filter: as it is typed, or as it holds.
+pub(super) fn filter_line<'a>(canvas: &Canvas<'a>, of: Filtered) -> Option<Line<'a>> {
+    let (model, theme) = (canvas.model, canvas.theme);
+    if let Some(prompt) = model.filter_prompt(of) {
+        return Some(prompt_line(prompt, theme));
     }
-    let back = canvas.key(Action::Back);
-    let text = format!("filter \"{filter}\" ({back} shows all)");
-    (!filter.is_empty()).then(|| Line::styled(text, canvas.theme.accent()))
+    let clear = match of {
+        Filtered::Pane(_) => canvas.key(Action::Back),
+        Filtered::Help => canvas.key(Action::Close),
+    };
+    let filter = model.filter(of);
+    let text = format!("filter \"{filter}\" ({clear} shows all)");
+    (!filter.is_empty()).then(|| Line::styled(text, theme.accent()))
+}
+
+/// `2 of `: how many pass the filter, while there is one.
+pub(super) fn count_of(model: &Model, pane: Pane, shown: usize) -> String {
+    match model.filter(Filtered::Pane(pane)) {
+        "" => String::new(),
+        _ => format!("{shown} of "),
+    }
 }
 
 /// A column of space before the line.
 pub(super) fn indented(mut line: Line<'_>) -> Line<'_> {
     line.spans.insert(0, Span::raw(" "));
     line
+}
+
+/// A text in at most two rows, a column from the left.
+pub(super) fn two_rows(text: &str, style: Style, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let columns = usize::from(width).saturating_sub(1);
+    let rows = wrap_into(text, columns, 2, theme.glyph("…", "..."));
+    let row = |row| Line::styled(format!(" {row}"), style);
+    rows.into_iter().map(row).collect()
+}
+
+/// The names of facts, and how wide they stand beside one another.
+#[derive(Clone, Copy)]
+pub(super) struct Facts {
+    /// Columns of the names.
+    pub(super) names: usize,
+    pub(super) width: u16,
+    pub(super) theme: Theme,
+}
+
+impl Facts {
+    /// A dim name, and what is said of it in at most two rows.
+    pub(super) fn lines(self, name: &str, text: &str, style: Style) -> Vec<Line<'static>> {
+        let Facts {
+            names,
+            width,
+            theme,
+        } = self;
+        let columns = usize::from(width).saturating_sub(names + 3);
+        let rows = wrap_into(text, columns, 2, theme.glyph("…", "..."));
+        let names = [name, ""].map(|name| Span::styled(format!(" {name:<names$} "), theme.dim()));
+        let rows = rows.into_iter().zip(names);
+        rows.map(|(row, name)| Line::from(vec![name, Span::styled(row, style)]))
+            .collect()
+    }
 }
 
 pub(super) fn prompt_line(prompt: &Prompt, theme: Theme) -> Line<'_> {

@@ -1,7 +1,7 @@
 //! The fleet: rows by urgency, and the way into one and back.
 
 use super::*;
-use pocpit::tui::fleet::{FleetKey, groups};
+use pocpit::tui::fleet::{FleetGroup, FleetKey, FleetRow, Stage, Urgency};
 
 /// A gate of the sprint, a node of a colleague, and one that is left over.
 pub(super) fn busy() -> Snapshot {
@@ -15,10 +15,54 @@ pub(super) fn busy() -> Snapshot {
     s
 }
 
+/// A second Network Node, with a sprint of its own and the proxy.
+pub(super) fn two_nodes() -> Model {
+    let row = |name: &str, stage| {
+        let key = FleetKey::Node(NodeId(name.to_owned()));
+        FleetRow::new(key, name.to_owned(), stage)
+    };
+    let confirming = FleetRow {
+        next: Some(at(19)),
+        machine: Some(MachineId(40_045)),
+        price: Some(UsdPerHour::from_dollars(8.53)),
+        cost: Some(Usd::from_dollars(6.1)),
+        epoch: Some(EpochIndex(153)),
+        status: "idle".to_owned(),
+        weight: Some(2_183),
+        ..row("vastai-31415004", Stage::Step(Step::Confirming))
+    };
+    let proxy = FleetRow {
+        urgency: Urgency::Others,
+        status: "inference".to_owned(),
+        weight: Some(0),
+        ..row("proxy-2", Stage::Node(NodeOwner::Proxy))
+    };
+    let mut m = model(busy());
+    m.fleet.groups.push(FleetGroup {
+        name: "tokyo".to_owned(),
+        participant: Some(Participant("gonka1q7m2l7x5d3fz8".to_owned())),
+        read_at: Some(at(0)),
+        trouble: None,
+        rows: vec![confirming, proxy],
+    });
+    type_and_draw(&mut m, "0");
+    m
+}
+
+/// The second one cannot be reached.
+pub(super) fn offline() -> Model {
+    let mut m = two_nodes();
+    if let Some(group) = m.fleet.groups.last_mut() {
+        group.read_at = Some(at(-3));
+        group.trouble = Some("connection refused (10.0.0.9:9200)".to_owned());
+    }
+    m
+}
+
 fn names(snapshot: Snapshot) -> Vec<String> {
-    let groups = groups(&model(snapshot));
-    let rows = groups.into_iter().flat_map(|group| group.rows);
-    rows.map(|row| row.name).collect()
+    let m = model(snapshot);
+    let rows = m.fleet.rows().into_iter();
+    rows.map(|row| row.name.clone()).collect()
 }
 
 #[test]
@@ -51,7 +95,8 @@ fn fleet_adds_up_by_network_node() {
         &[
             "▸0 Fleet",
             "1 Network Node, 1 sprint, 1 rental",
-            "north  gonka1x9k3…9k2l  admin API 0s ago  $9.60/h  weight 3,248",
+            "north    gonka1x9k3…9k2l",
+            "admin API 0s ago   $9.60/h   weight   3,248",
             " ! pocpit-153      REGISTER",
             "waits: a       812",
         ],
@@ -72,7 +117,10 @@ fn enter_opens_a_row_and_escape_returns_to_it() {
     // and Escape goes back to its row.
     press(&mut m, KeyCode::Esc);
     let row = FleetKey::Node(NodeId("colleague-1".into()));
-    assert_eq!((m.focus, m.fleet_row.clone()), (Pane::Fleet, Some(row)));
+    assert_eq!(
+        (m.focus, m.fleet.selected.clone()),
+        (Pane::Fleet, Some(row))
+    );
     // A row of the sprint opens the panes of its step.
     type_and_draw(&mut m, "kk\n");
     assert_eq!((m.focus, m.picked), (Pane::Nodes, None));
@@ -97,9 +145,73 @@ fn row_that_is_gone_leaves_the_cursor_on_the_first() {
     let mut s = busy();
     s.nodes.rows.retain(|row| row.owner != NodeOwner::Leftover);
     publish(&mut m, s);
-    let groups = groups(&m);
     let selected = m
-        .selected_fleet_row(&groups)
-        .map(|(place, row)| (place, row.name));
-    assert_eq!(selected, Some((0, "pocpit-153".to_owned())));
+        .fleet
+        .selected_row()
+        .map(|(place, row)| (place, &*row.name));
+    assert_eq!(selected, Some((0, "pocpit-153")));
+}
+
+#[test]
+fn filter_of_the_fleet_leaves_rows_with_its_words() {
+    // Given two Network Nodes, when words are typed, then only rows with them are left, each below its own,
+    let mut m = two_nodes();
+    type_and_draw(&mut m, "/tokyo conf");
+    let text = shown(&m, 80, 24);
+    assert_shows(
+        &text,
+        &[
+            "filter: tokyo conf",
+            "1 of 6 rows",
+            "vastai-31415004 CONFIRM",
+        ],
+    );
+    assert!(!text.contains("proxy-2"), "{text}");
+    // and what is selected is one of them;
+    let selected = m.fleet.selected_row().map(|(_, row)| row.name.clone());
+    assert_eq!(selected.as_deref(), Some("vastai-31415004"));
+    // when nothing has them, then that is said;
+    type_and_draw(&mut m, "x");
+    assert_shows(&shown(&m, 80, 24), &["No row passes the filter."]);
+    // and Escape takes the filter back before it leaves the pane.
+    press(&mut m, KeyCode::Esc);
+    assert_eq!((m.focus, m.fleet.rows().len()), (Pane::Fleet, 6));
+}
+
+#[test]
+fn braces_go_through_the_opened_rows() {
+    let mut m = model(busy());
+    type_and_draw(&mut m, "}");
+    assert_eq!(
+        toast(&m),
+        Some("no row of 0 Fleet is open: Enter opens one there")
+    );
+    let opened = |m: &Model| m.fleet.opened_row().map(|row| row.name.clone());
+    // Given an opened row, when the next one is asked for, then the panes are about that,
+    type_and_draw(&mut m, "0\n");
+    assert_eq!(opened(&m).as_deref(), Some("pocpit-153"));
+    type_and_draw(&mut m, "}}");
+    assert_eq!(opened(&m).as_deref(), Some("colleague-1"));
+    assert_eq!(m.focus, Pane::Nodes);
+    // the last is followed by the first,
+    type_and_draw(&mut m, "}}");
+    assert_eq!(opened(&m).as_deref(), Some("pocpit-153"));
+    type_and_draw(&mut m, "{");
+    assert_eq!(opened(&m).as_deref(), Some("proxy-1"));
+    // and Escape goes back to the row that was opened last.
+    press(&mut m, KeyCode::Esc);
+    let selected = m.fleet.selected_row().map(|(_, row)| row.name.clone());
+    assert_eq!(selected.as_deref(), Some("proxy-1"));
+}
+
+#[test]
+fn tabs_keep_their_names_beside_the_fleet() {
+    let mut m = model(busy());
+    type_and_draw(&mut m, "0");
+    let tabs = "▸0 Fleet 1 Sched 2 Sprint 3 Offers 4 Boot 5 Nodes 6 Log 7 Past 8 Chart 14:13 UTC";
+    assert_shows(&shown(&m, 80, 24), &[tabs]);
+    // A row that is open takes the room of the last names.
+    type_and_draw(&mut m, "jj\n");
+    let tabs = " 0 Fleet › colleague-1 1 Sched 2 Sprint 3 Offers 4 Boot▸5 Nodes 6 7 8";
+    assert_shows(&shown(&m, 80, 24), &[tabs]);
 }

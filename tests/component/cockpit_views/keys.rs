@@ -126,7 +126,7 @@ fn any_pane_is_copied_as_it_is_shown() {
 
 /// Keys, frames and snapshots as they come.
 fn any_step() -> impl Strategy<Value = KeyCode> {
-    let letters: Vec<char> = "aio/ +-&nNpw.lkjgGztx0123456784?!:HrmX<>^qfeE[]D"
+    let letters: Vec<char> = "aio/ +-&nNpw.lkjgGztx0123456784?!:{}HrmX<>^qfeE[]D"
         .chars()
         .collect();
     prop_oneof![
@@ -167,7 +167,7 @@ proptest! {
 fn is_home(m: &Model) -> bool {
     let is_covered = m.dialog.is_some() || m.overlay.is_some() || m.prompt.is_some();
     let is_elsewhere =
-        m.zoom || m.drilled.is_some() || m.picked.is_some() || m.focus != m.scene().home();
+        m.zoom || m.fleet.opened.is_some() || m.picked.is_some() || m.focus != m.scene().home();
     let is_filtered = match m.focus {
         Pane::Offers => {
             !m.offers.filter.is_empty()
@@ -175,6 +175,7 @@ fn is_home(m: &Model) -> bool {
                 || m.offers.list != pocpit::tui::offers::OfferList::Usable
         }
         Pane::Boot => m.log.filter.is_some() || m.log.past.is_some(),
+        Pane::Fleet => !m.fleet.filter.is_empty(),
         Pane::Nodes => !m.node_filter.is_empty(),
         Pane::History => !m.history_filter.is_empty(),
         _ => false,
@@ -213,6 +214,8 @@ fn footers_are_those_of_their_places() {
         ("boot, filtered", asked(rented(Step::Booting), "4/e\n")),
         ("boot, past log", past),
         ("nodes", asked(proving(), "5")),
+        ("fleet", asked(rented(Step::Booting), "0")),
+        ("fleet, opened", asked(rented(Step::Booting), "0\n")),
         ("program log", asked(waiting(), "6")),
         ("history", asked(with_past(), "7")),
         ("charts", asked(waiting(), "8")),

@@ -243,6 +243,31 @@ fn release_is_a_checklist() {
 }
 
 #[test]
+fn rate_of_nonces_is_a_curve() {
+    let count = |s: &mut Snapshot, second: i64, per_minute| {
+        let nonces = s.sprint.proof.nonces.as_mut().unwrap();
+        nonces.per_minute = per_minute;
+        s.sprint.proof.last_nonces_at = Some(at(0) + Duration::seconds(second));
+    };
+    // Given a node whose rate rises and falls, then its curve stands behind the rate;
+    let mut s = proving();
+    count(&mut s, 0, 600);
+    let mut m = model(s.clone());
+    for (second, per_minute) in [(10, 1_200), (20, 900)] {
+        count(&mut s, second, per_minute);
+        publish(&mut m, s.clone());
+    }
+    assert_shows(
+        &shown(&m, 80, 24),
+        &["nonces      900/min ▁█▅, total 2,412"],
+    );
+    // when another generation begins, then so does its curve.
+    s.sprint.proof.nonces = None;
+    publish(&mut m, s);
+    assert!(m.trends.nonces.values().is_empty());
+}
+
+#[test]
 fn generation_shows_its_count_and_since_when() {
     // Given a node that generates, then its count is read, and when it was first seen;
     let mut s = proving();

@@ -11,6 +11,7 @@ mod hedge;
 mod keys;
 mod layout;
 mod log;
+mod money;
 mod nodes;
 mod offers;
 mod overrides;
@@ -80,6 +81,8 @@ fn states() -> Vec<(&'static str, Model)> {
         ("charts", asked(with_past(), "8")),
         ("fleet", asked(rented(Step::Booting), "0")),
         ("fleet_waits", asked(fleet::busy(), "0")),
+        ("fleet_two_nodes", fleet::two_nodes()),
+        ("fleet_offline", fleet::offline()),
         ("fleet_opened", asked(fleet::busy(), "0jj\n")),
         ("typed_sum", {
             let mut m = model(choosing());

@@ -11,6 +11,7 @@ use ratatui::text::Line;
 
 use crate::domain::{Duration, Step};
 use crate::engine::{OffersSnapshot, SearchState};
+use crate::tui::filter::Filtered;
 use crate::tui::hit_areas::HitTarget;
 use crate::tui::keymap::Action;
 use crate::tui::layout::Rows as SectionRows;
@@ -19,7 +20,7 @@ use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 
 use super::format;
-use super::widgets::{Canvas, filter_line, put_cut};
+use super::widgets::{Canvas, count_of, filter_line, put_cut};
 use compare::compare;
 use detail::detail;
 
@@ -129,11 +130,7 @@ fn note(model: &Model) -> String {
     parts.extend(view.gone().map(|offer| format!("{offer} gone")));
     match view.list {
         OfferList::Usable => {
-            let of = if view.filter.is_empty() {
-                String::new()
-            } else {
-                format!("{} of ", view.len())
-            };
+            let of = count_of(model, Pane::Offers, view.len());
             parts.push(format!("{of}{} usable", offers.rows.len()));
             parts.push(format!("{} out", offers.rejected.len()));
             parts.extend(in_common(model));
@@ -177,7 +174,7 @@ fn may_search(model: &Model) -> bool {
 fn above<'a>(canvas: &Canvas<'a>) -> Vec<Line<'a>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let offers = &model.snapshot.offers;
-    let filter = filter_line(canvas, Pane::Offers, &model.offers.filter);
+    let filter = filter_line(canvas, Filtered::Pane(Pane::Offers));
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     let refresh = canvas.key(Action::Refresh);
     let read_at = offers.read_at.filter(|_| may_search(model));

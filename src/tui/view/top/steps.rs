@@ -146,7 +146,7 @@ fn step_span(
         _ => None,
     };
     let time = time.map_or_else(String::new, |time| format!(" {time}"));
-    let name = verb(step);
+    let name = step.verb();
     let name = if matches!(state, StepState::Current | StepState::Failed) {
         name.to_uppercase()
     } else {
@@ -161,23 +161,6 @@ pub fn mark(state: StepState, theme: Theme) -> (&'static str, Style) {
         StepState::Current => (theme.glyph("▶", ">"), theme.accent()),
         StepState::Failed => (theme.glyph("✗", "x"), theme.bad()),
         StepState::ToCome => (theme.glyph("·", "."), theme.dim()),
-    }
-}
-
-/// The verb of a step.
-pub fn verb(step: Step) -> &'static str {
-    match step {
-        Step::Waiting => "wait",
-        Step::Choosing => "choose",
-        Step::Renting => "rent",
-        Step::Booting => "boot",
-        Step::Warming => "warm",
-        Step::Registering => "register",
-        Step::Proving => "prove",
-        Step::Confirming => "confirm",
-        Step::Serving => "serve",
-        Step::Releasing => "release",
-        Step::Done => "done",
     }
 }
 

@@ -1,84 +1,9 @@
-//! The fleet: every sprint and node by Network Node, the most urgent first. Derived from a snapshot: pure.
+//! The rows of the fleet by Network Node, the most urgent first. Derived from a snapshot: pure.
 
-use super::FleetKey;
-use crate::domain::{
-    BootStage, Duration, EpochIndex, GateKind, MachineId, NodeStatus, Participant, Step, Time, Usd,
-    UsdPerHour,
-};
-use crate::engine::{LinkSnapshot, NodeOwner, NodeRow, RentalSnapshot};
+use super::{Boot, FleetGroup, FleetKey, FleetRow, Stage, Urgency};
+use crate::domain::{NodeStatus, Step, Time};
+use crate::engine::{NodeOwner, NodeRow, RentalSnapshot};
 use crate::tui::model::Model;
-
-/// How much a row needs the operator; the first come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// For a decision.
-    Waits,
-    Fails,
-    Runs,
-    /// Nothing of it is ours to do.
-    Others,
-}
-
-/// Where a row stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    Step(Step),
-    Node(NodeOwner),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct FleetRow {
-    pub key: FleetKey,
-    pub name: String,
-    pub urgency: Urgency,
-    /// The decision that it waits for.
-    pub waits: Option<GateKind>,
-    pub stage: Stage,
-    /// The next milestone.
-    pub next: Option<Time>,
-    /// From being ready to the deadline.
-    pub spare: Option<Duration>,
-    pub machine: Option<MachineId>,
-    pub price: Option<UsdPerHour>,
-    /// Cost so far.
-    pub cost: Option<Usd>,
-    pub boot: Option<Boot>,
-    pub link: Option<LinkSnapshot>,
-    pub epoch: Option<EpochIndex>,
-    pub status: String,
-    pub weight: Option<u64>,
-    pub location: Option<String>,
-    pub gpus: Option<String>,
-}
-
-/// How far a boot is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Boot {
-    pub stage: BootStage,
-    /// Of the stage, 0 to 1, if known.
-    pub progress: Option<f64>,
-}
-
-/// The rows of one Network Node.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FleetGroup {
-    pub name: String,
-    pub participant: Option<Participant>,
-    /// When its list was last read.
-    pub read_at: Option<Time>,
-    pub trouble: Option<String>,
-    pub rows: Vec<FleetRow>,
-}
-
-impl FleetGroup {
-    pub fn price(&self) -> UsdPerHour {
-        self.rows.iter().filter_map(|row| row.price).sum()
-    }
-
-    pub fn weight(&self) -> u64 {
-        self.rows.iter().filter_map(|row| row.weight).sum()
-    }
-}
 
 /// The groups in order, each with its rows by urgency.
 pub fn groups(model: &Model) -> Vec<FleetGroup> {
@@ -108,16 +33,6 @@ pub fn groups(model: &Model) -> Vec<FleetGroup> {
     }]
 }
 
-impl Model {
-    /// The selected row of the fleet with its place among all; the first one by default.
-    pub fn selected_fleet_row(&self, groups: &[FleetGroup]) -> Option<(usize, FleetRow)> {
-        let rows: Vec<&FleetRow> = groups.iter().flat_map(|group| &group.rows).collect();
-        let is_selected = |row: &&FleetRow| Some(&row.key) == self.fleet_row.as_ref();
-        let place = rows.iter().position(is_selected).unwrap_or(0);
-        Some((place, (*rows.get(place)?).clone()))
-    }
-}
-
 fn sprint_row(model: &Model, node: Option<&NodeRow>) -> FleetRow {
     let snapshot = &*model.snapshot;
     let sprint = &snapshot.sprint;
@@ -141,15 +56,15 @@ fn sprint_row(model: &Model, node: Option<&NodeRow>) -> FleetRow {
         (None, None, None) => (Urgency::Runs, activity(model, rental, node)),
     };
     let upcoming = model.upcoming();
+    let row = FleetRow::new(FleetKey::Sprint, name, Stage::Step(sprint.step));
     FleetRow {
         urgency,
         waits,
         status,
-        stage: Stage::Step(sprint.step),
         next: upcoming.first().map(|next| next.at.p50),
         epoch: sprint.epoch,
         weight: node.map(weight_of),
-        ..rental_row(FleetKey::Sprint, name, rental, model)
+        ..row.with_rental(rental, model)
     }
 }
 
@@ -174,50 +89,37 @@ fn hedge_row(rental: &RentalSnapshot, model: &Model) -> FleetRow {
     } else {
         Step::Booting
     };
+    let name = format!("#{}", rental.id);
+    let row = FleetRow::new(FleetKey::Hedge, name, Stage::Step(step));
     FleetRow {
-        stage: Stage::Step(step),
         status: rental.boot.stage.to_string(),
         next: rental.boot.ready_at,
         epoch: model.snapshot.sprint.epoch,
-        ..rental_row(
-            FleetKey::Hedge,
-            format!("#{}", rental.id),
-            Some(rental),
-            model,
-        )
+        ..row.with_rental(Some(rental), model)
     }
 }
 
-/// What a rental says, or nothing.
-fn rental_row(
-    key: FleetKey,
-    name: String,
-    rental: Option<&RentalSnapshot>,
-    model: &Model,
-) -> FleetRow {
-    let ready = rental.and_then(|rental| rental.boot.ready_at);
-    let machine = rental.and_then(|rental| rental.machine.as_ref());
-    FleetRow {
-        key,
-        name,
-        urgency: Urgency::Runs,
-        waits: None,
-        stage: Stage::Step(model.snapshot.sprint.step),
-        next: None,
-        spare: ready.zip(model.deadline()).map(|(ready, by)| by - ready),
-        machine: machine.map(|it| it.machine),
-        price: rental.map(|rental| rental.price),
-        cost: rental.map(|rental| rental.cost),
-        boot: rental.map(|rental| Boot {
-            stage: rental.boot.stage,
-            progress: rental.boot.progress,
-        }),
-        link: rental.map(|rental| rental.link.clone()),
-        epoch: None,
-        status: String::new(),
-        weight: None,
-        location: rental.and_then(|rental| rental.location.clone()),
-        gpus: rental.map(|rental| rental.gpus.clone()),
+impl FleetRow {
+    /// With what the rental says, if there is one.
+    fn with_rental(self, rental: Option<&RentalSnapshot>, model: &Model) -> FleetRow {
+        let Some(rental) = rental else {
+            return self;
+        };
+        let ready = rental.boot.ready_at;
+        FleetRow {
+            spare: ready.zip(model.deadline()).map(|(ready, by)| by - ready),
+            machine: rental.machine.as_ref().map(|it| it.machine),
+            price: Some(rental.price),
+            cost: Some(rental.cost),
+            boot: Some(Boot {
+                stage: rental.boot.stage,
+                progress: rental.boot.progress,
+            }),
+            link: Some(rental.link.clone()),
+            location: rental.location.clone(),
+            gpus: Some(rental.gpus.clone()),
+            ..self
+        }
     }
 }
 
@@ -236,24 +138,14 @@ fn node_row(row: &NodeRow) -> FleetRow {
         (NodeOwner::Proxy, false) => node.current.to_string().to_lowercase(),
         _ => node.poc_word().to_lowercase(),
     };
+    let id = &node.config.id;
+    let key = FleetKey::Node(id.clone());
     FleetRow {
-        key: FleetKey::Node(node.config.id.clone()),
-        name: node.config.id.to_string(),
         urgency,
-        waits: None,
-        stage: Stage::Node(row.owner),
-        next: None,
-        spare: None,
-        machine: None,
-        price: None,
-        cost: None,
-        boot: None,
-        link: None,
         epoch: Some(node.admin_epoch),
         status,
         weight: Some(weight_of(row)),
-        location: None,
-        gpus: None,
+        ..FleetRow::new(key, id.to_string(), Stage::Node(row.owner))
     }
 }
 

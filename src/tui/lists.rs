@@ -1,0 +1,63 @@
+//! The rows of the lists that pass their filters, and the selected one of each.
+
+use super::filter::{Words, avoided_text, node_text, past_text, rejected_text};
+use super::model::Model;
+use crate::domain::AvoidedMachine;
+use crate::engine::{NodeRow, PastSprintRow, RejectedOffer};
+
+impl Model {
+    /// The avoided machines that pass the filter.
+    pub fn shown_avoided(&self) -> Vec<&AvoidedMachine> {
+        let words = Words::of(&self.offers.filter);
+        let all = self.snapshot.offers.avoided.iter();
+        all.filter(|avoided| words.are_in(|| avoided_text(avoided)))
+            .collect()
+    }
+
+    pub fn selected_avoided(&self) -> Option<&AvoidedMachine> {
+        selected(&self.shown_avoided(), self.offers.avoided_index)
+    }
+
+    /// The offers that are out and pass the filter.
+    pub fn shown_rejected(&self) -> Vec<&RejectedOffer> {
+        let words = Words::of(&self.offers.filter);
+        let all = self.snapshot.offers.rejected.iter();
+        all.filter(|out| words.are_in(|| rejected_text(out)))
+            .collect()
+    }
+
+    pub fn selected_rejected(&self) -> Option<&RejectedOffer> {
+        selected(&self.shown_rejected(), self.offers.rejected_index)
+    }
+
+    /// The registrations that pass the filter.
+    pub fn shown_nodes(&self) -> Vec<&NodeRow> {
+        let words = Words::of(&self.node_filter);
+        let all = self.snapshot.nodes.rows.iter();
+        all.filter(|row| words.are_in(|| node_text(row))).collect()
+    }
+
+    /// The selected node with its place among those that are shown; the first one by default.
+    pub fn selected_node(&self) -> Option<(usize, &NodeRow)> {
+        let rows = self.shown_nodes();
+        let is_selected = |row: &&NodeRow| Some(&row.node.config.id) == self.selected_node.as_ref();
+        let index = rows.iter().position(is_selected).unwrap_or(0);
+        Some((index, rows.get(index).copied()?))
+    }
+
+    /// The past sprints that pass the filter, newest first.
+    pub fn shown_history(&self) -> Vec<&PastSprintRow> {
+        let words = Words::of(&self.history_filter);
+        let all = self.snapshot.history.iter().rev();
+        all.filter(|row| words.are_in(|| past_text(row))).collect()
+    }
+
+    pub fn selected_past(&self) -> Option<&PastSprintRow> {
+        selected(&self.shown_history(), self.history_index)
+    }
+}
+
+/// The row of an index, or the last one.
+fn selected<'a, T>(rows: &[&'a T], index: usize) -> Option<&'a T> {
+    rows.get(index).or(rows.last()).copied()
+}
