@@ -127,8 +127,8 @@ fn has_unfinished_work(state_dir: &Path) -> bool {
         // Unknown is not empty.
         return true;
     };
-    let sprint = engine::saved_sprint(&ledger).ok().flatten();
-    let is_active = sprint.is_some_and(|sprint| sprint.step() != Step::Waiting);
+    let saved = engine::saved_sprints(&ledger).unwrap_or_default();
+    let is_active = saved.iter().any(|sprint| sprint.step() != Step::Waiting);
     is_active || !ledger.open_rentals().is_empty()
 }
 

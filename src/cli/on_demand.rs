@@ -30,8 +30,9 @@ pub(super) async fn run(
     let config = runtime::load(common)?.config;
     let _guard = logging::start(common.log_format, &config.paths.log_dir)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
-    let saved = engine::saved_sprint(&ledger)?;
-    match saved.filter(|sprint| sprint.step() != Step::Waiting) {
+    let saved = engine::saved_sprints(&ledger)?;
+    let mut active = saved.into_iter();
+    match active.find(|sprint| sprint.step() != Step::Waiting) {
         // Already approved and paid for.
         Some(sprint) if serves(sprint.plan().aim) && serves(aim) => {
             status_line("resuming the active sprint with its own settings");

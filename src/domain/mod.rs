@@ -8,6 +8,7 @@ mod callback;
 mod chain;
 mod clock_origin;
 mod descriptors;
+mod fleet;
 mod foreign_text;
 pub mod format;
 mod governance_model;
@@ -53,6 +54,7 @@ pub use chain::{
 };
 pub use clock_origin::ClockOrigin;
 pub use descriptors::{DescriptorShortage, DescriptorUsage};
+pub use fleet::{PoolName, ReplicaId};
 pub use foreign_text::{ForeignText, is_harmless};
 pub use governance_model::GovernanceModel;
 pub use gpu::{GpuFamily, is_same_gpu};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::{
-    Duration, EpochIndex, Height, InstanceId, NodeId, PocActivity, ReleaseStep, Spent, Time, Usd,
-    Weight, Workload,
+    Duration, EpochIndex, Height, InstanceId, NodeId, PocActivity, ReleaseStep, ReplicaId, Spent,
+    Time, Usd, Weight, Workload,
 };
 
 /// A step of a sprint.
@@ -211,6 +211,9 @@ pub struct StepSpan {
 /// How a sprint ended, for scripts: the last line of `--json`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SprintReport {
+    /// The replica whose sprint it was, as `pool/number`; absent without pools.
+    #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
+    pub replica: ReplicaId,
     pub outcome: OutcomeKind,
     /// Why, when it is none of `confirmed`, `rehearsed` and `served`.
     pub cause: Option<String>,
@@ -268,8 +271,9 @@ impl SprintReport {
     }
 
     /// The report of an epoch for which nothing was rented.
-    pub fn not_tried(epoch: EpochIndex, cause: &Cause) -> SprintReport {
+    pub fn not_tried(replica: ReplicaId, epoch: EpochIndex, cause: &Cause) -> SprintReport {
         SprintReport {
+            replica,
             outcome: OutcomeKind::NotTried,
             cause: Some(format!("{}: {}", cause.name, cause.detail)),
             epoch: Some(epoch),

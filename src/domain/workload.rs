@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::VariantArray;
 
-use super::{Duration, HostId, InstanceId, MachineId, NonceCount, PocStatus, RentalLabel, Time};
+use super::{
+    Duration, HostId, InstanceId, MachineId, NonceCount, PocStatus, RentalLabel, ReplicaId, Time,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -262,6 +264,9 @@ pub struct BootFault {
 pub struct BootTimes {
     /// The rental's label; it has the epoch and the attempt.
     pub label: RentalLabel,
+    /// The replica that rented it; absent without pools.
+    #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
+    pub replica: ReplicaId,
     /// The contract; absent in what older versions wrote.
     #[serde(default)]
     pub instance: Option<InstanceId>,

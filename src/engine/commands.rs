@@ -1,40 +1,83 @@
 //! Handles the operator's commands.
 
-use crate::domain::{GateKind, Step, Time};
+use crate::domain::{GateKind, MachineId, ReplicaId, Step, Time};
 use crate::engine::snapshot::{Command, QuitChoice};
-use crate::engine::state::Engine;
-use crate::flow::Event;
+use crate::engine::state::{Engine, Shared};
+use crate::flow::{Event, Sprint};
 use crate::journal::Record;
 
 impl Engine {
     pub(crate) fn handle_command(&mut self, command: &Command) {
-        let now = self.ports.clock.now();
+        let now = self.shared.ports.clock.now();
         tracing::info!("command: {command:?}");
         match *command {
-            Command::SetMode(mode) => self.dispatch(now, Event::ModeChanged(mode)),
-            // Only the operator may try the same PoC again.
-            Command::Start if self.sprint.step() == Step::Done => self.begin_next_sprint(now, None),
-            Command::Start => self.dispatch(now, Event::Approved(GateKind::Start)),
-            Command::RefreshOffers => self.dispatch(now, Event::RefreshRequested),
+            Command::SetMode(mode) => self.dispatch(now, &Event::ModeChanged(mode)),
+            Command::Start => self.start_sprints(now),
+            Command::RefreshOffers => self.dispatch(now, &Event::RefreshRequested),
             Command::Rent { offer, agreed } => {
-                self.dispatch(now, Event::OfferPicked { offer, agreed });
+                self.dispatch(now, &Event::OfferPicked { offer, agreed });
             }
-            Command::Approve(kind) => self.dispatch(now, Event::Approved(kind)),
-            Command::ChangeNode { ref node, change } => self.change_node(node.clone(), change),
+            Command::Approve(kind) => self.dispatch(now, &Event::Approved(kind)),
+            Command::ChangeNode { ref node, change } => {
+                self.shared.change_node(node.clone(), change)
+            }
             Command::AvoidMachine(machine) => {
-                self.avoid_machine(machine, "the operator avoids it".to_owned(), None);
-                self.dispatch(now, Event::RefreshRequested);
+                self.avoid_machine(machine);
+                self.dispatch(now, &Event::RefreshRequested);
             }
             Command::AllowMachine(machine) => {
-                self.record(&Record::MachineAllowed { machine });
-                self.dispatch(now, Event::RefreshRequested);
+                self.shared.record(&Record::MachineAllowed { machine });
+                self.dispatch(now, &Event::RefreshRequested);
             }
-            Command::AcceptJournal => self.accept_journal(),
-            Command::Abort => self.dispatch(now, Event::AbortRequested),
+            Command::AcceptJournal => self.shared.accept_journal(),
+            Command::Abort => self.dispatch(now, &Event::AbortRequested),
             Command::Quit(choice) => self.quit(now, choice),
         }
     }
 
+    /// Only the operator may try the same `PoC` again.
+    fn start_sprints(&mut self, now: Time) {
+        let ended = self.replicas.iter();
+        let ended = ended.filter(|replica| replica.sprint.step() == Step::Done);
+        let ended: Vec<ReplicaId> = ended.map(|replica| replica.id.clone()).collect();
+        for replica in self.replicas.iter_mut() {
+            if replica.sprint.step() != Step::Done {
+                replica.dispatch(&mut self.shared, now, Event::Approved(GateKind::Start));
+            }
+        }
+        for id in ended {
+            self.begin_next_sprint(now, &id, None);
+        }
+    }
+
+    fn avoid_machine(&mut self, machine: MachineId) {
+        let rents_it = |sprint: &Sprint| {
+            let mut rentals = sprint.rentals();
+            rentals.any(|rental| rental.offer.machine == machine)
+        };
+        // Who rents it knows its address.
+        let mut all = self.replicas.iter();
+        let renting = all.find(|replica| rents_it(&replica.sprint));
+        let replica = renting.unwrap_or(self.replicas.first());
+        let reason = "the operator avoids it".to_owned();
+        replica.avoid_machine(&mut self.shared, machine, reason, None);
+    }
+
+    fn quit(&mut self, now: Time, choice: QuitChoice) {
+        let is_idle = |sprint: &Sprint| {
+            sprint.rentals().next().is_none() && !sprint.is_renting() && !sprint.is_releasing()
+        };
+        let idle = self.replicas.sprints().all(is_idle);
+        if choice == QuitChoice::Detach || idle {
+            self.shared.quitting = Some(QuitChoice::Detach);
+            return;
+        }
+        self.shared.quitting = Some(QuitChoice::Release);
+        self.dispatch(now, &Event::AbortRequested);
+    }
+}
+
+impl Shared {
     /// Agreed without a reason, it would hide a loss that is noticed later.
     fn accept_journal(&mut self) {
         if self.ledger.lost().is_none() {
@@ -42,17 +85,5 @@ impl Engine {
             return;
         }
         self.record(&Record::JournalAccepted);
-    }
-
-    fn quit(&mut self, now: Time, choice: QuitChoice) {
-        let idle = self.sprint.rentals().next().is_none()
-            && !self.sprint.is_renting()
-            && !self.sprint.is_releasing();
-        if choice == QuitChoice::Detach || idle {
-            self.quitting = Some(QuitChoice::Detach);
-            return;
-        }
-        self.quitting = Some(QuitChoice::Release);
-        self.dispatch(now, Event::AbortRequested);
     }
 }

@@ -4,7 +4,7 @@
 use std::mem;
 
 use crate::domain::{Duration, Time};
-use crate::engine::state::{Engine, ReleaseOnly};
+use crate::engine::state::{ReleaseOnly, Replica, Shared};
 use crate::journal::{JournalError, Record, WriteOutcome};
 
 /// A failing journal is retried this often, and checkpoints are no more frequent: the spool is for
@@ -14,7 +14,29 @@ const RETRY_INTERVAL: Duration = Duration::seconds(10);
 /// More would be a loop that records the same again and again.
 const MOST_UNWRITTEN: usize = 1_000;
 
-impl Engine {
+impl Replica {
+    /// Records the sprint's state whenever it changed: a crash loses nothing.
+    pub(crate) fn save_checkpoint(&mut self, shared: &mut Shared) {
+        if self.checkpoint.as_ref() == Some(&self.sprint) || shared.retried_recently() {
+            return;
+        }
+        let Ok(sprint) = serde_json::to_value(&self.sprint) else {
+            return;
+        };
+        let clock = shared.clock.saved();
+        let replica = self.id.clone();
+        let checkpoint = Record::Checkpoint {
+            replica,
+            sprint,
+            clock,
+        };
+        if shared.record(&checkpoint).is_some() {
+            self.checkpoint = Some(self.sprint.clone());
+        }
+    }
+}
+
+impl Shared {
     /// Records what happened, which counts at once. `None` when it cannot be written for now.
     pub(crate) fn record(&mut self, record: &Record) -> Option<WriteOutcome> {
         let now = self.ports.clock.now();
@@ -61,20 +83,6 @@ impl Engine {
             return false;
         }
         self.try_recover(now) && matches!(self.append(now, intent), Some(WriteOutcome::Durable))
-    }
-
-    /// Records the sprint's state whenever it changed: a crash loses nothing.
-    pub(crate) fn save_checkpoint(&mut self) {
-        if self.checkpoint.as_ref() == Some(&self.sprint) || self.retried_recently() {
-            return;
-        }
-        let Ok(sprint) = serde_json::to_value(&self.sprint) else {
-            return;
-        };
-        let clock = self.clock.saved();
-        if self.record(&Record::Checkpoint { sprint, clock }).is_some() {
-            self.checkpoint = Some(self.sprint.clone());
-        }
     }
 
     pub(crate) fn retry_journal(&mut self) {

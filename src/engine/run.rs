@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
-use crate::domain::{BootTally, Duration, SprintReport, Step};
+use crate::domain::{BootTally, Duration, ReplicaId, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
@@ -25,7 +25,9 @@ use crate::engine::observe::pollers::Poller;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rules::sprint_rules;
 use crate::engine::snapshot::{Command, QuitChoice, Snapshot};
-use crate::engine::state::{EndAfter, Engine, EngineOptions, Observations};
+use crate::engine::state::{
+    EndAfter, Engine, EngineOptions, Observations, Replica, Replicas, Shared,
+};
 use crate::engine::supervise::catch_panic;
 use crate::engine::{EngineError, Ports};
 use crate::flow::{Event, Sprint};
@@ -62,33 +64,41 @@ pub fn start(
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
     let (commands, command_queue) = mpsc::channel(COMMANDS);
     let plan = sprint_rules(&config, ledger.boots(), options.aim, options.nonce);
-    let sprint = Sprint::new(plan, options.mode, now);
+    let config = Arc::new(config);
+    let replica = Replica {
+        id: ReplicaId::default(),
+        config: config.clone(),
+        ports: ports.clone(),
+        reports: reports.clone(),
+        sprint: Sprint::new(plan, options.mode, now),
+        running: HashSet::new(),
+        waiting: VecDeque::new(),
+        primary: None,
+        hedge: None,
+        report: None,
+        report_requested: false,
+        release_log: ReleaseLog::default(),
+        checkpoint: None,
+    };
     let alert_tracker = AlertTracker::open(ports.alerts_file.clone(), now);
-    let mut engine = Engine {
+    let shared = Shared {
         ports,
         clock,
-        config: Arc::new(config),
+        config,
         options,
         journal,
         unwritten: Vec::new(),
         ledger,
-        sprint,
         block_clock: BlockClock::new(),
         sources: ChainSources::default(),
         observed: Observations::default(),
         tasks: TaskSet::default(),
         running: HashSet::new(),
-        waiting: VecDeque::new(),
-        primary: None,
-        hedge: None,
+        registering: Arc::default(),
         reports,
         quitting: None,
-        report: None,
-        report_requested: false,
         release_only: None,
         destroying: BTreeMap::new(),
-        release_log: ReleaseLog::default(),
-        checkpoint: None,
         history: Arc::default(),
         history_source: HistorySource::default(),
         boots: BootTally::default(),
@@ -96,10 +106,14 @@ pub fn start(
         alert_tracker,
         heartbeat: Heartbeat::default(),
     };
-    engine.refresh_history();
+    let mut engine = Engine {
+        shared,
+        replicas: Replicas::new(replica, Vec::new()),
+    };
+    engine.shared.refresh_history();
     engine.resume(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.publish(now)));
-    let changes = engine.tasks.changes();
+    let changes = engine.shared.tasks.changes();
     let run = Box::pin(catch_panic(engine.run(
         command_queue,
         observations,
@@ -130,23 +144,22 @@ impl Engine {
         // Stops the pollers after a panic too.
         let _stop = stop.clone().drop_guard();
         let (schedule, schedule_updates) =
-            watch::channel(self.poll_schedule(self.ports.clock.now()));
+            watch::channel(self.poll_schedule(self.shared.ports.clock.now()));
         let poller = Poller {
-            ports: self.ports.clone(),
-            reports: self.reports.clone(),
+            ports: self.shared.ports.clone(),
+            reports: self.shared.reports.clone(),
             stop: stop.clone(),
         };
-        poller.start_all(self.config.chain.poll, schedule_updates);
-        entered(self.sprint.step());
-        tracing::info!(
-            "engine started, the sprint is in step {}",
-            self.sprint.step()
-        );
+        poller.start_all(self.shared.config.chain.poll, schedule_updates);
+        for sprint in self.replicas.sprints() {
+            entered(sprint.step());
+            tracing::info!("engine started, the sprint is in step {}", sprint.step());
+        }
         let mut published = tokio::time::Instant::now();
         let mut changed = true;
         while !self.is_over() {
             let wake = self.until_wake();
-            let interval = self.options.publish_interval;
+            let interval = self.shared.options.publish_interval;
             let pause = if changed {
                 interval.active
             } else {
@@ -155,7 +168,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = tokio::time::sleep_until(published + pause) => {
-                    let now = self.ports.clock.now();
+                    let now = self.shared.ports.clock.now();
                     let snapshot = self.publish(now);
                     self.send_alerts(&snapshot);
                     publish.send_replace(Arc::new(snapshot));
@@ -165,53 +178,91 @@ impl Engine {
                 }
                 Some(command) = commands.recv() => self.handle_command(&command),
                 Some(observation) = observations.recv() => self.handle_observation(observation),
-                () = wake => self.dispatch(self.ports.clock.now(), Event::TimePassed),
+                () = wake => self.wake_replicas(),
             }
             changed = true;
             self.after_event();
-            let next = self.poll_schedule(self.ports.clock.now());
+            let next = self.poll_schedule(self.shared.ports.clock.now());
             schedule.send_if_modified(|current| std::mem::replace(current, next) != next);
         }
         stop.cancel();
-        let monitors = self.primary.iter_mut().chain(&mut self.hedge);
+        let monitors = self.replicas.monitors_mut();
         let sessions = monitors
             .filter_map(RentalMonitor::stop)
             .map(|session| tokio::time::timeout(SESSION_CLOSES_WITHIN, session));
-        tokio::join!(join_all(sessions), self.tasks.end());
-        self.ports.notifier.close(LAST_NOTICES).await;
-        self.write_unwritten();
-        let now = self.ports.clock.now();
+        tokio::join!(join_all(sessions), self.shared.tasks.end());
+        self.shared.ports.notifier.close(LAST_NOTICES).await;
+        self.shared.write_unwritten();
+        let now = self.shared.ports.clock.now();
         let mut last = self.publish(now);
         last.ended = true;
         publish.send_replace(Arc::new(last));
-        Ok(self.report)
+        Ok(self.replicas.first_mut().report.take())
     }
 
     /// A clock that was set meanwhile counts as soon as no deadline or lease depends on it.
     fn follow_clock(&mut self) {
-        let idle = matches!(
-            self.sprint.step(),
-            Step::Waiting | Step::Choosing | Step::Done
-        );
-        if !idle || self.sprint.rentals().next().is_some() || !self.ledger.open_rentals().is_empty()
-        {
+        let is_idle = |sprint: &Sprint| {
+            let waits = matches!(sprint.step(), Step::Waiting | Step::Choosing | Step::Done);
+            waits && sprint.rentals().next().is_none()
+        };
+        let idle = self.replicas.sprints().all(is_idle);
+        if !idle || !self.shared.ledger.open_rentals().is_empty() {
             return;
         }
-        let by = self.clock.follow();
+        let by = self.shared.clock.follow();
         if by != Duration::zero() {
             tracing::warn!("this machine's clock was set by {} s", by.num_seconds());
-            self.observed.skew = self.observed.skew.shifted(by);
-            self.block_clock.forget_sightings();
-            self.sources = ChainSources::default();
-            if let Some((_, view)) = &self.observed.view {
-                self.sources.anchor(self.ports.clock.now(), view.height);
+            self.shared.observed.skew = self.shared.observed.skew.shifted(by);
+            self.shared.block_clock.forget_sightings();
+            self.shared.sources = ChainSources::default();
+            if let Some((_, view)) = &self.shared.observed.view {
+                self.shared
+                    .sources
+                    .anchor(self.shared.ports.clock.now(), view.height);
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_done =
+            |replica: &Replica| replica.sprint.step() == Step::Done && replica.report.is_some();
+        let done = self.replicas.iter().all(is_done);
+        match self.shared.quitting {
+            Some(QuitChoice::Detach) => true,
+            Some(QuitChoice::Release) => done,
+            None => done && self.shared.options.end_after == EndAfter::OneSprint,
+        }
+    }
+
+    /// Brings everything in line with the sprint's state.
+    fn after_event(&mut self) {
+        self.follow_clock();
+        for replica in self.replicas.iter_mut() {
+            replica.supervise_rentals(&mut self.shared);
+            // A sprint that was reported must not be saved: the next start would report it again.
+            if replica.report.is_none() {
+                replica.save_checkpoint(&mut self.shared);
+            }
+        }
+        self.shared.retry_journal();
+        self.shared.refresh_history();
+        for sprint in self.replicas.sprints() {
+            entered(sprint.step());
+            failpoint(Failpoint::Engine);
+            failpoint(Failpoint::Stall);
+        }
+        for replica in self.replicas.iter_mut() {
+            if replica.sprint.step() == Step::Done && !replica.report_requested {
+                replica.report_requested = true;
+                replica.list_leftovers(&mut self.shared);
             }
         }
     }
 
     fn until_wake(&self) -> impl Future<Output = ()> + use<> {
-        let clock = self.ports.clock.clone();
-        let wake = self.sprint.next_wake();
+        let clock = self.shared.ports.clock.clone();
+        let wake = self.replicas.sprints().filter_map(Sprint::next_wake).min();
         async move {
             let Some(at) = wake else {
                 return std::future::pending().await;
@@ -220,31 +271,12 @@ impl Engine {
         }
     }
 
-    fn is_over(&self) -> bool {
-        let done = self.sprint.step() == Step::Done && self.report.is_some();
-        match self.quitting {
-            Some(QuitChoice::Detach) => true,
-            Some(QuitChoice::Release) => done,
-            None => done && self.options.end_after == EndAfter::OneSprint,
-        }
-    }
-
-    /// Brings everything in line with the sprint's state.
-    fn after_event(&mut self) {
-        self.follow_clock();
-        self.supervise_rentals();
-        // A sprint that was reported must not be saved: the next start would report it again.
-        if self.report.is_none() {
-            self.save_checkpoint();
-        }
-        self.retry_journal();
-        self.refresh_history();
-        entered(self.sprint.step());
-        failpoint(Failpoint::Engine);
-        failpoint(Failpoint::Stall);
-        if self.sprint.step() == Step::Done && !self.report_requested {
-            self.report_requested = true;
-            self.list_leftovers();
+    fn wake_replicas(&mut self) {
+        let now = self.shared.ports.clock.now();
+        for replica in self.replicas.iter_mut() {
+            if replica.sprint.next_wake().is_some_and(|at| at <= now) {
+                replica.dispatch(&mut self.shared, now, Event::TimePassed);
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The state of the engine. Everything with `impl Engine` lies above this file.
+//! The state of the engine. Everything with `impl Engine`, `impl Replica` or `impl Shared` lies above this
+//! file.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::config::Config;
 use crate::domain::{
     Account, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, EpochIndex, EpochView,
     Governance, GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode,
-    RequestedPrice, SprintReport, Time,
+    RentalLabel, ReplicaId, RequestedPrice, SprintReport, Time,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -20,6 +21,7 @@ use crate::engine::alerts::tracker::AlertTracker;
 use crate::engine::clock::SteadyClock;
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::effects::task_set::TaskSet;
+use crate::engine::effects::tasks::TaskKey;
 use crate::engine::observe::clock_skew::ClockSkew;
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::logged_failure::LoggedFailure;
@@ -27,7 +29,7 @@ use crate::engine::observe::observation::Observation;
 use crate::engine::observe::proxy_state::ProxyState;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
-use crate::flow::{Effect, EffectKey, Sprint};
+use crate::flow::{Effect, EffectKey, Rental, Sprint};
 use crate::journal::{HistorySource, Journal, Ledger, Record};
 use crate::ports::ConfirmedWeight;
 
@@ -73,7 +75,14 @@ impl Default for PublishInterval {
 /// A snapshot has at most so many usable and so many rejected offers.
 pub(crate) const MAX_OFFERS: usize = 1_000;
 
+/// What runs: replicas, and what they share.
 pub(crate) struct Engine {
+    pub(crate) shared: Shared,
+    pub(crate) replicas: Replicas,
+}
+
+/// What all replicas share: the journal, the market, the chain.
+pub(crate) struct Shared {
     pub(crate) ports: Arc<Ports>,
     /// The same as in the ports.
     pub(crate) clock: Arc<SteadyClock>,
@@ -83,26 +92,19 @@ pub(crate) struct Engine {
     /// What happened while the journal could not be written, in order.
     pub(crate) unwritten: Vec<(Time, Record)>,
     pub(crate) ledger: Ledger,
-    pub(crate) sprint: Sprint,
     pub(crate) block_clock: BlockClock,
     pub(crate) sources: ChainSources,
     pub(crate) observed: Observations,
     pub(crate) tasks: TaskSet,
-    pub(crate) running: HashSet<EffectKey>,
-    pub(crate) waiting: VecDeque<Effect>,
-    /// Of the sprint's rental; kept after its release.
-    pub(crate) primary: Option<RentalMonitor>,
-    pub(crate) hedge: Option<RentalMonitor>,
+    /// Tasks of no replica.
+    pub(crate) running: HashSet<TaskKey>,
+    /// Whoever changes a registration holds it: changes reach the Network Node one by one, in order.
+    pub(crate) registering: Arc<tokio::sync::Mutex<()>>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) quitting: Option<QuitChoice>,
-    pub(crate) report: Option<SprintReport>,
-    pub(crate) report_requested: bool,
     pub(crate) release_only: Option<ReleaseOnly>,
     /// Rentals that are being destroyed, since when.
     pub(crate) destroying: BTreeMap<InstanceId, Time>,
-    pub(crate) release_log: ReleaseLog,
-    /// The sprint as last recorded.
-    pub(crate) checkpoint: Option<Sprint>,
     pub(crate) history: Arc<Vec<PastSprintRow>>,
     pub(crate) history_source: HistorySource,
     /// Boots that ended in this run of the program.
@@ -110,6 +112,90 @@ pub(crate) struct Engine {
     pub(crate) onsets: Onsets,
     pub(crate) alert_tracker: AlertTracker,
     pub(crate) heartbeat: Heartbeat,
+}
+
+/// One place in the fleet: its sprint, and the rentals that it watches.
+pub(crate) struct Replica {
+    pub(crate) id: ReplicaId,
+    /// The settings of its pool.
+    pub(crate) config: Arc<Config>,
+    /// The outside world as its pool sees it: its account and its Network Node.
+    pub(crate) ports: Arc<Ports>,
+    pub(crate) reports: mpsc::Sender<Observation>,
+    pub(crate) sprint: Sprint,
+    pub(crate) running: HashSet<EffectKey>,
+    pub(crate) waiting: VecDeque<Effect>,
+    /// Of the sprint's rental; kept after its release.
+    pub(crate) primary: Option<RentalMonitor>,
+    pub(crate) hedge: Option<RentalMonitor>,
+    pub(crate) report: Option<SprintReport>,
+    pub(crate) report_requested: bool,
+    pub(crate) release_log: ReleaseLog,
+    /// The sprint as last recorded.
+    pub(crate) checkpoint: Option<Sprint>,
+}
+
+/// At least one.
+pub(crate) struct Replicas {
+    first: Replica,
+    others: Vec<Replica>,
+}
+
+impl Replicas {
+    pub(crate) fn new(first: Replica, others: Vec<Replica>) -> Replicas {
+        Replicas { first, others }
+    }
+
+    /// The first of the first pool.
+    pub(crate) fn first(&self) -> &Replica {
+        &self.first
+    }
+
+    pub(crate) fn first_mut(&mut self) -> &mut Replica {
+        &mut self.first
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Replica> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Replica> {
+        std::iter::once(&mut self.first).chain(&mut self.others)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &ReplicaId) -> Option<&mut Replica> {
+        self.iter_mut().find(|replica| replica.id == *id)
+    }
+
+    /// The replica that watches a rental, or watched it last.
+    pub(crate) fn watching(&mut self, instance: InstanceId) -> Option<&mut Replica> {
+        let mut all = self.iter_mut();
+        all.find(|replica| replica.monitor(instance).is_some())
+    }
+
+    /// The replica whose sprint rents or has rented under a label.
+    pub(crate) fn using(&self, label: &RentalLabel) -> Option<&Replica> {
+        self.iter().find(|replica| replica.sprint.uses(label))
+    }
+
+    pub(crate) fn sprints(&self) -> impl Iterator<Item = &Sprint> {
+        self.iter().map(|replica| &replica.sprint)
+    }
+
+    /// Every rental of a sprint.
+    pub(crate) fn rentals(&self) -> impl Iterator<Item = &Rental> {
+        self.sprints().flat_map(Sprint::rentals)
+    }
+
+    pub(crate) fn monitors(&self) -> impl Iterator<Item = &RentalMonitor> {
+        let all = self.iter();
+        all.flat_map(|replica| replica.primary.iter().chain(&replica.hedge))
+    }
+
+    pub(crate) fn monitors_mut(&mut self) -> impl Iterator<Item = &mut RentalMonitor> {
+        let all = self.iter_mut();
+        all.flat_map(|replica| replica.primary.iter_mut().chain(&mut replica.hedge))
+    }
 }
 
 /// The last readings of everything outside, for snapshots and decisions.

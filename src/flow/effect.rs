@@ -97,16 +97,10 @@ pub enum EffectKey {
     StartModel(RentalRole),
     /// All changes of the sprint's registration: they reach the Network Node in order.
     Registration,
-    /// The operator changes a registration.
-    ChangeNode,
     Destroy(RentalRole),
-    /// One of our rentals that belongs to no sprint.
-    DestroyOrphan,
     RestoreProxy,
     ReadWeight,
     AvoidMachine,
-    /// Read what a confirmation `PoC` left of our weight.
-    Confirmation,
     /// Count what is left on the account after a sprint.
     Leftovers,
 }

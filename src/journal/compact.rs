@@ -7,7 +7,7 @@ use std::mem::{Discriminant, discriminant};
 
 use super::ledger::{CLOCK_ALLOWANCE, MAX_BOOTS, MAX_REMOVED};
 use super::{Entry, EntryId, JournalError, Record};
-use crate::domain::{Duration, InstanceId, MachineId, NodeId, RentalLabel, Time};
+use crate::domain::{Duration, InstanceId, MachineId, NodeId, RentalLabel, ReplicaId, Time};
 
 /// The longest window that a cap looks back.
 const LONGEST_CAP: Duration = Duration::days(30);
@@ -42,7 +42,7 @@ struct Live {
     boots: BTreeMap<InstanceId, EntryId>,
     charged: BTreeMap<InstanceId, EntryId>,
     watched: BTreeMap<RentalLabel, EntryId>,
-    checkpoint: Option<EntryId>,
+    checkpoints: BTreeMap<ReplicaId, EntryId>,
     /// Whether the journal was lost, and accepted.
     continuity: Option<EntryId>,
     /// Reports, skipped epochs, confirmations, and what only a newer program understands.
@@ -158,9 +158,11 @@ impl Live {
                 self.watched.insert(boot.label.clone(), id);
             }
             Record::JournalLost { .. } | Record::JournalAccepted => self.continuity = Some(id),
-            Record::Checkpoint { .. } => self.checkpoint = Some(id),
-            Record::SprintEnded { .. } => {
-                self.checkpoint = None;
+            Record::Checkpoint { replica, .. } => {
+                self.checkpoints.insert(replica.clone(), id);
+            }
+            Record::SprintEnded { report } => {
+                self.checkpoints.remove(&report.replica);
                 self.history.push(id);
             }
             Record::EpochNotTried { .. }
@@ -176,7 +178,7 @@ impl Live {
 
     fn needed(self, now: Time, settled_retained: usize) -> BTreeSet<EntryId> {
         let mut needed: BTreeSet<EntryId> = self.history.into_iter().collect();
-        needed.extend(self.checkpoint);
+        needed.extend(self.checkpoints.into_values());
         needed.extend(self.continuity);
         needed.extend(self.watched.into_values());
         needed.extend(self.charged.into_values());

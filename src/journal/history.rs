@@ -1,13 +1,14 @@
 //! Past sprints with all that is known of each, one row per sprint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Ledger;
 use crate::domain::{
-    BootTimes, Confirmation, InstanceId, RentalLabel, Spent, SprintReport, Time, Usd, main_boot,
+    BootTimes, Confirmation, InstanceId, RentalLabel, ReplicaId, Spent, SprintReport, Time, Usd,
+    main_boot,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -62,17 +63,19 @@ impl Ledger {
 
     /// Past sprints, oldest first.
     pub fn history(&self) -> Vec<PastSprint<'_>> {
-        let mut after: Option<Time> = None;
+        let mut after: BTreeMap<&ReplicaId, Time> = BTreeMap::new();
         let mut rows = Vec::new();
         for (at, report) in self.reports() {
+            let after = after.insert(&report.replica, *at);
             // Another sprint of the same epoch has rentals of its own.
-            let ours = |label: &RentalLabel, ended: Time| {
-                report.epoch.is_none_or(|epoch| epoch == label.epoch)
+            let ours = |replica: &ReplicaId, label: &RentalLabel, ended: Time| {
+                *replica == report.replica
+                    && report.epoch.is_none_or(|epoch| epoch == label.epoch)
                     && ended <= *at
                     && after.is_none_or(|after| ended > after)
             };
             let boots = self.boot_times().iter();
-            let boots = boots.filter(|boot| ours(&boot.label, boot.ended));
+            let boots = boots.filter(|boot| ours(&boot.replica, &boot.label, boot.ended));
             let boots: Vec<&BootTimes> = boots.collect();
             let charged = self.charged_of(&boots, ours);
             let charged = charged.map(Usd::dollars);
@@ -91,7 +94,6 @@ impl Ledger {
                 boots,
                 confirmations,
             });
-            after = Some(*at);
         }
         rows
     }
@@ -100,13 +102,13 @@ impl Ledger {
     fn charged_of(
         &self,
         boots: &[&BootTimes],
-        ours: impl Fn(&RentalLabel, Time) -> bool,
+        ours: impl Fn(&ReplicaId, &RentalLabel, Time) -> bool,
     ) -> Option<Usd> {
         let gone = self.settled().iter();
-        let gone = gone.filter(|gone| ours(&gone.label, gone.ended));
+        let gone = gone.filter(|gone| ours(&gone.replica, &gone.label, gone.ended));
         // Compaction drops old settled rentals, and keeps their charges and boots.
         let charged = self.charged().iter();
-        let charged = charged.filter(|(_, charged)| ours(&charged.label, charged.ended));
+        let charged = charged.filter(|(_, one)| ours(&one.replica, &one.label, one.ended));
         let instances: BTreeSet<InstanceId> = gone
             .map(|gone| gone.instance)
             .chain(charged.map(|(instance, _)| *instance))

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::Record;
 use crate::domain::{
     AvoidedMachine, BootEnd, BootTimes, ClockOrigin, Confirmation, HostId, InstanceId, MachineId,
-    NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd,
+    NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices, ReplicaId, SprintReport, Time, Usd,
     judge_hosts,
 };
 pub(super) use spend::CLOCK_ALLOWANCE;
@@ -25,18 +25,24 @@ pub struct Ledger {
     registrations: BTreeMap<NodeId, OpenRegistration>,
     removed: Vec<NodeId>,
     settled: Vec<Settled>,
-    /// By order and not by time: no clock can move a rental into another sprint.
-    sprints_ended: u32,
+    sprints: BTreeMap<ReplicaId, Sprints>,
     /// Without their failed boots, which are counted when they are read.
     avoided: BTreeMap<MachineId, AvoidedMachine>,
     boots: Vec<PastBoot>,
-    checkpoint: Option<serde_json::Value>,
     clock: Option<ClockOrigin>,
     reports: Vec<(Time, SprintReport)>,
     watched: Vec<BootTimes>,
     confirmations: Vec<Confirmation>,
     charged: BTreeMap<InstanceId, ChargedRental>,
     continuity: Continuity,
+}
+
+/// The sprints of one replica.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Sprints {
+    /// By order and not by time: no clock can move a rental into another sprint.
+    ended: u32,
+    checkpoint: Option<serde_json::Value>,
 }
 
 /// Whether this journal continues the one before.
@@ -54,6 +60,7 @@ enum Continuity {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct ChargedRental {
     pub(super) label: RentalLabel,
+    pub(super) replica: ReplicaId,
     pub(super) ended: Time,
     pub(super) charge: RentalCharge,
 }
@@ -62,6 +69,7 @@ pub(super) struct ChargedRental {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenRental {
     pub label: RentalLabel,
+    pub replica: ReplicaId,
     /// The contract, once known.
     pub instance: Option<InstanceId>,
     /// When the call was about to be made: the earliest time that it can cost anything.
@@ -72,7 +80,7 @@ pub struct OpenRental {
     pub prices: RentalPrices,
     pub reserved: Usd,
     pub destroying: bool,
-    /// How many sprints had ended when it was intended.
+    /// How many sprints of its replica had ended when it was intended.
     sprint: u32,
 }
 
@@ -90,6 +98,7 @@ pub struct OpenRegistration {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Settled {
     pub(super) label: RentalLabel,
+    pub(super) replica: ReplicaId,
     pub(super) instance: InstanceId,
     intended_at: Time,
     pub(super) ended: Time,
@@ -111,6 +120,7 @@ impl OpenRegistration {
 impl OpenRental {
     fn new(
         at: Time,
+        replica: ReplicaId,
         sprint: u32,
         label: &RentalLabel,
         machine: MachineId,
@@ -119,6 +129,7 @@ impl OpenRental {
     ) -> OpenRental {
         OpenRental {
             label: label.clone(),
+            replica,
             instance: None,
             intended_at: at,
             gpu_from: at,
@@ -148,13 +159,15 @@ impl Ledger {
             Record::SprintStarted { .. } | Record::Unknown => {}
             Record::RentIntended {
                 label,
+                replica,
                 machine,
                 prices,
                 reserved,
                 ..
             } => {
-                let sprint = self.sprints_ended;
-                let open = OpenRental::new(at, sprint, label, *machine, prices, *reserved);
+                let sprint = self.sprints_ended(replica);
+                let replica = replica.clone();
+                let open = OpenRental::new(at, replica, sprint, label, *machine, prices, *reserved);
                 self.rentals.insert(label.clone(), open);
             }
             Record::Rented { label, instance } => {
@@ -192,12 +205,14 @@ impl Ledger {
             } => self.settle(at, label, *instance, *cost),
             Record::RentalCharged {
                 label,
+                replica,
                 ended,
                 charge,
                 ..
             } => {
                 let charged = ChargedRental {
                     label: label.clone(),
+                    replica: replica.clone(),
                     ended: *ended,
                     charge: *charge,
                 };
@@ -233,24 +248,41 @@ impl Ledger {
             Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
             Record::JournalLost { reason } => self.continuity = Continuity::Lost(reason.clone()),
             Record::JournalAccepted => self.continuity = Continuity::Accepted,
-            Record::Checkpoint { sprint, clock } => self.save_sprint(sprint, clock.as_ref()),
-            Record::EpochNotTried { epoch, cause } => {
-                let report = SprintReport::not_tried(*epoch, cause);
+            Record::Checkpoint {
+                replica,
+                sprint,
+                clock,
+            } => self.save_sprint(replica, sprint, clock.as_ref()),
+            Record::EpochNotTried {
+                replica,
+                epoch,
+                cause,
+            } => {
+                let report = SprintReport::not_tried(replica.clone(), *epoch, cause);
                 self.reports.push((at, report));
             }
             Record::SprintEnded { report } => self.end_sprint(at, report),
         }
     }
 
-    fn save_sprint(&mut self, sprint: &serde_json::Value, clock: Option<&ClockOrigin>) {
-        self.checkpoint = Some(sprint.clone());
+    fn save_sprint(
+        &mut self,
+        replica: &ReplicaId,
+        sprint: &serde_json::Value,
+        clock: Option<&ClockOrigin>,
+    ) {
+        let sprints = self.sprints.entry(replica.clone()).or_default();
+        sprints.checkpoint = Some(sprint.clone());
         self.clock = clock.cloned();
     }
 
     fn end_sprint(&mut self, at: Time, report: &SprintReport) {
-        self.checkpoint = None;
-        self.clock = None;
-        self.sprints_ended += 1;
+        let sprints = self.sprints.entry(report.replica.clone()).or_default();
+        sprints.checkpoint = None;
+        sprints.ended += 1;
+        if self.checkpoints().next().is_none() {
+            self.clock = None;
+        }
         self.reports.push((at, report.clone()));
     }
 
@@ -277,6 +309,7 @@ impl Ledger {
         if let Some(open) = self.rentals.remove(label) {
             self.settled.push(Settled {
                 label: label.clone(),
+                replica: open.replica,
                 instance,
                 intended_at: open.intended_at,
                 ended: at,
@@ -383,14 +416,24 @@ impl Ledger {
         &self.boots
     }
 
-    /// The clock of the saved sprint's times.
+    /// The clock of the saved sprints' times.
     pub fn clock(&self) -> Option<&ClockOrigin> {
         self.clock.as_ref()
     }
 
-    /// The saved sprint, if one was active at the last record.
-    pub fn checkpoint(&self) -> Option<&serde_json::Value> {
-        self.checkpoint.as_ref()
+    fn sprints_ended(&self, replica: &ReplicaId) -> u32 {
+        self.sprints.get(replica).map_or(0, |sprints| sprints.ended)
+    }
+
+    /// The saved sprint of a replica, if one was active at the last record.
+    pub fn checkpoint(&self, replica: &ReplicaId) -> Option<&serde_json::Value> {
+        self.sprints.get(replica)?.checkpoint.as_ref()
+    }
+
+    /// The saved sprints of all replicas.
+    pub fn checkpoints(&self) -> impl Iterator<Item = (&ReplicaId, &serde_json::Value)> {
+        let all = self.sprints.iter();
+        all.filter_map(|(replica, sprints)| Some((replica, sprints.checkpoint.as_ref()?)))
     }
 
     /// Boots that were watched from beginning to end, oldest first.
@@ -401,6 +444,15 @@ impl Ledger {
     /// What confirmation `PoC`s left of our weight, oldest first.
     pub fn confirmations(&self) -> &[Confirmation] {
         &self.confirmations
+    }
+
+    /// Sprints of one replica that ended, oldest first.
+    pub fn reports_of(
+        &self,
+        replica: &ReplicaId,
+    ) -> impl DoubleEndedIterator<Item = &(Time, SprintReport)> {
+        let reports = self.reports.iter();
+        reports.filter(move |(_, report)| report.replica == *replica)
     }
 
     /// Sprints that ended, oldest first.

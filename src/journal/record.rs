@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     BootTimes, Cause, ClockOrigin, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId,
-    OfferId, PastBoot, RentalCharge, RentalLabel, RentalPrices, SprintReport, Time, Usd,
+    OfferId, PastBoot, RentalCharge, RentalLabel, RentalPrices, ReplicaId, SprintReport, Time, Usd,
 };
 
 /// The content of one entry. Kinds are only ever added, and a later field has a default: an old journal
@@ -18,6 +18,9 @@ pub enum Record {
     /// A rent call is about to be made under this label.
     RentIntended {
         label: RentalLabel,
+        /// Whose it is; that of a configuration without pools is left out.
+        #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
+        replica: ReplicaId,
         offer: OfferId,
         machine: MachineId,
         #[serde(default)]
@@ -64,6 +67,9 @@ pub enum Record {
     /// What the market charged for a rental that is gone. The newest counts: charges appear late.
     RentalCharged {
         label: RentalLabel,
+        /// Whose it is; that of a configuration without pools is left out.
+        #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
+        replica: ReplicaId,
         /// When it was proven gone.
         ended: Time,
         /// What it cost by our own count.
@@ -94,6 +100,9 @@ pub enum Record {
     },
     /// Nothing was rented for an epoch.
     EpochNotTried {
+        /// Whose it is; that of a configuration without pools is left out.
+        #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
+        replica: ReplicaId,
         epoch: EpochIndex,
         cause: Cause,
     },
@@ -130,8 +139,11 @@ pub enum Record {
     },
     /// The operator agreed to go on with this journal.
     JournalAccepted,
-    /// The state of the active sprint; the newest counts.
+    /// The state of a replica's active sprint; its newest counts.
     Checkpoint {
+        /// Whose it is; that of a configuration without pools is left out.
+        #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
+        replica: ReplicaId,
         sprint: serde_json::Value,
         /// Of the clock that its times are by.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -349,7 +349,7 @@ mod tests {
 
     /// A boot of which only the download took `times_as_long`.
     fn a_slow_download(offer: &Offer, times_as_long: f64) -> PastBoot {
-        use crate::domain::{BootTimes, Time};
+        use crate::domain::{BootTimes, ReplicaId, Time};
         let mut at = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let rented = at;
         let mut started = Vec::new();
@@ -362,6 +362,7 @@ mod tests {
         started.push((BootStage::Ready, at));
         let times = BootTimes {
             label: "pocpit/home/359/1-abc".parse().unwrap(),
+            replica: ReplicaId::default(),
             instance: None,
             machine: offer.machine,
             host: None,

@@ -78,7 +78,7 @@ fn counted(rental: &TrueRental, sprints: &[Range<Time>]) -> f64 {
 
 #[test]
 fn leftover_reservation_is_noticed() {
-    use pocpit::domain::{Cause, EpochIndex};
+    use pocpit::domain::{Cause, EpochIndex, ReplicaId};
     use pocpit::world::{Scenario, World};
 
     let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
@@ -87,7 +87,11 @@ fn leftover_reservation_is_noticed() {
         let said = format!(
             "a worst case of $18.00 does not fit into the budget of 24 hours (budget.per_day): {left} is left, $1.00 is missing"
         );
-        let report = SprintReport::not_tried(EpochIndex(1), &Cause::new("budget_refused", said));
+        let report = SprintReport::not_tried(
+            ReplicaId::default(),
+            EpochIndex(1),
+            &Cause::new("budget_refused", said),
+        );
         let refusal = Refusal::of(&report).expect("a refusal");
         refusal.unexplained(Caps::TIGHT, start, &truth, &[])
     };

@@ -113,13 +113,14 @@ async fn sweep(
             "warning: registrations unknown, left as they are: {error}"
         ));
     }
-    let sprint = saved_sprint(ledger);
+    let saved = saved_sprints(ledger);
+    let sprints: Vec<&Sprint> = saved.iter().collect();
     let readings = ReconcileInput {
         now: clock.now(),
         instances: &instances,
         nodes: nodes.as_deref().ok(),
         ledger,
-        sprint: sprint.as_ref(),
+        sprints: &sprints,
         cockpit: &config.cockpit,
         node_prefix: &config.network_node.node_prefix,
     };
@@ -240,12 +241,12 @@ impl JournalAccess {
 }
 
 /// A saved sprint that cannot be read is given up by the next start as well.
-fn saved_sprint(ledger: &Ledger) -> Option<Sprint> {
-    engine::saved_sprint(ledger).unwrap_or_else(|error| {
+fn saved_sprints(ledger: &Ledger) -> Vec<Sprint> {
+    engine::saved_sprints(ledger).unwrap_or_else(|error| {
         status_line(format_args!(
             "warning: the saved sprint cannot be read, so its rentals count as leftovers: {error}"
         ));
-        None
+        Vec::new()
     })
 }
 

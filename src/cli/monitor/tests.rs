@@ -34,6 +34,7 @@ fn page(snapshot: Snapshot) -> String {
 fn boot(fault: Option<&str>) -> domain::BootTimes {
     domain::BootTimes {
         label: "pocpit/north/7/1-0000000a".parse().unwrap(),
+        replica: domain::ReplicaId::default(),
         instance: None,
         machine: domain::MachineId(7),
         host: None,

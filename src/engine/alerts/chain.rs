@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::state::Engine;
-use crate::flow::{BootTime, EARLY_SHARE_ALLOWS, boot_time};
+use crate::flow::{BootTime, EARLY_SHARE_ALLOWS, Sprint, boot_time};
 
 /// A change of parameters is shown for this long.
 const CHANGE_SHOWN_FOR: Duration = Duration::hours(24);
@@ -18,7 +18,7 @@ const CHANGE_SHOWN_FOR: Duration = Duration::hours(24);
 impl Engine {
     pub(crate) fn chain_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let mut alerts = Vec::new();
-        if let Some(trouble) = &self.observed.chain_error {
+        if let Some(trouble) = &self.shared.observed.chain_error {
             alerts.push(onsets.alert(
                 Condition::ChainUnreachable,
                 now,
@@ -27,11 +27,14 @@ impl Engine {
                 "check chain.public_api; nothing is rented meanwhile",
             ));
         }
-        if let Some(since) = self.block_clock.stalled_since() {
-            alerts.push(standstill(self.sources.standstill(now, since), since));
+        if let Some(since) = self.shared.block_clock.stalled_since() {
+            alerts.push(standstill(
+                self.shared.sources.standstill(now, since),
+                since,
+            ));
         }
-        alerts.extend(self.sources.statuses().iter().filter_map(unreliable));
-        let changed = self.sources.changed();
+        alerts.extend(self.shared.sources.statuses().iter().filter_map(unreliable));
+        let changed = self.shared.sources.changed();
         if let Some((at, change)) = changed.filter(|(at, _)| now - *at <= CHANGE_SHOWN_FOR) {
             alerts.push(Alert::new(
                 Condition::ParametersChanged,
@@ -51,10 +54,10 @@ impl Engine {
 
     /// Before the first sprint only: later the risk is known.
     fn first_start_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let mut reports = self.ledger.reports().iter();
-        let first =
-            !reports.any(|(_, report)| report.was_tried()) && self.sprint.rental().is_none();
-        let risk = self.risk().filter(|_| first)?;
+        let mut reports = self.shared.ledger.reports().iter();
+        let first = !reports.any(|(_, report)| report.was_tried())
+            && self.replicas.rentals().next().is_none();
+        let risk = self.replicas.first().risk(&self.shared).filter(|_| first)?;
         Some(onsets.alert(
             Condition::FirstStart,
             now,
@@ -65,12 +68,13 @@ impl Engine {
     }
 
     fn upgrade_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let upgrade = self.upgrade().filter(|known| known.at.blocks_left.0 > 0)?;
-        let holds = self
-            .sprint
-            .stages()
-            .is_some_and(|stages| upgrade.at.height <= stages.poc_validation_end);
-        let effect = match (holds, self.sprint.rental()) {
+        let upgrade = self
+            .shared
+            .upgrade()
+            .filter(|known| known.at.blocks_left.0 > 0)?;
+        let mut stages = self.replicas.sprints().filter_map(Sprint::stages);
+        let holds = stages.any(|stages| upgrade.at.height <= stages.poc_validation_end);
+        let effect = match (holds, self.replicas.rentals().next()) {
             (false, _) => "after the next PoC: the plan does not change",
             (true, None) => "before the next PoC is over: nothing is rented until it has passed",
             (true, Some(_)) => "before the PoC is over, while a rental is running",
@@ -92,7 +96,7 @@ impl Engine {
     }
 
     fn parameters_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let (_, view) = self.observed.view.as_ref()?;
+        let (_, view) = self.shared.observed.view.as_ref()?;
         if view.params_origin == ParamsOrigin::Told {
             return None;
         }
@@ -110,15 +114,18 @@ impl Engine {
 
     /// Covers every node of the Network Node, even if no sprint holds one.
     fn challenge_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let (read_at, view) = self.observed.view.as_ref()?;
-        let (listed_at, nodes) = self.observed.nodes.as_ref()?;
+        let (read_at, view) = self.shared.observed.view.as_ref()?;
+        let (listed_at, nodes) = self.shared.observed.nodes.as_ref()?;
         let is_challenged = |node: &&RegisteredNode| {
             let listed = Some((*listed_at, node.duty()));
             matches!(sighting(*read_at, view, listed), Sighting::Open(_))
         };
         let challenged = nodes.iter().filter(is_challenged);
         let challenged: Vec<&str> = challenged.map(|node| node.config.id.0.as_str()).collect();
-        let held = self.sprint.challenge();
+        let held = self
+            .replicas
+            .sprints()
+            .find(|sprint| sprint.challenge().is_some());
         if challenged.is_empty() && held.is_none() {
             return None;
         }
@@ -127,13 +134,13 @@ impl Engine {
             [] => "our node".to_owned(),
             names => names.join(", "),
         };
-        let effect = match (held, self.sprint.rental()) {
-            (Some(_), Some(rental)) => format!(
+        let effect = match held.and_then(|sprint| Some((sprint, sprint.rental()?))) {
+            Some((sprint, rental)) => format!(
                 "; the rental is held for it, at most until its lease ends ({}){}",
                 rental.lease_until.format("%H:%M UTC"),
-                self.next_boot_after(end, view.current.next_poc_start)
+                next_boot_after(sprint, end, view.current.next_poc_start)
             ),
-            _ => String::new(),
+            None => String::new(),
         };
         let text = format!(
             "a PoC Challenge is open: the Network Node lets {names} generate outside every PoC. Until height {end} every node with weight must generate, or the epoch's reward is lost and the collateral slashed{effect}"
@@ -147,18 +154,9 @@ impl Engine {
         ))
     }
 
-    /// A rental that is held until shortly before the next `PoC` leaves little time for another boot.
-    fn next_boot_after(&self, end: Height, next_poc_start: Height) -> String {
-        let (Some(end), Some(next)) = (self.sprint.eta(end), self.sprint.eta(next_poc_start))
-        else {
-            return String::new();
-        };
-        time_to_boot(next - end, self.sprint.plan().lead)
-    }
-
     /// What a running confirmation `PoC` means for the epoch's reward.
     fn confirmation_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let (_, view) = self.observed.view.as_ref()?;
+        let (_, view) = self.shared.observed.view.as_ref()?;
         let event = view.confirmation.as_ref()?;
         let stages = epoch::confirmation_stages(event, &view.params);
         let phase = epoch::confirmation_phase_at(&stages, view.height);
@@ -172,19 +170,23 @@ impl Engine {
         // Its onset is kept also while there is no alert.
         onsets.since(condition.clone(), now);
         let alert = |level, text, advice: Advice| onsets.alert(condition, now, level, text, advice);
-        let holds = self
-            .sprint
-            .rental()
-            .is_some_and(|rental| now < rental.lease_until)
-            && !self.sprint.is_releasing();
-        if holds {
-            let mut nodes = self.observed.nodes.iter().flat_map(|(_, nodes)| nodes);
-            let id = self.sprint.node_id();
+        let holds = |sprint: &&Sprint| {
+            let rental = sprint.rental();
+            rental.is_some_and(|rental| now < rental.lease_until) && !sprint.is_releasing()
+        };
+        if let Some(sprint) = self.replicas.sprints().find(holds) {
+            let mut nodes = self
+                .shared
+                .observed
+                .nodes
+                .iter()
+                .flat_map(|(_, nodes)| nodes);
+            let id = sprint.node_id();
             let ours = nodes.find(|node| Some(&node.config.id) == id);
             let (level, text, advice) = held_for_confirmation(&stages, view.height, ours);
             return Some(alert(level, text, advice.into()));
         }
-        let mut reports = self.ledger.reports().iter().rev();
+        let mut reports = self.shared.ledger.reports().iter().rev();
         let (_, earned) = reports.find(|(_, report)| {
             report.epoch == Some(event.epoch) && report.weight.is_some_and(|weight| weight.0 > 0)
         })?;
@@ -202,6 +204,14 @@ impl Engine {
             ),
         ))
     }
+}
+
+/// A rental that is held until shortly before the next `PoC` leaves little time for another boot.
+fn next_boot_after(sprint: &Sprint, end: Height, next_poc_start: Height) -> String {
+    let (Some(end), Some(next)) = (sprint.eta(end), sprint.eta(next_poc_start)) else {
+        return String::new();
+    };
+    time_to_boot(next - end, sprint.plan().lead)
 }
 
 /// What the time from the end of a hold to the next `PoC` means for the next epoch.

@@ -1,5 +1,7 @@
 //! Every alert of a snapshot.
 
+use std::collections::HashSet;
+
 use crate::domain::format::count;
 use crate::domain::{
     DescriptorShortage, DescriptorUsage, Duration, Finding, Preflight, RequestedPrice, Requirement,
@@ -10,7 +12,7 @@ use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::stakes::Stakes;
 use crate::engine::reconcile::plan::foreign;
 use crate::engine::state::Engine;
-use crate::flow::PriceIncrease;
+use crate::flow::{PriceIncrease, Sprint};
 
 /// A destroy that has not worked for this long needs a person.
 const DESTROY_TAKES_LONG: Duration = Duration::minutes(5);
@@ -21,7 +23,7 @@ impl Engine {
     /// Worst first, then oldest first.
     pub(crate) fn alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let mut alerts = self.destroy_alerts(now);
-        let monitors = self.primary.iter().chain(&self.hedge);
+        let monitors = self.replicas.monitors();
         alerts.extend(monitors.flat_map(|monitor| monitor.link.alerts(now, monitor.instance)));
         alerts.extend(self.clock_alert(now, onsets));
         alerts.extend(self.descriptors_alert(now, onsets));
@@ -35,29 +37,19 @@ impl Engine {
         alerts.extend(self.node_change_alert(now));
         alerts.extend(self.preflight_alerts(now, onsets));
         alerts.extend(self.chain_alerts(now, onsets));
-        alerts.extend(self.price_alert());
+        alerts.extend(self.price_alerts());
         alerts.extend(self.requested_price_alerts(now, onsets));
-        alerts.extend(self.observed.proxy.alert(now, onsets));
+        alerts.extend(self.shared.observed.proxy.alert(now, onsets));
         alerts.extend(self.credit_alert(now, onsets));
-        self.stakes().raise(now, &mut alerts);
+        for sprint in self.replicas.sprints() {
+            Stakes::of(sprint).raise(now, &mut alerts);
+        }
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
     }
 
-    fn stakes(&self) -> Stakes {
-        let sprint = &self.sprint;
-        let step = sprint.step();
-        let may_be = step >= Step::Renting && step < Step::Done;
-        let deadline = sprint.deadline();
-        Stakes {
-            step,
-            is_rented: may_be || sprint.rentals().next().is_some(),
-            deadline: deadline.and_then(|deadline| sprint.eta(deadline)),
-        }
-    }
-
     fn destroy_alerts(&self, now: Time) -> Vec<Alert> {
-        let late = self.destroying.iter();
+        let late = self.shared.destroying.iter();
         let late = late.filter(|(_, since)| now - **since > DESTROY_TAKES_LONG);
         late.map(|(instance, since)| {
             let minutes = count((now - *since).num_minutes(), "minute");
@@ -78,7 +70,11 @@ impl Engine {
 
     fn clock_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
         // While something is rented it may have been set.
-        let skew = self.observed.skew.shifted(self.clock.set_by());
+        let skew = self
+            .shared
+            .observed
+            .skew
+            .shifted(self.shared.clock.set_by());
         if let Some(ahead) = skew.proven_ahead() {
             let minutes = count(ahead.num_minutes(), "minute");
             return Some(onsets.alert(
@@ -100,7 +96,7 @@ impl Engine {
     }
 
     fn descriptors_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let usage = self.observed.descriptors?;
+        let usage = self.shared.observed.descriptors?;
         let (level, meaning) = match usage.shortage() {
             DescriptorShortage::None => return None,
             DescriptorShortage::Near => (
@@ -127,14 +123,14 @@ impl Engine {
     }
 
     fn policy_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let cut = self.config.poc.cut_short()?;
+        let cut = self.shared.config.poc.cut_short()?;
         let advice = Advice::with_command(cut.remedy, "pocpit plan");
         let (condition, level) = (Condition::ReleasePolicyCut, AlertLevel::Warning);
         Some(onsets.alert(condition, now, level, cut.cause, advice))
     }
 
     fn release_only_alert(&self) -> Option<Alert> {
-        let mode = self.release_only.as_ref()?;
+        let mode = self.shared.release_only.as_ref()?;
         Some(Alert::new(
             Condition::ReleaseOnly,
             AlertLevel::Critical,
@@ -148,7 +144,7 @@ impl Engine {
     }
 
     fn journal_lost_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let reason = self.ledger.lost()?;
+        let reason = self.shared.ledger.lost()?;
         Some(onsets.alert(
             Condition::JournalLost,
             now,
@@ -162,8 +158,8 @@ impl Engine {
     }
 
     fn foreign_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
-        let listing = self.observed.listing.iter();
-        let foreign = listing.flat_map(|(_, listing)| foreign(listing, &self.config));
+        let listing = self.shared.observed.listing.iter();
+        let foreign = listing.flat_map(|(_, listing)| foreign(listing, &self.shared.config));
         foreign
             .map(|(instance, label)| {
                 let (id, cockpit) = (instance.id, label.cockpit);
@@ -179,7 +175,7 @@ impl Engine {
     }
 
     fn listing_alert(&self) -> Option<Alert> {
-        let (since, error) = self.observed.listing_error.as_ref()?;
+        let (since, error) = self.shared.observed.listing_error.as_ref()?;
         Some(Alert::new(
             Condition::RentalsUnknown,
             AlertLevel::Warning,
@@ -190,7 +186,7 @@ impl Engine {
     }
 
     fn nodes_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let error = self.observed.nodes_error.as_ref()?;
+        let error = self.shared.observed.nodes_error.as_ref()?;
         Some(onsets.alert(
             Condition::NetworkNodeDown,
             now,
@@ -201,8 +197,10 @@ impl Engine {
     }
 
     fn boot_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
-        let rented = self.sprint.rentals().map(|rental| rental.instance);
-        let monitors = rented.filter_map(|instance| self.monitor(instance));
+        let monitors = self.replicas.iter().flat_map(|replica| {
+            let rented = replica.sprint.rentals().map(|rental| rental.instance);
+            rented.filter_map(|instance| replica.monitor(instance))
+        });
         let alerts = monitors.flat_map(|monitor| {
             let boot = &monitor.boot;
             let condition = Condition::BootFault(monitor.instance);
@@ -239,7 +237,7 @@ impl Engine {
     }
 
     fn node_change_alert(&self, now: Time) -> Option<Alert> {
-        let (since, text) = self.observed.node_change_error.as_ref()?;
+        let (since, text) = self.shared.observed.node_change_error.as_ref()?;
         (now - *since <= NODE_CHANGE_SHOWN_FOR).then(|| {
             Alert::new(
                 Condition::NodeChangeFailed,
@@ -253,10 +251,13 @@ impl Engine {
 
     /// What keeps the sprint from renting. Once something is rented the preflight is outdated.
     fn preflight_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
-        let waits = matches!(self.sprint.step(), Step::Waiting | Step::Choosing);
-        let preflight = self.sprint.preflight().filter(|_| waits);
-        let obstacles = preflight.into_iter().flat_map(Preflight::obstacles);
-        let alerts = obstacles.filter_map(|finding| {
+        let waits = |sprint: &&Sprint| matches!(sprint.step(), Step::Waiting | Step::Choosing);
+        let preflights = self.replicas.sprints().filter(waits);
+        let preflights = preflights.filter_map(Sprint::preflight);
+        let mut obstacles: Vec<&Finding> = preflights.flat_map(Preflight::obstacles).collect();
+        let mut told = HashSet::new();
+        obstacles.retain(|finding| told.insert(finding.requirement));
+        let alerts = obstacles.into_iter().filter_map(|finding| {
             let (cause, remedy) = finding.trouble()?;
             Some(onsets.alert(
                 Condition::PreflightFailure(finding.requirement),
@@ -269,11 +270,10 @@ impl Engine {
         alerts.collect()
     }
 
-    fn price_alert(&self) -> Option<Alert> {
-        let mut rentals = self.sprint.rentals();
-        let (rental, dearer) = rentals.find_map(|rental| Some((rental, rental.dearer?)))?;
-        let PriceIncrease { agreed, charged } = dearer;
-        Some(Alert::new(
+    fn price_alerts(&self) -> impl Iterator<Item = Alert> {
+        let rentals = self.replicas.rentals();
+        let dearer = rentals.filter_map(|rental| Some((rental, rental.dearer?)));
+        dearer.map(|(rental, PriceIncrease { agreed, charged })| Alert::new(
             Condition::PriceIncrease(rental.instance),
             AlertLevel::Critical,
             rental.since,
@@ -287,9 +287,9 @@ impl Engine {
 
     /// Only for rentals that still cost something.
     fn requested_price_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
-        let open = self.ledger.open_rentals();
+        let open = self.shared.ledger.open_rentals();
         let is_ours = |id| open.iter().any(|open| open.instance == Some(id));
-        let requested = self.observed.requested_prices.iter();
+        let requested = self.shared.observed.requested_prices.iter();
         let requested = requested.filter(|price| is_ours(price.instance));
         let alerts = requested.map(|price| {
             let RequestedPrice {

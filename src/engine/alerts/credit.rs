@@ -20,11 +20,11 @@ enum RequiredCredit {
 
 impl Engine {
     pub(crate) fn credit_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        if self.sprint.rental().is_some() {
+        if self.replicas.rentals().next().is_some() {
             return None;
         }
-        let (_, account) = self.observed.account.as_ref()?;
-        let floor = self.config.budget.credit_floor;
+        let (_, account) = self.shared.observed.account.as_ref()?;
+        let floor = self.shared.config.budget.credit_floor;
         let needed = self.required_credit()?;
         let text = shortage(account.credit, floor, needed)?;
         Some(onsets.alert(
@@ -38,12 +38,13 @@ impl Engine {
 
     fn required_credit(&self) -> Option<RequiredCredit> {
         let offers = self
+            .shared
             .observed
             .market
             .iter()
             .flat_map(|market| market.rows.iter());
         let cheapest = offers.map(|offer| offer.worst_cost).min();
-        let recent = self.history.iter().rev().take(RECENT_SPRINTS);
+        let recent = self.shared.history.iter().rev().take(RECENT_SPRINTS);
         let costs = recent.map(|past| Usd::from_dollars(past.report.cost_usd));
         cheapest.map(RequiredCredit::CheapestOffer).or_else(|| {
             let most = costs.max().filter(|cost| *cost > Usd::ZERO);

@@ -3,28 +3,37 @@
 use crate::engine::alerts::tracker::Prices;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::snapshot::Snapshot;
-use crate::engine::state::Engine;
+use crate::engine::state::{Engine, Shared};
+use crate::flow::Sprint;
 
 impl Engine {
     /// Sends the notices that a snapshot's alerts call for, and the heartbeat if it is due.
     pub(crate) fn send_alerts(&mut self, snapshot: &Snapshot) {
-        if let Some(preflight) = self.sprint.preflight() {
-            self.observed.freshness.mark(Feed::Preflight, preflight.at);
+        let preflights = self.replicas.sprints().filter_map(Sprint::preflight);
+        if let Some(at) = preflights.map(|preflight| preflight.at).max() {
+            self.shared.observed.freshness.mark(Feed::Preflight, at);
         }
-        let prices = self.prices();
-        let freshness = &self.observed.freshness;
-        for notice in self.alert_tracker.update(snapshot, freshness, &prices) {
-            self.ports.notifier.notify(&notice);
+        let prices = self.shared.prices();
+        let freshness = &self.shared.observed.freshness;
+        for notice in self
+            .shared
+            .alert_tracker
+            .update(snapshot, freshness, &prices)
+        {
+            self.shared.ports.notifier.notify(&notice);
         }
-        let interval = self.config.notify.heartbeat_interval;
+        let interval = self.shared.config.notify.heartbeat_interval;
         if self
+            .shared
             .heartbeat
             .is_due(snapshot.at, interval, snapshot.last_reads())
         {
-            self.ports.notifier.send_heartbeat();
+            self.shared.ports.notifier.send_heartbeat();
         }
     }
+}
 
+impl Shared {
     fn prices(&self) -> Prices {
         let open = self.ledger.open_rentals().into_iter();
         let open = open.filter_map(|open| {

@@ -1,8 +1,9 @@
 //! How bad an alert is by what is at stake now: an outage costs money while something is rented, and an
 //! epoch close to its deadline. Cockpit and notices say the same level.
 
-use crate::domain::{Duration, Step, Time};
+use crate::domain::{Duration, InstanceId, Step, Time};
 use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
+use crate::flow::Sprint;
 
 /// Outages that begin this close together have one cause.
 const TOGETHER: Duration = Duration::seconds(60);
@@ -11,17 +12,30 @@ const CLOSE: Duration = Duration::minutes(30);
 /// What passes sooner wakes nobody.
 const LASTS: Duration = Duration::minutes(2);
 
-/// What an outage could cost.
+/// What an outage could cost a sprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stakes {
     pub step: Step,
     /// Something is rented, or may be.
     pub is_rented: bool,
+    pub rental: Option<InstanceId>,
     /// When the registration must be there.
     pub deadline: Option<Time>,
 }
 
 impl Stakes {
+    pub(crate) fn of(sprint: &Sprint) -> Stakes {
+        let step = sprint.step();
+        let may_be = step >= Step::Renting && step < Step::Done;
+        let deadline = sprint.deadline();
+        Stakes {
+            step,
+            is_rented: may_be || sprint.rentals().next().is_some(),
+            rental: sprint.rental().map(|rental| rental.instance),
+            deadline: deadline.and_then(|deadline| sprint.eta(deadline)),
+        }
+    }
+
     /// Raises the alerts of outages that cost something now.
     pub(crate) fn raise(self, now: Time, alerts: &mut [Alert]) {
         let together: Vec<Condition> = began_together(alerts).into_iter().cloned().collect();
@@ -44,7 +58,7 @@ impl Stakes {
             Condition::NetworkNodeDown => {
                 matches!(self.step, Step::Registering | Step::Proving)
             }
-            Condition::LinkDown(_) => self.step == Step::Proving,
+            Condition::LinkDown(id) => self.step == Step::Proving && self.rental == Some(*id),
             _ => false,
         }
     }
@@ -81,7 +95,6 @@ pub fn began_together(alerts: &[Alert]) -> Vec<&Condition> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::InstanceId;
 
     fn at(minute: i64) -> Time {
         Time::UNIX_EPOCH + Duration::minutes(minute)
@@ -108,6 +121,7 @@ mod tests {
     const IDLE: Stakes = Stakes {
         step: Step::Waiting,
         is_rented: false,
+        rental: None,
         deadline: None,
     };
 
@@ -131,6 +145,7 @@ mod tests {
             step: Step::Booting,
             is_rented: true,
             deadline: Some(at(minute)),
+            ..IDLE
         };
         let chain = || Condition::ChainUnreachable;
         assert_eq!(level(close_to(200), chain(), 90), AlertLevel::Warning);
@@ -142,6 +157,7 @@ mod tests {
         let in_step = |step| Stakes {
             step,
             is_rented: true,
+            rental: Some(InstanceId(1)),
             deadline: None,
         };
         let link = || Condition::LinkDown(InstanceId(1));
@@ -153,6 +169,9 @@ mod tests {
         ] {
             assert_eq!(level(in_step(step), link(), 90), of_link, "{step}");
             assert_eq!(level(in_step(step), node(), 90), of_node, "{step}");
+            // The link of another replica's rental is that one's matter.
+            let other = Condition::LinkDown(InstanceId(2));
+            assert_eq!(level(in_step(step), other, 90), AlertLevel::Warning);
         }
     }
 

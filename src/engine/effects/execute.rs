@@ -8,94 +8,99 @@ use crate::domain::{
     WorkloadModel, is_public_address,
 };
 use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
-use crate::engine::observe::observation::Observation;
-use crate::engine::state::Engine;
+use crate::engine::observe::observation::ReplicaReport;
+use crate::engine::state::{Replica, Shared};
 use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
 use crate::mlnode::arguments;
 use crate::ports::{Chain, Market};
 use crate::vast::judge_single_read;
 
-impl Engine {
-    pub(crate) fn execute(&mut self, effect: Effect) {
+impl Replica {
+    pub(crate) fn execute(&mut self, shared: &mut Shared, effect: Effect) {
         let key = effect.key();
         match effect {
-            Effect::SearchOffers { .. } => self.search(effect),
-            Effect::Preflight => self.preflight(key),
+            Effect::SearchOffers { .. } => self.search(shared, effect),
+            Effect::Preflight => self.preflight(shared, key),
             Effect::Rent {
                 offer,
                 label,
                 reserved,
                 lease_until,
-            } => self.rent(&offer, label, reserved, lease_until),
-            Effect::FindLabel(label) => self.find_label(label),
+            } => self.rent(shared, &offer, label, reserved, lease_until),
+            Effect::FindLabel(label) => self.find_label(shared, label),
             Effect::VoidRent { label, reason } => {
-                self.record(&Record::RentVoided { label, reason });
+                shared.record(&Record::RentVoided { label, reason });
             }
             Effect::Adopt { label, instance } => {
-                self.record(&Record::Rented { label, instance });
+                shared.record(&Record::Rented { label, instance });
             }
-            Effect::StartModel { instance, .. } => self.start_model(key, instance),
-            Effect::Register { node, instance } => self.register(node, instance),
-            Effect::Enable(node) => self.enable(node),
-            Effect::Disable(node) => self.disable(node),
-            Effect::Unregister(node) => self.unregister(node),
-            Effect::Destroy { instance, .. } => self.destroy(key, instance),
-            Effect::RestoreProxy => self.restore_proxy(),
-            Effect::ReadWeight { epoch, node } => self.read_weight(key, epoch, node),
+            Effect::StartModel { instance, .. } => self.start_model(shared, key, instance),
+            Effect::Register { node, instance } => self.register(shared, node, instance),
+            Effect::Enable(node) => self.enable(shared, node),
+            Effect::Disable(node) => self.disable(shared, node),
+            Effect::Unregister(node) => self.unregister(shared, node),
+            Effect::Destroy { instance, .. } => self.destroy(shared, key, instance),
+            Effect::RestoreProxy => self.restore_proxy(shared),
+            Effect::ReadWeight { epoch, node } => self.read_weight(shared, key, epoch, node),
             Effect::RememberBoot {
                 instance,
                 offer,
                 took,
                 end,
-            } => self.record_boot_end(instance, &offer, took, end),
+            } => self.record_boot_end(shared, instance, &offer, took, end),
             Effect::AvoidMachine { machine, reason } => {
-                let host = self.offers_of(machine).find_map(|offer| offer.host);
-                self.avoid_machine(machine, reason, host);
+                let host = self.offers_of(shared, machine).find_map(|offer| offer.host);
+                self.avoid_machine(shared, machine, reason, host);
             }
         }
     }
 
     pub(crate) fn avoid_machine(
-        &mut self,
+        &self,
+        shared: &mut Shared,
         machine: MachineId,
         reason: String,
         host: Option<HostId>,
     ) {
         let until = self.ports.clock.now() + self.config.vast.blocklist_ttl;
         tracing::warn!("machine {machine} is avoided until {until}: {reason}");
-        self.record(&Record::MachineAvoided {
+        shared.record(&Record::MachineAvoided {
             machine,
             until,
             reason,
             host,
-            address: self.address_of(machine),
+            address: self.address_of(shared, machine),
         });
     }
 
     /// Rented ones, then those of the last search.
-    fn offers_of(&self, machine: MachineId) -> impl Iterator<Item = &Offer> {
+    fn offers_of<'a>(
+        &'a self,
+        shared: &'a Shared,
+        machine: MachineId,
+    ) -> impl Iterator<Item = &'a Offer> {
         let rented = self.sprint.rentals().map(|rental| &rental.offer);
-        let searched = self.observed.market.iter();
+        let searched = shared.observed.market.iter();
         let searched = searched.flat_map(|view| view.rows.iter().map(|row| &row.offer));
         let offers = rented.chain(searched);
         offers.filter(move |offer| offer.machine == machine)
     }
 
     /// By its instance, or else by its offers.
-    fn address_of(&self, machine: MachineId) -> Option<String> {
-        let listed = self.observed.listing.iter().flat_map(|(_, all)| all);
+    fn address_of(&self, shared: &Shared, machine: MachineId) -> Option<String> {
+        let listed = shared.observed.listing.iter().flat_map(|(_, all)| all);
         let mut listed = listed.filter(|instance| instance.machine == Some(machine));
         let now = listed.find_map(|instance| instance.public_ip.clone());
         let now = now.filter(|address| is_public_address(address));
-        let mut offers = self.offers_of(machine);
+        let mut offers = self.offers_of(shared, machine);
         now.or_else(|| offers.find_map(|offer| offer.public_address.clone()))
     }
 
-    fn search(&mut self, effect: Effect) {
-        self.observed.searching = true;
+    fn search(&mut self, shared: &mut Shared, effect: Effect) {
+        shared.observed.searching = true;
         let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
-        self.spawn_effect(EffectKey::Search, async move {
+        self.spawn_effect(shared, EffectKey::Search, async move {
             // A key that the account lacks would only show up as a rental that lets nobody in.
             let keyed = ports
                 .market
@@ -106,7 +111,7 @@ impl Engine {
                 Err(error) => Err(error),
             };
             let account = ports.market.account().await;
-            Observation::Searched {
+            ReplicaReport::Searched {
                 effect,
                 offers,
                 account,
@@ -114,54 +119,54 @@ impl Engine {
         });
     }
 
-    fn preflight(&mut self, key: EffectKey) {
+    fn preflight(&mut self, shared: &mut Shared, key: EffectKey) {
         match self.workload() {
-            Workload::MlNode => self.preflight_for_a_node(key),
-            Workload::Vllm => self.preflight_for_serving(key),
+            Workload::MlNode => self.preflight_for_a_node(shared, key),
+            Workload::Vllm => self.preflight_for_serving(shared, key),
         }
     }
 
     /// What registers nothing asks nothing of the Network Node.
-    fn preflight_for_serving(&mut self, key: EffectKey) {
+    fn preflight_for_serving(&mut self, shared: &mut Shared, key: EffectKey) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
-        self.spawn_effect(key, async move {
+        self.spawn_effect(shared, key, async move {
             let now = ports.clock.now();
             let mut preflight = run_chain_preflight(ports.chain.as_ref(), now, &config).await;
             add_market_findings(&mut preflight, ports.market.as_ref()).await;
-            Observation::done(key, Some(Event::PreflightCompleted(preflight)))
+            ReplicaReport::done(key, Some(Event::PreflightCompleted(preflight)))
         });
     }
 
-    fn preflight_for_a_node(&mut self, key: EffectKey) {
+    fn preflight_for_a_node(&mut self, shared: &mut Shared, key: EffectKey) {
         let (ports, config) = (self.ports.clone(), self.config.clone());
-        self.spawn_effect(key, async move {
+        self.spawn_effect(shared, key, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
             // Our leftovers hold their address until they are gone.
             let mut examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
             add_market_findings(&mut examined.preflight, ports.market.as_ref()).await;
-            Observation::Examined { key, examined }
+            ReplicaReport::Examined { key, examined }
         });
     }
 
-    fn start_model(&mut self, key: EffectKey, instance: InstanceId) {
+    fn start_model(&mut self, shared: &mut Shared, key: EffectKey, instance: InstanceId) {
         let ends = self.monitor(instance).and_then(|monitor| monitor.link.ends);
         let Some(ends) = ends else {
             return;
         };
         let (ports, local) = (self.ports.clone(), self.config.mlnode.model.clone());
-        let (workload, change) = (self.workload(), self.tasks.change());
-        let known = self.observed.catalogue.clone();
-        self.spawn_effect(key, async move {
+        let (workload, change) = (self.workload(), shared.tasks.change());
+        let known = shared.observed.catalogue.clone();
+        self.spawn_effect(shared, key, async move {
             let model = model_to_start(ports.chain.as_ref(), workload, known, local).await;
             let model = match model {
                 Ok(model) => model,
                 Err(error) => {
-                    return Observation::done(key, Some(Event::ModelStartFailed(error)));
+                    return ReplicaReport::done(key, Some(Event::ModelStartFailed(error)));
                 }
             };
             let result = ports.mlnodes.at(workload, ends).start_model(&model).await;
             drop(change);
-            Observation::ModelStart {
+            ReplicaReport::ModelStart {
                 key,
                 instance,
                 result,
@@ -169,9 +174,15 @@ impl Engine {
         });
     }
 
-    fn read_weight(&mut self, key: EffectKey, epoch: crate::domain::EpochIndex, node: NodeId) {
+    fn read_weight(
+        &mut self,
+        shared: &mut Shared,
+        key: EffectKey,
+        epoch: crate::domain::EpochIndex,
+        node: NodeId,
+    ) {
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
-        self.spawn_effect(key, async move {
+        self.spawn_effect(shared, key, async move {
             let reading = ports.chain.weight(&participant, &node).await;
             let reading = reading.inspect_err(|error| {
                 tracing::warn!("the weight is not known yet: {error}");
@@ -181,7 +192,7 @@ impl Engine {
                 weight: reading.node,
                 participant: reading.participant,
             });
-            Observation::done(key, event.ok())
+            ReplicaReport::done(key, event.ok())
         });
     }
 }

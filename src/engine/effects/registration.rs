@@ -7,31 +7,34 @@ use crate::domain::{
 use crate::engine::Ports;
 use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::{NodeAddress, node_config};
-use crate::engine::observe::observation::Observation;
+use crate::engine::effects::tasks::TaskKey;
+use crate::engine::observe::observation::{ReplicaReport, TaskReport};
 use crate::engine::rental::access::tunnel_spec;
 use crate::engine::rental::direct_gateway::public_port;
 use crate::engine::snapshot::NodeChange;
-use crate::engine::state::Engine;
+use crate::engine::state::{Replica, Shared};
 use crate::flow::{EffectKey, Event};
 use crate::journal::Record;
 use crate::network_node::with_registered_arguments;
 use crate::ports::RegisterError;
 
-impl Engine {
-    pub(crate) fn register(&mut self, node: NodeId, instance: InstanceId) {
+impl Replica {
+    pub(crate) fn register(&mut self, shared: &mut Shared, node: NodeId, instance: InstanceId) {
         let Some(wanted) = self.wanted_node() else {
             tracing::warn!("registration waits for the tunnel");
             return;
         };
-        let wanted = match self.listed_config(&wanted.id) {
+        let wanted = match shared.listed_config(&wanted.id) {
             Some(listed) => with_registered_arguments(wanted, listed),
             None => wanted,
         };
-        if !self.record_intent(&Record::RegisterIntended { node, instance }) {
-            return self.dispatch(self.ports.clock.now(), Event::RegisterNotRecorded);
+        if !shared.record_intent(&Record::RegisterIntended { node, instance }) {
+            return self.dispatch(shared, self.ports.clock.now(), Event::RegisterNotRecorded);
         }
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
-        self.spawn_effect(EffectKey::Registration, async move {
+        let (ports, change) = (self.ports.clone(), shared.tasks.change());
+        let turn = shared.registering.clone();
+        self.spawn_effect(shared, EffectKey::Registration, async move {
+            let _turn = turn.lock().await;
             let registered = ports.network_node.register(&wanted).await;
             drop(change);
             let event = registered.err().map(|error| match error {
@@ -42,18 +45,11 @@ impl Engine {
         });
     }
 
-    /// As the Network Node listed it last.
-    fn listed_config(&self, id: &NodeId) -> Option<&NodeConfig> {
-        let (_, nodes) = self.observed.nodes.as_ref()?;
-        let mut nodes = nodes.iter();
-        nodes
-            .find(|node| node.config.id == *id)
-            .map(|node| &node.config)
-    }
-
-    pub(crate) fn enable(&mut self, node: NodeId) {
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
-        self.spawn_effect(EffectKey::Registration, async move {
+    pub(crate) fn enable(&mut self, shared: &mut Shared, node: NodeId) {
+        let (ports, change) = (self.ports.clone(), shared.tasks.change());
+        let turn = shared.registering.clone();
+        self.spawn_effect(shared, EffectKey::Registration, async move {
+            let _turn = turn.lock().await;
             let enabled = ports.network_node.enable(&node).await;
             drop(change);
             let event = enabled.err().map(Event::RegisterFailed);
@@ -61,46 +57,47 @@ impl Engine {
         });
     }
 
-    pub(crate) fn disable(&mut self, node: NodeId) {
+    pub(crate) fn disable(&mut self, shared: &mut Shared, node: NodeId) {
         let release = self.release_call(ReleaseAction::DisableNode);
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
-        self.spawn_effect(EffectKey::Registration, async move {
+        let (ports, change) = (self.ports.clone(), shared.tasks.change());
+        let turn = shared.registering.clone();
+        self.spawn_effect(shared, EffectKey::Registration, async move {
+            let _turn = turn.lock().await;
             let disabled = ports.network_node.disable(&node).await;
             drop(change);
             release.ended(disabled.as_ref().err());
             if let Err(error) = disabled {
                 tracing::warn!("{node} is not disabled: {error}; it is removed all the same");
             }
-            Observation::done(EffectKey::Registration, None)
+            ReplicaReport::done(EffectKey::Registration, None)
         });
     }
 
-    pub(crate) fn unregister(&mut self, node: NodeId) {
-        self.record(&Record::UnregisterIntended { node: node.clone() });
+    pub(crate) fn unregister(&mut self, shared: &mut Shared, node: NodeId) {
+        shared.record(&Record::UnregisterIntended { node: node.clone() });
         let release = self.release_call(ReleaseAction::RemoveNode);
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
-        self.spawn_effect(EffectKey::Registration, async move {
-            let unregistered = ports.network_node.unregister(&node).await;
+        let (ports, change) = (self.ports.clone(), shared.tasks.change());
+        let turn = shared.registering.clone();
+        self.spawn_effect(shared, EffectKey::Registration, async move {
+            let _turn = turn.lock().await;
+            let unregistered = remove(&ports, &node).await;
             drop(change);
             release.ended(unregistered.as_ref().err());
-            match unregistered {
-                Ok(true) => tracing::info!("{node} is unregistered"),
-                Ok(false) => tracing::info!("{node} was not registered"),
-                Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
-            }
             relist(&ports, EffectKey::Registration, None).await
         });
     }
 
-    pub(crate) fn restore_proxy(&mut self) {
+    pub(crate) fn restore_proxy(&mut self, shared: &mut Shared) {
         let proxy = self.config.inference_proxy.as_ref().map(ProxyConfig::node);
         let action = ReleaseAction::RegisterProxy;
         let release = match proxy {
             Some(_) => self.release_call(action),
             None => ReleaseReporter::silent(action),
         };
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
-        self.spawn_effect(EffectKey::RestoreProxy, async move {
+        let (ports, change) = (self.ports.clone(), shared.tasks.change());
+        let turn = shared.registering.clone();
+        self.spawn_effect(shared, EffectKey::RestoreProxy, async move {
+            let _turn = turn.lock().await;
             let nodes = ports.network_node.nodes().await;
             let missing = proxy.filter(|proxy| {
                 nodes
@@ -108,7 +105,7 @@ impl Engine {
                     .is_ok_and(|nodes| nodes.iter().all(|node| node.config.id != proxy.id))
             });
             let Some(proxy) = missing else {
-                return Observation::relisted(EffectKey::RestoreProxy, None, nodes);
+                return ReplicaReport::relisted(EffectKey::RestoreProxy, None, nodes);
             };
             let registered = ports.network_node.register(&proxy).await;
             let failure = registered.err().map(CallError::from);
@@ -166,12 +163,36 @@ impl Engine {
         }];
         Some(node_config(&self.config, id, place, hardware))
     }
+}
+
+impl Shared {
+    /// As the Network Node listed it last.
+    fn listed_config(&self, id: &NodeId) -> Option<&NodeConfig> {
+        let (_, nodes) = self.observed.nodes.as_ref()?;
+        let mut nodes = nodes.iter();
+        nodes
+            .find(|node| node.config.id == *id)
+            .map(|node| &node.config)
+    }
+
+    /// Removes a registration that no sprint uses.
+    pub(crate) fn clean_up_node(&mut self, node: NodeId) {
+        self.record(&Record::UnregisterIntended { node: node.clone() });
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
+        let turn = self.registering.clone();
+        self.spawn_task(TaskKey::CleanUpNode, async move {
+            let _turn = turn.lock().await;
+            // A failure is logged, and the next list shows it.
+            let _ = remove(&ports, &node).await;
+            drop(change);
+            TaskReport::NodeCleanedUp(ports.network_node.nodes().await)
+        });
+    }
 
     /// The only way to change a node that is not ours, and only on the operator's command.
     pub(crate) fn change_node(&mut self, node: NodeId, wanted: NodeChange) {
         let (ports, change) = (self.ports.clone(), self.tasks.change());
-        let key = EffectKey::ChangeNode;
-        self.spawn_effect(key, async move {
+        self.spawn_task(TaskKey::ChangeNode, async move {
             let api = ports.network_node.as_ref();
             let (doing, done) = match wanted {
                 NodeChange::Enable => ("enabled", api.enable(&node).await),
@@ -185,8 +206,7 @@ impl Engine {
             if let Some(error) = &error {
                 tracing::warn!("{error}");
             }
-            Observation::NodeChanged {
-                key,
+            TaskReport::NodeChanged {
                 error,
                 nodes: ports.network_node.nodes().await,
             }
@@ -194,7 +214,17 @@ impl Engine {
     }
 }
 
-async fn relist(ports: &Ports, key: EffectKey, event: Option<Event>) -> Observation {
+async fn remove(ports: &Ports, node: &NodeId) -> Result<bool, CallError> {
+    let removed = ports.network_node.unregister(node).await;
+    match &removed {
+        Ok(true) => tracing::info!("{node} is unregistered"),
+        Ok(false) => tracing::info!("{node} was not registered"),
+        Err(error) => tracing::warn!("{node} is not unregistered yet: {error}"),
+    }
+    removed
+}
+
+async fn relist(ports: &Ports, key: EffectKey, event: Option<Event>) -> ReplicaReport {
     let nodes = ports.network_node.nodes().await;
-    Observation::relisted(key, event, nodes)
+    ReplicaReport::relisted(key, event, nodes)
 }

@@ -2,16 +2,16 @@
 
 use tokio::sync::mpsc;
 
-use crate::domain::{CallError, ReleaseAction, ReleaseStep, Step, Time};
+use crate::domain::{CallError, ReleaseAction, ReleaseStep, ReplicaId, Step, Time};
 use crate::engine::effects::release_log::{ReleaseLog, ReleaseReply};
-use crate::engine::observe::observation::Observation;
-use crate::engine::state::Engine;
+use crate::engine::observe::observation::{Observation, ReplicaReport};
+use crate::engine::state::Replica;
 
 /// Tells the engine what came back from one call, from within a task. Silent for calls of no release.
 #[derive(Debug, Clone)]
 pub(crate) struct ReleaseReporter {
     action: ReleaseAction,
-    reports: Option<mpsc::Sender<Observation>>,
+    reports: Option<(ReplicaId, mpsc::Sender<Observation>)>,
 }
 
 impl ReleaseReporter {
@@ -34,13 +34,14 @@ impl ReleaseReporter {
 
     /// Releasing never waits for it: one that finds no room is lost.
     fn tell(&self, action: ReleaseAction, reply: ReleaseReply) {
-        if let Some(reports) = &self.reports {
-            let _ = reports.try_send(Observation::ReleaseReply { action, reply });
+        if let Some((replica, reports)) = &self.reports {
+            let report = ReplicaReport::Release { action, reply };
+            let _ = reports.try_send(Observation::Replica(replica.clone(), report));
         }
     }
 }
 
-impl Engine {
+impl Replica {
     /// Notes a call of the sprint's release, and takes its replies. Other calls of the same kind clean up
     /// what belongs to no sprint.
     pub(crate) fn release_call(&mut self, action: ReleaseAction) -> ReleaseReporter {
@@ -50,7 +51,7 @@ impl Engine {
         self.release_log.call(self.ports.clock.now(), action);
         ReleaseReporter {
             action,
-            reports: Some(self.reports.clone()),
+            reports: Some((self.id.clone(), self.reports.clone())),
         }
     }
 

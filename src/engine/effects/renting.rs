@@ -1,17 +1,21 @@
 //! Renting and destroying.
 
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
 use crate::config::onstart_script;
 use crate::domain::{
     CallError, CallErrorKind, Duration, InstanceId, Offer, ReleaseAction, RentOrder, RentalLabel,
     Time, Usd,
 };
+use crate::engine::Ports;
 use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::prices;
-use crate::engine::observe::observation::Observation;
-use crate::engine::reconcile::absence::prove_absence;
+use crate::engine::effects::tasks::TaskKey;
+use crate::engine::observe::observation::{ReplicaReport, TaskReport};
+use crate::engine::reconcile::absence::{Absence, prove_absence};
 use crate::engine::reconcile::plan::find;
 use crate::engine::rental::access::container_spec;
-use crate::engine::state::Engine;
+use crate::engine::state::{Replica, Shared};
 use crate::flow::{self, EffectKey, Event, RentalRole};
 use crate::journal::Record;
 use crate::ports::RentError;
@@ -19,47 +23,49 @@ use crate::ports::RentError;
 /// Between asking for a destroy and looking whether it worked.
 const DESTROY_SHOWS_AFTER: Duration = Duration::seconds(4);
 
-impl Engine {
+impl Replica {
     pub(crate) fn rent(
         &mut self,
+        shared: &mut Shared,
         offer: &Offer,
         label: RentalLabel,
         reserved: Usd,
         lease_until: Time,
     ) {
         let now = self.ports.clock.now();
-        if let Some(ahead) = self.observed.skew.proven_ahead() {
+        if let Some(ahead) = shared.observed.skew.proven_ahead() {
             let text = format!(
                 "this machine's clock is {} minutes ahead of the market's and of the chain's: set it (timedatectl set-ntp true); leases would be too long",
                 ahead.num_minutes()
             );
             let error = CallError::new("rent", CallErrorKind::NotSent, text);
-            return self.dispatch(now, Event::RentRefused(error));
+            return self.dispatch(shared, now, Event::RentRefused(error));
         }
         // The caps were checked when the offers came; what counts is what is spent now (law 5).
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);
         let caps = self.sprint.plan().caps;
-        if let Err(refusal) = flow::admit(price, reserved, &self.funds(now), &caps) {
-            return self.dispatch(now, Event::RentOverCap(refusal));
+        if let Err(refusal) = flow::admit(price, reserved, &self.funds(shared, now), &caps) {
+            return self.dispatch(shared, now, Event::RentOverCap(refusal));
         }
         let intent = Record::RentIntended {
             label: label.clone(),
+            replica: self.id.clone(),
             offer: offer.id,
             machine: offer.machine,
             host: offer.host,
             prices: prices(offer, &self.config),
             reserved,
         };
-        if !self.record_intent(&intent) {
-            return self.dispatch(now, Event::RentNotRecorded);
+        if !shared.record_intent(&intent) {
+            return self.dispatch(shared, now, Event::RentNotRecorded);
         }
         // The sprint that rents too: one that is taken up in the step before would choose again.
-        self.save_checkpoint();
-        let order = self.order(offer, label.clone(), lease_until);
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
+        self.save_checkpoint(shared);
+        let order = self.order(shared, offer, label.clone(), lease_until);
+        let (ports, change) = (self.ports.clone(), shared.tasks.change());
         let fee = offer.surcharge_text();
         tracing::info!("renting offer {} as {label} for {price}{fee}", offer.id);
-        self.spawn_effect(EffectKey::Rent, async move {
+        self.spawn_effect(shared, EffectKey::Rent, async move {
             let rented = ports.market.rent(&order).await;
             drop(change);
             let (records, event) = match rented {
@@ -71,7 +77,7 @@ impl Engine {
                 Err(RentError::Refused(error)) => (Vec::new(), Event::RentRefused(error)),
                 Err(RentError::Unknown(error)) => (Vec::new(), Event::RentReplyLost(error)),
             };
-            Observation::Done {
+            ReplicaReport::Done {
                 key: EffectKey::Rent,
                 records,
                 events: vec![event],
@@ -80,12 +86,18 @@ impl Engine {
         });
     }
 
-    fn order(&self, offer: &Offer, label: RentalLabel, lease_until: Time) -> RentOrder {
+    fn order(
+        &self,
+        shared: &Shared,
+        offer: &Offer,
+        label: RentalLabel,
+        lease_until: Time,
+    ) -> RentOrder {
         let vast = &self.config.vast;
         let container_spec = container_spec(&self.config, self.workload());
         let mut env = container_spec.env(&offer.gpu_name);
         env.extend(vast.env.clone());
-        let lease = self.lease(lease_until);
+        let lease = shared.lease(lease_until);
         let seconds = lease.seconds_left(self.ports.clock.now());
         env.insert("POCPIT_LEASE_UNTIL".into(), lease.timestamp().to_string());
         // The rental's clock may be wrong; its watchdog counts these from its start.
@@ -108,49 +120,74 @@ impl Engine {
         }
     }
 
-    pub(crate) fn find_label(&mut self, label: RentalLabel) {
+    pub(crate) fn find_label(&mut self, shared: &mut Shared, label: RentalLabel) {
         let ports = self.ports.clone();
-        self.spawn_effect(EffectKey::FindLabel, async move {
+        self.spawn_effect(shared, EffectKey::FindLabel, async move {
             let listing = ports.market.instances().await;
             let listing = listing.inspect_err(|error| {
                 tracing::warn!("the rental is still being looked for: {error}");
             });
             let event = listing.map(|instances| find(&instances, &label));
-            Observation::done(EffectKey::FindLabel, event.ok())
+            ReplicaReport::done(EffectKey::FindLabel, event.ok())
         });
     }
 
-    pub(crate) fn destroy(&mut self, key: EffectKey, instance: InstanceId) {
+    pub(crate) fn destroy(&mut self, shared: &mut Shared, key: EffectKey, instance: InstanceId) {
         let now = self.ports.clock.now();
-        self.destroying.entry(instance).or_insert(now);
+        shared.destroying.entry(instance).or_insert(now);
         // Releasing never waits for the journal: a destroy that is not recorded is still right.
-        self.record(&Record::DestroyIntended { instance });
+        shared.record(&Record::DestroyIntended { instance });
         let release = match key {
             EffectKey::Destroy(RentalRole::Primary) => {
                 self.release_call(ReleaseAction::DestroyRental)
             }
             _ => ReleaseReporter::silent(ReleaseAction::DestroyRental),
         };
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
-        self.spawn_effect(key, async move {
-            let destroyed = ports.market.destroy(instance).await;
-            drop(change);
-            release.ended(destroyed.as_ref().err());
-            if let Err(error) = destroyed {
-                tracing::warn!("instance {instance} is not destroyed yet: {error}");
-            }
-            ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
-            let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
-            let proof = prove_absence(market, clock, instance, || release.absent()).await;
+        let (ports, change) = (self.ports.clone(), shared.tasks.change());
+        self.spawn_effect(shared, key, async move {
+            let proof = destroy(&ports, instance, change, &release).await;
             if let Some(absence) = proof {
-                tracing::info!("instance {instance} is gone");
-                return Observation::Gone {
+                return ReplicaReport::Gone {
                     key,
                     instance,
                     absence,
                 };
             }
-            Observation::done(key, Some(Event::RentalRemains(instance)))
+            ReplicaReport::done(key, Some(Event::RentalRemains(instance)))
         });
     }
+}
+
+impl Shared {
+    /// Destroys one of our rentals that no sprint uses.
+    pub(crate) fn clean_up_rental(&mut self, instance: InstanceId) {
+        self.destroying.insert(instance, self.ports.clock.now());
+        self.record(&Record::DestroyIntended { instance });
+        let (ports, change) = (self.ports.clone(), self.tasks.change());
+        self.spawn_task(TaskKey::CleanUpRental, async move {
+            let silent = ReleaseReporter::silent(ReleaseAction::DestroyRental);
+            let proof = destroy(&ports, instance, change, &silent).await;
+            TaskReport::RentalCleanedUp(instance, proof)
+        });
+    }
+}
+
+/// Destroys a rental and proves that it is gone. `change` is in flight until the market has answered.
+async fn destroy(
+    ports: &Ports,
+    instance: InstanceId,
+    change: TaskTrackerToken,
+    release: &ReleaseReporter,
+) -> Option<Absence> {
+    let destroyed = ports.market.destroy(instance).await;
+    drop(change);
+    release.ended(destroyed.as_ref().err());
+    if let Err(error) = destroyed {
+        tracing::warn!("instance {instance} is not destroyed yet: {error}");
+    }
+    ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
+    let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
+    let absence = prove_absence(market, clock, instance, || release.absent()).await?;
+    tracing::info!("instance {instance} is gone");
+    Some(absence)
 }

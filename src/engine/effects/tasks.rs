@@ -1,14 +1,14 @@
-//! One task per effect key.
+//! One task per effect key of a replica, and per task of no replica.
 
 use crate::domain::Time;
 use crate::engine::failpoint::{Failpoint, failpoint};
-use crate::engine::observe::observation::Observation;
-use crate::engine::state::Engine;
+use crate::engine::observe::observation::{Observation, ReplicaReport, TaskReport};
+use crate::engine::state::{Replica, Shared};
 use crate::engine::supervise::catch_panic;
 use crate::flow::{Effect, EffectKey, Event};
 
-impl Engine {
-    pub(crate) fn dispatch(&mut self, now: Time, event: Event) {
+impl Replica {
+    pub(crate) fn dispatch(&mut self, shared: &mut Shared, now: Time, event: Event) {
         let before = self.sprint.step();
         let effects = self.sprint.handle(now, event);
         let after = self.sprint.step();
@@ -17,26 +17,26 @@ impl Engine {
         }
         self.follow_release(now, before, after);
         for effect in effects {
-            self.start_effect(effect);
+            self.start_effect(shared, effect);
         }
     }
 
     /// Starts an effect, or queues it until the one with the same key has ended. The flow retries, so
     /// only the newest waits.
-    fn start_effect(&mut self, effect: Effect) {
+    fn start_effect(&mut self, shared: &mut Shared, effect: Effect) {
         let key = effect.key();
         if key == EffectKey::Journal || !self.running.contains(&key) {
-            return self.execute(effect);
+            return self.execute(shared, effect);
         }
         self.waiting.retain(|waiting| waiting.key() != key);
         self.waiting.push_back(effect);
     }
 
-    pub(crate) fn effect_ended(&mut self, key: EffectKey) {
+    pub(crate) fn effect_ended(&mut self, shared: &mut Shared, key: EffectKey) {
         self.running.remove(&key);
         let next = self.waiting.iter().position(|effect| effect.key() == key);
         if let Some(effect) = next.and_then(|index| self.waiting.remove(index)) {
-            self.execute(effect);
+            self.execute(shared, effect);
         }
     }
 
@@ -44,8 +44,46 @@ impl Engine {
     /// world holds a `tasks.change()` until its call has ended.
     pub(crate) fn spawn_effect(
         &mut self,
+        shared: &mut Shared,
         key: EffectKey,
-        work: impl Future<Output = Observation> + Send + 'static,
+        work: impl Future<Output = ReplicaReport> + Send + 'static,
+    ) {
+        self.running.insert(key);
+        let (id, reports) = (self.id.clone(), self.reports.clone());
+        shared.tasks.spawn(async move {
+            let task = catch_panic(async {
+                failpoint(Failpoint::Effect);
+                work.await
+            });
+            // The flow retries what it has no answer to.
+            let report = task.await.unwrap_or_else(|panic| {
+                tracing::error!("the task {key:?} panicked: {panic}");
+                ReplicaReport::done(key, None)
+            });
+            let _ = reports.send(Observation::Replica(id, report)).await;
+        });
+    }
+}
+
+/// A task of no replica. One of each runs at a time, unless the operator asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum TaskKey {
+    /// The operator changes a registration.
+    ChangeNode,
+    /// Remove a registration that no sprint uses.
+    CleanUpNode,
+    /// Destroy one of our rentals that no sprint uses.
+    CleanUpRental,
+    /// Read what a confirmation `PoC` left of our weight.
+    Confirmation,
+}
+
+impl Shared {
+    /// As [`Replica::spawn_effect`].
+    pub(crate) fn spawn_task(
+        &mut self,
+        key: TaskKey,
+        work: impl Future<Output = TaskReport> + Send + 'static,
     ) {
         self.running.insert(key);
         let reports = self.reports.clone();
@@ -54,12 +92,11 @@ impl Engine {
                 failpoint(Failpoint::Effect);
                 work.await
             });
-            // The flow retries what it has no answer to.
             let report = task.await.unwrap_or_else(|panic| {
                 tracing::error!("the task {key:?} panicked: {panic}");
-                Observation::done(key, None)
+                TaskReport::Broken(key)
             });
-            let _ = reports.send(report).await;
+            let _ = reports.send(Observation::Task(report)).await;
         });
     }
 }

@@ -1,36 +1,22 @@
 //! The end of a sprint: its report and its notice.
 
-use crate::domain::{CallError, Instance, Mode, RegisteredNode, SprintReport, Time, UsdPerHour};
+use crate::domain::{
+    CallError, Instance, Mode, RegisteredNode, ReplicaId, SprintReport, Time, UsdPerHour,
+};
 use crate::engine::alerts::notice_body::{self, NextEpoch};
 use crate::engine::observe::charges;
-use crate::engine::observe::observation::Observation;
+use crate::engine::observe::observation::ReplicaReport;
 use crate::engine::snapshot::Snapshot;
-use crate::engine::state::{EndAfter, Engine};
+use crate::engine::state::{EndAfter, Engine, Replica, Shared};
 use crate::flow::EffectKey;
 use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
 
 impl Engine {
-    pub(crate) fn list_leftovers(&mut self) {
-        let ports = self.ports.clone();
-        self.spawn_effect(EffectKey::Leftovers, async move {
-            let (instances, nodes, charges) = tokio::join!(
-                ports.market.instances(),
-                ports.network_node.nodes(),
-                charges::read(&ports)
-            );
-            Observation::Leftovers {
-                instances,
-                nodes,
-                charges,
-            }
-        });
-    }
-
-    fn next_epoch(&self) -> NextEpoch {
-        let continues = self.options.end_after == EndAfter::Never
-            && self.quitting.is_none()
-            && self.sprint.mode() == Mode::Auto;
+    fn next_epoch(&self, mode: Mode) -> NextEpoch {
+        let continues = self.shared.options.end_after == EndAfter::Never
+            && self.shared.quitting.is_none()
+            && mode == Mode::Auto;
         if continues {
             NextEpoch::Automatic
         } else {
@@ -41,11 +27,17 @@ impl Engine {
     pub(crate) fn finish_report(
         &mut self,
         now: Time,
+        id: &ReplicaId,
         instances: Result<Vec<Instance>, CallError>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     ) {
-        self.running.remove(&EffectKey::Leftovers);
-        let report = self.sprint_report(now, instances.ok().as_deref(), nodes.as_deref().ok());
+        let Some(replica) = self.replicas.get_mut(id) else {
+            return;
+        };
+        replica.running.remove(&EffectKey::Leftovers);
+        let (mode, stages) = (replica.sprint.mode(), replica.sprint.stages().copied());
+        let (listed, registered) = (instances.ok(), nodes.as_deref().ok());
+        let report = replica.sprint_report(&self.shared, now, listed.as_deref(), registered);
         if let Ok(nodes) = nodes {
             self.on_nodes(now, Ok(nodes));
         }
@@ -54,18 +46,37 @@ impl Engine {
             report.outcome,
             report.spent(None).in_words()
         );
-        let next = self.next_epoch();
+        let next = self.next_epoch(mode);
         let notice = sprint_notice(&report, next, &self.situation(now));
-        self.ports.notifier.notify(&notice);
-        self.record(&Record::SprintEnded {
+        self.shared.ports.notifier.notify(&notice);
+        self.shared.record(&Record::SprintEnded {
             report: report.clone(),
         });
-        self.compact_journal(now);
-        self.report = Some(report);
-        if next == NextEpoch::Automatic {
-            let done = self.sprint.stages().map(|stages| stages.epoch);
-            self.begin_next_sprint(now, done);
+        self.shared.compact_journal(now);
+        if let Some(replica) = self.replicas.get_mut(id) {
+            replica.report = Some(report);
         }
+        if next == NextEpoch::Automatic {
+            self.begin_next_sprint(now, id, stages.map(|stages| stages.epoch));
+        }
+    }
+}
+
+impl Replica {
+    pub(crate) fn list_leftovers(&mut self, shared: &mut Shared) {
+        let ports = self.ports.clone();
+        self.spawn_effect(shared, EffectKey::Leftovers, async move {
+            let (instances, nodes, charges) = tokio::join!(
+                ports.market.instances(),
+                ports.network_node.nodes(),
+                charges::read(&ports)
+            );
+            ReplicaReport::Leftovers {
+                instances,
+                nodes,
+                charges,
+            }
+        });
     }
 }
 
@@ -143,8 +154,11 @@ mod tests {
 
     #[test]
     fn digest_has_weight_cost_and_steps() {
-        let mut report =
-            SprintReport::not_tried(EpochIndex(7), &Cause::new("boot_failed", "no memory"));
+        let mut report = SprintReport::not_tried(
+            ReplicaId::default(),
+            EpochIndex(7),
+            &Cause::new("boot_failed", "no memory"),
+        );
         assert!(
             digest(&report).starts_with("no weight, cost $0.00."),
             "{}",
@@ -166,8 +180,11 @@ mod tests {
 
     #[test]
     fn failed_sprint_notice_says_what_to_do() {
-        let mut report =
-            SprintReport::not_tried(EpochIndex(7), &Cause::new("boot_failed", "no memory"));
+        let mut report = SprintReport::not_tried(
+            ReplicaId::default(),
+            EpochIndex(7),
+            &Cause::new("boot_failed", "no memory"),
+        );
         report.outcome = OutcomeKind::Failed;
         report.cost_usd = 8.4;
         let body = |report: &SprintReport, next, per_hour| {

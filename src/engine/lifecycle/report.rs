@@ -3,11 +3,12 @@
 use crate::domain::{
     Cause, Instance, Outcome, OutcomeKind, PocActivity, RegisteredNode, SprintReport, Time, Usd,
 };
-use crate::engine::state::Engine;
+use crate::engine::state::{Replica, Shared};
 
-impl Engine {
+impl Replica {
     pub(crate) fn sprint_report(
         &self,
+        shared: &Shared,
         now: Time,
         instances: Option<&[Instance]>,
         nodes: Option<&[RegisteredNode]>,
@@ -17,8 +18,9 @@ impl Engine {
         let ours = |instance: &&Instance| instance.is_rented_by(&self.config.cockpit);
         let proxy = self.config.inference_proxy.as_ref();
         // By the journal: another cockpit may use the same prefix.
-        let registered = |node: &&RegisteredNode| self.ledger.is_our_node(&node.config.id);
+        let registered = |node: &&RegisteredNode| shared.ledger.is_our_node(&node.config.id);
         SprintReport {
+            replica: self.id.clone(),
             outcome: outcome.map_or(OutcomeKind::Unknown, Outcome::kind),
             cause: outcome
                 .and_then(cause_of)
@@ -29,8 +31,8 @@ impl Engine {
                 _ => None,
             },
             participant_weight: sprint.participant_weight(),
-            cost_usd: self.ledger.spent_in_sprint(now).dollars(),
-            charged_usd: self.ledger.charged_in_sprint().map(Usd::dollars),
+            cost_usd: shared.ledger.spent_in_sprint(&self.id, now).dollars(),
+            charged_usd: shared.ledger.charged_in_sprint(&self.id).map(Usd::dollars),
             rentals_left: instances.map(|all| count(all.iter().filter(ours).count())),
             registrations_left: nodes.map(|all| count(all.iter().filter(registered).count())),
             proxy_registered: proxy

@@ -1,9 +1,9 @@
 //! Resumes the sprint of an earlier run, and starts the next one.
 
-use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, Time};
+use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, ReplicaId, Time};
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::rules::sprint_rules;
-use crate::engine::state::Engine;
+use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::{Event, Plan, Sprint};
 use crate::journal::Ledger;
 
@@ -11,35 +11,74 @@ use crate::journal::Ledger;
 const NONCE_STEP: u64 = 0x5851_f42d_4c95_7f2d;
 
 /// The sprint that an earlier run left unfinished or unreported.
-pub fn saved_sprint(ledger: &Ledger) -> Result<Option<Sprint>, serde_json::Error> {
-    let Some(saved) = ledger.checkpoint() else {
+pub fn saved_sprint(
+    ledger: &Ledger,
+    replica: &ReplicaId,
+) -> Result<Option<Sprint>, serde_json::Error> {
+    let Some(saved) = ledger.checkpoint(replica) else {
         return Ok(None);
     };
     let sprint: Sprint = serde_json::from_value(saved.clone())?;
-    let last = ledger.reports().last();
+    let last = ledger.reports_of(replica).next_back();
     let reported = last.is_some_and(|(_, report)| report.steps == sprint.spans());
     Ok(Some(sprint).filter(|_| !reported))
 }
 
+/// The same of every replica.
+pub fn saved_sprints(ledger: &Ledger) -> Result<Vec<Sprint>, serde_json::Error> {
+    let replicas = ledger.checkpoints().map(|(replica, _)| replica);
+    let saved = replicas.map(|replica| saved_sprint(ledger, replica).transpose());
+    saved.flatten().collect()
+}
+
 impl Engine {
+    /// Takes up what an earlier run left.
     pub(crate) fn resume(&mut self, now: Time) {
-        self.skip_reported_epoch(now);
-        match saved_sprint(&self.ledger) {
-            // A sprint in progress is more urgent; it ends with a compaction.
-            Ok(None) => self.compact_journal(now),
+        // A sprint in progress is more urgent; it ends with a compaction.
+        if let Ok(saved) = saved_sprints(&self.shared.ledger)
+            && saved.is_empty()
+        {
+            self.shared.compact_journal(now);
+        }
+        for replica in self.replicas.iter_mut() {
+            replica.resume(&mut self.shared, now);
+        }
+    }
+
+    /// Starts a replica's sprint for the next `PoC` after that of epoch `done`.
+    pub(crate) fn begin_next_sprint(
+        &mut self,
+        now: Time,
+        id: &ReplicaId,
+        done: Option<EpochIndex>,
+    ) {
+        if let Some(replica) = self.replicas.get_mut(id) {
+            replica.renew_sprint(&mut self.shared, now, done);
+        }
+        if let Some((_, view)) = self.shared.observed.view.clone() {
+            self.apply_chain_view(now, view);
+        }
+    }
+}
+
+impl Replica {
+    fn resume(&mut self, shared: &mut Shared, now: Time) {
+        self.skip_reported_epoch(shared, now);
+        match saved_sprint(&shared.ledger, &self.id) {
+            Ok(None) => {}
             Ok(Some(sprint)) => {
                 tracing::info!("resuming the sprint in step {}", sprint.step());
                 if let Some((at, height)) = sprint.last_height() {
-                    self.sources.anchor(at, height);
+                    shared.sources.anchor(at, height);
                 }
                 self.sprint = sprint;
                 // The configuration may have changed.
-                self.sprint.replan(self.plan(self.options.aim));
-                self.dispatch(now, Event::Resumed);
+                self.sprint.replan(self.plan(shared, shared.options.aim));
+                self.dispatch(shared, now, Event::Resumed);
                 // Unattended, a sprint that was left in manual mode would wait forever. The other way
                 // round it keeps its mode.
-                if self.options.mode == Mode::Auto {
-                    self.dispatch(now, Event::ModeChanged(Mode::Auto));
+                if shared.options.mode == Mode::Auto {
+                    self.dispatch(shared, now, Event::ModeChanged(Mode::Auto));
                 }
             }
             // Its rentals are in the ledger: reconciling destroys them.
@@ -50,23 +89,23 @@ impl Engine {
     }
 
     /// A program that restarts in a loop must not rent again and again for one epoch.
-    fn skip_reported_epoch(&mut self, now: Time) {
-        let last = self.ledger.reports().last().map(|(_, report)| report);
+    fn skip_reported_epoch(&mut self, shared: &mut Shared, now: Time) {
+        let last = shared.ledger.reports_of(&self.id).next_back();
         let done = last
+            .map(|(_, report)| report)
             .filter(|report| report.outcome != OutcomeKind::Aborted)
             .and_then(|report| report.epoch);
         // Rehearsing and serving belong to no epoch.
-        let proves = self.options.aim == Aim::Proof;
-        if let (Mode::Auto, true, Some(done)) = (self.options.mode, proves, done) {
-            self.begin_next_sprint(now, Some(done));
+        let proves = shared.options.aim == Aim::Proof;
+        if let (Mode::Auto, true, Some(done)) = (shared.options.mode, proves, done) {
+            self.renew_sprint(shared, now, Some(done));
         }
     }
 
-    /// Starts a sprint for the next `PoC` after that of epoch `done`.
-    pub(crate) fn begin_next_sprint(&mut self, now: Time, done: Option<EpochIndex>) {
+    fn renew_sprint(&mut self, shared: &mut Shared, now: Time, done: Option<EpochIndex>) {
         let mode = self.sprint.mode();
-        self.options.nonce = self.options.nonce.wrapping_add(NONCE_STEP);
-        let sprint = Sprint::new(self.plan(Aim::Proof), mode, now);
+        shared.options.nonce = shared.options.nonce.wrapping_add(NONCE_STEP);
+        let sprint = Sprint::new(self.plan(shared, Aim::Proof), mode, now);
         self.sprint = match done {
             Some(done) => sprint.not_before(done),
             None => sprint,
@@ -74,13 +113,15 @@ impl Engine {
         self.report_requested = false;
         self.report = None;
         self.release_log = ReleaseLog::default();
-        self.observed.market = None;
-        if let Some((_, view)) = self.observed.view.clone() {
-            self.apply_chain_view(now, view);
-        }
+        shared.observed.market = None;
     }
 
-    fn plan(&self, aim: Aim) -> Plan {
-        sprint_rules(&self.config, self.ledger.boots(), aim, self.options.nonce)
+    fn plan(&self, shared: &Shared, aim: Aim) -> Plan {
+        sprint_rules(
+            &self.config,
+            shared.ledger.boots(),
+            aim,
+            shared.options.nonce,
+        )
     }
 }

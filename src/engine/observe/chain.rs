@@ -1,15 +1,92 @@
 //! Readings of the chain.
 
-use crate::domain::{BlockHeader, EpochView, Governance, SourceReport, Time};
+use crate::domain::{BlockHeader, EpochView, Governance, ReplicaId, SourceReport, Time};
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Headers;
 use crate::engine::observe::pollers::PollSchedule;
-use crate::engine::state::Engine;
-use crate::flow::Event;
+use crate::engine::state::{Engine, Shared};
+use crate::flow::{Event, Sprint};
 use crate::ports::SourceSelection;
 
 impl Engine {
+    pub(crate) fn on_chain_reports(&mut self, now: Time, reports: Vec<SourceReport>) {
+        self.shared.observed.freshness.mark(Feed::ChainPoll, now);
+        match self.shared.sources.observe(now, reports) {
+            Ok(view) => {
+                self.shared.observed.freshness.mark(Feed::Chain, now);
+                self.apply_chain_view(now, view);
+            }
+            Err(why) => {
+                self.shared.observed.chain_error = Some(why);
+                self.dispatch(now, &Event::TimePassed);
+            }
+        }
+    }
+
+    pub(crate) fn on_governance(&mut self, now: Time, governance: Option<Governance>) {
+        self.shared.observed.freshness.mark(Feed::Governance, now);
+        let upgrade = governance.as_ref().and_then(|known| known.upgrade.clone());
+        self.shared.observed.governance = governance;
+        self.shared.observed.governance_failure = LoggedFailure::default();
+        self.dispatch(now, &Event::UpgradePlanned(upgrade));
+    }
+
+    /// Applies a view that the sources agree on.
+    pub(crate) fn apply_chain_view(&mut self, now: Time, view: EpochView) {
+        self.shared.observed.chain_error = None;
+        self.shared.block_clock.observe_height(now, view.height);
+        self.shared.observed.view = Some((now, view.clone()));
+        self.shared.track_confirmation(now, &view);
+        let block_time = self.shared.block_clock.block_time();
+        // A source that answers with an old height is not a fresh reading.
+        if self.shared.block_clock.stalled_since().is_none() {
+            // An obstacle of an earlier run, or from before the first reading, made no epoch missed.
+            let read_before = self.shared.observed.first_poc.is_some();
+            let held_up: Vec<(ReplicaId, Option<String>)> = self
+                .replicas
+                .iter()
+                .map(|replica| (replica.id.clone(), replica.sprint.blocked_by()))
+                .collect();
+            let first = *self
+                .shared
+                .observed
+                .first_poc
+                .get_or_insert(view.next.epoch);
+            self.dispatch(now, &Event::ChainObserved { view, block_time });
+            for (id, held_up) in held_up {
+                let held_up = held_up.filter(|_| read_before);
+                self.record_missed_epochs(now, &id, first, held_up.as_deref());
+            }
+        }
+    }
+
+    pub(crate) fn poll_schedule(&self, now: Time) -> PollSchedule {
+        let heights = self.replicas.sprints().flat_map(Sprint::decision_heights);
+        let ahead = heights.filter(|height| {
+            self.shared
+                .block_clock
+                .height()
+                .is_some_and(|tip| tip < *height)
+        });
+        let expected = ahead.filter_map(|height| match self.shared.observed.announced {
+            Some(announced) if announced >= height => Some(now),
+            _ => Some(self.shared.block_clock.estimate(now, height)?.p50),
+        });
+        let doubt = self.shared.sources.has_unhealthy_source()
+            || self.shared.observed.chain_error.is_some();
+        PollSchedule {
+            next: expected.min(),
+            sources: if doubt {
+                SourceSelection::All
+            } else {
+                SourceSelection::Preferred
+            },
+        }
+    }
+}
+
+impl Shared {
     pub(crate) fn on_headers(&mut self, now: Time, headers: Headers) {
         if let Some(newest) = headers.newest {
             self.observed.skew.compare_with_block(now, newest.time);
@@ -37,65 +114,6 @@ impl Engine {
                     older: Vec::new(),
                 },
             );
-        }
-    }
-
-    pub(crate) fn on_chain_reports(&mut self, now: Time, reports: Vec<SourceReport>) {
-        self.observed.freshness.mark(Feed::ChainPoll, now);
-        match self.sources.observe(now, reports) {
-            Ok(view) => {
-                self.observed.freshness.mark(Feed::Chain, now);
-                self.apply_chain_view(now, view);
-            }
-            Err(why) => {
-                self.observed.chain_error = Some(why);
-                self.dispatch(now, Event::TimePassed);
-            }
-        }
-    }
-
-    pub(crate) fn on_governance(&mut self, now: Time, governance: Option<Governance>) {
-        self.observed.freshness.mark(Feed::Governance, now);
-        let upgrade = governance.as_ref().and_then(|known| known.upgrade.clone());
-        self.observed.governance = governance;
-        self.observed.governance_failure = LoggedFailure::default();
-        self.dispatch(now, Event::UpgradePlanned(upgrade));
-    }
-
-    /// Applies a view that the sources agree on.
-    pub(crate) fn apply_chain_view(&mut self, now: Time, view: EpochView) {
-        self.observed.chain_error = None;
-        self.block_clock.observe_height(now, view.height);
-        self.observed.view = Some((now, view.clone()));
-        self.track_confirmation(now, &view);
-        let block_time = self.block_clock.block_time();
-        // A source that answers with an old height is not a fresh reading.
-        if self.block_clock.stalled_since().is_none() {
-            // An obstacle of an earlier run, or from before the first reading, made no epoch missed.
-            let read_before = self.observed.first_poc.is_some();
-            let held_up = self.sprint.blocked_by().filter(|_| read_before);
-            let first = *self.observed.first_poc.get_or_insert(view.next.epoch);
-            self.dispatch(now, Event::ChainObserved { view, block_time });
-            self.record_missed_epochs(now, first, held_up.as_deref());
-        }
-    }
-
-    pub(crate) fn poll_schedule(&self, now: Time) -> PollSchedule {
-        let heights = self.sprint.decision_heights().into_iter();
-        let ahead =
-            heights.filter(|height| self.block_clock.height().is_some_and(|tip| tip < *height));
-        let expected = ahead.filter_map(|height| match self.observed.announced {
-            Some(announced) if announced >= height => Some(now),
-            _ => Some(self.block_clock.estimate(now, height)?.p50),
-        });
-        let doubt = self.sources.has_unhealthy_source() || self.observed.chain_error.is_some();
-        PollSchedule {
-            next: expected.min(),
-            sources: if doubt {
-                SourceSelection::All
-            } else {
-                SourceSelection::Preferred
-            },
         }
     }
 }

@@ -4,10 +4,10 @@ use crate::domain::{
     CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
     Weight,
 };
+use crate::engine::effects::tasks::TaskKey;
 use crate::engine::observe::logged_failure::LoggedFailure;
-use crate::engine::observe::observation::Observation;
-use crate::engine::state::{BeforeConfirmation, Engine, PendingConfirmation};
-use crate::flow::EffectKey;
+use crate::engine::observe::observation::TaskReport;
+use crate::engine::state::{BeforeConfirmation, PendingConfirmation, Shared};
 use crate::journal::Record;
 use crate::ports::ConfirmedWeight;
 
@@ -58,7 +58,7 @@ impl PendingConfirmation {
     }
 }
 
-impl Engine {
+impl Shared {
     pub(crate) fn track_confirmation(&mut self, now: Time, view: &EpochView) {
         let active = view.confirmation.filter(|event| {
             !matches!(
@@ -90,15 +90,15 @@ impl Engine {
             self.observed.confirmation = None;
             return;
         }
-        if !pending.is_due(now) || self.running.contains(&EffectKey::Confirmation) {
+        if !pending.is_due(now) || self.running.contains(&TaskKey::Confirmation) {
             return;
         }
         pending.last_read = Some(now);
         let epoch = pending.event.epoch;
         let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
-        self.spawn_effect(EffectKey::Confirmation, async move {
+        self.spawn_task(TaskKey::Confirmation, async move {
             let read = ports.chain.confirmed_weight(&participant, epoch);
-            Observation::ConfirmationWeight(read.await)
+            TaskReport::ConfirmationWeight(read.await)
         });
     }
 
@@ -107,7 +107,6 @@ impl Engine {
         now: Time,
         read: Result<Option<ConfirmedWeight>, CallError>,
     ) {
-        self.running.remove(&EffectKey::Confirmation);
         let read = match read {
             Ok(read) => read,
             Err(error) => {

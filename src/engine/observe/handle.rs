@@ -1,113 +1,170 @@
 //! Dispatches observations.
 
-use crate::domain::{CallError, ReleaseAction};
+use crate::domain::{CallError, InstanceId, ReleaseAction, ReplicaId, Time};
 use crate::engine::observe::freshness::Feed;
-use crate::engine::observe::observation::Observation;
-use crate::engine::state::Engine;
+use crate::engine::observe::observation::{Observation, ReplicaReport, TaskReport};
+use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::{EffectKey, Event, RentalRole};
 
 impl Engine {
+    /// Tells every sprint.
+    pub(crate) fn dispatch(&mut self, now: Time, event: &Event) {
+        for replica in self.replicas.iter_mut() {
+            replica.dispatch(&mut self.shared, now, event.clone());
+        }
+    }
+
     pub(crate) fn handle_observation(&mut self, observation: Observation) {
-        let now = self.ports.clock.now();
+        let now = self.shared.ports.clock.now();
         match observation {
             Observation::Chain(reports) => self.on_chain_reports(now, reports),
-            Observation::Announced(report) => self.on_announced_block(now, report),
-            Observation::Headers(headers) => self.on_headers(now, headers),
+            Observation::Announced(report) => self.shared.on_announced_block(now, report),
+            Observation::Headers(headers) => self.shared.on_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.on_governance(now, governance),
-            Observation::Governance(Err(error)) => self.on_unread_governance(&error),
+            Observation::Governance(Err(error)) => self.shared.on_unread_governance(&error),
             Observation::Nodes(result) => self.on_nodes(now, result),
-            Observation::NodeRelease(result) => self.on_node_release(result),
+            Observation::NodeRelease(result) => self.shared.on_node_release(result),
             Observation::Listing(result) => self.on_listing(now, result),
-            Observation::Account(Ok(account)) => self.on_account(now, account),
+            Observation::Account(Ok(account)) => self.shared.on_account(now, account),
             Observation::Account(Err(error)) => {
                 tracing::warn!("cannot read the account: {error}");
             }
-            Observation::RequestedPrices(read) => self.on_requested_prices(read),
-            Observation::Charges(read) => self.on_charges(read),
+            Observation::RequestedPrices(read) => self.shared.on_requested_prices(read),
+            Observation::Charges(read) => self.shared.on_charges(read),
             Observation::Proxy(reading) => {
-                self.observed.freshness.mark(Feed::Proxy, now);
-                self.observed.proxy.record(now, reading);
+                self.shared.observed.freshness.mark(Feed::Proxy, now);
+                self.shared.observed.proxy.record(now, reading);
             }
             Observation::Descriptors(usage) => {
-                self.observed.freshness.mark(Feed::Descriptors, now);
-                self.observed.descriptors = usage;
+                self.shared.observed.freshness.mark(Feed::Descriptors, now);
+                self.shared.observed.descriptors = usage;
             }
-            Observation::Instance(id, result) => self.on_instance(now, id, result),
-            Observation::Link(id, change) => self.on_link_event(now, id, change),
-            Observation::Log(id, chunk) => self.on_log(now, id, &chunk),
-            Observation::ContainerLog(id, copy) => self.on_container_log(now, id, copy),
-            Observation::MlNode(id, result) => self.on_mlnode_status(now, id, result),
-            Observation::Runs(id, record) => self.on_run_record(now, id, record),
-            Observation::Searched {
+            Observation::Instance(id, result) => self.watching(id, |replica, shared| {
+                replica.on_instance(shared, now, id, result);
+            }),
+            Observation::Link(id, change) => self.watching(id, |replica, shared| {
+                replica.on_link_event(shared, now, id, change);
+            }),
+            Observation::Log(id, chunk) => self.watching(id, |replica, shared| {
+                replica.on_log(shared, now, id, &chunk);
+            }),
+            Observation::ContainerLog(id, copy) => self.watching(id, |replica, shared| {
+                replica.on_container_log(shared, now, id, copy);
+            }),
+            Observation::MlNode(id, result) => self.watching(id, |replica, shared| {
+                replica.on_mlnode_status(shared, now, id, result);
+            }),
+            Observation::Runs(id, record) => self.watching(id, |replica, shared| {
+                replica.on_run_record(shared, now, id, record);
+            }),
+            Observation::Replica(id, report) => self.on_replica_report(now, &id, report),
+            Observation::Task(report) => self.on_task_report(now, report),
+        }
+    }
+
+    /// What is told of a rental that nobody watches any more is nobody's.
+    fn watching(&mut self, id: InstanceId, handle: impl FnOnce(&mut Replica, &mut Shared)) {
+        if let Some(replica) = self.replicas.watching(id) {
+            handle(replica, &mut self.shared);
+        }
+    }
+
+    /// All parts of a report, in this order: what to record, what the sprint learns, what everybody learns.
+    fn on_replica_report(&mut self, now: Time, id: &ReplicaId, report: ReplicaReport) {
+        let Some(replica) = self.replicas.get_mut(id) else {
+            return;
+        };
+        let shared = &mut self.shared;
+        match report {
+            ReplicaReport::Searched {
                 effect,
                 offers,
                 account,
-            } => self.on_offers(now, &effect, offers, &account),
-            Observation::Done {
+            } => replica.on_offers(shared, now, &effect, offers, &account),
+            ReplicaReport::Done {
                 key,
                 records,
                 events,
                 nodes,
             } => {
                 for record in records {
-                    self.record(&record);
+                    shared.record(&record);
                 }
                 for event in events {
-                    self.dispatch(now, event);
+                    replica.dispatch(shared, now, event);
                 }
                 if let Some(nodes) = nodes {
                     self.on_nodes(now, nodes);
                 }
-                self.effect_ended(key);
+                self.effect_ended(id, key);
             }
-            Observation::ModelStart {
+            ReplicaReport::ModelStart {
                 key,
                 instance,
                 result,
             } => {
-                self.on_model_start(now, instance, result);
-                self.effect_ended(key);
+                replica.on_model_start(shared, now, instance, result);
+                replica.effect_ended(shared, key);
             }
-            Observation::Examined { key, examined } => {
+            ReplicaReport::Examined { key, examined } => {
                 if let Ok(catalogue) = examined.catalogue {
-                    self.observed.catalogue = Some(catalogue.into());
+                    shared.observed.catalogue = Some(catalogue.into());
                 }
-                self.dispatch(now, Event::PreflightCompleted(examined.preflight));
+                replica.dispatch(shared, now, Event::PreflightCompleted(examined.preflight));
                 self.on_nodes(now, examined.nodes);
-                self.effect_ended(key);
+                self.effect_ended(id, key);
             }
-            Observation::NodeChanged { key, error, nodes } => {
-                self.observed.node_change_error = error.map(|error| (now, error));
-                self.on_nodes(now, nodes);
-                self.effect_ended(key);
+            ReplicaReport::Release { action, reply } => {
+                replica.release_log.reply(now, action, reply);
             }
-            Observation::ReleaseReply { action, reply } => {
-                self.release_log.reply(now, action, reply);
-            }
-            Observation::Gone {
+            ReplicaReport::Gone {
                 key,
                 instance,
                 absence,
             } => {
                 if key == EffectKey::Destroy(RentalRole::Primary) {
-                    self.release_log.done(now, ReleaseAction::ProveGone);
+                    replica.release_log.done(now, ReleaseAction::ProveGone);
                 }
                 self.settle(now, instance, absence.since);
                 self.on_listing(now, Ok(absence.listing));
-                self.effect_ended(key);
+                self.effect_ended(id, key);
             }
-            Observation::ConfirmationWeight(read) => self.on_confirmation_weight(now, read),
-            Observation::Leftovers {
+            ReplicaReport::Leftovers {
                 instances,
                 nodes,
                 charges,
             } => {
-                self.on_charges(charges);
-                self.finish_report(now, instances, nodes);
+                shared.on_charges(charges);
+                self.finish_report(now, id, instances, nodes);
             }
         }
     }
 
+    fn effect_ended(&mut self, id: &ReplicaId, key: EffectKey) {
+        if let Some(replica) = self.replicas.get_mut(id) {
+            replica.effect_ended(&mut self.shared, key);
+        }
+    }
+
+    fn on_task_report(&mut self, now: Time, report: TaskReport) {
+        self.shared.running.remove(&report.key());
+        match report {
+            TaskReport::NodeChanged { error, nodes } => {
+                self.shared.observed.node_change_error = error.map(|error| (now, error));
+                self.on_nodes(now, nodes);
+            }
+            TaskReport::NodeCleanedUp(nodes) => self.on_nodes(now, nodes),
+            TaskReport::RentalCleanedUp(instance, Some(absence)) => {
+                self.settle(now, instance, absence.since);
+                self.on_listing(now, Ok(absence.listing));
+            }
+            TaskReport::RentalCleanedUp(_, None) | TaskReport::Broken(_) => {}
+            TaskReport::ConfirmationWeight(read) => self.shared.on_confirmation_weight(now, read),
+        }
+    }
+}
+
+impl Shared {
     fn on_unread_governance(&mut self, error: &CallError) {
         if self.observed.governance_failure.is_new(error) {
             tracing::warn!("planned upgrades and the odds of a confirmation are unknown: {error}");

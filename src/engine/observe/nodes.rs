@@ -4,24 +4,57 @@ use crate::domain::{
     ApiRelease, CallError, Likeness, NodeId, NodeStatus, RegisteredNode, ReleaseAction, Time,
 };
 use crate::engine::observe::freshness::Feed;
-use crate::engine::state::Engine;
-use crate::flow::{Event, NodeReading};
+use crate::engine::state::{Engine, Replica, Shared};
+use crate::flow::{Event, NodeReading, Sprint};
 use crate::journal::Record;
 use crate::network_node::likeness;
 
 impl Engine {
     pub(crate) fn on_nodes(&mut self, now: Time, result: Result<Vec<RegisteredNode>, CallError>) {
-        self.observed.freshness.mark(Feed::Nodes, now);
-        self.observed.nodes_error = result.as_ref().err().map(CallError::to_string);
+        self.shared.observed.freshness.mark(Feed::Nodes, now);
+        self.shared.observed.nodes_error = result.as_ref().err().map(CallError::to_string);
         let Ok(nodes) = result else { return };
-        let listed = self.nodes_listed(&nodes);
+        let replicas = self.replicas.iter();
+        let listed: Vec<Event> = replicas
+            .map(|replica| replica.nodes_listed(&self.shared, &nodes))
+            .collect();
         self.record_registrations(&nodes);
-        self.note_released(now, &nodes);
-        self.observed.nodes = Some((now, nodes));
-        self.dispatch(now, listed);
+        for replica in self.replicas.iter_mut() {
+            replica.note_released(now, &nodes);
+        }
+        self.shared.observed.nodes = Some((now, nodes));
+        for (replica, listed) in self.replicas.iter_mut().zip(listed) {
+            replica.dispatch(&mut self.shared, now, listed);
+        }
     }
 
-    fn nodes_listed(&self, nodes: &[RegisteredNode]) -> Event {
+    fn record_registrations(&mut self, nodes: &[RegisteredNode]) {
+        let listed = |id: &NodeId| nodes.iter().find(|node| node.config.id == *id);
+        let open = self.shared.ledger.registrations();
+        let gone = open
+            .iter()
+            .filter(|open| open.unregistering && listed(&open.node).is_none());
+        let mut records: Vec<Record> = gone
+            .map(|open| Record::Unregistered {
+                node: open.node.clone(),
+            })
+            .collect();
+        let ours = self.replicas.sprints().filter_map(Sprint::node_id);
+        let ours = ours.filter_map(listed);
+        for node in ours.filter(|node| node.current != NodeStatus::Failed) {
+            let id = &node.config.id;
+            if open.iter().any(|open| open.node == *id && !open.registered) {
+                records.push(Record::Registered { node: id.clone() });
+            }
+        }
+        for record in records {
+            self.shared.record(&record);
+        }
+    }
+}
+
+impl Replica {
+    fn nodes_listed(&self, shared: &Shared, nodes: &[RegisteredNode]) -> Event {
         let listed = |id: &NodeId| nodes.iter().find(|node| node.config.id == *id);
         let node = self.sprint.node_id().and_then(listed);
         let node = node.map(|node| NodeReading {
@@ -40,10 +73,33 @@ impl Engine {
         Event::NodesListed {
             node,
             proxy_listed: proxy.is_none_or(|proxy| listed(&proxy.node_id).is_some()),
-            others: self.held_up_by_removal(nodes),
+            others: shared.held_up_by_removal(nodes),
         }
     }
 
+    /// What the list proves of a release.
+    fn note_released(&mut self, now: Time, nodes: &[RegisteredNode]) {
+        if !self.sprint.is_releasing() {
+            return;
+        }
+        let listed = |id: &NodeId| nodes.iter().any(|node| node.config.id == *id);
+        let node = self
+            .sprint
+            .node_id()
+            .filter(|_| self.sprint.is_registered());
+        if node.is_some_and(|node| !listed(node)) && self.release_log.has(ReleaseAction::RemoveNode)
+        {
+            self.release_log.done(now, ReleaseAction::RemoveNode);
+        }
+        let proxy = self.config.inference_proxy.as_ref();
+        let is_back = proxy.is_some_and(|proxy| listed(&proxy.node_id));
+        if is_back && self.release_log.has(ReleaseAction::RegisterProxy) {
+            self.release_log.done(now, ReleaseAction::RegisterProxy);
+        }
+    }
+}
+
+impl Shared {
     /// The last known release counts until another is read: a Network Node is never downgraded.
     pub(crate) fn on_node_release(&mut self, result: Result<Option<ApiRelease>, CallError>) {
         match result {
@@ -68,49 +124,5 @@ impl Engine {
         node.enabled
             && !id.0.starts_with(&self.config.network_node.node_prefix)
             && proxy.is_none_or(|proxy| proxy.node_id != *id)
-    }
-
-    fn record_registrations(&mut self, nodes: &[RegisteredNode]) {
-        let listed = |id: &NodeId| nodes.iter().find(|node| node.config.id == *id);
-        let open = self.ledger.registrations();
-        let gone = open
-            .iter()
-            .filter(|open| open.unregistering && listed(&open.node).is_none());
-        let mut records: Vec<Record> = gone
-            .map(|open| Record::Unregistered {
-                node: open.node.clone(),
-            })
-            .collect();
-        let ours = self.sprint.node_id().and_then(listed);
-        if let Some(node) = ours.filter(|node| node.current != NodeStatus::Failed) {
-            let id = &node.config.id;
-            if open.iter().any(|open| open.node == *id && !open.registered) {
-                records.push(Record::Registered { node: id.clone() });
-            }
-        }
-        for record in records {
-            self.record(&record);
-        }
-    }
-
-    /// What the list proves of a release.
-    fn note_released(&mut self, now: Time, nodes: &[RegisteredNode]) {
-        if !self.sprint.is_releasing() {
-            return;
-        }
-        let listed = |id: &NodeId| nodes.iter().any(|node| node.config.id == *id);
-        let node = self
-            .sprint
-            .node_id()
-            .filter(|_| self.sprint.is_registered());
-        if node.is_some_and(|node| !listed(node)) && self.release_log.has(ReleaseAction::RemoveNode)
-        {
-            self.release_log.done(now, ReleaseAction::RemoveNode);
-        }
-        let proxy = self.config.inference_proxy.as_ref();
-        let is_back = proxy.is_some_and(|proxy| listed(&proxy.node_id));
-        if is_back && self.release_log.has(ReleaseAction::RegisterProxy) {
-            self.release_log.done(now, ReleaseAction::RegisterProxy);
-        }
     }
 }

@@ -3,10 +3,11 @@
 use crate::domain::{
     Account, ApiRelease, BlockHeader, CallError, CallbackProof, DescriptorUsage, Governance,
     Instance, InstanceId, MlNodeStatus, Offer, ProxyFigures, RegisteredNode, ReleaseAction,
-    RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep, WatchdogCheck,
+    ReplicaId, RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep, WatchdogCheck,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::effects::release_log::ReleaseReply;
+use crate::engine::effects::tasks::TaskKey;
 use crate::engine::observe::charges::ChargesRead;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
@@ -38,6 +39,15 @@ pub(crate) enum Observation {
     MlNode(InstanceId, Result<MlNodeStatus, CallError>),
     /// The onstart script's record of the workload's runs, when it changed.
     Runs(InstanceId, RunRecord),
+    /// An effect of a replica's sprint.
+    Replica(ReplicaId, ReplicaReport),
+    /// A task of no replica.
+    Task(TaskReport),
+}
+
+/// What the effects of a sprint report.
+#[derive(Debug)]
+pub(crate) enum ReplicaReport {
     Searched {
         effect: Effect,
         offers: Result<Vec<Offer>, CallError>,
@@ -62,14 +72,8 @@ pub(crate) enum Observation {
         key: EffectKey,
         examined: PreflightRun,
     },
-    /// The operator's change of a node ended.
-    NodeChanged {
-        key: EffectKey,
-        error: Option<String>,
-        nodes: Result<Vec<RegisteredNode>, CallError>,
-    },
     /// What came back from a call of the sprint's release.
-    ReleaseReply {
+    Release {
         action: ReleaseAction,
         reply: ReleaseReply,
     },
@@ -79,8 +83,6 @@ pub(crate) enum Observation {
         instance: InstanceId,
         absence: Absence,
     },
-    /// Our confirmation weight; `None` if there is nothing to read.
-    ConfirmationWeight(Result<Option<ConfirmedWeight>, CallError>),
     /// Complete listings after the sprint.
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,
@@ -89,9 +91,27 @@ pub(crate) enum Observation {
     },
 }
 
-impl Observation {
-    pub(crate) fn done(key: EffectKey, event: Option<Event>) -> Observation {
-        Observation::Done {
+/// What tasks of no replica report.
+#[derive(Debug)]
+pub(crate) enum TaskReport {
+    /// The operator's change of a node ended.
+    NodeChanged {
+        error: Option<String>,
+        nodes: Result<Vec<RegisteredNode>, CallError>,
+    },
+    /// A registration that no sprint uses was to be removed.
+    NodeCleanedUp(Result<Vec<RegisteredNode>, CallError>),
+    /// A rental that no sprint uses was to be destroyed: the proof that it is gone, if there is one.
+    RentalCleanedUp(InstanceId, Option<Absence>),
+    /// Our confirmation weight; `None` if there is nothing to read.
+    ConfirmationWeight(Result<Option<ConfirmedWeight>, CallError>),
+    /// A task panicked.
+    Broken(TaskKey),
+}
+
+impl ReplicaReport {
+    pub(crate) fn done(key: EffectKey, event: Option<Event>) -> ReplicaReport {
+        ReplicaReport::Done {
             key,
             records: Vec::new(),
             events: event.into_iter().collect(),
@@ -103,12 +123,24 @@ impl Observation {
         key: EffectKey,
         event: Option<Event>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
-    ) -> Observation {
-        Observation::Done {
+    ) -> ReplicaReport {
+        ReplicaReport::Done {
             key,
             records: Vec::new(),
             events: event.into_iter().collect(),
             nodes: Some(nodes),
+        }
+    }
+}
+
+impl TaskReport {
+    pub(crate) fn key(&self) -> TaskKey {
+        match self {
+            TaskReport::NodeChanged { .. } => TaskKey::ChangeNode,
+            TaskReport::NodeCleanedUp(_) => TaskKey::CleanUpNode,
+            TaskReport::RentalCleanedUp(..) => TaskKey::CleanUpRental,
+            TaskReport::ConfirmationWeight(_) => TaskKey::Confirmation,
+            TaskReport::Broken(key) => *key,
         }
     }
 }

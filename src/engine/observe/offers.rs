@@ -6,41 +6,34 @@ use crate::domain::{Account, CallError, Duration, Offer, Time, Usd};
 use crate::engine::effects::requests;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::snapshot::RejectedOffer;
-use crate::engine::state::{Engine, MAX_OFFERS, MarketView};
+use crate::engine::state::{MAX_OFFERS, MarketView, Replica, Shared};
 use crate::flow::{Candidate, Effect, EffectKey, Event, Funds};
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
 /// Credit read longer ago than this counts as unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
 
-impl Engine {
-    pub(crate) fn on_account(&mut self, now: Time, account: Account) {
-        self.observed.freshness.mark(Feed::Account, now);
-        self.observed
-            .skew
-            .compare_with_market(now, account.server_time);
-        self.observed.account = Some((now, account));
-    }
-
+impl Replica {
     pub(crate) fn on_offers(
         &mut self,
+        shared: &mut Shared,
         now: Time,
         effect: &Effect,
         offers: Result<Vec<Offer>, CallError>,
         account: &Result<Account, CallError>,
     ) {
-        self.observed.searching = false;
+        shared.observed.searching = false;
         let event = match offers {
             Err(error) => {
-                self.observed.search_error = Some(error.to_string());
+                shared.observed.search_error = Some(error.to_string());
                 Event::SearchFailed(error)
             }
             Ok(offers) => {
-                self.observed.search_error = None;
+                shared.observed.search_error = None;
                 if let Ok(account) = account {
-                    self.on_account(now, *account);
+                    shared.on_account(now, *account);
                 }
-                let ranked = self.rank(now, effect, offers);
+                let ranked = self.rank(shared, now, effect, offers);
                 let view = market_view(now, ranked);
                 let candidates = view.rows.iter().map(|usable| Candidate {
                     offer: usable.offer.clone(),
@@ -49,41 +42,58 @@ impl Engine {
                 });
                 let event = Event::OffersRanked {
                     offers: candidates.collect(),
-                    funds: self.funds(now),
+                    funds: self.funds(shared, now),
                 };
-                self.observed.market = Some(view);
+                shared.observed.market = Some(view);
                 event
             }
         };
-        self.dispatch(now, event);
-        self.effect_ended(EffectKey::Search);
+        self.dispatch(shared, now, event);
+        self.effect_ended(shared, EffectKey::Search);
     }
 
-    fn rank(&self, now: Time, effect: &Effect, offers: Vec<Offer>) -> RankedOffers {
+    fn rank(
+        &self,
+        shared: &Shared,
+        now: Time,
+        effect: &Effect,
+        offers: Vec<Offer>,
+    ) -> RankedOffers {
         let experience = RentalHistory {
-            blocked: &self.ledger.avoided(now),
-            boots: self.ledger.boots(),
+            blocked: &shared.ledger.avoided(now),
+            boots: shared.ledger.boots(),
         };
         let needs = requests::needs(now, effect, &self.config);
         rank(offers, &self.config.vast.query, &needs, &experience)
     }
 
+    pub(crate) fn funds(&self, shared: &Shared, now: Time) -> Funds {
+        let reserved = shared.ledger.reserved(now);
+        let back = shared.observed.skew.perhaps_ahead();
+        let within = |window| shared.ledger.spent_within(window + back, now) + reserved;
+        Funds {
+            sprint: shared.ledger.spent_in_sprint(&self.id, now)
+                + shared.ledger.reserved_by(&self.id, now),
+            day: within(Duration::hours(24)),
+            month: within(Duration::days(30)),
+            hour: shared.ledger.price_of_open_rentals(),
+            credit: shared.credit(now),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn on_account(&mut self, now: Time, account: Account) {
+        self.observed.freshness.mark(Feed::Account, now);
+        self.observed
+            .skew
+            .compare_with_market(now, account.server_time);
+        self.observed.account = Some((now, account));
+    }
+
     fn credit(&self, now: Time) -> Option<Usd> {
         let (at, account) = self.observed.account?;
         (now - at <= CREDIT_FRESH).then_some(account.credit)
-    }
-
-    pub(crate) fn funds(&self, now: Time) -> Funds {
-        let reserved = self.ledger.reserved(now);
-        let back = self.observed.skew.perhaps_ahead();
-        let within = |window| self.ledger.spent_within(window + back, now) + reserved;
-        Funds {
-            sprint: self.ledger.spent_in_sprint(now) + reserved,
-            day: within(Duration::hours(24)),
-            month: within(Duration::days(30)),
-            hour: self.ledger.price_of_open_rentals(),
-            credit: self.credit(now),
-        }
     }
 }
 

@@ -1,56 +1,267 @@
 //! Readings of our rentals.
 
 use crate::domain::{
-    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalPrices, RequestedPrice,
-    RunRecord, StartStep, Time, Usd, UsdPerHour,
+    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalLabel, RentalPrices,
+    ReplicaId, RequestedPrice, RunRecord, StartStep, Time, Usd, UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::LinkEvent;
-use crate::engine::reconcile::plan::{CleanupAction, ReconcileInput, plan};
-use crate::engine::state::Engine;
-use crate::flow::{Event, PriceIncrease};
+use crate::engine::reconcile::plan::{ReconcileInput, plan};
+use crate::engine::state::{Engine, Replica, Shared};
+use crate::flow::{Event, PriceIncrease, Sprint};
 use crate::journal::{OpenRental, Record};
 use crate::ports::TailChunk;
 
 impl Engine {
     pub(crate) fn on_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
-        self.observed.freshness.mark(Feed::RentalsPoll, now);
+        self.shared.observed.freshness.mark(Feed::RentalsPoll, now);
         let instances = match result {
             Ok(instances) => instances,
             Err(error) => {
-                let first = self.observed.listing_error.take();
+                let first = self.shared.observed.listing_error.take();
                 let since = first.map_or(now, |(since, _)| since);
-                self.observed.listing_error = Some((since, error.to_string()));
+                self.shared.observed.listing_error = Some((since, error.to_string()));
                 return;
             }
         };
-        self.observed.freshness.mark(Feed::Rentals, now);
-        self.observed.listing_error = None;
-        self.suspect_lost_journal(&instances);
+        self.shared.observed.freshness.mark(Feed::Rentals, now);
+        self.shared.observed.listing_error = None;
+        self.shared.suspect_lost_journal(&instances);
         // An outdated list of nodes counts as unknown.
-        let nodes = self.observed.nodes.as_ref();
-        let nodes = nodes.filter(|_| self.observed.nodes_error.is_none());
+        let nodes = self.shared.observed.nodes.as_ref();
+        let nodes = nodes.filter(|_| self.shared.observed.nodes_error.is_none());
+        let sprints: Vec<&Sprint> = self.replicas.sprints().collect();
         let actions = plan(&ReconcileInput {
             now,
             instances: &instances,
             nodes: nodes.map(|(_, nodes)| nodes.as_slice()),
-            ledger: &self.ledger,
-            sprint: Some(&self.sprint),
-            cockpit: &self.config.cockpit,
-            node_prefix: &self.config.network_node.node_prefix,
+            ledger: &self.shared.ledger,
+            sprints: &sprints,
+            cockpit: &self.shared.config.cockpit,
+            node_prefix: &self.shared.config.network_node.node_prefix,
         });
-        let leftovers = self.leftovers(&actions);
+        let leftovers: Vec<usize> = self
+            .replicas
+            .iter()
+            .map(|replica| self.leftovers(&replica.id, &instances))
+            .collect();
         for instance in &instances {
-            self.on_price(now, instance);
-            if instance.is_rented_by(&self.config.cockpit) {
-                self.observed.listed_at.insert(instance.id, now);
+            self.shared.record_price(instance);
+            for replica in self.replicas.iter_mut() {
+                replica.on_price(&mut self.shared, now, instance);
+            }
+            if instance.is_rented_by(&self.shared.config.cockpit) {
+                self.shared.observed.listed_at.insert(instance.id, now);
             }
         }
-        self.observed.listing = Some((now, instances));
+        self.shared.observed.listing = Some((now, instances));
         for action in actions {
             self.reconcile(now, action);
         }
-        self.dispatch(now, Event::RentalsListed { leftovers });
+        for (replica, leftovers) in self.replicas.iter_mut().zip(leftovers) {
+            replica.dispatch(&mut self.shared, now, Event::RentalsListed { leftovers });
+        }
+    }
+
+    /// Rentals of ours that no sprint uses and that keep a replica from renting: its own earlier ones, which
+    /// may not be listed yet, and those that no record explains.
+    fn leftovers(&self, id: &ReplicaId, instances: &[Instance]) -> usize {
+        let ledger = &self.shared.ledger;
+        let is_unused = |label: &RentalLabel| self.replicas.using(label).is_none();
+        let open = ledger.open_rentals().into_iter();
+        let known = open.filter(|open| open.replica == *id && is_unused(&open.label));
+        let ours = |instance: &&Instance| instance.is_rented_by(&self.shared.config.cockpit);
+        let labels = instances
+            .iter()
+            .filter(ours)
+            .filter_map(Instance::rental_label);
+        let unknown =
+            labels.filter(|label| is_unused(label) && ledger.open_rental(label).is_none());
+        known.count() + unknown.count()
+    }
+}
+
+impl Replica {
+    pub(crate) fn on_instance(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+        result: Result<Option<Instance>, CallError>,
+    ) {
+        let Some(monitor) = self.monitor_mut(id) else {
+            return;
+        };
+        match result {
+            Ok(Some(instance)) => {
+                monitor.on_instance(now, &instance);
+                match instance.actual {
+                    ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
+                        shared.observed.idle_gpus.insert(id, now);
+                    }
+                    _ => shared.record_idle_gpu(id),
+                }
+                shared.record_price(&instance);
+                self.on_price(shared, now, &instance);
+                self.dispatch_boot_progress(shared, now, id);
+            }
+            Ok(None) => {
+                let listing = shared.observed.listing.as_ref();
+                if listing.is_some_and(|(_, all)| all.iter().all(|other| other.id != id)) {
+                    self.dispatch(shared, now, Event::RentalVanished(id));
+                }
+            }
+            Err(error) => tracing::warn!("cannot read instance {id}: {error}"),
+        }
+    }
+
+    /// Compares the price in the row of a rental of the sprint with what was agreed.
+    fn on_price(&mut self, shared: &mut Shared, now: Time, instance: &Instance) {
+        let charged = instance.total_price;
+        let label = instance.rental_label();
+        let agreed = self
+            .sprint
+            .rentals()
+            .find(|rental| Some(&rental.label) == label.as_ref() && rental.dearer.is_none())
+            .map(|rental| rental.offer.price_with_disk(self.config.vast.query.disk_gb));
+        if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
+            let (instance, dearer) = (instance.id, PriceIncrease { agreed, charged });
+            self.dispatch(shared, now, Event::RentalRepriced { instance, dearer });
+        }
+    }
+
+    pub(crate) fn on_link_event(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+        change: LinkEvent,
+    ) {
+        let monitor = self.monitor_mut(id);
+        if monitor.is_some_and(|monitor| monitor.on_link_event(now, change)) {
+            self.dispatch_boot_progress(shared, now, id);
+        }
+    }
+
+    pub(crate) fn on_log(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+        chunk: &TailChunk,
+    ) {
+        if let Some(monitor) = self.monitor_mut(id) {
+            monitor.on_log(now, chunk);
+            self.dispatch_boot_progress(shared, now, id);
+        }
+    }
+
+    pub(crate) fn on_mlnode_status(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+        result: Result<MlNodeStatus, CallError>,
+    ) {
+        let Some(monitor) = self.monitor_mut(id) else {
+            return;
+        };
+        match result {
+            Ok(status) => monitor.on_mlnode_status(now, status),
+            Err(error) => {
+                monitor.on_mlnode_silence(now);
+                tracing::debug!("{error}");
+            }
+        }
+        self.dispatch_boot_progress(shared, now, id);
+    }
+
+    pub(crate) fn on_model_start(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+        result: Result<StartStep, CallError>,
+    ) {
+        if let Some(monitor) = self.monitor_mut(id) {
+            monitor.on_model_start(now, &result);
+        }
+        let event = match result {
+            Ok(step) => {
+                tracing::info!("the model on instance {id}: {step}");
+                Event::ModelStartAccepted
+            }
+            Err(error) => Event::ModelStartFailed(error),
+        };
+        self.dispatch(shared, now, event);
+        self.dispatch_boot_progress(shared, now, id);
+    }
+
+    pub(crate) fn on_run_record(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+        record: RunRecord,
+    ) {
+        if let Some(monitor) = self.monitor_mut(id) {
+            monitor.on_run_record(now, record);
+            self.dispatch_boot_progress(shared, now, id);
+        }
+    }
+
+    pub(crate) fn dispatch_boot_progress(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+    ) {
+        let Some(monitor) = self.monitor_mut(id) else {
+            return;
+        };
+        monitor.log_trouble(now);
+        let (instance, reading) = (id, monitor.reading(now));
+        let failed = reading.fault.is_some();
+        self.dispatch(shared, now, Event::BootObserved { instance, reading });
+        // A boot that failed by our own fault says nothing of the machine, but is recorded too.
+        if failed {
+            let monitor = self.monitor_mut(id);
+            let boot = monitor.and_then(|monitor| monitor.take_unreported(now));
+            self.record_unreported_boot(shared, boot);
+        }
+    }
+
+    pub(crate) fn on_container_log(
+        &mut self,
+        shared: &mut Shared,
+        now: Time,
+        id: InstanceId,
+        copy: Result<String, CallError>,
+    ) {
+        let Some(monitor) = self.monitor_mut(id) else {
+            return;
+        };
+        match copy {
+            Ok(copy) => monitor.on_container_log(now, &copy),
+            Err(error) => return tracing::debug!("{error}"),
+        }
+        self.dispatch_boot_progress(shared, now, id);
+    }
+}
+
+impl Shared {
+    /// Compares the price in an instance's row with the journal.
+    fn record_price(&mut self, instance: &Instance) {
+        let label = instance.rental_label();
+        let open = label.and_then(|label| self.ledger.open_rental(&label));
+        let charged = instance.total_price;
+        if let Some(record) = open.and_then(|open| repriced(open, charged)) {
+            tracing::error!(
+                "instance {} costs {charged}, more than offered",
+                instance.id
+            );
+            self.record(&record);
+        }
     }
 
     /// Rentals of ours that a journal without any past does not know were rented with an older one.
@@ -68,169 +279,12 @@ impl Engine {
         }
     }
 
-    /// Our rentals that are not the sprint's: listed, or in the journal and perhaps not listed yet.
-    fn leftovers(&self, actions: &[CleanupAction]) -> usize {
-        let listed = actions.iter();
-        let listed = listed.filter(|action| matches!(action, CleanupAction::Destroy(_)));
-        let known = self.ledger.open_rentals().into_iter();
-        let known = known.filter(|open| !self.sprint.uses(&open.label));
-        listed.count().max(known.count())
-    }
-
-    pub(crate) fn on_instance(
-        &mut self,
-        now: Time,
-        id: InstanceId,
-        result: Result<Option<Instance>, CallError>,
-    ) {
-        let Some(monitor) = self.monitor_mut(id) else {
-            return;
-        };
-        match result {
-            Ok(Some(instance)) => {
-                monitor.on_instance(now, &instance);
-                match instance.actual {
-                    ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
-                        self.observed.idle_gpus.insert(id, now);
-                    }
-                    _ => self.record_idle_gpu(id),
-                }
-                self.on_price(now, &instance);
-                self.dispatch_boot_progress(now, id);
-            }
-            Ok(None) => {
-                let listing = self.observed.listing.as_ref();
-                if listing.is_some_and(|(_, all)| all.iter().all(|other| other.id != id)) {
-                    self.dispatch(now, Event::RentalVanished(id));
-                }
-            }
-            Err(error) => tracing::warn!("cannot read instance {id}: {error}"),
-        }
-    }
-
-    pub(crate) fn on_link_event(&mut self, now: Time, id: InstanceId, change: LinkEvent) {
-        let monitor = self.monitor_mut(id);
-        if monitor.is_some_and(|monitor| monitor.on_link_event(now, change)) {
-            self.dispatch_boot_progress(now, id);
-        }
-    }
-
-    pub(crate) fn on_log(&mut self, now: Time, id: InstanceId, chunk: &TailChunk) {
-        if let Some(monitor) = self.monitor_mut(id) {
-            monitor.on_log(now, chunk);
-            self.dispatch_boot_progress(now, id);
-        }
-    }
-
-    pub(crate) fn on_mlnode_status(
-        &mut self,
-        now: Time,
-        id: InstanceId,
-        result: Result<MlNodeStatus, CallError>,
-    ) {
-        let Some(monitor) = self.monitor_mut(id) else {
-            return;
-        };
-        match result {
-            Ok(status) => monitor.on_mlnode_status(now, status),
-            Err(error) => {
-                monitor.on_mlnode_silence(now);
-                tracing::debug!("{error}");
-            }
-        }
-        self.dispatch_boot_progress(now, id);
-    }
-
-    pub(crate) fn on_model_start(
-        &mut self,
-        now: Time,
-        id: InstanceId,
-        result: Result<StartStep, CallError>,
-    ) {
-        if let Some(monitor) = self.monitor_mut(id) {
-            monitor.on_model_start(now, &result);
-        }
-        let event = match result {
-            Ok(step) => {
-                tracing::info!("the model on instance {id}: {step}");
-                Event::ModelStartAccepted
-            }
-            Err(error) => Event::ModelStartFailed(error),
-        };
-        self.dispatch(now, event);
-        self.dispatch_boot_progress(now, id);
-    }
-
-    pub(crate) fn on_run_record(&mut self, now: Time, id: InstanceId, record: RunRecord) {
-        if let Some(monitor) = self.monitor_mut(id) {
-            monitor.on_run_record(now, record);
-            self.dispatch_boot_progress(now, id);
-        }
-    }
-
-    pub(crate) fn dispatch_boot_progress(&mut self, now: Time, id: InstanceId) {
-        let Some(monitor) = self.monitor_mut(id) else {
-            return;
-        };
-        monitor.log_trouble(now);
-        let (instance, reading) = (id, monitor.reading(now));
-        let failed = reading.fault.is_some();
-        self.dispatch(now, Event::BootObserved { instance, reading });
-        // A boot that failed by our own fault says nothing of the machine, but is recorded too.
-        if failed {
-            let monitor = self.monitor_mut(id);
-            let boot = monitor.and_then(|monitor| monitor.take_unreported(now));
-            self.record_unreported_boot(boot);
-        }
-    }
-
-    /// Compares the price in an instance's row with the journal and with what was agreed.
-    pub(crate) fn on_price(&mut self, now: Time, instance: &Instance) {
-        let Some(label) = instance.rental_label() else {
-            return;
-        };
-        let charged = instance.total_price;
-        let open = self.ledger.open_rental(&label);
-        if let Some(record) = open.and_then(|open| repriced(open, charged)) {
-            tracing::error!(
-                "instance {} costs {charged}, more than offered",
-                instance.id
-            );
-            self.record(&record);
-        }
-        let agreed = self
-            .sprint
-            .rentals()
-            .find(|rental| rental.label == label && rental.dearer.is_none())
-            .map(|rental| rental.offer.price_with_disk(self.config.vast.query.disk_gb));
-        if let Some(agreed) = agreed.filter(|agreed| charged.exceeds(*agreed)) {
-            let (instance, dearer) = (instance.id, PriceIncrease { agreed, charged });
-            self.dispatch(now, Event::RentalRepriced { instance, dearer });
-        }
-    }
-
     /// Only a preview documents the route, so a failure is not worth a warning.
     pub(crate) fn on_requested_prices(&mut self, read: Result<Vec<RequestedPrice>, CallError>) {
         match read {
             Ok(requested) => self.observed.requested_prices = requested,
             Err(error) => tracing::debug!("requested prices are unknown: {error}"),
         }
-    }
-
-    pub(crate) fn on_container_log(
-        &mut self,
-        now: Time,
-        id: InstanceId,
-        copy: Result<String, CallError>,
-    ) {
-        let Some(monitor) = self.monitor_mut(id) else {
-            return;
-        };
-        match copy {
-            Ok(copy) => monitor.on_container_log(now, &copy),
-            Err(error) => return tracing::debug!("{error}"),
-        }
-        self.dispatch_boot_progress(now, id);
     }
 }
 

@@ -6,17 +6,17 @@ use crate::engine::snapshot::{
     ChainReading, ChainSnapshot, ConfirmationEstimate, HeightEstimate, StageEstimate,
     UpgradeEstimate,
 };
-use crate::engine::state::Engine;
-use crate::flow::ASSUMED_CONFIRMATION;
+use crate::engine::state::Shared;
+use crate::flow::{ASSUMED_CONFIRMATION, Sprint};
 
 /// A reading counts until this many more should have come.
 const READINGS_MISSED: i32 = 3;
 
-impl Engine {
-    pub(crate) fn chain_snapshot(&self) -> ChainSnapshot {
+impl Shared {
+    pub(crate) fn chain_snapshot(&self, sprint: &Sprint) -> ChainSnapshot {
         let view = self.observed.view.as_ref();
         ChainSnapshot {
-            reading: view.map(|(at, view)| self.chain_reading(*at, view)),
+            reading: view.map(|(at, view)| self.chain_reading(sprint, *at, view)),
             trouble: self.observed.chain_error.clone(),
             stalled_since: self.block_clock.stalled_since(),
             upgrade: self.upgrade(),
@@ -32,9 +32,9 @@ impl Engine {
         governance.map_or(ASSUMED_CONFIRMATION, |known| known.confirmation)
     }
 
-    fn chain_reading(&self, at: Time, view: &EpochView) -> ChainReading {
-        let stages = self.sprint.stages().copied().unwrap_or(view.next);
-        let deadline = self.sprint.deadline().unwrap_or(stages.poc_start);
+    fn chain_reading(&self, sprint: &Sprint, at: Time, view: &EpochView) -> ChainReading {
+        let stages = sprint.stages().copied().unwrap_or(view.next);
+        let deadline = sprint.deadline().unwrap_or(stages.poc_start);
         ChainReading {
             at,
             view: view.clone(),

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::engine::snapshot::PastSprintRow;
-use crate::engine::state::Engine;
+use crate::engine::state::Shared;
 
 /// A month of epochs.
 const HISTORY_ROWS: usize = 30;
 
-impl Engine {
+impl Shared {
     /// Reads past sprints from the ledger. Cheap when nothing is new.
     pub(crate) fn refresh_history(&mut self) {
         let source = self.ledger.history_source();

@@ -4,20 +4,25 @@ use crate::domain::{BootStage, Instance, Offer, StageTimes, Time, Usd, UsdPerHou
 use crate::engine::snapshot::{
     BootSnapshot, LinkSnapshot, RentalSnapshot, RentedMachine, StageForecast,
 };
-use crate::engine::state::Engine;
+use crate::engine::state::{Replica, Shared};
 use crate::flow::Rental;
 
-impl Engine {
+impl Replica {
     pub(crate) fn price(&self, rental: &Rental) -> UsdPerHour {
         let agreed = rental.offer.price_with_disk(self.config.vast.query.disk_gb);
         rental.dearer.map_or(agreed, |dearer| dearer.charged)
     }
 
-    pub(crate) fn rental_snapshot(&self, now: Time, rental: &Rental) -> RentalSnapshot {
+    pub(crate) fn rental_snapshot(
+        &self,
+        shared: &Shared,
+        now: Time,
+        rental: &Rental,
+    ) -> RentalSnapshot {
         let monitor = self.monitor(rental.instance);
         let row = monitor.and_then(|monitor| monitor.row.as_ref());
         let mlnode = monitor.and_then(|monitor| monitor.mlnode.as_ref());
-        let open = self.ledger.open_rental(&rental.label);
+        let open = shared.ledger.open_rental(&rental.label);
         RentalSnapshot {
             id: rental.instance,
             label: rental.label.clone(),

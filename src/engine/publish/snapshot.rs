@@ -1,6 +1,6 @@
 //! Makes snapshots.
 
-use crate::domain::{NodeId, Time};
+use crate::domain::{NodeId, Time, UsdPerHour};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{
     BootLog, CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
@@ -12,10 +12,10 @@ use crate::flow::Cap;
 impl Engine {
     /// The snapshot to publish: it keeps the onsets of its alerts for the next one.
     pub(crate) fn publish(&mut self, now: Time) -> Snapshot {
-        let mut onsets = std::mem::take(&mut self.onsets);
+        let mut onsets = std::mem::take(&mut self.shared.onsets);
         let snapshot = self.snapshot(now, &mut onsets);
         onsets.prune_resolved();
-        self.onsets = onsets;
+        self.shared.onsets = onsets;
         snapshot
     }
 
@@ -25,40 +25,42 @@ impl Engine {
     }
 
     fn snapshot(&self, now: Time, onsets: &mut Onsets) -> Snapshot {
-        let sprint = &self.sprint;
-        let rental = |rental| self.rental_snapshot(now, rental);
+        let replica = self.replicas.first();
+        let sprint = &replica.sprint;
+        let rental = |rental| replica.rental_snapshot(&self.shared, now, rental);
         Snapshot {
             at: now,
-            world: self.options.world,
-            cockpit: self.config.cockpit.clone(),
+            world: self.shared.options.world,
+            cockpit: self.shared.config.cockpit.clone(),
             mode: sprint.mode(),
-            chain: self.chain_snapshot(),
-            sprint: self.sprint_snapshot(),
+            chain: self.shared.chain_snapshot(sprint),
+            sprint: replica.sprint_snapshot(&self.shared),
             offers: self.offers_snapshot(now),
             rental: sprint.rental().map(rental),
             hedge: sprint.hedge().map(rental),
             nodes: self.nodes_snapshot(),
             proxy: self
+                .shared
                 .ports
                 .inference_proxy
                 .as_ref()
-                .map(|proxy| self.observed.proxy.snapshot(proxy.address())),
+                .map(|proxy| self.shared.observed.proxy.snapshot(proxy.address())),
             money: self.money_snapshot(now),
-            history: self.history.clone(),
+            history: self.shared.history.clone(),
             alerts: self.alerts(now, onsets),
-            boot_log: self
+            boot_log: replica
                 .primary
                 .as_ref()
                 .map_or_else(BootLog::default, |monitor| monitor.log.clone()),
-            rentals_read_at: self.observed.listing.as_ref().map(|(at, _)| *at),
-            boots: self.boots.clone(),
-            notices_lost: self.ports.notifier.lost(),
+            rentals_read_at: self.shared.observed.listing.as_ref().map(|(at, _)| *at),
+            boots: self.shared.boots.clone(),
+            notices_lost: self.shared.ports.notifier.lost(),
             ended: false,
         }
     }
 
     fn offers_snapshot(&self, now: Time) -> OffersSnapshot {
-        let observed = &self.observed;
+        let observed = &self.shared.observed;
         let state = match (&observed.search_error, observed.searching, &observed.market) {
             (_, true, _) => SearchState::Searching,
             (Some(error), ..) => SearchState::Failed(error.clone()),
@@ -70,34 +72,43 @@ impl Engine {
             state,
             rows: view.map(|view| view.rows.clone()).unwrap_or_default(),
             rejected: view.map(|view| view.rejected.clone()).unwrap_or_default(),
-            avoided: self.ledger.avoided(now),
+            avoided: self.shared.ledger.avoided(now),
             read_at: view.map(|view| view.read_at),
         }
     }
 
     fn nodes_snapshot(&self) -> NodesSnapshot {
-        let rows = self.observed.nodes.iter().flat_map(|(_, nodes)| nodes);
+        let rows = self
+            .shared
+            .observed
+            .nodes
+            .iter()
+            .flat_map(|(_, nodes)| nodes);
         let rows = rows.map(|node| NodeRow {
             node: node.clone(),
             owner: self.owner(&node.config.id),
         });
         NodesSnapshot {
             rows: rows.collect(),
-            read_at: self.observed.nodes.as_ref().map(|(at, _)| *at),
-            trouble: self.observed.nodes_error.clone(),
+            read_at: self.shared.observed.nodes.as_ref().map(|(at, _)| *at),
+            trouble: self.shared.observed.nodes_error.clone(),
             network_node: Some(NetworkNodePlace {
-                address: self.config.network_node.admin_api.to_string(),
-                participant: self.config.chain.participant.clone(),
+                address: self.shared.config.network_node.admin_api.to_string(),
+                participant: self.shared.config.chain.participant.clone(),
             }),
         }
     }
 
     fn owner(&self, id: &NodeId) -> NodeOwner {
-        if self.sprint.node_id() == Some(id) {
+        if self
+            .replicas
+            .sprints()
+            .any(|sprint| sprint.node_id() == Some(id))
+        {
             return NodeOwner::Sprint;
         }
-        let proxy = &self.config.inference_proxy;
-        if self.ledger.is_our_node(id) {
+        let proxy = &self.shared.config.inference_proxy;
+        if self.shared.ledger.is_our_node(id) {
             NodeOwner::Leftover
         } else if proxy.as_ref().is_some_and(|proxy| proxy.node_id == *id) {
             NodeOwner::Proxy
@@ -106,13 +117,24 @@ impl Engine {
         }
     }
 
+    /// Of every rental of a sprint.
+    fn price(&self) -> UsdPerHour {
+        let replicas = self.replicas.iter();
+        let prices = replicas.flat_map(|replica| {
+            let rentals = replica.sprint.rentals();
+            rentals.map(|rental| replica.price(rental))
+        });
+        prices.sum()
+    }
+
     fn money_snapshot(&self, now: Time) -> MoneySnapshot {
-        let funds = self.funds(now);
-        let caps = &self.config.budget;
+        let replica = self.replicas.first();
+        let funds = replica.funds(&self.shared, now);
+        let caps = &self.shared.config.budget;
         MoneySnapshot {
-            per_hour: self.sprint.rentals().map(|rental| self.price(rental)).sum(),
-            sprint: self.ledger.spent_in_sprint(now),
-            reserved: self.ledger.reserved(now),
+            per_hour: self.price(),
+            sprint: self.shared.ledger.spent_in_sprint(&replica.id, now),
+            reserved: self.shared.ledger.reserved(now),
             caps: vec![
                 CapSnapshot::new(Cap::Sprint, caps.per_sprint, funds.sprint),
                 CapSnapshot::new(Cap::Day, caps.per_day, funds.day),
@@ -122,7 +144,7 @@ impl Engine {
             hour_used: funds.hour,
             credit: funds.credit,
             credit_floor: caps.credit_floor,
-            refused: self.sprint.cap_refusal(),
+            refused: replica.sprint.cap_refusal(),
         }
     }
 }

@@ -4,31 +4,31 @@ use crate::domain::{GateKind, PocActivity, Step, TimeBand, Usd};
 use crate::engine::lifecycle::report::cause_of;
 use crate::engine::rules::lead_of;
 use crate::engine::snapshot::{GateSnapshot, SprintSnapshot};
-use crate::engine::state::Engine;
+use crate::engine::state::{Replica, Shared};
 use crate::flow::{Gate, Terms, forecast};
 use crate::mlnode::arguments::{self, Overridden};
 
-impl Engine {
-    pub(crate) fn sprint_snapshot(&self) -> SprintSnapshot {
+impl Replica {
+    pub(crate) fn sprint_snapshot(&self, shared: &Shared) -> SprintSnapshot {
         let sprint = &self.sprint;
         let stages = sprint.stages().filter(|_| sprint.plan().aim.proves());
         let held_until = stages.map(|stages| sprint.held_until(stages));
-        let view = self.observed.view.as_ref().zip(held_until);
-        let by_height = view.and_then(|((at, _), height)| self.block_clock.estimate(*at, height));
+        let view = shared.observed.view.as_ref().zip(held_until);
+        let by_height = view.and_then(|((at, _), height)| shared.block_clock.estimate(*at, height));
         let release_at = sprint.serves_until().map(TimeBand::exactly).or(by_height);
         SprintSnapshot {
             epoch: sprint.stages().map(|stages| stages.epoch),
             aim: sprint.plan().aim,
             step: sprint.step(),
-            doing: self.doing(),
+            doing: self.doing(shared),
             spans: sprint.spans().to_vec(),
-            gate: sprint.gate().map(|gate| self.gate_snapshot(gate)),
+            gate: sprint.gate().map(|gate| self.gate_snapshot(shared, gate)),
             preflight: sprint.preflight().cloned(),
-            overridden: self.overridden_arguments(),
+            overridden: self.overridden_arguments(shared),
             proof: self.poc_activity(),
             release_steps: self.release_steps(),
             rent_at: sprint.rent_at(),
-            lead: lead_of(&self.config, self.ledger.boots()),
+            lead: lead_of(&self.config, shared.ledger.boots()),
             cause: sprint
                 .ending()
                 .and_then(cause_of)
@@ -53,18 +53,18 @@ impl Engine {
     }
 
     /// Only of a node: governance has no say in vLLM alone.
-    fn overridden_arguments(&self) -> Vec<Overridden> {
+    fn overridden_arguments(&self, shared: &Shared) -> Vec<Overridden> {
         let proves = self.sprint.plan().aim.proves();
-        let catalogue = self.observed.catalogue.as_ref().filter(|_| proves);
+        let catalogue = shared.observed.catalogue.as_ref().filter(|_| proves);
         let model = &self.config.mlnode.model;
         let merged = catalogue.map(|catalogue| arguments::of_model(catalogue, model));
         merged.map_or_else(Vec::new, |merged| merged.overridden)
     }
 
-    fn doing(&self) -> String {
+    fn doing(&self, shared: &Shared) -> String {
         let sprint = &self.sprint;
         let base = match sprint.step() {
-            Step::Waiting if self.observed.view.is_none() => "reads the chain".to_owned(),
+            Step::Waiting if shared.observed.view.is_none() => "reads the chain".to_owned(),
             Step::Waiting => "waits for the time to rent".to_owned(),
             Step::Choosing => "compares offers".to_owned(),
             Step::Renting => "rents, or finds out whether it has".to_owned(),
@@ -141,10 +141,10 @@ impl Engine {
         }
     }
 
-    fn gate_snapshot(&self, gate: Gate) -> GateSnapshot {
+    fn gate_snapshot(&self, shared: &Shared, gate: Gate) -> GateSnapshot {
         let question = match gate.kind {
             GateKind::Start => {
-                let risk = self.risk().unwrap_or_default();
+                let risk = self.risk(shared).unwrap_or_default();
                 format!(
                     "Start now? Offers are searched; nothing is spent before you confirm one.{risk}"
                 )
@@ -190,21 +190,21 @@ impl Engine {
     }
 
     /// The risk that a confirmation `PoC` costs the reward under the current policy, if there is one.
-    pub(crate) fn risk(&self) -> Option<String> {
+    pub(crate) fn risk(&self, shared: &Shared) -> Option<String> {
         if !self.sprint.plan().aim.proves() {
             return None;
         }
-        let (_, view) = self.observed.view.as_ref()?;
+        let (_, view) = shared.observed.view.as_ref()?;
         let poc = &self.config.poc;
         let policy = self.sprint.plan().release;
-        let confirmation = self.confirmation_params();
+        let confirmation = shared.confirmation_params();
         let forecast = forecast(
             policy,
             &Terms {
                 stages: *self.sprint.stages()?,
                 params: view.params,
                 confirmation,
-                block: self.block_clock.block_time()?,
+                block: shared.block_clock.block_time()?,
                 before_poc: self.sprint.plan().lead + poc.margin,
                 lead: self.sprint.plan().lead,
                 lease: poc.lease,

@@ -1,6 +1,7 @@
 //! Carries out cleanup actions.
 
 use crate::domain::{Duration, Time};
+use crate::engine::effects::tasks::TaskKey;
 use crate::engine::reconcile::plan::{CleanupAction, NEVER_LISTED};
 use crate::engine::state::Engine;
 use crate::flow::EffectKey;
@@ -14,33 +15,42 @@ impl Engine {
         match action {
             CleanupAction::Destroy(instance) | CleanupAction::Verify(instance) => {
                 let recently = |since: &Time| now - *since < DESTROY_RETRY;
-                if self.destroying.get(&instance).is_some_and(recently)
-                    || self.running.contains(&EffectKey::DestroyOrphan)
+                if self.shared.destroying.get(&instance).is_some_and(recently)
+                    || self.shared.running.contains(&TaskKey::CleanUpRental)
                 {
                     return;
                 }
                 tracing::warn!(
                     "instance {instance} has our label but belongs to no sprint: destroying it"
                 );
-                self.destroying.insert(instance, now);
-                self.destroy(EffectKey::DestroyOrphan, instance);
+                self.shared.clean_up_rental(instance);
             }
             CleanupAction::Void(label) => {
                 let reason = NEVER_LISTED.to_owned();
-                self.record(&Record::RentVoided { label, reason });
+                self.shared.record(&Record::RentVoided { label, reason });
             }
-            CleanupAction::Unregister(_) if self.running.contains(&EffectKey::Registration) => {}
+            CleanupAction::Unregister(_) if self.is_changing_nodes() => {}
             // Now it could cost the host's other nodes their PoC.
-            CleanupAction::Unregister(_) if self.sprint.removal_waits(now) => {}
+            CleanupAction::Unregister(_)
+                if self
+                    .replicas
+                    .sprints()
+                    .any(|sprint| sprint.removal_waits(now)) => {}
             CleanupAction::Unregister(node) => {
                 tracing::warn!(
                     "{node} is registered for one of our rentals that is gone: unregistering it"
                 );
-                self.unregister(node);
+                self.shared.clean_up_node(node);
             }
             CleanupAction::Forget(node) => {
-                self.record(&Record::Unregistered { node });
+                self.shared.record(&Record::Unregistered { node });
             }
         }
+    }
+
+    fn is_changing_nodes(&self) -> bool {
+        let mut replicas = self.replicas.iter();
+        self.shared.running.contains(&TaskKey::CleanUpNode)
+            || replicas.any(|replica| replica.running.contains(&EffectKey::Registration))
     }
 }

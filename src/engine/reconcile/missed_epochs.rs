@@ -1,6 +1,6 @@
 //! Records epochs for which nothing was rented, with the reason.
 
-use crate::domain::{Aim, Cause, EpochIndex, Mode, Step, Time, UsdPerHour};
+use crate::domain::{Aim, Cause, EpochIndex, Mode, ReplicaId, Step, Time, UsdPerHour};
 use crate::engine::alerts::notice_body::{self, NextEpoch};
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::Engine;
@@ -21,56 +21,72 @@ impl Engine {
     pub(crate) fn record_missed_epochs(
         &mut self,
         now: Time,
+        id: &ReplicaId,
         first: EpochIndex,
         held_up: Option<&str>,
     ) {
-        if self.sprint.step() != Step::Waiting || self.sprint.plan().aim != Aim::Proof {
-            return;
-        }
-        let Some(next) = self.sprint.poc_epoch() else {
+        let Some(sprint) = self.replicas.get_mut(id).map(|replica| &replica.sprint) else {
             return;
         };
-        let reports = self.ledger.reports().iter();
+        if sprint.step() != Step::Waiting || sprint.plan().aim != Aim::Proof {
+            return;
+        }
+        let Some(next) = sprint.poc_epoch() else {
+            return;
+        };
+        let mode = sprint.mode();
+        let reports = self.shared.ledger.reports_of(id);
         let last = reports.filter_map(|(_, report)| report.epoch).max();
         let from = last.map_or(first, EpochIndex::next).0;
         let later = from.max(next.0.saturating_sub(MAX_SINGLE_RECORDS));
         if from < later {
             let last = EpochIndex(later - 1);
-            let cause = self.missed_cause(last, first, held_up);
-            self.record_missed_epoch(now, last, with_earlier_epochs(cause, from, last));
+            let cause = missed_cause(mode, last, first, held_up);
+            self.record_missed_epoch(now, id, mode, last, with_earlier_epochs(cause, from, last));
         }
         for epoch in (later..next.0).map(EpochIndex) {
-            let cause = self.missed_cause(epoch, first, held_up);
-            self.record_missed_epoch(now, epoch, cause);
+            let cause = missed_cause(mode, epoch, first, held_up);
+            self.record_missed_epoch(now, id, mode, epoch, cause);
         }
     }
 
-    fn missed_cause(&self, epoch: EpochIndex, first: EpochIndex, held_up: Option<&str>) -> Cause {
-        if epoch < first {
-            return Cause::new(NOT_RUNNING, "no pocpit was running in time for its PoC");
-        }
-        match (held_up, self.sprint.mode()) {
-            (Some(why), _) => Cause::new(HELD_UP, why),
-            (None, Mode::Manual) => Cause::new("not_started", "nobody started it in time"),
-            (None, Mode::Auto) => Cause::new(
-                "too_late",
-                "when pocpit could begin, its PoC was too near for any boot",
-            ),
-        }
-    }
-
-    fn record_missed_epoch(&mut self, now: Time, epoch: EpochIndex, cause: Cause) {
+    fn record_missed_epoch(
+        &mut self,
+        now: Time,
+        id: &ReplicaId,
+        mode: Mode,
+        epoch: EpochIndex,
+        cause: Cause,
+    ) {
         tracing::warn!(
             "epoch {epoch} was not tried: {}: {}",
             cause.name,
             cause.detail
         );
         // In manual mode the operator knows.
-        if self.sprint.mode() == Mode::Auto {
+        if mode == Mode::Auto {
             let notice = missed_epoch_notice(epoch, &cause, &self.situation(now));
-            self.ports.notifier.notify(&notice);
+            self.shared.ports.notifier.notify(&notice);
         }
-        self.record(&Record::EpochNotTried { epoch, cause });
+        self.shared.record(&Record::EpochNotTried {
+            replica: id.clone(),
+            epoch,
+            cause,
+        });
+    }
+}
+
+fn missed_cause(mode: Mode, epoch: EpochIndex, first: EpochIndex, held_up: Option<&str>) -> Cause {
+    if epoch < first {
+        return Cause::new(NOT_RUNNING, "no pocpit was running in time for its PoC");
+    }
+    match (held_up, mode) {
+        (Some(why), _) => Cause::new(HELD_UP, why),
+        (None, Mode::Manual) => Cause::new("not_started", "nobody started it in time"),
+        (None, Mode::Auto) => Cause::new(
+            "too_late",
+            "when pocpit could begin, its PoC was too near for any boot",
+        ),
     }
 }
 

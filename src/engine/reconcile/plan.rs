@@ -37,8 +37,8 @@ pub struct ReconcileInput<'a> {
     /// Every registered node; if unknown, all of them stay.
     pub nodes: Option<&'a [RegisteredNode]>,
     pub ledger: &'a Ledger,
-    /// The current or unfinished sprint: what it uses is not left over.
-    pub sprint: Option<&'a Sprint>,
+    /// The current and unfinished sprints: what one of them uses is not left over.
+    pub sprints: &'a [&'a Sprint],
     pub cockpit: &'a CockpitId,
     /// Prefix of our node ids, before the instance id.
     pub node_prefix: &'a str,
@@ -72,9 +72,9 @@ pub fn plan(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
 }
 
 impl ReconcileInput<'_> {
-    /// The sprint rents or has rented under this label.
+    /// A sprint rents or has rented under this label.
     pub fn is_in_use(&self, label: &RentalLabel) -> bool {
-        self.sprint.is_some_and(|sprint| sprint.uses(label))
+        self.sprints.iter().any(|sprint| sprint.uses(label))
     }
 
     fn leftovers(&self) -> impl Iterator<Item = InstanceId> {
@@ -86,7 +86,7 @@ impl ReconcileInput<'_> {
     }
 
     fn is_registration_in_use(&self, open: &OpenRegistration) -> bool {
-        self.sprint.is_some_and(|sprint| {
+        self.sprints.iter().any(|sprint| {
             sprint.node_id() == Some(&open.node)
                 || sprint.rental().map(|rental| rental.instance) == Some(open.instance)
         })

@@ -3,27 +3,29 @@
 use crate::domain::{CallError, CallErrorKind, InstanceId, Time};
 use crate::engine::observe::charges::ChargesRead;
 use crate::engine::observe::logged_failure::LoggedFailure;
-use crate::engine::state::Engine;
+use crate::engine::state::{Engine, Shared};
 use crate::flow::Event;
 use crate::journal::Record;
 
 impl Engine {
     /// Settles a rental that is proven gone: it cost something until `ended`.
     pub(crate) fn settle(&mut self, now: Time, instance: InstanceId, ended: Time) {
-        self.destroying.remove(&instance);
-        self.record_idle_gpu(instance);
-        let seen = self.observed.listed_at.remove(&instance);
-        if let Some(record) = self.ledger.settlement(seen, ended, instance) {
-            self.record(&record);
+        self.shared.destroying.remove(&instance);
+        self.shared.record_idle_gpu(instance);
+        let seen = self.shared.observed.listed_at.remove(&instance);
+        if let Some(record) = self.shared.ledger.settlement(seen, ended, instance) {
+            self.shared.record(&record);
         }
-        let (remote, change) = (self.ports.remote.clone(), self.tasks.change());
-        self.tasks.spawn(async move {
+        let (remote, change) = (self.shared.ports.remote.clone(), self.shared.tasks.change());
+        self.shared.tasks.spawn(async move {
             remote.forget_host_key(instance).await;
             drop(change);
         });
-        self.dispatch(now, Event::RentalGone(instance));
+        self.dispatch(now, &Event::RentalGone(instance));
     }
+}
 
+impl Shared {
     /// GPU time before the container ran is not billed.
     pub(crate) fn record_idle_gpu(&mut self, instance: InstanceId) {
         if let Some(until) = self.observed.idle_gpus.remove(&instance) {

@@ -1,7 +1,7 @@
 //! Records boots that ended.
 
 use crate::domain::{BootEnd, BootTimes, Duration, InstanceId, Offer, PastBoot, Workload};
-use crate::engine::state::Engine;
+use crate::engine::state::{Replica, Shared};
 use crate::flow::Rental;
 use crate::journal::Record;
 
@@ -9,7 +9,7 @@ use crate::journal::Record;
 /// longer to place one.
 const FULL_BOOT_WINDOW: Duration = Duration::seconds(60);
 
-impl Engine {
+impl Replica {
     /// The rental if its whole boot is observed. One that began under an earlier run of the program has
     /// stages of unknown length.
     pub(crate) fn observed_from_start(&self, rental: &Rental) -> Option<Rental> {
@@ -20,6 +20,7 @@ impl Engine {
     /// Records how a boot ended, with its stages the first time.
     pub(crate) fn record_boot_end(
         &mut self,
+        shared: &mut Shared,
         instance: InstanceId,
         offer: &Offer,
         took: Duration,
@@ -29,30 +30,49 @@ impl Engine {
         let mut monitors = self.primary.iter_mut().chain(&mut self.hedge);
         let monitor = monitors.find(|monitor| monitor.instance == instance);
         let times = monitor.and_then(|monitor| monitor.take_unreported(now));
-        self.record_boot(instance, offer, took, end, times.map(|(_, times)| times));
+        self.record_boot(
+            shared,
+            instance,
+            offer,
+            took,
+            end,
+            times.map(|(_, times)| times),
+        );
     }
 
     /// Records a boot that we aborted or that failed by our fault. It is not worth the spool of a full
     /// disk.
-    pub(crate) fn record_unreported_boot(&mut self, boot: Option<(Rental, BootTimes)>) {
-        let Some((rental, times)) = boot.filter(|_| self.release_only.is_none()) else {
+    pub(crate) fn record_unreported_boot(
+        &mut self,
+        shared: &mut Shared,
+        boot: Option<(Rental, BootTimes)>,
+    ) {
+        let Some((rental, times)) = boot.filter(|_| shared.release_only.is_none()) else {
             return;
         };
         let (took, end) = (times.ended - rental.since, BootEnd::BrokenOff);
-        self.record_boot(rental.instance, &rental.offer, took, end, Some(times));
+        self.record_boot(
+            shared,
+            rental.instance,
+            &rental.offer,
+            took,
+            end,
+            Some(times),
+        );
     }
 
     fn record_boot(
         &mut self,
+        shared: &mut Shared,
         instance: InstanceId,
         offer: &Offer,
         took: Duration,
         end: BootEnd,
         times: Option<BootTimes>,
     ) {
-        let mut known = self.ledger.boots().iter();
+        let mut known = shared.ledger.boots().iter();
         if !known.any(|boot| boot.instance == instance && boot.end == end) {
-            self.boots.count(end, times.as_ref());
+            shared.boots.count(end, times.as_ref());
         }
         // Boots of another image predict nothing for the next PoC.
         if self.workload() != Workload::MlNode {
@@ -71,6 +91,6 @@ impl Engine {
             model: Some(self.config.mlnode.model.id.clone()),
             times,
         };
-        self.record(&Record::BootEnded { boot });
+        shared.record(&Record::BootEnded { boot });
     }
 }

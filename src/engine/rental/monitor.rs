@@ -3,7 +3,7 @@
 
 use crate::domain::{
     BootFault, BootTimes, CallError, Duration, Instance, InstanceId, LineStyle, LogLine,
-    MlNodeStatus, PocActivity, RunRecord, StageMeaning, StartStep, Time,
+    MlNodeStatus, PocActivity, ReplicaId, RunRecord, StageMeaning, StartStep, Time,
 };
 use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
@@ -24,6 +24,7 @@ const GAP_NOTE: &str = "What came between these lines was in no copy.";
 const LIVE_LOG_NOTE: &str = "The workload's own log from here on:";
 
 pub(crate) struct RentalMonitor {
+    replica: ReplicaId,
     pub(crate) instance: InstanceId,
     /// Until the rental is released; its last readings stay on the screen.
     pub(crate) watcher: Option<Watcher>,
@@ -50,12 +51,14 @@ pub(crate) struct RentalMonitor {
 
 impl RentalMonitor {
     pub(crate) fn new(
+        replica: ReplicaId,
         instance: InstanceId,
         watcher: Watcher,
         boot: BootTracker,
         unreported: Option<Rental>,
     ) -> RentalMonitor {
         RentalMonitor {
+            replica,
             instance,
             watcher: Some(watcher),
             boot,
@@ -221,6 +224,7 @@ impl RentalMonitor {
         let rental = self.unreported.take()?;
         let times = BootTimes {
             label: rental.label.clone(),
+            replica: self.replica.clone(),
             instance: Some(rental.instance),
             machine: rental.offer.machine,
             host: rental.offer.host,

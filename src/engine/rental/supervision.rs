@@ -6,7 +6,7 @@ use crate::engine::rental::access::{RentalAccess, rental_access};
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rental::watchdog::{Lease, OurClock};
 use crate::engine::rental::watcher::Watcher;
-use crate::engine::state::Engine;
+use crate::engine::state::{Replica, Shared};
 use crate::flow::Rental;
 use crate::mlnode::boot::{BootOrder, BootTracker};
 use crate::ports::TunnelSpec;
@@ -16,7 +16,7 @@ use crate::vast::stage_times;
 /// within a minute, and then a running node answers.
 const STAGE_KNOWN_WITHIN: Duration = Duration::minutes(3);
 
-impl Engine {
+impl Replica {
     pub(crate) fn monitor(&self, instance: InstanceId) -> Option<&RentalMonitor> {
         let mut monitors = self.primary.iter().chain(&self.hedge);
         monitors.find(|monitor| monitor.instance == instance)
@@ -28,13 +28,13 @@ impl Engine {
         monitors.find(|monitor| monitor.instance == instance && monitor.is_active())
     }
 
-    pub(crate) fn supervise_rentals(&mut self) {
+    pub(crate) fn supervise_rentals(&mut self, shared: &mut Shared) {
         let targets = self.sprint.watch_targets();
         let tunnel = self.primary_tunnel();
         let winner = targets.rental.as_ref().map(|rental| rental.instance);
         if let Some(mut winner) = self.hedge.take_if(|hedge| Some(hedge.instance) == winner) {
             if let Some(mut loser) = self.primary.take() {
-                self.stop_monitor(&mut loser);
+                self.stop_monitor(shared, &mut loser);
             }
             winner.move_tunnel(tunnel.clone());
             self.primary = Some(winner);
@@ -42,12 +42,12 @@ impl Engine {
         let current = self.primary.take();
         let rental = targets.rental.as_ref().filter(|_| targets.link);
         let hedge_tunnel = tunnel.with_free_ports();
-        self.primary = self.supervise(current, rental, tunnel.clone());
+        self.primary = self.supervise(shared, current, rental, tunnel.clone());
         if let Some(primary) = &mut self.primary {
             primary.move_tunnel(tunnel);
         }
         let current = self.hedge.take();
-        let hedge = self.supervise(current, targets.hedge.as_ref(), hedge_tunnel);
+        let hedge = self.supervise(shared, current, targets.hedge.as_ref(), hedge_tunnel);
         self.hedge = hedge.filter(RentalMonitor::is_active);
     }
 
@@ -68,6 +68,7 @@ impl Engine {
 
     fn supervise(
         &mut self,
+        shared: &mut Shared,
         mut current: Option<RentalMonitor>,
         target: Option<&Rental>,
         tunnel: TunnelSpec,
@@ -76,19 +77,19 @@ impl Engine {
             && monitor.instance == rental.instance
             && let Some(watcher) = &monitor.watcher
         {
-            watcher.set_lease(self.lease(rental.lease_until));
+            watcher.set_lease(shared.lease(rental.lease_until));
             return current;
         }
         if let Some(monitor) = &mut current {
-            self.stop_monitor(monitor);
+            self.stop_monitor(shared, monitor);
         }
         match target {
-            Some(rental) => Some(self.start_monitor(rental, tunnel)),
+            Some(rental) => Some(self.start_monitor(shared, rental, tunnel)),
             None => current,
         }
     }
 
-    fn start_monitor(&self, rental: &Rental, tunnel: TunnelSpec) -> RentalMonitor {
+    fn start_monitor(&self, shared: &Shared, rental: &Rental, tunnel: TunnelSpec) -> RentalMonitor {
         let vast = &self.config.vast;
         let ordered = OrderedMachine {
             gpus: rental.offer.gpu_count,
@@ -96,7 +97,7 @@ impl Engine {
             // A driver that is older than the offer said may still be new enough.
             cuda: vast.query.min_cuda.or(rental.offer.cuda),
         };
-        let boots = self.ledger.boots();
+        let boots = shared.ledger.boots();
         let usual = stage_times(boots, &rental.offer, vast.image_gb, vast.model_gb);
         let watcher = Watcher::start(
             &self.ports,
@@ -105,7 +106,7 @@ impl Engine {
                 tunnel,
                 ..self.rental_access()
             },
-            self.lease(rental.lease_until),
+            shared.lease(rental.lease_until),
             &self.reports,
         );
         let unreported = self.observed_from_start(rental);
@@ -122,9 +123,27 @@ impl Engine {
             model_gb: vast.model_gb,
             usual,
         });
-        RentalMonitor::new(rental.instance, watcher, boot, unreported)
+        RentalMonitor::new(self.id.clone(), rental.instance, watcher, boot, unreported)
     }
 
+    fn stop_monitor(&mut self, shared: &mut Shared, monitor: &mut RentalMonitor) {
+        if monitor.is_active() {
+            let boot = monitor.take_unreported(self.ports.clock.now());
+            self.record_unreported_boot(shared, boot);
+            drop(monitor.stop());
+        }
+    }
+
+    pub(crate) fn workload(&self) -> Workload {
+        self.sprint.plan().aim.workload()
+    }
+
+    pub(crate) fn rental_access(&self) -> RentalAccess {
+        rental_access(&self.config, self.workload())
+    }
+}
+
+impl Shared {
     fn our_clock(&self) -> OurClock {
         match self.observed.skew.behind() {
             Some(behind) => OurClock::Behind(behind),
@@ -138,21 +157,5 @@ impl Engine {
             until,
             our_clock: self.our_clock(),
         }
-    }
-
-    fn stop_monitor(&mut self, monitor: &mut RentalMonitor) {
-        if monitor.is_active() {
-            let boot = monitor.take_unreported(self.ports.clock.now());
-            self.record_unreported_boot(boot);
-            drop(monitor.stop());
-        }
-    }
-
-    pub(crate) fn workload(&self) -> Workload {
-        self.sprint.plan().aim.workload()
-    }
-
-    pub(crate) fn rental_access(&self) -> RentalAccess {
-        rental_access(&self.config, self.workload())
     }
 }

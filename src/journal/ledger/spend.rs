@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ChargedRental, Ledger, Settled};
-use crate::domain::{Duration, InstanceId, RentalCharge, Time, Usd, UsdPerHour};
+use crate::domain::{Duration, InstanceId, RentalCharge, ReplicaId, Time, Usd, UsdPerHour};
 use crate::journal::Record;
 
 /// A cap looks back this much further than its window, so that a clock that was an hour behind when the
@@ -39,16 +39,19 @@ impl Ledger {
         let is_known = known.is_some_and(|known| known.charge == charge);
         (gone.intended_at >= from && !is_known).then(|| Record::RentalCharged {
             label: gone.label.clone(),
+            replica: gone.replica.clone(),
             ended: gone.ended,
             estimate: gone.cost,
             charge,
         })
     }
 
-    /// What the market charged for the current sprint's rentals; absent until all of it is known.
-    pub fn charged_in_sprint(&self) -> Option<Usd> {
+    /// What the market charged for the rentals of a replica's current sprint; absent until all of it is
+    /// known.
+    pub fn charged_in_sprint(&self, replica: &ReplicaId) -> Option<Usd> {
+        let sprint = self.sprints_ended(replica);
         let gone = self.settled.iter();
-        let gone = gone.filter(|entry| entry.sprint == self.sprints_ended);
+        let gone = gone.filter(|entry| entry.replica == *replica && entry.sprint == sprint);
         self.charged_for(gone.map(|entry| entry.instance))
     }
 
@@ -94,11 +97,13 @@ impl Ledger {
         settled.map(|entry| self.cost_of(entry)).chain(open).sum()
     }
 
-    /// What the current sprint has spent, by our own count; zero after its report.
-    pub fn spent_in_sprint(&self, now: Time) -> Usd {
-        let sprint = self.sprints_ended;
-        let settled = self.settled.iter().filter(|entry| entry.sprint == sprint);
-        let open = self.rentals.values().filter(|open| open.sprint == sprint);
+    /// What a replica's current sprint has spent, by our own count; zero after its report.
+    pub fn spent_in_sprint(&self, replica: &ReplicaId, now: Time) -> Usd {
+        let sprint = self.sprints_ended(replica);
+        let settled = self.settled.iter();
+        let settled = settled.filter(|entry| entry.replica == *replica && entry.sprint == sprint);
+        let open = self.rentals.values();
+        let open = open.filter(|open| open.replica == *replica && open.sprint == sprint);
         let spent = settled.map(|entry| entry.cost);
         spent.chain(open.map(|open| open.spent(now))).sum()
     }
@@ -106,6 +111,14 @@ impl Ledger {
     /// What open rentals may cost beyond what they have cost until `now`.
     pub fn reserved(&self, now: Time) -> Usd {
         let open = self.rentals.values();
+        open.map(|open| open.reserved.left_after(open.spent(now)))
+            .sum()
+    }
+
+    /// The same of a replica's.
+    pub fn reserved_by(&self, replica: &ReplicaId, now: Time) -> Usd {
+        let open = self.rentals.values();
+        let open = open.filter(|open| open.replica == *replica);
         open.map(|open| open.reserved.left_after(open.spent(now)))
             .sum()
     }

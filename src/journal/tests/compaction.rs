@@ -20,7 +20,8 @@ fn answers(ledger: &Ledger, now: Time) -> impl PartialEq + Debug {
         ledger.reserved(now),
         ledger.avoided(now),
         ledger.boots(),
-        ledger.checkpoint(),
+        ledger.checkpoints().collect::<Vec<_>>(),
+        [1, 4].map(|attempt| ledger.reserved_by(&replica(attempt), now)),
         ledger.reports(),
         ledger.boot_times(),
         ledger.confirmations(),
@@ -85,7 +86,7 @@ fn repriced(attempt: u32, cents: i64) -> Record {
 }
 
 fn any_record() -> impl Strategy<Value = Record> {
-    let (attempt, id) = (|| 1..4_u32, || 1..4_u64);
+    let (attempt, id) = (|| 1..6_u32, || 1..4_u64);
     let instance = move || id().prop_map(InstanceId);
     let node = move || id().prop_map(|id| NodeId(format!("vast-{id}")));
     let minute = || 0..130_000_i64;
@@ -109,6 +110,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         1 => id().prop_map(|sequence| measured(sequence, 100, 90)),
         1 => (attempt(), id(), minute()).prop_map(|(attempt, id, ended)| Record::RentalCharged {
             label: label(attempt),
+            replica: replica(attempt),
             ended: at(ended),
             estimate: Usd::ZERO,
             charge: charge(id, 9.7),
@@ -119,9 +121,16 @@ fn any_record() -> impl Strategy<Value = Record> {
             let times = seen.map(watched);
             Record::BootEnded { boot: PastBoot { times, ..boot(id, machine, end) } }
         }),
-        1 => id().prop_map(|id| Record::Checkpoint { sprint: id.into(), clock: None }),
-        1 => id().prop_map(|id| Record::SprintEnded { report: report(id, Some(1_234)) }),
-        1 => id().prop_map(|id| Record::EpochNotTried {
+        1 => (attempt(), id()).prop_map(|(attempt, id)| Record::Checkpoint {
+            replica: replica(attempt),
+            sprint: id.into(),
+            clock: None,
+        }),
+        1 => (attempt(), id()).prop_map(|(attempt, id)| Record::SprintEnded {
+            report: SprintReport { replica: replica(attempt), ..report(id, Some(1_234)) },
+        }),
+        1 => (attempt(), id()).prop_map(|(attempt, id)| Record::EpochNotTried {
+            replica: replica(attempt),
             epoch: EpochIndex(id),
             cause: Cause::new("too_late", "the PoC was too near"),
         }),
@@ -181,6 +190,7 @@ fn a_day(day: u32) -> Vec<(i64, Record)> {
     let saved = (
         minute,
         Record::Checkpoint {
+            replica: ReplicaId::default(),
             sprint,
             clock: None,
         },

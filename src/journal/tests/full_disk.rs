@@ -60,6 +60,7 @@ fn is_spooled(journal: &mut Journal, minute: i64, record: &Record) -> bool {
 
 fn checkpoint(note: &str) -> Record {
     Record::Checkpoint {
+        replica: ReplicaId::default(),
         sprint: serde_json::json!({ "note": note }),
         clock: None,
     }

@@ -78,7 +78,7 @@ fn version_1_journal_gives_same_ledger() {
     assert!(registrations[0].registered && !registrations[0].unregistering);
     assert_eq!(ledger.avoided(at(110)).len(), 2);
     assert_eq!(ledger.reports().len(), 1);
-    let saved = ledger.checkpoint().unwrap().clone();
+    let saved = ledger.checkpoint(&ReplicaId::default()).unwrap().clone();
     serde_json::from_value::<crate::flow::Sprint>(saved).unwrap();
     // It is migrated once.
     drop(journal);

@@ -6,8 +6,8 @@ use super::store::add_up;
 use super::*;
 use crate::domain::{
     Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId, MachineId,
-    NodeId, OfferId, OutcomeKind, RentalCharge, RentalLabel, RentalPrices, SprintReport, StepSpan,
-    Time, Usd, UsdPerHour, Weight,
+    NodeId, OfferId, OutcomeKind, RentalCharge, RentalLabel, RentalPrices, ReplicaId, SprintReport,
+    StepSpan, Time, Usd, UsdPerHour, Weight,
 };
 
 const DAY: Duration = Duration::hours(24);
@@ -20,9 +20,19 @@ fn label(attempt: u32) -> RentalLabel {
     format!("pocpit/home/359/{attempt}-abc").parse().unwrap()
 }
 
+/// Every fourth rent call is of another replica.
+fn replica(attempt: u32) -> ReplicaId {
+    if attempt.is_multiple_of(4) {
+        "other/2".parse().unwrap()
+    } else {
+        ReplicaId::default()
+    }
+}
+
 fn rent_intended(attempt: u32) -> Record {
     Record::RentIntended {
         label: label(attempt),
+        replica: replica(attempt),
         offer: OfferId(7),
         machine: MachineId(8),
         host: None,
@@ -124,6 +134,7 @@ fn watched(attempt: u32) -> BootTimes {
     let stages = BootStage::ALL.iter().copied();
     BootTimes {
         label: label(attempt),
+        replica: replica(attempt),
         instance: None,
         machine: MachineId(8),
         host: Some(HostId(9)),
@@ -209,7 +220,10 @@ fn clock_step_back_raises_no_cap() {
         ledger.spent_within(DAY, stepped_back),
         Usd::from_dollars(9.5)
     );
-    assert_eq!(ledger.spent_in_sprint(stepped_back), Usd::from_dollars(9.5));
+    assert_eq!(
+        ledger.spent_in_sprint(&ReplicaId::default(), stepped_back),
+        Usd::from_dollars(9.5)
+    );
 }
 
 #[test]
@@ -227,6 +241,64 @@ fn two_hour_clock_error_empties_no_cap() {
     assert_eq!(ledger.spent_within(DAY, at(day + 2 * hour + 1)), Usd::ZERO);
 }
 
+/// Two replicas rent side by side; the sprint of one ends.
+#[test]
+fn replicas_have_sprints_of_their_own() {
+    let (ours, other) = (replica(1), replica(4));
+    let saved = |replica: &ReplicaId, step: &str| Record::Checkpoint {
+        replica: replica.clone(),
+        sprint: step.into(),
+        clock: None,
+    };
+    let ended = SprintReport {
+        replica: ours.clone(),
+        ..report(359, Some(100))
+    };
+    let mut records = vec![
+        (0, rent_intended(1)),
+        (0, rent_intended(4)),
+        (1, rented(1, 5)),
+        (1, rented(4, 6)),
+        (2, saved(&ours, "booting")),
+        (2, saved(&other, "booting")),
+        (0, Record::BootWatched { boot: watched(4) }),
+        (60, gone(1, 5, 9.5)),
+        (61, Record::SprintEnded { report: ended }),
+    ];
+    // Given one sprint that ended, then the other one goes on, with its money and its clock,
+    let ledger = folded(&records);
+    assert_eq!(ledger.checkpoint(&ours), None);
+    assert_eq!(ledger.checkpoint(&other), Some(&"booting".into()));
+    assert_eq!(ledger.spent_in_sprint(&ours, at(61)), Usd::ZERO);
+    let spent = ledger.spent_in_sprint(&other, at(60)).dollars();
+    assert!((spent - 10.0).abs() < 1e-9, "{spent}");
+    assert_eq!(ledger.reserved_by(&ours, at(60)), Usd::ZERO);
+    let reserved = ledger.reserved_by(&other, at(60)).dollars();
+    assert!((reserved - 10.0).abs() < 1e-9, "{reserved}");
+    // and the fleet's caps count both.
+    let day = ledger.spent_within(DAY, at(60)).dollars();
+    assert!((day - 19.5).abs() < 1e-9, "{day}");
+    // Each has its own rows of history: a boot that ended in the other's time is not its own.
+    records.extend([
+        (90, gone(4, 6, 15.0)),
+        (
+            91,
+            Record::SprintEnded {
+                report: SprintReport {
+                    replica: other.clone(),
+                    ..report(359, Some(90))
+                },
+            },
+        ),
+    ]);
+    let ledger = folded(&records);
+    let history = ledger.history();
+    let boots = history
+        .iter()
+        .map(|past| (&past.report.replica, past.boots.len()));
+    assert_eq!(boots.collect::<Vec<_>>(), [(&ours, 0), (&other, 1)]);
+}
+
 #[test]
 fn sprint_counts_own_rentals_despite_clock() {
     let report = report(359, None);
@@ -239,7 +311,10 @@ fn sprint_counts_own_rentals_despite_clock() {
         (-89, rented(2, 6)),
         (-30, gone(2, 6, 4.0)),
     ]);
-    assert_eq!(ledger.spent_in_sprint(at(-30)), Usd::from_dollars(4.0));
+    assert_eq!(
+        ledger.spent_in_sprint(&ReplicaId::default(), at(-30)),
+        Usd::from_dollars(4.0)
+    );
     assert_eq!(ledger.spent_within(DAY, at(-30)), Usd::from_dollars(13.5));
 }
 

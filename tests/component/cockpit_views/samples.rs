@@ -1,6 +1,7 @@
 //! Snapshots in every state of the cockpit.
 
 use super::*;
+use pocpit::domain::ReplicaId;
 
 pub(super) fn at(minute: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + minute * 60, 0).unwrap()
@@ -637,6 +638,7 @@ pub(super) fn with_past() -> Snapshot {
         PastSprintRow {
             at: ended,
             report: SprintReport {
+                replica: ReplicaId::default(),
                 outcome,
                 cause: weight
                     .is_none()
@@ -661,6 +663,7 @@ pub(super) fn with_past() -> Snapshot {
             },
             boots: vec![BootTimes {
                 label: format!("pocpit/north/{epoch}/1-ab12").parse().unwrap(),
+                replica: ReplicaId::default(),
                 instance: Some(InstanceId(27_000_000 + epoch)),
                 machine: MachineId(4_461),
                 host: None,

@@ -195,6 +195,8 @@ fn shortened(value: &Value) -> Value {
 fn is_optional(command: &str, field: &str) -> bool {
     match field {
         "race" | "proof" | "release_steps" | "in time" | "runs" | "driver" => true,
+        // Only a fleet of several pools or replicas names them.
+        "replica" => true,
         // Not every offer or avoided machine has them; charges come late, and a fee is rare.
         "public_address" | "surcharge" | "closed" => true,
         "charged_usd" | "charge_difference_usd" | "fee_per_hour_usd" => true,

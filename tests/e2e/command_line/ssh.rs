@@ -1,7 +1,9 @@
 //! `pocpit ssh` connects to the current rental only, with its key, port and host key.
 
 use pocpit::config::Config;
-use pocpit::domain::{ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, Usd, UsdPerHour};
+use pocpit::domain::{
+    ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, ReplicaId, Usd, UsdPerHour,
+};
 use pocpit::journal::{Journal, Record};
 use pocpit::ports::Market as _;
 use serde_json::Value;
@@ -56,6 +58,7 @@ pub fn note(config: &Config, label: &str, instance: InstanceId) {
     };
     let intended = Record::RentIntended {
         label: label.clone(),
+        replica: ReplicaId::default(),
         offer: OfferId(1),
         machine: MachineId(1),
         host: None,

@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use pocpit::config::Config;
 use pocpit::domain::{
-    Duration, InstanceId, MachineId, NodeConfig, NodeId, OfferId, RentalPrices, Time, Usd,
-    UsdPerHour,
+    Duration, InstanceId, MachineId, NodeConfig, NodeId, OfferId, RentalPrices, ReplicaId, Time,
+    Usd, UsdPerHour,
 };
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Record};
@@ -383,6 +383,7 @@ fn leave_behind(account: &Account) {
     let long_ago = account.world_time() - Duration::hours(2);
     let intended = |label: &str| Record::RentIntended {
         label: label.parse().unwrap(),
+        replica: ReplicaId::default(),
         offer: OfferId(7),
         machine: MachineId(8),
         host: None,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use pocpit::domain::{
-    MachineId, OfferId, RentalLabel, RentalPrices, SshEndpoint, Time, Usd, UsdPerHour,
+    MachineId, OfferId, RentalLabel, RentalPrices, ReplicaId, SshEndpoint, Time, Usd, UsdPerHour,
 };
 use pocpit::journal::{Journal, Record};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -43,6 +43,7 @@ fn note_rental(state: &Path) {
     let (mut journal, _) = Journal::open(state).unwrap();
     let intended = Record::RentIntended {
         label: label.clone(),
+        replica: ReplicaId::default(),
         offer: OfferId(1),
         machine: MachineId(1),
         host: None,

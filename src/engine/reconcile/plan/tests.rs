@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{
-    MachineId, NodeConfig, OfferId, RentalPrices, SprintReport, Usd, UsdPerHour, samples,
+    MachineId, NodeConfig, OfferId, RentalPrices, ReplicaId, SprintReport, Usd, UsdPerHour, samples,
 };
 use crate::journal::Record;
 
@@ -38,6 +38,7 @@ fn label(attempt: u32) -> RentalLabel {
 fn intended(attempt: u32) -> Record {
     Record::RentIntended {
         label: label(attempt),
+        replica: ReplicaId::default(),
         offer: OfferId(7),
         machine: MachineId(8),
         host: None,
@@ -80,7 +81,7 @@ fn actions(
         instances,
         nodes,
         ledger: &ledger(records),
-        sprint: None,
+        sprints: &[],
         cockpit: &"home".parse().unwrap(),
         node_prefix: "vastai-",
     })

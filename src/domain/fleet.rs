@@ -1,0 +1,145 @@
+//! The names of a fleet: pools of replicas.
+
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
+use derive_more::Display;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::InvalidId;
+
+/// Names a pool: 1 to 32 of `a-z`, `0-9` and `-`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
+#[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolName(String);
+
+const POOL_FORM: &str = "1 to 32 characters of a-z, 0-9 and -";
+
+impl PoolName {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The pool of a configuration that names none.
+impl Default for PoolName {
+    fn default() -> PoolName {
+        PoolName("default".to_owned())
+    }
+}
+
+impl FromStr for PoolName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<PoolName, InvalidId> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=32).contains(&text.len()) && text.chars().all(allowed) {
+            return Ok(PoolName(text.to_owned()));
+        }
+        Err(InvalidId {
+            what: "pool's name",
+            text: text.to_owned(),
+            expected: POOL_FORM,
+        })
+    }
+}
+
+impl TryFrom<String> for PoolName {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<PoolName, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<PoolName> for String {
+    fn from(name: PoolName) -> String {
+        name.0
+    }
+}
+
+/// One place in a fleet, filled by one rental at a time and a hedge beside it. Shown as `pool/number`.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(inline)]
+#[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[display("{pool}/{number}")]
+pub struct ReplicaId {
+    pub pool: PoolName,
+    pub number: NonZeroU32,
+}
+
+const REPLICA_FORM: &str = "a pool's name, a slash and a number from 1, like minimax/3";
+
+/// The only replica of a configuration without pools. Journals from before fleets belong to it.
+impl Default for ReplicaId {
+    fn default() -> ReplicaId {
+        ReplicaId {
+            pool: PoolName::default(),
+            number: NonZeroU32::MIN,
+        }
+    }
+}
+
+impl ReplicaId {
+    pub fn is_default(&self) -> bool {
+        *self == ReplicaId::default()
+    }
+}
+
+impl FromStr for ReplicaId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<ReplicaId, InvalidId> {
+        let parts = text.split_once('/').and_then(|(pool, number)| {
+            let is_canonical = number.bytes().all(|byte| byte.is_ascii_digit());
+            let number: NonZeroU32 = number.parse().ok().filter(|_| is_canonical)?;
+            Some((pool, number))
+        });
+        let Some((pool, number)) = parts else {
+            return Err(InvalidId {
+                what: "replica",
+                text: text.to_owned(),
+                expected: REPLICA_FORM,
+            });
+        };
+        Ok(ReplicaId {
+            pool: pool.parse()?,
+            number,
+        })
+    }
+}
+
+impl TryFrom<String> for ReplicaId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<ReplicaId, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<ReplicaId> for String {
+    fn from(id: ReplicaId) -> String {
+        id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replica_is_read_as_it_is_shown() {
+        let id: ReplicaId = "minimax/3".parse().unwrap();
+        assert_eq!((id.pool.as_str(), id.number.get()), ("minimax", 3));
+        assert_eq!(id.to_string(), "minimax/3");
+        assert_eq!(ReplicaId::default().to_string(), "default/1");
+        for wrong in ["minimax", "minimax/0", "minimax/+3", "Mini/1", "/1", "a/"] {
+            let error = wrong.parse::<ReplicaId>().unwrap_err().to_string();
+            assert!(error.contains("is not a"), "{wrong}: {error}");
+        }
+    }
+}
