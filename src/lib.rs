@@ -20,6 +20,7 @@
 //! | [`mlnode`] | log lines and states to boot stages and faults (pure), and the `MLNode`'s client |
 //! | [`network_node`] | preflight and address clashes (pure), and the Network Node's client |
 //! | [`ssh`] | sessions, the log followed by byte, the tunnel; untrusted bytes to safe lines (pure) |
+//! | [`fleet`] | which offers a replica may take, and its ports (pure) |
 //! | [`flow`] | **the sprint**: a pure state machine, events in, effects out |
 //! | [`descriptors`] | the file descriptors of this process |
 //! | [`admission`] | which connections a listener keeps open |
@@ -45,6 +46,7 @@ pub mod config;
 pub mod descriptors;
 pub mod domain;
 pub mod engine;
+pub mod fleet;
 pub mod flow;
 pub mod http;
 pub mod journal;

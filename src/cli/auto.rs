@@ -56,7 +56,7 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
         let followed = headless::follow_until_reload(
             handle,
             &mut signals,
-            &config.paths.state_dir,
+            &config,
             arguments.output,
             Some(&load),
         );

@@ -1,7 +1,5 @@
 //! `pocpit`: the main cockpit, or a viewer attached to the one that runs already.
 
-use std::path::Path;
-
 use color_eyre::eyre::{Report, eyre};
 use tracing_appender::non_blocking::WorkerGuard;
 
@@ -28,14 +26,7 @@ pub(crate) async fn run(common: &Common) -> Result<Exit, Report> {
     match runtime::start_engine(&config, Mode::Manual, EndAfter::Never) {
         Ok(handle) => {
             let on_loss = OnTerminalLoss::Continue;
-            drive(
-                handle,
-                state_dir,
-                logs_of(&config, program),
-                options,
-                on_loss,
-            )
-            .await
+            drive(handle, &config, logs_of(&config, program), options, on_loss).await
         }
         Err(error) if is_locked(&error) => {
             let attached = attach::attach(state_dir).await?;
@@ -95,7 +86,7 @@ pub(crate) enum OnTerminalLoss {
 /// Runs the cockpit on an engine and returns when the engine has ended.
 pub(crate) async fn drive(
     handle: EngineHandle,
-    state_dir: &Path,
+    config: &Config,
     logs: CockpitLogs,
     options: TuiOptions,
     on_loss: OnTerminalLoss,
@@ -116,7 +107,7 @@ pub(crate) async fn drive(
         detach(&handle);
     }
     let signals = Signals::listen()?;
-    let exit = headless::follow(handle, signals, state_dir, SprintOutput { json: false }).await?;
+    let exit = headless::follow(handle, signals, config, SprintOutput { json: false }).await?;
     match failure {
         // Leftovers that cost money outweigh the error.
         Some(error) if exit == Exit::Unknown => {

@@ -42,7 +42,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         let json = arguments.json;
         let signals = Signals::listen()?;
         let handle = runtime::start_engine(&config, mode, EndAfter::OneSprint)?;
-        headless::follow(handle, signals, &paths.state_dir, SprintOutput { json }).await
+        headless::follow(handle, signals, &config, SprintOutput { json }).await
     } else {
         let logs = CockpitLogs {
             // Saved logs must outlive the demo.
@@ -53,7 +53,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
         let handle = runtime::start_engine(&config, mode, EndAfter::Never)?;
         let options = common.tui(&config)?;
         let on_loss = OnTerminalLoss::Exit;
-        cockpit::drive(handle, &paths.state_dir, logs, options, on_loss).await
+        cockpit::drive(handle, &config, logs, options, on_loss).await
     };
     if let Some(proxy) = proxy {
         proxy.abort();

@@ -12,7 +12,7 @@ use super::arguments::{Output, SprintOutput};
 use super::page::Page;
 use super::service::{self, ServiceManager};
 use super::{Exit, print_report, status_line, timed_line};
-use crate::config::Config;
+use crate::config::{Config, PoolConfig, Pools};
 use crate::domain::format::count;
 use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
@@ -70,10 +70,10 @@ impl Signals {
 pub(crate) async fn follow(
     handle: EngineHandle,
     mut signals: Signals,
-    state_dir: &Path,
+    config: &Config,
     output: SprintOutput,
 ) -> Result<Exit, Report> {
-    match follow_until_reload(handle, &mut signals, state_dir, output, None).await? {
+    match follow_until_reload(handle, &mut signals, config, output, None).await? {
         FollowEnd::Exited(exit) => Ok(exit),
         // Unreachable: there is nothing to reload.
         FollowEnd::Reloaded(_) => Ok(Exit::Done),
@@ -85,7 +85,7 @@ pub(crate) async fn follow(
 pub(crate) async fn follow_until_reload(
     mut handle: EngineHandle,
     signals: &mut Signals,
-    state_dir: &Path,
+    config: &Config,
     output: SprintOutput,
     reload: Option<Reload<'_>>,
 ) -> Result<FollowEnd, Report> {
@@ -128,25 +128,27 @@ pub(crate) async fn follow_until_reload(
     };
     let last = Arc::clone(&handle.snapshots.borrow());
     match result? {
-        Ok(Some(report)) => {
+        Ok(reports) if !reports.is_empty() => {
             let output = Output {
                 json: output.json,
                 ..Output::default()
             };
-            print_report(output, &report, || {
-                Page::sentence().sentences(&summary(&report))
-            })?;
-            Ok(FollowEnd::Exited(exit_of(&report)))
+            for report in &reports {
+                print_report(output, report, || {
+                    Page::sentence().sentences(&summary(report))
+                })?;
+            }
+            Ok(FollowEnd::Exited(exit_of_all(&reports, &config.pools)))
         }
-        Ok(None) => Ok(match fresh.filter(|_| stops == 0) {
+        Ok(_) => Ok(match fresh.filter(|_| stops == 0) {
             Some(config) => FollowEnd::Reloaded(Box::new(config)),
-            None => FollowEnd::Exited(report_leftovers(state_dir, &last, Exit::Done)),
+            None => FollowEnd::Exited(report_leftovers(&config.paths.state_dir, &last, Exit::Done)),
         }),
         Err(error @ EngineError::Broken(_)) => {
             status_line(format_args!(
                 "pocpit: {error}. This is a bug in pocpit: please report it with the log"
             ));
-            let exit = report_leftovers(state_dir, &last, Exit::Failed);
+            let exit = report_leftovers(&config.paths.state_dir, &last, Exit::Failed);
             Ok(FollowEnd::Exited(exit))
         }
     }
@@ -223,6 +225,28 @@ const REFUSALS: &[&str] = &[
     "rent_refused",
 ];
 
+/// Nothing may be unknown, and each pool must have made its epoch. Otherwise it failed, unless everything was
+/// refused.
+fn exit_of_all(reports: &[SprintReport], pools: &Pools) -> Exit {
+    let exits: Vec<Exit> = reports.iter().map(exit_of).collect();
+    if exits.contains(&Exit::Unknown) {
+        return Exit::Unknown;
+    }
+    let has_made_it = |pool: &PoolConfig| {
+        let of_pool = reports.iter().zip(&exits);
+        let made = of_pool
+            .filter(|(report, exit)| report.replica.pool == pool.name && **exit == Exit::Done);
+        made.count() >= pool.min_replicas.get() as usize
+    };
+    if pools.iter().all(has_made_it) {
+        Exit::Done
+    } else if exits.iter().all(|exit| *exit == Exit::Refused) {
+        Exit::Refused
+    } else {
+        Exit::Failed
+    }
+}
+
 fn exit_of(report: &SprintReport) -> Exit {
     let leftovers = report.rentals_left != Some(0) || registrations_left(report) != Some(0);
     let (kind, _) = report.cause_parts().unwrap_or_default();
@@ -243,10 +267,13 @@ fn registrations_left(report: &SprintReport) -> Option<u32> {
 }
 
 fn summary(report: &SprintReport) -> String {
+    let replica = Some(&report.replica).filter(|replica| !replica.is_default());
+    let replica = replica.map(|replica| format!("{replica}, "));
     let epoch = report.epoch.map(|epoch| format!("epoch {epoch}: "));
     let weight = report.weight.map(|weight| format!(", weight {weight}"));
     let cause = report.cause.as_ref().map(|cause| format!(" ({cause})"));
-    let [epoch, weight, cause] = [epoch, weight, cause].map(Option::unwrap_or_default);
+    let parts = [replica, epoch, weight, cause].map(Option::unwrap_or_default);
+    let [replica, epoch, weight, cause] = parts;
     let left = match (report.rentals_left, registrations_left(report)) {
         (Some(0), Some(0)) => "nothing is left over".to_owned(),
         (Some(rentals), Some(nodes)) => {
@@ -256,7 +283,7 @@ fn summary(report: &SprintReport) -> String {
         _ => "leftovers unknown: run `pocpit release`".to_owned(),
     };
     format!(
-        "{epoch}{}{weight}{cause}; {}; {left}",
+        "{replica}{epoch}{}{weight}{cause}; {}; {left}",
         report.outcome,
         report.spent(None).in_words()
     )
@@ -311,6 +338,8 @@ fn without_digits(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
 
     fn report(outcome: OutcomeKind, cause: Option<&str>) -> SprintReport {
@@ -341,6 +370,35 @@ mod tests {
                 "{outcome} {cause:?}"
             );
         }
+    }
+
+    /// `min_replicas` weights make a pool's epoch; nothing may be left anywhere.
+    #[test]
+    fn pool_has_made_its_epoch_with_enough_replicas() {
+        use OutcomeKind::{Confirmed, Failed};
+        let of = |number: u32, outcome, cause| SprintReport {
+            replica: format!("minimax/{number}").parse().unwrap(),
+            ..report(outcome, cause)
+        };
+        let three = NonZeroU32::MIN.saturating_add(2);
+        let mut pool = PoolConfig::new("minimax".parse().unwrap(), three);
+        pool.min_replicas = NonZeroU32::MIN.saturating_add(1);
+        let pools = Pools {
+            first: pool,
+            others: Vec::new(),
+        };
+        let refused = Some("budget_refused: day");
+        let two = || vec![of(1, Confirmed, None), of(2, Confirmed, None)];
+        let mut most = two();
+        most.push(of(3, Failed, refused));
+        assert_eq!(exit_of_all(&most, &pools), Exit::Done);
+        let few = [of(1, Confirmed, None), of(2, Failed, refused)];
+        assert_eq!(exit_of_all(&few, &pools), Exit::Failed);
+        let none = [of(1, Failed, refused), of(2, Failed, refused)];
+        assert_eq!(exit_of_all(&none, &pools), Exit::Refused);
+        let mut left = two();
+        left[0].rentals_left = Some(1);
+        assert_eq!(exit_of_all(&left, &pools), Exit::Unknown);
     }
 
     #[test]

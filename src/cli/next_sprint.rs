@@ -8,7 +8,7 @@ use crate::domain::{
     Aim, Blocks, CallError, Duration, EpochView, Governance, Mode, SourceReport, SourceStatus,
     Time, Usd,
 };
-use crate::engine::sprint_rules;
+use crate::engine::{Place, sprint_rules};
 use crate::flow::{Effect, Event, Funds, Sprint};
 use crate::journal::Ledger;
 use crate::ports::{Chain, SourceSelection};
@@ -63,7 +63,7 @@ impl NextSprint {
     pub fn sprint(&self, config: &Config, ledger: &Ledger, aim: Aim) -> (Sprint, Option<Effect>) {
         // In manual mode it stays where it is: before the search.
         let mut sprint = Sprint::new(
-            sprint_rules(config, ledger.boots(), aim, 0),
+            sprint_rules(config, ledger.boots(), aim, Place::default(), 0),
             Mode::Manual,
             self.now,
         );

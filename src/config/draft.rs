@@ -12,8 +12,8 @@ use url::Url;
 use super::proxy::ProxyConfig;
 use super::settings::{
     BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
-    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, SimulationConfig, SshConfig,
-    TelegramConfig, VastConfig, VllmConfig,
+    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, Pools, SimulationConfig,
+    SshConfig, TelegramConfig, VastConfig, VllmConfig,
 };
 use super::value::blank_url;
 use crate::domain::{CockpitId, Duration, UsdPerHour};
@@ -135,6 +135,7 @@ impl Draft {
             notify,
             paths,
             simulation: given("simulation").then_some(self.simulation),
+            pools: Pools::default(),
         })
     }
 

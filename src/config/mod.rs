@@ -50,8 +50,8 @@ pub use report::{ConfigReport, Hint, Problem};
 pub use schema::{Credential, Need, Setting};
 pub use settings::{
     BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
-    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, SimulationConfig, SshConfig,
-    TelegramConfig, VastConfig, VllmConfig,
+    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, PoolConfig, PoolSettings, Pools,
+    SimulationConfig, SshConfig, TelegramConfig, VastConfig, VllmConfig,
 };
 pub use show::ShownSetting;
 pub use table::secret_variables;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
@@ -11,8 +12,8 @@ use url::Url;
 use super::proxy::ProxyConfig;
 use super::value::{BLANK_ADDRESS, blank_url};
 use crate::domain::{
-    CockpitId, Duration, Hedging, OfferQuery, Participant, ReleasePolicy, Time, UnknownRules, Usd,
-    UsdPerHour, WorkloadModel,
+    CockpitId, Duration, Hedging, OfferQuery, Participant, PoolName, ReleasePolicy, ReplicaId,
+    Slot, Time, UnknownRules, Usd, UsdPerHour, WorkloadModel,
 };
 
 /// Who receives mouse events while the cockpit is open.
@@ -63,6 +64,134 @@ pub struct Config {
     pub paths: Paths,
     /// Set only by `pocpit sim`: the world's clock.
     pub simulation: Option<SimulationConfig>,
+    pub pools: Pools,
+}
+
+/// The pools in the order of their priority; one at least.
+#[derive(Debug, Clone)]
+pub struct Pools {
+    pub first: PoolConfig,
+    pub others: Vec<PoolConfig>,
+}
+
+impl Pools {
+    pub fn iter(&self) -> impl Iterator<Item = &PoolConfig> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    pub fn get(&self, name: &PoolName) -> Option<&PoolConfig> {
+        self.iter().find(|pool| pool.name == *name)
+    }
+
+    pub fn has_replica(&self, id: &ReplicaId) -> bool {
+        let pool = self.get(&id.pool);
+        pool.is_some_and(|pool| id.number <= pool.replicas)
+    }
+
+    /// The first replica alone.
+    #[must_use]
+    pub fn of_one(&self) -> Pools {
+        Pools {
+            first: PoolConfig {
+                replicas: NonZeroU32::MIN,
+                min_replicas: NonZeroU32::MIN,
+                ..self.first.clone()
+            },
+            others: Vec::new(),
+        }
+    }
+
+    /// How many replicas all of them have.
+    pub fn replicas(&self) -> u32 {
+        self.iter().map(|pool| pool.replicas.get()).sum()
+    }
+}
+
+/// The only replica of a configuration without pools.
+impl Default for Pools {
+    fn default() -> Pools {
+        Pools {
+            first: PoolConfig::new(PoolName::default(), NonZeroU32::MIN),
+            others: Vec::new(),
+        }
+    }
+}
+
+/// Replicas that are alike.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    pub name: PoolName,
+    pub replicas: NonZeroU32,
+    /// With fewer weights the pool has failed its epoch.
+    pub min_replicas: NonZeroU32,
+    /// At most so many of them rent from one host.
+    pub max_per_host: u32,
+    /// `None`: those of the fleet.
+    pub settings: Option<Box<PoolSettings>>,
+}
+
+/// The settings that a pool may have of its own.
+#[derive(Debug, Clone)]
+pub struct PoolSettings {
+    pub vast: VastConfig,
+    pub mlnode: MlNodeConfig,
+    pub poc: PocConfig,
+    pub budget: BudgetConfig,
+}
+
+impl PoolConfig {
+    /// Replicas with the settings of the fleet.
+    pub fn new(name: PoolName, replicas: NonZeroU32) -> PoolConfig {
+        PoolConfig {
+            name,
+            replicas,
+            min_replicas: NonZeroU32::MIN,
+            max_per_host: usual_per_host(replicas),
+            settings: None,
+        }
+    }
+
+    pub fn replica_ids(&self) -> impl Iterator<Item = ReplicaId> {
+        let numbers = (1..=self.replicas.get()).filter_map(NonZeroU32::new);
+        numbers.map(|number| self.replica_id(number))
+    }
+
+    pub fn replica_id(&self, number: NonZeroU32) -> ReplicaId {
+        ReplicaId {
+            pool: self.name.clone(),
+            number,
+        }
+    }
+}
+
+/// A third of the replicas: two hosts may fail before half a pool does.
+fn usual_per_host(replicas: NonZeroU32) -> u32 {
+    replicas.get().div_ceil(3)
+}
+
+impl Config {
+    /// As the replicas of a pool see it: with the pool's settings, and ports of their own.
+    #[must_use]
+    pub fn of_replica(&self, pool: &PoolConfig, slot: Slot) -> Config {
+        let mut config = self.clone();
+        if let Some(settings) = pool.settings.as_deref().cloned() {
+            config.vast = settings.vast;
+            config.mlnode = settings.mlnode;
+            config.poc = settings.poc;
+            config.budget = settings.budget;
+        }
+        if let Exposure::Tunnel {
+            api_listen,
+            inference_listen,
+            ..
+        } = &mut config.network_node.exposure
+        {
+            for address in [api_listen, inference_listen] {
+                address.set_port(address.port().saturating_add(slot.0));
+            }
+        }
+        config
+    }
 }
 
 /// The default is a blank for the draft, not a working configuration.

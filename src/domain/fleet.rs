@@ -127,6 +127,12 @@ impl From<ReplicaId> for String {
     }
 }
 
+/// A replica's place among those of its Network Node: it adds this to the first port of each range.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Slot(pub u16);
+
 #[cfg(test)]
 mod tests {
     use super::*;

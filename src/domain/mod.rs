@@ -54,7 +54,7 @@ pub use chain::{
 };
 pub use clock_origin::ClockOrigin;
 pub use descriptors::{DescriptorShortage, DescriptorUsage};
-pub use fleet::{PoolName, ReplicaId};
+pub use fleet::{PoolName, ReplicaId, Slot};
 pub use foreign_text::{ForeignText, is_harmless};
 pub use governance_model::GovernanceModel;
 pub use gpu::{GpuFamily, is_same_gpu};

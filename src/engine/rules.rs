@@ -1,7 +1,7 @@
 //! The rules of a sprint, from the configuration and past boots.
 
 use crate::config::{BudgetConfig, Config};
-use crate::domain::{Aim, Lead, PastBoot};
+use crate::domain::{Aim, Duration, Lead, PastBoot, Slot};
 use crate::flow::{Caps, Plan, lead};
 
 /// How long before the `PoC` a sprint rents.
@@ -25,7 +25,21 @@ pub fn caps_of(budget: &BudgetConfig) -> Caps {
     }
 }
 
-pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -> Plan {
+/// A replica's place among the others: the default is that of the only one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    pub slot: Slot,
+    /// How much earlier it begins to rent, because the calls of others follow.
+    pub head_start: Duration,
+}
+
+pub fn sprint_rules(
+    config: &Config,
+    boots: &[PastBoot],
+    aim: Aim,
+    place: Place,
+    nonce: u64,
+) -> Plan {
     let poc = &config.poc;
     Plan {
         aim,
@@ -33,6 +47,7 @@ pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -
         node_prefix: config.network_node.node_prefix.clone(),
         lead: lead_of(config, boots).length,
         margin: poc.margin,
+        head_start: place.head_start,
         registration_margin: poc.registration_margin,
         startup_timeout: config.mlnode.startup_timeout,
         release: poc.release,
@@ -41,6 +56,7 @@ pub fn sprint_rules(config: &Config, boots: &[PastBoot], aim: Aim, nonce: u64) -
         max_attempts: config.vast.max_attempts,
         hedging: poc.hedge,
         caps: caps_of(&config.budget),
+        slot: place.slot,
         nonce,
     }
 }

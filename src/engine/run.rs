@@ -2,7 +2,7 @@
 //! observations, drives the state machine, records, starts effects and publishes snapshots. It never
 //! waits for the outside world itself.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -12,18 +12,16 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
-use crate::domain::{BootTally, Duration, ReplicaId, SprintReport, Step};
+use crate::domain::{BootTally, Duration, SprintReport, Step};
 use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
 use crate::engine::clock::SteadyClock;
-use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::effects::task_set::{self, TaskSet};
 use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::Poller;
 use crate::engine::rental::monitor::RentalMonitor;
-use crate::engine::rules::sprint_rules;
 use crate::engine::snapshot::{Command, QuitChoice, Snapshot};
 use crate::engine::state::{
     EndAfter, Engine, EngineOptions, Observations, Replica, Replicas, Shared,
@@ -36,8 +34,8 @@ use crate::journal::{HistorySource, Journal, Ledger};
 pub struct EngineHandle {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     pub commands: mpsc::Sender<Command>,
-    /// The report of the last sprint, if one was finished.
-    pub ended: tokio::task::JoinHandle<Result<Option<SprintReport>, EngineError>>,
+    /// The report of each replica's last sprint, if it was finished.
+    pub ended: tokio::task::JoinHandle<Result<Vec<SprintReport>, EngineError>>,
 }
 
 const COMMANDS: usize = 64;
@@ -63,25 +61,9 @@ pub fn start(
     let now = ports.clock.now();
     let (reports, observations) = mpsc::channel(OBSERVATIONS);
     let (commands, command_queue) = mpsc::channel(COMMANDS);
-    let plan = sprint_rules(&config, ledger.boots(), options.aim, options.nonce);
     let config = Arc::new(config);
-    let replica = Replica {
-        id: ReplicaId::default(),
-        config: config.clone(),
-        ports: ports.clone(),
-        reports: reports.clone(),
-        sprint: Sprint::new(plan, options.mode, now),
-        running: HashSet::new(),
-        waiting: VecDeque::new(),
-        primary: None,
-        hedge: None,
-        report: None,
-        report_requested: false,
-        release_log: ReleaseLog::default(),
-        checkpoint: None,
-    };
     let alert_tracker = AlertTracker::open(ports.alerts_file.clone(), now);
-    let shared = Shared {
+    let mut shared = Shared {
         ports,
         clock,
         config,
@@ -95,6 +77,7 @@ pub fn start(
         tasks: TaskSet::default(),
         running: HashSet::new(),
         registering: Arc::default(),
+        searches: BTreeMap::new(),
         reports,
         quitting: None,
         release_only: None,
@@ -106,10 +89,8 @@ pub fn start(
         alert_tracker,
         heartbeat: Heartbeat::default(),
     };
-    let mut engine = Engine {
-        shared,
-        replicas: Replicas::new(replica, Vec::new()),
-    };
+    let replicas = Replicas::of(&mut shared, now);
+    let mut engine = Engine { shared, replicas };
     engine.shared.refresh_history();
     engine.resume(now);
     let (publish, snapshots) = watch::channel(Arc::new(engine.publish(now)));
@@ -139,7 +120,7 @@ impl Engine {
         mut commands: mpsc::Receiver<Command>,
         mut observations: mpsc::Receiver<Observation>,
         publish: watch::Sender<Arc<Snapshot>>,
-    ) -> Result<Option<SprintReport>, EngineError> {
+    ) -> Result<Vec<SprintReport>, EngineError> {
         let stop = CancellationToken::new();
         // Stops the pollers after a panic too.
         let _stop = stop.clone().drop_guard();
@@ -197,7 +178,8 @@ impl Engine {
         let mut last = self.publish(now);
         last.ended = true;
         publish.send_replace(Arc::new(last));
-        Ok(self.replicas.first_mut().report.take())
+        let reports = self.replicas.iter_mut();
+        Ok(reports.filter_map(|it| it.report.take()).collect())
     }
 
     /// A clock that was set meanwhile counts as soon as no deadline or lease depends on it.

@@ -11,8 +11,8 @@ use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
     Account, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, EpochIndex, EpochView,
-    Governance, GovernanceModel, Height, Instance, InstanceId, Mode, RankedOffer, RegisteredNode,
-    RentalLabel, ReplicaId, RequestedPrice, SprintReport, Time,
+    Governance, GovernanceModel, Height, Instance, InstanceId, Mode, PoolName, RankedOffer,
+    RegisteredNode, RentalLabel, ReplicaId, RequestedPrice, SprintReport, Time,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -20,14 +20,15 @@ use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
 use crate::engine::clock::SteadyClock;
 use crate::engine::effects::release_log::ReleaseLog;
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::effects::task_set::TaskSet;
-use crate::engine::effects::tasks::TaskKey;
 use crate::engine::observe::clock_skew::ClockSkew;
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::proxy_state::ProxyState;
 use crate::engine::rental::monitor::RentalMonitor;
+use crate::engine::rules::Place;
 use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
 use crate::flow::{Effect, EffectKey, Rental, Sprint};
 use crate::journal::{HistorySource, Journal, Ledger, Record};
@@ -100,6 +101,8 @@ pub(crate) struct Shared {
     pub(crate) running: HashSet<TaskKey>,
     /// Whoever changes a registration holds it: changes reach the Network Node one by one, in order.
     pub(crate) registering: Arc<tokio::sync::Mutex<()>>,
+    /// Searches in flight, by pool, with the replicas that joined them.
+    pub(crate) searches: BTreeMap<PoolName, Vec<(ReplicaId, Effect)>>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) quitting: Option<QuitChoice>,
     pub(crate) release_only: Option<ReleaseOnly>,
@@ -122,6 +125,10 @@ pub(crate) struct Replica {
     /// The outside world as its pool sees it: its account and its Network Node.
     pub(crate) ports: Arc<Ports>,
     pub(crate) reports: mpsc::Sender<Observation>,
+    pub(crate) standing: Standing,
+    pub(crate) place: Place,
+    /// At most so many of its pool rent from one host.
+    pub(crate) max_per_host: u32,
     pub(crate) sprint: Sprint,
     pub(crate) running: HashSet<EffectKey>,
     pub(crate) waiting: VecDeque<Effect>,
@@ -133,6 +140,14 @@ pub(crate) struct Replica {
     pub(crate) release_log: ReleaseLog,
     /// The sprint as last recorded.
     pub(crate) checkpoint: Option<Sprint>,
+}
+
+/// Whether a replica goes on with a next sprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Active,
+    /// The configuration no longer has it: its last sprint is finished.
+    Retiring,
 }
 
 /// At least one.
@@ -151,10 +166,6 @@ impl Replicas {
         &self.first
     }
 
-    pub(crate) fn first_mut(&mut self) -> &mut Replica {
-        &mut self.first
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Replica> {
         std::iter::once(&self.first).chain(&self.others)
     }
@@ -165,6 +176,11 @@ impl Replicas {
 
     pub(crate) fn get_mut(&mut self, id: &ReplicaId) -> Option<&mut Replica> {
         self.iter_mut().find(|replica| replica.id == *id)
+    }
+
+    /// Drops a replica whose last sprint is over. The first one never retires.
+    pub(crate) fn remove(&mut self, id: &ReplicaId) {
+        self.others.retain(|replica| replica.id != *id);
     }
 
     /// The replica that watches a rental, or watched it last.

@@ -102,6 +102,11 @@ impl Sprint {
         open == Some(label) || self.rentals().any(|rental| rental.label == *label)
     }
 
+    /// Less than half of a boot's time is left until the registration's deadline.
+    pub fn is_short_of_time(&self, now: Time) -> bool {
+        self.misses_deadline(now, Some(self.plan.lead / 2))
+    }
+
     /// How a boot that was behind was hedged.
     pub fn race(&self) -> Option<Race> {
         self.race

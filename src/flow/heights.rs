@@ -159,7 +159,7 @@ impl Sprint {
             return self.spans.first().map(|first| first.started);
         }
         let start = self.eta(self.stages()?.poc_start)?;
-        Some(start - self.plan.lead - self.plan.margin)
+        Some(start - self.plan.lead - self.plan.margin - self.plan.head_start)
     }
 
     /// The height at which the policy releases the rental, by what is known now.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::Caps;
-use crate::domain::{Aim, CockpitId, Duration, Hedging, InstanceId, NodeId, ReleasePolicy};
+use crate::domain::{Aim, CockpitId, Duration, Hedging, InstanceId, NodeId, ReleasePolicy, Slot};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -18,6 +18,9 @@ pub struct Plan {
     /// Added to the lead.
     #[serde(with = "millis")]
     pub margin: Duration,
+    /// Added for the rent calls of other replicas, which come before this one's.
+    #[serde(with = "millis", default)]
+    pub head_start: Duration,
     /// A registration must be complete this long before the `PoC` starts.
     #[serde(with = "millis")]
     pub registration_margin: Duration,
@@ -36,6 +39,9 @@ pub struct Plan {
     #[serde(default)]
     pub hedging: Hedging,
     pub caps: Caps,
+    /// The replica's place among those of its Network Node.
+    #[serde(default)]
+    pub slot: Slot,
     /// Makes labels unique; drawn once per sprint.
     pub nonce: u64,
 }

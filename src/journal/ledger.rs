@@ -77,6 +77,7 @@ pub struct OpenRental {
     /// The earliest time that its GPUs can have cost anything: at or after the call.
     pub gpu_from: Time,
     pub machine: MachineId,
+    pub host: Option<HostId>,
     pub prices: RentalPrices,
     pub reserved: Usd,
     pub destroying: bool,
@@ -118,29 +119,6 @@ impl OpenRegistration {
 }
 
 impl OpenRental {
-    fn new(
-        at: Time,
-        replica: ReplicaId,
-        sprint: u32,
-        label: &RentalLabel,
-        machine: MachineId,
-        prices: &RentalPrices,
-        reserved: Usd,
-    ) -> OpenRental {
-        OpenRental {
-            label: label.clone(),
-            replica,
-            instance: None,
-            intended_at: at,
-            gpu_from: at,
-            machine,
-            prices: prices.clone(),
-            reserved,
-            destroying: false,
-            sprint,
-        }
-    }
-
     /// What it has cost until `to`, as far as known.
     pub fn cost(&self, to: Time) -> Usd {
         self.prices
@@ -161,13 +139,24 @@ impl Ledger {
                 label,
                 replica,
                 machine,
+                host,
                 prices,
                 reserved,
                 ..
             } => {
-                let sprint = self.sprints_ended(replica);
-                let replica = replica.clone();
-                let open = OpenRental::new(at, replica, sprint, label, *machine, prices, *reserved);
+                let open = OpenRental {
+                    label: label.clone(),
+                    replica: replica.clone(),
+                    instance: None,
+                    intended_at: at,
+                    gpu_from: at,
+                    machine: *machine,
+                    host: *host,
+                    prices: prices.clone(),
+                    reserved: *reserved,
+                    destroying: false,
+                    sprint: self.sprints_ended(replica),
+                };
                 self.rentals.insert(label.clone(), open);
             }
             Record::Rented { label, instance } => {

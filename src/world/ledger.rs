@@ -12,6 +12,7 @@ impl World {
     pub(super) fn true_rental(&self, instance: &SimInstance) -> TrueRental {
         TrueRental {
             id: instance.id,
+            machine: instance.offer["machine_id"].as_u64().unwrap_or(0),
             label: instance.label.clone(),
             started: instance.rented_at,
             ended: instance.destroyed_at,

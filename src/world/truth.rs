@@ -70,6 +70,7 @@ impl Confirmation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrueRental {
     pub id: u64,
+    pub machine: u64,
     pub label: String,
     pub started: Time,
     pub ended: Option<Time>,

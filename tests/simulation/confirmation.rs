@@ -87,7 +87,7 @@ pub fn play(policy: ReleasePolicy) -> Played {
     });
     play.config.poc.release = policy;
     let death = play.live();
-    let Death::Over(Some(report)) = death else {
+    let Some(report) = death.report() else {
         play.judge
             .violation(&format!("the sprint did not end: {death:?}"));
     };
@@ -97,7 +97,7 @@ pub fn play(policy: ReleasePolicy) -> Played {
         .skip_to(play.stage.time().max(confirmed_at) + Duration::minutes(5));
     let truth = play.stage.world().truth();
     Played {
-        report: *report,
+        report: report.clone(),
         confirmation: truth.confirmations[&EPOCH],
         confirmed_at,
         given_back: truth.rentals[0].ended.unwrap(),

@@ -130,11 +130,12 @@ impl Home {
 
     /// The sprint is over, nothing is left, and no more rentals than without a crash were enough.
     fn check(&self, death: &Death) {
-        let report = match death {
-            Death::Over(Some(report)) => report,
-            // It died after its report: what is waited for now is the next epoch.
-            Death::TooLate if self.was_reported() => return,
-            other => self.judge.violation(&format!("it ended by {other:?}")),
+        // It died after its report: what is waited for now is the next epoch.
+        if matches!(death, Death::TooLate) && self.was_reported() {
+            return;
+        }
+        let Some(report) = death.report() else {
+            self.judge.violation(&format!("it ended by {death:?}"));
         };
         let (_, ledger) = self.open();
         self.judge.end(self.epoch, report, Some(&ledger));

@@ -225,7 +225,15 @@ impl Campaign {
                 calm_from,
                 deadline,
             };
-            match life.live(|| self.open()) {
+            let death = life.live(|| self.open());
+            if let Some(report) = death.report() {
+                if end_was_lost && report.epoch.map(|e| e.0) < Some(epoch) {
+                    continue;
+                }
+                self.take(epoch, begun, report);
+                return poc_start;
+            }
+            match death {
                 Death::TooLate => {
                     // It may have died after its report: what it waits for now is the next epoch.
                     match self.last_report(epoch) {
@@ -234,13 +242,7 @@ impl Campaign {
                     }
                     return poc_start;
                 }
-                Death::Over(Some(report))
-                    if end_was_lost && report.epoch.map(|e| e.0) < Some(epoch) => {}
-                Death::Over(Some(report)) => {
-                    self.take(epoch, begun, &report);
-                    return poc_start;
-                }
-                Death::Over(None) => self.judge.violation("an engine ended without a report"),
+                Death::Over(_) => self.judge.violation("an engine ended without a report"),
                 Death::Crashed => {
                     self.summary.crashes += 1;
                     let died = self.stage.time();

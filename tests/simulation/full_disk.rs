@@ -94,7 +94,7 @@ impl Play {
             let report = loop {
                 tokio::select! {
                     biased;
-                    ended = &mut handle.ended => break ended.unwrap().unwrap(),
+                    ended = &mut handle.ended => break ended.unwrap().unwrap().pop(),
                     _ = looks.tick() => {}
                 }
                 self.stage.pump();

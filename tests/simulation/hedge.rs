@@ -8,7 +8,7 @@ use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, TrueRental, World};
 
 use crate::judge::{Caps, Judge, Others, Purse};
-use crate::life::{Death, Life};
+use crate::life::Life;
 use crate::played::Stage;
 use crate::setup::configuration;
 
@@ -75,17 +75,17 @@ pub fn play(seed: u64, hedging: Hedging, adjust: impl FnOnce(&mut Config)) -> Pl
         deadline: now + Duration::hours(9),
     };
     let death = life.live(|| Journal::open(directory.path()).unwrap());
-    let Death::Over(Some(report)) = death else {
+    let Some(report) = death.report() else {
         judge.violation(&format!("the sprint did not end: {death:?}"));
     };
     let ledger = pocpit::journal::read_only(directory.path()).unwrap();
-    judge.end(epoch, &report, Some(&ledger));
+    judge.end(epoch, report, Some(&ledger));
     let world = stage.world();
     let node = report.node.as_ref().map(|node| node.0.clone());
     let weight = node.and_then(|node| world.weight(epoch, &node));
     let truth = world.truth();
     Played {
-        report: *report,
+        report: report.clone(),
         rentals: truth.rentals,
         peak: truth.peak_live_rentals,
         ledger,

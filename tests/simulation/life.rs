@@ -15,10 +15,21 @@ use crate::setup::ports;
 /// How a life ended.
 #[derive(Debug)]
 pub enum Death {
-    Over(Option<Box<SprintReport>>),
+    /// With the report of each replica.
+    Over(Vec<SprintReport>),
     Crashed,
     /// It is too late for this epoch: the sprint is for a later one now.
     TooLate,
+}
+
+impl Death {
+    /// The report of the first replica, if the life went on to its end.
+    pub fn report(&self) -> Option<&SprintReport> {
+        match self {
+            Death::Over(reports) => reports.first(),
+            Death::Crashed | Death::TooLate => None,
+        }
+    }
 }
 
 /// What a life is for, and what ends it.
@@ -136,8 +147,8 @@ impl Life<'_> {
         self.stage.chance().fault_rate <= 0.0 && !self.stage.machine_failed()
     }
 
-    fn over(&self, born: Time, report: Option<SprintReport>) -> Death {
+    fn over(&self, born: Time, reports: Vec<SprintReport>) -> Death {
         self.judge.look(born);
-        Death::Over(report.map(Box::new))
+        Death::Over(reports)
     }
 }

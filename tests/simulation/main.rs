@@ -16,6 +16,7 @@ mod chance;
 mod confirmation;
 mod crash;
 mod epoch;
+mod fleet;
 mod full_disk;
 mod hedge;
 mod judge;
@@ -44,6 +45,7 @@ use pocpit::world::{MlNodeRelease, WorkloadFault};
 
 use boot::Failure;
 use epoch::Campaign;
+use fleet::{FleetCampaign, FleetSum};
 use plan::Plan;
 use played::MachineFault;
 use summary::Summary;
@@ -126,6 +128,35 @@ fn calm_epochs_make_every_window() {
     let summary = Campaign::new(1, Plan::Calm).run(20);
     println!("{summary}");
     assert_eq!(summary.confirmed, 20, "{summary}");
+}
+
+#[test]
+fn every_replica_of_a_calm_fleet_makes_its_window() {
+    let sum = FleetCampaign::new(1, Plan::Calm, 6).run(3);
+    assert_eq!((sum.windows, sum.made), (18, 18), "{sum:?}");
+}
+
+/// Faults on a fifth of the calls: one machine once, caps by the world's word, nothing left.
+#[test]
+fn faulty_fleets_leak_no_rental() {
+    play_fleets(&[(2, 4), (3, 6)], Plan::Faulty, 5);
+}
+
+/// The same, and the program dies at any moment.
+#[test]
+fn crashing_fleets_converge_without_a_leak() {
+    let all = play_fleets(&[(4, 3), (5, 6)], Plan::Crashing, 5);
+    assert!(all.iter().all(|sum| sum.crashes > 0), "{all:?}");
+}
+
+/// Seeds with their number of replicas.
+fn play_fleets(fleets: &[(u64, u32)], plan: Plan, epochs: u64) -> Vec<FleetSum> {
+    on_all_cores(fleets, |&(seed, replicas)| {
+        let sum = FleetCampaign::new(seed, plan, replicas).run(epochs);
+        let made = f64::from(sum.made) / f64::from(sum.windows.max(1));
+        assert!(sum.windows > 0 && made >= 0.95, "seed {seed}: {sum:?}");
+        sum
+    })
 }
 
 #[test]

@@ -7,7 +7,7 @@ use pocpit::journal::Journal;
 use pocpit::world::{Scenario, World};
 
 use crate::judge::{Caps, Judge, Others, Purse};
-use crate::life::{Death, Life};
+use crate::life::Life;
 use crate::played::Stage;
 use crate::setup::configuration;
 
@@ -63,7 +63,7 @@ pub fn lateness(seed: u64, beat: Duration, blocks: Blocks) -> Lateness {
         deadline: poc_start + Duration::hours(3),
     };
     let death = life.live(|| Journal::open(directory.path()).unwrap());
-    let Death::Over(Some(report)) = death else {
+    let Some(report) = death.report() else {
         judge.violation(&format!("the sprint did not end: {death:?}"));
     };
     let began = |step: Step| {

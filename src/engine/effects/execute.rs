@@ -98,6 +98,12 @@ impl Replica {
     }
 
     fn search(&mut self, shared: &mut Shared, effect: Effect) {
+        let joined = shared.searches.get_mut(&self.id.pool);
+        if let Some(joined) = joined {
+            self.running.insert(EffectKey::Search);
+            return joined.push((self.id.clone(), effect));
+        }
+        shared.searches.insert(self.id.pool.clone(), Vec::new());
         shared.observed.searching = true;
         let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
         self.spawn_effect(shared, EffectKey::Search, async move {

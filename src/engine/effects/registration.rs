@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::engine::Ports;
 use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::{NodeAddress, node_config};
-use crate::engine::effects::tasks::TaskKey;
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::observation::{ReplicaReport, TaskReport};
 use crate::engine::rental::access::tunnel_spec;
 use crate::engine::rental::direct_gateway::public_port;

@@ -10,12 +10,13 @@ use crate::domain::{
 use crate::engine::Ports;
 use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::prices;
-use crate::engine::effects::tasks::TaskKey;
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::observation::{ReplicaReport, TaskReport};
 use crate::engine::reconcile::absence::{Absence, prove_absence};
 use crate::engine::reconcile::plan::find;
 use crate::engine::rental::access::container_spec;
 use crate::engine::state::{Replica, Shared};
+use crate::fleet::deal::Spread;
 use crate::flow::{self, EffectKey, Event, RentalRole};
 use crate::journal::Record;
 use crate::ports::RentError;
@@ -40,6 +41,10 @@ impl Replica {
             );
             let error = CallError::new("rent", CallErrorKind::NotSent, text);
             return self.dispatch(shared, now, Event::RentRefused(error));
+        }
+        // Another replica may have taken the machine since the search.
+        if !shared.taken_from(&self.id).admits(offer, Spread::Anywhere) {
+            return self.dispatch(shared, now, Event::OfferGone);
         }
         // The caps were checked when the offers came; what counts is what is spent now (law 5).
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);

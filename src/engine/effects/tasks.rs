@@ -1,6 +1,7 @@
 //! One task per effect key of a replica, and per task of no replica.
 
 use crate::domain::Time;
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::failpoint::{Failpoint, failpoint};
 use crate::engine::observe::observation::{Observation, ReplicaReport, TaskReport};
 use crate::engine::state::{Replica, Shared};
@@ -63,19 +64,6 @@ impl Replica {
             let _ = reports.send(Observation::Replica(id, report)).await;
         });
     }
-}
-
-/// A task of no replica. One of each runs at a time, unless the operator asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum TaskKey {
-    /// The operator changes a registration.
-    ChangeNode,
-    /// Remove a registration that no sprint uses.
-    CleanUpNode,
-    /// Destroy one of our rentals that no sprint uses.
-    CleanUpRental,
-    /// Read what a confirmation `PoC` left of our weight.
-    Confirmation,
 }
 
 impl Shared {

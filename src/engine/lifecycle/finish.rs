@@ -7,7 +7,7 @@ use crate::engine::alerts::notice_body::{self, NextEpoch};
 use crate::engine::observe::charges;
 use crate::engine::observe::observation::ReplicaReport;
 use crate::engine::snapshot::Snapshot;
-use crate::engine::state::{EndAfter, Engine, Replica, Shared};
+use crate::engine::state::{EndAfter, Engine, Replica, Shared, Standing};
 use crate::flow::EffectKey;
 use crate::journal::Record;
 use crate::notify::{Notice, NoticeLevel};
@@ -53,10 +53,14 @@ impl Engine {
             report: report.clone(),
         });
         self.shared.compact_journal(now);
-        if let Some(replica) = self.replicas.get_mut(id) {
-            replica.report = Some(report);
-        }
-        if next == NextEpoch::Automatic {
+        let Some(replica) = self.replicas.get_mut(id) else {
+            return;
+        };
+        replica.report = Some(report);
+        if replica.standing == Standing::Retiring {
+            tracing::info!("{id} is no longer configured and has finished");
+            self.replicas.remove(id);
+        } else if next == NextEpoch::Automatic {
             self.begin_next_sprint(now, id, stages.map(|stages| stages.epoch));
         }
     }

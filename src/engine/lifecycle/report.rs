@@ -1,7 +1,8 @@
 //! The report of a sprint that ended.
 
 use crate::domain::{
-    Cause, Instance, Outcome, OutcomeKind, PocActivity, RegisteredNode, SprintReport, Time, Usd,
+    Cause, Instance, NodeId, Outcome, OutcomeKind, PocActivity, RegisteredNode, RentalLabel,
+    SprintReport, Time, Usd,
 };
 use crate::engine::state::{Replica, Shared};
 
@@ -15,10 +16,25 @@ impl Replica {
     ) -> SprintReport {
         let sprint = &self.sprint;
         let outcome = sprint.outcome();
-        let ours = |instance: &&Instance| instance.is_rented_by(&self.config.cockpit);
+        // What other replicas rent at the same time is not left over.
+        let open = shared.ledger.open_rentals();
+        let others: Vec<_> = open.iter().filter(|open| open.replica != self.id).collect();
+        let is_other = |label: &RentalLabel| others.iter().any(|open| open.label == *label);
+        let ours = |instance: &&Instance| {
+            let label = instance.rental_label();
+            label.is_some_and(|it| it.cockpit == self.config.cockpit && !is_other(&it))
+        };
         let proxy = self.config.inference_proxy.as_ref();
         // By the journal: another cockpit may use the same prefix.
-        let registered = |node: &&RegisteredNode| shared.ledger.is_our_node(&node.config.id);
+        let registrations = shared.ledger.registrations();
+        let is_others_node = |id: &NodeId| {
+            let mut open = registrations.iter().filter(|open| open.node == *id);
+            open.any(|node| others.iter().any(|it| it.instance == Some(node.instance)))
+        };
+        let registered = |node: &&RegisteredNode| {
+            let id = &node.config.id;
+            shared.ledger.is_our_node(id) && !is_others_node(id)
+        };
         SprintReport {
             replica: self.id.clone(),
             outcome: outcome.map_or(OutcomeKind::Unknown, Outcome::kind),

@@ -3,7 +3,7 @@
 use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, ReplicaId, Time};
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::rules::sprint_rules;
-use crate::engine::state::{Engine, Replica, Shared};
+use crate::engine::state::{Engine, Replica, Shared, Standing};
 use crate::flow::{Event, Plan, Sprint};
 use crate::journal::Ledger;
 
@@ -72,9 +72,13 @@ impl Replica {
                     shared.sources.anchor(at, height);
                 }
                 self.sprint = sprint;
-                // The configuration may have changed.
-                self.sprint.replan(self.plan(shared, shared.options.aim));
+                if self.standing == Standing::Active {
+                    // The configuration may have changed.
+                    let aim = shared.options.aim;
+                    self.sprint.replan(self.plan(shared, aim));
+                }
                 self.dispatch(shared, now, Event::Resumed);
+                self.retire(shared, now);
                 // Unattended, a sprint that was left in manual mode would wait forever. The other way
                 // round it keeps its mode.
                 if shared.options.mode == Mode::Auto {
@@ -104,7 +108,6 @@ impl Replica {
 
     fn renew_sprint(&mut self, shared: &mut Shared, now: Time, done: Option<EpochIndex>) {
         let mode = self.sprint.mode();
-        shared.options.nonce = shared.options.nonce.wrapping_add(NONCE_STEP);
         let sprint = Sprint::new(self.plan(shared, Aim::Proof), mode, now);
         self.sprint = match done {
             Some(done) => sprint.not_before(done),
@@ -116,12 +119,25 @@ impl Replica {
         shared.observed.market = None;
     }
 
-    fn plan(&self, shared: &Shared, aim: Aim) -> Plan {
-        sprint_rules(
-            &self.config,
-            shared.ledger.boots(),
-            aim,
-            shared.options.nonce,
-        )
+    /// A replica that the configuration no longer has finishes what it has rented, and rents nothing.
+    fn retire(&mut self, shared: &mut Shared, now: Time) {
+        let rents = self.sprint.rentals().next().is_some() || self.sprint.is_renting();
+        if self.standing == Standing::Retiring && !rents {
+            self.dispatch(shared, now, Event::AbortRequested);
+        }
+    }
+
+    fn plan(&self, shared: &mut Shared, aim: Aim) -> Plan {
+        let nonce = shared.next_nonce();
+        sprint_rules(&self.config, shared.ledger.boots(), aim, self.place, nonce)
+    }
+}
+
+impl Shared {
+    /// Makes the labels of a sprint unique.
+    pub(crate) fn next_nonce(&mut self) -> u64 {
+        let nonce = self.options.nonce;
+        self.options.nonce = nonce.wrapping_add(NONCE_STEP);
+        nonce
     }
 }

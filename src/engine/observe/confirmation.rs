@@ -4,7 +4,7 @@ use crate::domain::{
     CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
     Weight,
 };
-use crate::engine::effects::tasks::TaskKey;
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::TaskReport;
 use crate::engine::state::{BeforeConfirmation, PendingConfirmation, Shared};

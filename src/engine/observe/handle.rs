@@ -80,7 +80,15 @@ impl Engine {
                 effect,
                 offers,
                 account,
-            } => replica.on_offers(shared, now, &effect, offers, &account),
+            } => {
+                let joined = shared.searches.remove(&id.pool).unwrap_or_default();
+                for (id, effect) in std::iter::once((id.clone(), effect)).chain(joined) {
+                    let (offers, account) = (offers.clone(), &account);
+                    if let Some(replica) = self.replicas.get_mut(&id) {
+                        replica.on_offers(&mut self.shared, now, &effect, offers, account);
+                    }
+                }
+            }
             ReplicaReport::Done {
                 key,
                 records,
@@ -141,6 +149,14 @@ impl Engine {
     }
 
     fn effect_ended(&mut self, id: &ReplicaId, key: EffectKey) {
+        // A search that broke ends for all who joined it.
+        if key == EffectKey::Search
+            && let Some(joined) = self.shared.searches.remove(&id.pool)
+        {
+            for (id, _) in joined {
+                self.effect_ended(&id, key);
+            }
+        }
         if let Some(replica) = self.replicas.get_mut(id) {
             replica.effect_ended(&mut self.shared, key);
         }

@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::effects::release_log::ReleaseReply;
-use crate::engine::effects::tasks::TaskKey;
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::charges::ChargesRead;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Account, CallError, Duration, Offer, Time, Usd};
+use crate::domain::{Account, CallError, Duration, Offer, RankedOffer, ReplicaId, Time, Usd};
 use crate::engine::effects::requests;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::snapshot::RejectedOffer;
 use crate::engine::state::{MAX_OFFERS, MarketView, Replica, Shared};
+use crate::fleet::deal::{Spread, Taken};
 use crate::flow::{Candidate, Effect, EffectKey, Event, Funds};
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
@@ -35,13 +36,8 @@ impl Replica {
                 }
                 let ranked = self.rank(shared, now, effect, offers);
                 let view = market_view(now, ranked);
-                let candidates = view.rows.iter().map(|usable| Candidate {
-                    offer: usable.offer.clone(),
-                    price: usable.price,
-                    worst_cost: usable.worst_cost,
-                });
                 let event = Event::OffersRanked {
-                    offers: candidates.collect(),
+                    offers: self.deal(shared, now, &view.rows),
                     funds: self.funds(shared, now),
                 };
                 shared.observed.market = Some(view);
@@ -50,6 +46,28 @@ impl Replica {
         };
         self.dispatch(shared, now, event);
         self.effect_ended(shared, EffectKey::Search);
+    }
+
+    /// The offers that no other replica has taken, in their order.
+    fn deal(&self, shared: &Shared, now: Time, rows: &[RankedOffer]) -> Vec<Candidate> {
+        let taken = &shared.taken_from(&self.id);
+        let admitted = |spread| {
+            let rows = rows.iter();
+            rows.filter(move |row| taken.admits(&row.offer, spread))
+        };
+        let spread = Spread::PerHost(self.max_per_host);
+        let is_late = self.sprint.is_short_of_time(now);
+        let spread = if is_late && admitted(spread).next().is_none() {
+            Spread::Anywhere
+        } else {
+            spread
+        };
+        let candidates = admitted(spread).map(|row| Candidate {
+            offer: row.offer.clone(),
+            price: row.price,
+            worst_cost: row.worst_cost,
+        });
+        candidates.collect()
     }
 
     fn rank(
@@ -94,6 +112,24 @@ impl Shared {
     fn credit(&self, now: Time) -> Option<Usd> {
         let (at, account) = self.observed.account?;
         (now - at <= CREDIT_FRESH).then_some(account.credit)
+    }
+}
+
+impl Shared {
+    /// What other replicas have, or may have. The journal knows: an intent is there before its call.
+    pub(crate) fn taken_from(&self, id: &ReplicaId) -> Taken {
+        let mut taken = Taken::default();
+        for open in self.ledger.open_rentals() {
+            if open.replica == *id {
+                continue;
+            }
+            if open.replica.pool == id.pool {
+                taken.add_of_pool(open.machine, open.host);
+            } else {
+                taken.add(open.machine);
+            }
+        }
+        taken
     }
 }
 

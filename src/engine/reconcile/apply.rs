@@ -1,7 +1,7 @@
 //! Carries out cleanup actions.
 
 use crate::domain::{Duration, Time};
-use crate::engine::effects::tasks::TaskKey;
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::reconcile::plan::{CleanupAction, NEVER_LISTED};
 use crate::engine::state::Engine;
 use crate::flow::EffectKey;

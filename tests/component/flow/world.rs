@@ -138,6 +138,7 @@ pub fn plan() -> Plan {
         node_prefix: "vast-".into(),
         lead: Duration::minutes(45),
         margin: Duration::minutes(5),
+        head_start: Duration::zero(),
         registration_margin: Duration::minutes(4),
         startup_timeout: Duration::minutes(50),
         release: ReleasePolicy::AfterValidation,
@@ -152,6 +153,7 @@ pub fn plan() -> Plan {
             month: Usd::from_dollars(500.0),
             credit_floor: Usd::from_dollars(1.0),
         },
+        slot: Slot::default(),
         nonce: 7,
     }
 }

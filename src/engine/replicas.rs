@@ -1,0 +1,129 @@
+//! Makes the replicas of the configuration, and those that it no longer has but that still rent.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use crate::config::{PoolConfig, Pools};
+use crate::domain::{Aim, Duration, ReplicaId, Slot, Time};
+use crate::engine::effects::release_log::ReleaseLog;
+use crate::engine::lifecycle::resume::saved_sprint;
+use crate::engine::rules::{Place, sprint_rules};
+use crate::engine::state::{Replica, Replicas, Shared, Standing};
+use crate::fleet::slots;
+use crate::flow::Sprint;
+use crate::journal::Ledger;
+
+/// The market takes a rent call each five seconds.
+const BETWEEN_RENTS: Duration = Duration::seconds(5);
+
+/// What a replica is made from.
+struct Seat<'a> {
+    id: ReplicaId,
+    pool: &'a PoolConfig,
+    standing: Standing,
+    place: Place,
+}
+
+impl Replicas {
+    pub(crate) fn of(shared: &mut Shared, now: Time) -> Replicas {
+        let config = shared.config.clone();
+        // Rehearsing and serving need one rental.
+        let pools = match shared.options.aim {
+            Aim::Proof => config.pools.clone(),
+            _ => config.pools.of_one(),
+        };
+        let in_turn = in_turn(&pools);
+        let retiring = retiring(&pools, &shared.ledger);
+        let all = in_turn.iter().chain(&retiring).cloned();
+        let slots = slots::assign(all, &saved_slots(&shared.ledger));
+        let mut make = |id: ReplicaId, pool, standing, head_start| {
+            let slot = slots.get(&id).copied().unwrap_or_default();
+            let place = Place { slot, head_start };
+            let seat = Seat {
+                id,
+                pool,
+                standing,
+                place,
+            };
+            Replica::new(shared, seat, now)
+        };
+        let first = &pools.first;
+        let first_id = first.replica_id(NonZeroU32::MIN);
+        let mut others = Vec::new();
+        // Who rents first begins earliest: the last one is on time.
+        let places = (0_i32..).zip(in_turn.iter().rev());
+        let starts: BTreeMap<&ReplicaId, Duration> = places
+            .map(|(place, id)| (id, BETWEEN_RENTS * place))
+            .collect();
+        let head_start = |id: &ReplicaId| starts.get(id).copied().unwrap_or_default();
+        for pool in pools.iter() {
+            for id in pool.replica_ids().filter(|id| *id != first_id) {
+                let head_start = head_start(&id);
+                others.push(make(id, pool, Standing::Active, head_start));
+            }
+        }
+        for id in retiring {
+            let pool = pools.get(&id.pool).unwrap_or(first);
+            others.push(make(id, pool, Standing::Retiring, Duration::zero()));
+        }
+        let head_start = head_start(&first_id);
+        let first = make(first_id, first, Standing::Active, head_start);
+        Replicas::new(first, others)
+    }
+}
+
+/// The first replica of every pool before the second of any: a model that nobody serves costs most.
+fn in_turn(pools: &Pools) -> Vec<ReplicaId> {
+    let mut all: Vec<(NonZeroU32, usize, ReplicaId)> = pools
+        .iter()
+        .enumerate()
+        .flat_map(|(index, pool)| pool.replica_ids().map(move |id| (id.number, index, id)))
+        .collect();
+    all.sort();
+    all.into_iter().map(|(.., id)| id).collect()
+}
+
+/// Replicas with an unfinished sprint that the configuration no longer has.
+fn retiring(pools: &Pools, ledger: &Ledger) -> Vec<ReplicaId> {
+    let saved = ledger.checkpoints().map(|(id, _)| id);
+    let unfinished = saved.filter(|id| saved_sprint(ledger, id).is_ok_and(|it| it.is_some()));
+    let gone = unfinished.filter(|id| !pools.has_replica(id));
+    gone.cloned().collect()
+}
+
+/// A sprint keeps its slot: its tunnel's ends are registered.
+fn saved_slots(ledger: &Ledger) -> BTreeMap<ReplicaId, Slot> {
+    let saved = ledger.checkpoints();
+    let slots = saved.filter_map(|(id, _)| {
+        let sprint = saved_sprint(ledger, id).ok().flatten()?;
+        Some((id.clone(), sprint.plan().slot))
+    });
+    slots.collect()
+}
+
+impl Replica {
+    fn new(shared: &mut Shared, seat: Seat<'_>, now: Time) -> Replica {
+        let config = Arc::new(shared.config.of_replica(seat.pool, seat.place.slot));
+        let (aim, nonce) = (shared.options.aim, shared.next_nonce());
+        let plan = sprint_rules(&config, shared.ledger.boots(), aim, seat.place, nonce);
+        Replica {
+            id: seat.id,
+            config,
+            ports: shared.ports.clone(),
+            reports: shared.reports.clone(),
+            standing: seat.standing,
+            place: seat.place,
+            max_per_host: seat.pool.max_per_host,
+            sprint: Sprint::new(plan, shared.options.mode, now),
+            running: HashSet::new(),
+            waiting: VecDeque::new(),
+            primary: None,
+            hedge: None,
+            report: None,
+            report_requested: false,
+            release_log: ReleaseLog::default(),
+            checkpoint: None,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A fleet: replicas of a pool rent, boot and prove side by side, from one journal and one purse.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use pocpit::config::{Config, PoolConfig};
+use pocpit::domain::{Duration, OutcomeKind, ReplicaId, SprintReport, Time, UsdPerHour};
+use pocpit::journal::{self, Journal};
+use pocpit::world::{TrueRental, World};
+
+use crate::judge::{Caps, Judge, Others, Purse};
+use crate::life::{Death, Life};
+use crate::plan::{Plan, scenario, with_releases};
+use crate::played::Stage;
+use crate::setup::configuration;
+
+/// From the beginning of an epoch's first life to its `PoC`.
+const LEAD: Duration = Duration::minutes(70);
+const LONGEST: Duration = Duration::hours(9);
+const MANY_LIVES: u32 = 60;
+
+/// Epoch after epoch with one pool of replicas.
+pub struct FleetCampaign {
+    plan: Plan,
+    stage: Arc<Stage>,
+    judge: Judge,
+    config: Config,
+    directory: tempfile::TempDir,
+    pub sum: FleetSum,
+}
+
+/// What the epochs of a fleet add up to.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct FleetSum {
+    /// A replica's part of an epoch, if nothing made it impossible.
+    pub windows: u32,
+    pub made: u32,
+    pub crashes: u32,
+}
+
+impl FleetCampaign {
+    pub fn new(seed: u64, plan: Plan, replicas: u32) -> FleetCampaign {
+        let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
+        let stage = Stage::new(seed, with_releases(seed, scenario(plan)), start);
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = configuration(directory.path(), Caps::WIDE);
+        let many = f64::from(replicas);
+        config.budget.per_hour = UsdPerHour::from_dollars(14.0 * many);
+        let caps = Caps {
+            sprint: Caps::WIDE.sprint * many,
+            day: Caps::WIDE.day * many,
+        };
+        let dollars = pocpit::domain::Usd::from_dollars;
+        config.budget.per_day = dollars(caps.day);
+        config.budget.per_month = dollars(caps.month());
+        let replicas = NonZeroU32::new(replicas).unwrap();
+        config.pools.first = PoolConfig::new("minimax".parse().unwrap(), replicas);
+        let judge = Judge {
+            name: format!("seed {seed}, {replicas} replicas, plan {plan:?}"),
+            stage: stage.clone(),
+            others: Others::Nothing,
+            purse: Purse::new(caps),
+            at_once: replicas.get() as usize,
+        };
+        FleetCampaign {
+            plan,
+            stage,
+            judge,
+            config,
+            directory,
+            sum: FleetSum::default(),
+        }
+    }
+
+    pub fn run(mut self, epochs: u64) -> FleetSum {
+        for _ in 0..epochs {
+            let poc_start = self.epoch();
+            self.stage.skip_to(poc_start + Duration::minutes(10));
+        }
+        println!("{}: {:?}", self.judge.name, self.sum);
+        self.sum
+    }
+
+    fn epoch(&mut self) -> Time {
+        let (epoch, poc_start) = {
+            let world = self.stage.world();
+            let epoch = world.epoch() + 1;
+            (epoch, world.block_time(World::poc_start(epoch)))
+        };
+        self.stage.skip_to(poc_start - LEAD);
+        let begun = self.stage.time();
+        let is_faulty = self.plan.is_faulty();
+        self.stage.chance().fault_rate = if is_faulty { 0.2 } else { 0.0 };
+        self.judge.purse.before = self.stage.world().spend_under("pocpit/").dollars();
+        let mut was_away = false;
+        for _ in 0..MANY_LIVES {
+            let nonce = self.stage.chance().number();
+            let death = Life {
+                stage: &self.stage,
+                config: &self.config,
+                judge: &self.judge,
+                epoch,
+                nonce,
+                crash_at: self.crash_at(),
+                calm_from: poc_start + Duration::minutes(60),
+                deadline: begun + LONGEST,
+            }
+            .live(|| Journal::open(self.directory.path()).unwrap());
+            let died = self.stage.time();
+            self.look_at_machines(begun);
+            if !matches!(death, Death::Crashed) {
+                break;
+            }
+            self.sum.crashes += 1;
+            let away = self.stage.chance().between(1, 240);
+            self.stage.skip_to(died + Duration::seconds(away));
+            let opening = poc_start..=poc_start + Duration::seconds(70);
+            was_away |= died <= *opening.end() && self.stage.time() >= *opening.start();
+        }
+        self.take(epoch, begun, was_away);
+        poc_start
+    }
+
+    fn crash_at(&self) -> Option<Time> {
+        let mut chance = self.stage.chance();
+        let dies = self.plan == Plan::Crashing && chance.happens(0.6);
+        let seconds = chance.between(1, 5_400);
+        drop(chance);
+        dies.then(|| self.stage.time() + Duration::seconds(seconds))
+    }
+
+    /// No two of ours are ever on one machine at the same time.
+    fn look_at_machines(&self, begun: Time) {
+        let ours = self.ours_since(begun);
+        for (index, one) in ours.iter().enumerate() {
+            let ended = |rental: &TrueRental| rental.ended.unwrap_or(Time::MAX_UTC);
+            let beside = |other: &&TrueRental| {
+                other.machine == one.machine
+                    && other.started < ended(one)
+                    && one.started < ended(other)
+            };
+            if let Some(other) = ours[index + 1..].iter().find(beside) {
+                self.judge.violation(&format!(
+                    "two rentals on one machine: {one:?} and {other:?}"
+                ));
+            }
+        }
+    }
+
+    fn ours_since(&self, begun: Time) -> Vec<TrueRental> {
+        let world = self.stage.world();
+        let recent = world.recent_rentals();
+        recent
+            .filter(|rental| rental.started >= begun && rental.label.starts_with("pocpit/demo/"))
+            .collect()
+    }
+
+    /// What must hold when all sprints of an epoch are over.
+    fn take(&mut self, epoch: u64, begun: Time, was_away: bool) {
+        let ledger = journal::read_only(self.directory.path()).unwrap();
+        let of_epoch = ledger.reports().iter().map(|(_, report)| report);
+        let of_epoch = of_epoch.filter(|report| report.epoch.map(|it| it.0) == Some(epoch));
+        let reports: Vec<&SprintReport> = of_epoch.collect();
+        let mut last: BTreeMap<&ReplicaId, &SprintReport> = BTreeMap::new();
+        for report in &reports {
+            last.insert(&report.replica, report);
+        }
+        for report in last.values() {
+            self.judge.end(epoch, report, None);
+        }
+        if !ledger.open_rentals().is_empty() {
+            let open = ledger.open_rentals();
+            self.judge
+                .violation(&format!("an intent stays open: {open:?}"));
+        }
+        let nodes: BTreeSet<_> = last.values().filter_map(|it| it.node.as_ref()).collect();
+        let registered = last.values().filter(|it| it.node.is_some()).count();
+        if nodes.len() != registered {
+            self.judge
+                .violation(&format!("two replicas with one node: {last:?}"));
+        }
+        let troubled = self.ours_since(begun);
+        let excused = was_away || self.stage.world().halt_of(epoch).is_some();
+        for id in self.config.pools.first.replica_ids() {
+            let report = last.get(&id);
+            let is_made = report.is_some_and(|it| it.outcome == OutcomeKind::Confirmed);
+            // Whose rental failed is not known by its label; any that failed excuses one replica.
+            let broken = troubled.iter().any(|rental| rental.is_troubled);
+            if is_made || !(excused || broken) {
+                self.sum.windows += 1;
+                self.sum.made += u32::from(is_made);
+            }
+            if !is_made && !excused && !broken && self.plan == Plan::Calm {
+                self.judge
+                    .violation(&format!("{id} missed epoch {epoch}: {report:?}"));
+            }
+        }
+    }
+}
