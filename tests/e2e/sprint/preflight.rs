@@ -116,7 +116,12 @@ async fn occupied_node_address_blocks_renting() {
     }
     // and when the deadline has passed, nothing was rented.
     let ended = tokio::time::timeout(Duration::from_secs(120), engine.ended).await;
-    let report = ended.expect("the engine ends").unwrap().unwrap().unwrap();
+    let report = ended
+        .expect("the engine ends")
+        .unwrap()
+        .unwrap()
+        .pop()
+        .unwrap();
     let cause = report.cause.unwrap_or_default();
     assert!(
         cause.starts_with("preflight_failed: colleague-2"),

@@ -300,7 +300,14 @@ impl Rig {
     /// Waits for the end and holds the world to it: nothing is left over, the proxy is there.
     pub async fn end(mut self) -> (SprintReport, Truth) {
         self.until("the end", |snapshot| snapshot.ended).await;
-        let report = self.handle.ended.await.unwrap().unwrap().expect("a report");
+        let report = self
+            .handle
+            .ended
+            .await
+            .unwrap()
+            .unwrap()
+            .pop()
+            .expect("a report");
         let truth = self.world.truth();
         let left: Vec<_> = truth
             .rentals
