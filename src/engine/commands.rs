@@ -1,7 +1,7 @@
 //! Handles the operator's commands.
 
 use crate::domain::{GateKind, MachineId, ReplicaId, Step, Time};
-use crate::engine::snapshot::{Command, QuitChoice};
+use crate::engine::snapshot::{Command, QuitChoice, SprintCommand};
 use crate::engine::state::{Engine, Shared};
 use crate::flow::{Event, Sprint};
 use crate::journal::Record;
@@ -12,12 +12,8 @@ impl Engine {
         tracing::info!("command: {command:?}");
         match *command {
             Command::SetMode(mode) => self.dispatch(now, &Event::ModeChanged(mode)),
-            Command::Start => self.start_sprints(now),
+            Command::Sprint(ref id, command) => self.handle_sprint_command(now, id, command),
             Command::RefreshOffers => self.dispatch(now, &Event::RefreshRequested),
-            Command::Rent { offer, agreed } => {
-                self.dispatch(now, &Event::OfferPicked { offer, agreed });
-            }
-            Command::Approve(kind) => self.dispatch(now, &Event::Approved(kind)),
             Command::ChangeNode { ref node, change } => {
                 self.shared.change_node(node.clone(), change)
             }
@@ -30,24 +26,26 @@ impl Engine {
                 self.dispatch(now, &Event::RefreshRequested);
             }
             Command::AcceptJournal => self.shared.accept_journal(),
-            Command::Abort => self.dispatch(now, &Event::AbortRequested),
+            Command::AbortAll => self.dispatch(now, &Event::AbortRequested),
             Command::Quit(choice) => self.quit(now, choice),
         }
     }
 
-    /// Only the operator may try the same `PoC` again.
-    fn start_sprints(&mut self, now: Time) {
-        let ended = self.replicas.iter();
-        let ended = ended.filter(|replica| replica.sprint.step() == Step::Done);
-        let ended: Vec<ReplicaId> = ended.map(|replica| replica.id.clone()).collect();
-        for replica in self.replicas.iter_mut() {
-            if replica.sprint.step() != Step::Done {
-                replica.dispatch(&mut self.shared, now, Event::Approved(GateKind::Start));
+    fn handle_sprint_command(&mut self, now: Time, id: &ReplicaId, command: SprintCommand) {
+        let Some(replica) = self.replicas.get_mut(id) else {
+            return tracing::warn!("there is no replica {id}");
+        };
+        let event = match command {
+            // Only the operator may try the same PoC again.
+            SprintCommand::Start if replica.sprint.step() == Step::Done => {
+                return self.begin_next_sprint(now, id, None);
             }
-        }
-        for id in ended {
-            self.begin_next_sprint(now, &id, None);
-        }
+            SprintCommand::Start => Event::Approved(GateKind::Start),
+            SprintCommand::Rent { offer, agreed } => Event::OfferPicked { offer, agreed },
+            SprintCommand::Approve(kind) => Event::Approved(kind),
+            SprintCommand::Abort => Event::AbortRequested,
+        };
+        replica.dispatch(&mut self.shared, now, event);
     }
 
     fn avoid_machine(&mut self, machine: MachineId) {

@@ -13,7 +13,9 @@ use super::scene::Scene;
 use super::task::Task;
 use super::trends::Trends;
 use crate::domain::{Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd};
-use crate::engine::{NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, WorldKind};
+use crate::engine::{
+    Command, NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, SprintCommand, WorldKind,
+};
 
 /// Ticks (of 1 s) that a toast is shown.
 const TOAST_TICKS: u8 = 8;
@@ -185,6 +187,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// A command to the sprint that is shown.
+    pub fn to_sprint(&self, command: SprintCommand) -> Command {
+        Command::Sprint(self.snapshot.replica.clone(), command)
+    }
+
     /// The log whose keys work: the program's in its own pane, else the rental's.
     pub fn focused_log(&self) -> &LogPane {
         match self.focus {

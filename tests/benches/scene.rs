@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::{
-    Aim, BootTally, Duration, Lead, LeadBasis, LogLine, Mode, PocActivity, ReleasePolicy, Step,
-    Time,
+    Aim, BootTally, Duration, Lead, LeadBasis, LogLine, Mode, PocActivity, ReleasePolicy,
+    ReplicaId, Step, Time,
 };
 use pocpit::engine::{
     BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
@@ -87,6 +87,8 @@ pub fn empty() -> Snapshot {
         alerts: Vec::new(),
         history: Arc::default(),
         boot_log: BootLog::default(),
+        replica: ReplicaId::default(),
+        replicas: Vec::new(),
         rentals_read_at: None,
         boots: BootTally::default(),
         notices_lost: 0,

@@ -9,13 +9,14 @@ use super::server::send_snapshots;
 use super::wire::{LONGEST_LINE, Message, Sent, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
+use crate::domain::ReplicaId;
 use crate::domain::{
     Aim, BootTally, BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer,
     OfferId, OwnBoots, PocActivity, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
     BootLog, ChainSnapshot, Command, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
-    Snapshot, SprintSnapshot, WorldKind,
+    Snapshot, SprintCommand, SprintSnapshot, WorldKind,
 };
 
 fn at(second: i64) -> Time {
@@ -67,6 +68,8 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         alerts: Vec::new(),
         history: Arc::default(),
         boot_log: BootLog::default(),
+        replica: ReplicaId::default(),
+        replicas: Vec::new(),
         rentals_read_at: None,
         boots: BootTally::default(),
         notices_lost: 0,
@@ -405,13 +408,19 @@ async fn viewer_commands_arrive_in_order() {
     serve(&paths, snapshots, commands).unwrap();
     let mut viewer = attach(&paths.state_dir).await.unwrap();
     let wanted = [
-        Command::Start,
-        Command::Rent {
-            offer: OfferId(7),
-            agreed: Usd::from_dollars(12.34),
-        },
-        Command::Approve(GateKind::Register),
-        Command::Abort,
+        Command::Sprint(ReplicaId::default(), SprintCommand::Start),
+        Command::Sprint(
+            ReplicaId::default(),
+            SprintCommand::Rent {
+                offer: OfferId(7),
+                agreed: Usd::from_dollars(12.34),
+            },
+        ),
+        Command::Sprint(
+            ReplicaId::default(),
+            SprintCommand::Approve(GateKind::Register),
+        ),
+        Command::Sprint(ReplicaId::default(), SprintCommand::Abort),
     ];
     for command in wanted.clone() {
         viewer.commands.try_send(command).unwrap();
@@ -426,7 +435,12 @@ async fn viewer_commands_arrive_in_order() {
     drop(publish);
     while viewer.snapshots.changed().await.is_ok() {}
     let last = async {
-        while viewer.commands.send(Command::Start).await.is_ok() {
+        while viewer
+            .commands
+            .send(Command::Sprint(ReplicaId::default(), SprintCommand::Start))
+            .await
+            .is_ok()
+        {
             tokio::task::yield_now().await;
         }
     };

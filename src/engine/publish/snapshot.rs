@@ -1,12 +1,14 @@
 //! Makes snapshots.
 
+use std::sync::Arc;
+
 use crate::domain::{NodeId, Time, UsdPerHour};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{
-    BootLog, CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
-    OffersSnapshot, SearchState, Snapshot,
+    CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
+    OffersSnapshot, ReplicaSnapshot, SearchState, Snapshot,
 };
-use crate::engine::state::Engine;
+use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::Cap;
 
 impl Engine {
@@ -25,19 +27,24 @@ impl Engine {
     }
 
     fn snapshot(&self, now: Time, onsets: &mut Onsets) -> Snapshot {
-        let replica = self.replicas.first();
-        let sprint = &replica.sprint;
-        let rental = |rental| replica.rental_snapshot(&self.shared, now, rental);
+        let of = |replica: &Replica| replica.snapshot(&self.shared, now);
+        let first = of(self.replicas.first());
+        let replicas = match self.replicas.iter().count() {
+            1 => Vec::new(),
+            _ => self.replicas.iter().map(of).map(Arc::new).collect(),
+        };
+        let sprint = &self.replicas.first().sprint;
         Snapshot {
             at: now,
             world: self.shared.options.world,
             cockpit: self.shared.config.cockpit.clone(),
-            mode: sprint.mode(),
+            mode: first.mode,
             chain: self.shared.chain_snapshot(sprint),
-            sprint: replica.sprint_snapshot(&self.shared),
+            replica: first.id,
+            sprint: first.sprint,
             offers: self.offers_snapshot(now),
-            rental: sprint.rental().map(rental),
-            hedge: sprint.hedge().map(rental),
+            rental: first.rental,
+            hedge: first.hedge,
             nodes: self.nodes_snapshot(),
             proxy: self
                 .shared
@@ -48,10 +55,8 @@ impl Engine {
             money: self.money_snapshot(now),
             history: self.shared.history.clone(),
             alerts: self.alerts(now, onsets),
-            boot_log: replica
-                .primary
-                .as_ref()
-                .map_or_else(BootLog::default, |monitor| monitor.log.clone()),
+            boot_log: first.boot_log,
+            replicas,
             rentals_read_at: self.shared.observed.listing.as_ref().map(|(at, _)| *at),
             boots: self.shared.boots.clone(),
             notices_lost: self.shared.ports.notifier.lost(),
@@ -145,6 +150,25 @@ impl Engine {
             credit: funds.credit,
             credit_floor: caps.credit_floor,
             refused: replica.sprint.cap_refusal(),
+        }
+    }
+}
+
+impl Replica {
+    fn snapshot(&self, shared: &Shared, now: Time) -> ReplicaSnapshot {
+        let sprint = &self.sprint;
+        let rental = |rental| self.rental_snapshot(shared, now, rental);
+        let log = self.primary.as_ref().map(|monitor| monitor.log.clone());
+        ReplicaSnapshot {
+            id: self.id.clone(),
+            mode: sprint.mode(),
+            sprint: self.sprint_snapshot(shared),
+            rental: sprint.rental().map(rental),
+            hedge: sprint.hedge().map(rental),
+            node: sprint.node_id().cloned(),
+            spent: shared.ledger.spent_in_sprint(&self.id, now),
+            refused: sprint.cap_refusal(),
+            boot_log: log.unwrap_or_default(),
         }
     }
 }

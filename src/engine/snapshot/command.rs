@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{GateKind, MachineId, Mode, NodeId, OfferId, Usd};
+use crate::domain::{GateKind, MachineId, Mode, NodeId, OfferId, ReplicaId, Usd};
 
 /// What an operator can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,17 +10,9 @@ use crate::domain::{GateKind, MachineId, Mode, NodeId, OfferId, Usd};
 pub enum Command {
     /// Approve every step by hand, or none.
     SetMode(Mode),
-    /// Pass the start gate of a waiting sprint, or begin a new sprint after one is done.
-    Start,
+    /// To one replica's sprint.
+    Sprint(ReplicaId, SprintCommand),
     RefreshOffers,
-    /// Rent this offer at this worst-case cost. Refused when either has changed.
-    Rent {
-        offer: OfferId,
-        /// The worst case that was shown and agreed to.
-        agreed: Usd,
-    },
-    /// Pass a gate other than `Rent`.
-    Approve(GateKind),
     /// Change a registered node by hand, ours or not.
     ChangeNode {
         node: NodeId,
@@ -32,11 +24,29 @@ pub enum Command {
     AllowMachine(MachineId),
     /// Go on with a journal that has lost earlier records.
     AcceptJournal,
-    /// End the sprint and release everything.
-    Abort,
+    /// End every sprint and release everything.
+    AbortAll,
     /// Stop the engine. `Release` first releases everything; `Detach` leaves the rental to the
     /// journal, its lease and the next start.
     Quit(QuitChoice),
+}
+
+/// What an operator can ask of a sprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SprintCommand {
+    /// Pass the start gate of a waiting sprint, or begin a new sprint after one is done.
+    Start,
+    /// Rent this offer at this worst-case cost. Refused when either has changed.
+    Rent {
+        offer: OfferId,
+        /// The worst case that was shown and agreed to.
+        agreed: Usd,
+    },
+    /// Pass a gate other than `Rent`.
+    Approve(GateKind),
+    /// End the sprint and release what it has.
+    Abort,
 }
 
 /// What an operator can do to a registered node.

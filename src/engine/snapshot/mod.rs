@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BootTally, CockpitId, Mode, Time};
+use crate::domain::{BootTally, CockpitId, Mode, NodeId, ReplicaId, Time, Usd};
 use crate::engine::alerts::alert::{Alert, Condition};
 
 pub use boot_log::*;
@@ -36,6 +36,9 @@ pub struct Snapshot {
     pub cockpit: CockpitId,
     pub mode: Mode,
     pub chain: ChainSnapshot,
+    /// Whose sprint, rentals and log these are.
+    #[serde(default)]
+    pub replica: ReplicaId,
     pub sprint: SprintSnapshot,
     pub offers: OffersSnapshot,
     /// What we pay for, if anything.
@@ -51,6 +54,9 @@ pub struct Snapshot {
     /// What is wrong, worst first.
     pub alerts: Vec<Alert>,
     pub boot_log: BootLog,
+    /// All replicas in their order, if there are several: what is above of a sprint is the first one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<Arc<ReplicaSnapshot>>,
     /// When all rentals of the account were last listed, whole.
     pub rentals_read_at: Option<Time>,
     /// Boots that came to their end in this run of the program.
@@ -61,7 +67,51 @@ pub struct Snapshot {
     pub ended: bool,
 }
 
+/// One replica's part of a snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReplicaSnapshot {
+    pub id: ReplicaId,
+    pub mode: Mode,
+    pub sprint: SprintSnapshot,
+    pub rental: Option<RentalSnapshot>,
+    pub hedge: Option<RentalSnapshot>,
+    /// Its node's id in this sprint.
+    pub node: Option<NodeId>,
+    /// What its sprint has spent, by our own count.
+    pub spent: Usd,
+    /// Why the caps refused the offers that were to be rented last.
+    pub refused: Option<Refusal>,
+    /// Not sent to viewers: they have the first replica's.
+    #[serde(skip)]
+    pub boot_log: BootLog,
+}
+
 impl Snapshot {
+    /// The same with this replica's sprint, rentals and log in the place of the first one's.
+    #[must_use]
+    pub fn of(&self, replica: &ReplicaSnapshot) -> Snapshot {
+        Snapshot {
+            replica: replica.id.clone(),
+            mode: replica.mode,
+            sprint: replica.sprint.clone(),
+            rental: replica.rental.clone(),
+            hedge: replica.hedge.clone(),
+            boot_log: replica.boot_log.clone(),
+            money: MoneySnapshot {
+                sprint: replica.spent,
+                refused: replica.refused,
+                ..self.money.clone()
+            },
+            ..self.clone()
+        }
+    }
+
+    pub fn replica(&self, id: &ReplicaId) -> Option<&ReplicaSnapshot> {
+        let mut all = self.replicas.iter();
+        all.find(|replica| replica.id == *id)
+            .map(|replica| &**replica)
+    }
+
     /// When chain and rentals were last read.
     pub fn last_reads(&self) -> LastReads {
         LastReads {

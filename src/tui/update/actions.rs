@@ -3,7 +3,7 @@
 use super::navigation::{self, Move, Turn, back, drill, drill_beside, next_pane, page, pick};
 use super::{dialogs, edit_text, log, prompt, run_selected};
 use crate::domain::Mode;
-use crate::engine::{Command, NodeChange};
+use crate::engine::{Command, NodeChange, SprintCommand};
 use crate::tui::keymap::{Action, Keymap, rents};
 use crate::tui::log::Toward;
 use crate::tui::model::{Dialog, HelpView, Model, Overlay, Palette};
@@ -17,7 +17,7 @@ pub(super) fn run(model: &mut Model, keys: &Keymap, action: Action) -> Vec<Comma
     match action {
         Action::Confirm => return dialogs::confirm(model),
         Action::Cancel => model.dialog = None,
-        Action::Start => return vec![Command::Start],
+        Action::Start => return vec![model.to_sprint(SprintCommand::Start)],
         Action::Approve => ask(model, model.gate().map(Dialog::Approve)),
         Action::Open => open(model, keys),
         Action::PutBack => put_back(model),

@@ -1,7 +1,7 @@
 //! Dialogs: what confirming does, and when an open one is stale.
 
 use crate::domain::Mode;
-use crate::engine::{Command, QuitChoice};
+use crate::engine::{Command, QuitChoice, SprintCommand};
 use crate::tui::ExitReason;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::model::{Dialog, Model, Role};
@@ -109,10 +109,10 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
     match dialog {
         Dialog::Rent(row) => {
             focus(model, Pane::Boot);
-            vec![Command::Rent {
+            vec![model.to_sprint(SprintCommand::Rent {
                 offer: row.offer.id,
                 agreed: row.worst_cost,
-            }]
+            })]
         }
         Dialog::Refused(_) | Dialog::Gone(_) => Vec::new(),
         Dialog::LeaveViewer => {
@@ -122,8 +122,9 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
         Dialog::Node { node, change, .. } => vec![Command::ChangeNode { node, change }],
         Dialog::Avoid(machine) => vec![Command::AvoidMachine(machine)],
         Dialog::Allow(machine) => vec![Command::AllowMachine(machine)],
-        Dialog::Abort | Dialog::AbortAll => vec![Command::Abort],
-        Dialog::Approve(kind) => vec![Command::Approve(kind)],
+        Dialog::Abort => vec![model.to_sprint(SprintCommand::Abort)],
+        Dialog::AbortAll => vec![Command::AbortAll],
+        Dialog::Approve(kind) => vec![model.to_sprint(SprintCommand::Approve(kind))],
         Dialog::Auto => vec![Command::SetMode(Mode::Auto)],
         Dialog::AcceptJournal => vec![Command::AcceptJournal],
         Dialog::Quit(None) => {

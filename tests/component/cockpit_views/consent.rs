@@ -19,13 +19,14 @@ fn any_message() -> impl Strategy<Value = Message> {
 /// Whether this dialog asks for consent to this command.
 pub(super) fn agrees(dialog: &Dialog, command: &Command) -> bool {
     match (dialog, command) {
-        (Dialog::Rent(row), Command::Rent { offer, agreed }) => {
+        (Dialog::Rent(row), Command::Sprint(_, SprintCommand::Rent { offer, agreed })) => {
             row.offer.id == *offer && row.worst_cost == *agreed
         }
-        (Dialog::Abort | Dialog::AbortAll, Command::Abort)
+        (Dialog::Abort, Command::Sprint(_, SprintCommand::Abort))
+        | (Dialog::AbortAll, Command::AbortAll)
         | (Dialog::Auto, Command::SetMode(Mode::Auto))
         | (Dialog::AcceptJournal, Command::AcceptJournal) => true,
-        (Dialog::Approve(a), Command::Approve(b)) => a == b,
+        (Dialog::Approve(a), Command::Sprint(_, SprintCommand::Approve(b))) => a == b,
         (Dialog::Allow(a), Command::AllowMachine(b)) => a == b,
         (Dialog::Avoid(a), Command::AvoidMachine(b)) => a == b,
         (
@@ -67,7 +68,7 @@ proptest! {
             };
             for command in update(&mut m, message) {
                 let harmless = match &command {
-                    Command::Start | Command::RefreshOffers | Command::SetMode(Mode::Manual) => true,
+                    Command::Sprint(_, SprintCommand::Start) | Command::RefreshOffers | Command::SetMode(Mode::Manual) => true,
                     Command::Quit(QuitChoice::Detach) => !was_rented,
                     _ => false,
                 };

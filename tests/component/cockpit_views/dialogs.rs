@@ -299,7 +299,7 @@ fn every_sprint_is_aborted_by_a_word() {
         &shown(&m, 80, 24),
         &["Abort every sprint", "Type all and press"],
     );
-    assert_eq!(type_and_draw(&mut m, "all\n"), vec![Command::Abort]);
+    assert_eq!(type_and_draw(&mut m, "all\n"), vec![Command::AbortAll]);
     // Where nothing runs there is nothing to ask.
     let mut m = model(waiting());
     type_and_draw(&mut m, "X");

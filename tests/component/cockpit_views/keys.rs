@@ -274,7 +274,10 @@ fn palette_action_opens_its_dialog() {
     assert!(text.contains("Abort the sprint"), "{text}");
     assert_eq!(type_and_draw(&mut m, "\n"), vec![]);
     assert_eq!((&m.overlay, &m.dialog), (&None, &Some(Dialog::Abort)));
-    assert_eq!(type_and_draw(&mut m, "y"), vec![Command::Abort]);
+    assert_eq!(
+        type_and_draw(&mut m, "y"),
+        vec![Command::Sprint(ReplicaId::default(), SprintCommand::Abort)]
+    );
 }
 
 #[test]
@@ -299,7 +302,10 @@ fn help_blocks_command_keys() {
     let mut m = model(waiting());
     assert_eq!(type_and_draw(&mut m, "?smra"), vec![]);
     assert!(m.overlay.is_some() && m.dialog.is_none());
-    assert_eq!(type_and_draw(&mut m, "?s"), vec![Command::Start]);
+    assert_eq!(
+        type_and_draw(&mut m, "?s"),
+        vec![Command::Sprint(ReplicaId::default(), SprintCommand::Start)]
+    );
 }
 
 #[test]

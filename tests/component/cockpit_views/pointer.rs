@@ -84,7 +84,7 @@ fn click_answers_only_drawn_dialog() {
     drawn(&mut m, SIZE);
     assert!(matches!(
         update(&mut m, at(yes))[..],
-        [Command::Rent { .. }]
+        [Command::Sprint(_, SprintCommand::Rent { .. })]
     ));
 }
 

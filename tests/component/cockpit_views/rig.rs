@@ -133,8 +133,11 @@ pub(super) fn publish(model: &mut Model, snapshot: Snapshot) -> Vec<Command> {
 
 /// Rents the best offer of [`choosing`] at the cost of its dialog.
 pub(super) fn rent_best() -> Command {
-    Command::Rent {
-        offer: OfferId(31_234_567),
-        agreed: Usd::from_dollars(28.8),
-    }
+    Command::Sprint(
+        ReplicaId::default(),
+        SprintCommand::Rent {
+            offer: OfferId(31_234_567),
+            agreed: Usd::from_dollars(28.8),
+        },
+    )
 }

@@ -237,6 +237,8 @@ pub(super) fn waiting() -> Snapshot {
         alerts: vec![],
         history: Arc::default(),
         boot_log: BootLog::default(),
+        replica: ReplicaId::default(),
+        replicas: Vec::new(),
         rentals_read_at: Some(at(0)),
         boots: BootTally::default(),
         notices_lost: 0,

@@ -19,10 +19,25 @@ fn viewer_sends_commands_to_main_cockpit() {
         let toast = toast(&m);
         assert_eq!(toast, Some("sent to the main cockpit (pid 4711)"));
     };
-    sends(waiting(), "s", Command::Start);
+    sends(
+        waiting(),
+        "s",
+        Command::Sprint(ReplicaId::default(), SprintCommand::Start),
+    );
     sends(choosing(), "r", Command::RefreshOffers);
-    sends(registering(), "ay", Command::Approve(GateKind::Register));
-    sends(rented(Step::Booting), "xy", Command::Abort);
+    sends(
+        registering(),
+        "ay",
+        Command::Sprint(
+            ReplicaId::default(),
+            SprintCommand::Approve(GateKind::Register),
+        ),
+    );
+    sends(
+        rented(Step::Booting),
+        "xy",
+        Command::Sprint(ReplicaId::default(), SprintCommand::Abort),
+    );
     sends(lost_journal(), "Jy", Command::AcceptJournal);
 }
 

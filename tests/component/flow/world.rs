@@ -7,8 +7,8 @@ use pocpit::domain::{
     ConfirmationEvent, ConfirmationPhase, Duration, EpochIndex, EpochParams, EpochStages,
     EpochView, Finding, GateKind, Hedging, Height, HostId, InstanceId, Likeness, MachineId, Mode,
     ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, ParamsOrigin, PocStatus, Preflight,
-    ReleasePolicy, RentalLabel, Requirement, Step, Time, Usd, UsdPerHour, Verdict, WatchdogCheck,
-    Weight,
+    ReleasePolicy, RentalLabel, Requirement, Slot, Step, Time, Usd, UsdPerHour, Verdict,
+    WatchdogCheck, Weight,
 };
 use pocpit::flow::{
     BootProgress, BootReading, Candidate, Cap, Caps, Effect, Event, Funds, NodeReading, Plan,

@@ -1,8 +1,9 @@
 //! Two concurrent rentals, over real tunnels: the winner's gets the address that is registered.
 
 use pocpit::config::Exposure;
+use pocpit::domain::ReplicaId;
 use pocpit::domain::{GateKind, InstanceId, Mode, OutcomeKind, Step};
-use pocpit::engine::Command;
+use pocpit::engine::{Command, SprintCommand};
 use pocpit::world::Scenario;
 
 use super::rig::Rig;
@@ -74,7 +75,8 @@ async fn hedge_winner_keeps_registered_tunnel() {
 async fn manual_hedge_abort_releases_both() {
     let mut rig = Rig::start_hedging(Mode::Manual, stalling()).await;
     rig.until_gate(GateKind::Start).await;
-    rig.send(Command::Start).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Start))
+        .await;
     rig.rent_the_best().await;
     rig.until_gate(GateKind::Hedge).await;
     assert_eq!(rig.world.truth().rentals.len(), 1);
@@ -86,7 +88,8 @@ async fn manual_hedge_abort_releases_both() {
     rig.rent_the_best().await;
     rig.until("a second rental", |snapshot| snapshot.hedge.is_some())
         .await;
-    rig.send(Command::Abort).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Abort))
+        .await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, OutcomeKind::Aborted, "{report:?}");
     assert_eq!(truth.rentals.len(), 2);

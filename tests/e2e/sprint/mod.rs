@@ -12,8 +12,9 @@ mod rig;
 mod told;
 mod viewer;
 
+use pocpit::domain::ReplicaId;
 use pocpit::domain::{GateKind, Mode, OutcomeKind, ServiceState, SprintReport, Step};
-use pocpit::engine::{Command, LinkSnapshot, QuitChoice, Snapshot};
+use pocpit::engine::{Command, LinkSnapshot, QuitChoice, Snapshot, SprintCommand};
 use pocpit::world::{Fault, FaultKind, PocVersion, RandomFaults, Scenario, Truth};
 
 use rig::Rig;
@@ -24,16 +25,25 @@ async fn manual_sprint_passes_every_gate() {
     // Given a waiting sprint, when it is not started, then nothing is rented, however long it waits.
     rig.until_gate(GateKind::Start).await;
     assert!(rig.world.truth().rentals.is_empty());
-    rig.send(Command::Start).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Start))
+        .await;
     rig.rent_the_best().await;
     // When the model is loaded, then the registration waits for the operator,
     rig.until_gate(GateKind::Register).await;
     assert!(rig.ours_registered().is_empty());
-    rig.send(Command::Approve(GateKind::Register)).await;
+    rig.send(Command::Sprint(
+        ReplicaId::default(),
+        SprintCommand::Approve(GateKind::Register),
+    ))
+    .await;
     // and so does the release.
     rig.until_gate(GateKind::Release).await;
     assert_eq!(rig.ours_registered().len(), 1);
-    rig.send(Command::Approve(GateKind::Release)).await;
+    rig.send(Command::Sprint(
+        ReplicaId::default(),
+        SprintCommand::Approve(GateKind::Release),
+    ))
+    .await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
     assert_eq!(truth.rentals.len(), 1);
@@ -79,7 +89,8 @@ async fn first_poc_version_follows_service_state() {
 async fn switching_to_auto_mid_sprint_continues() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;
-    rig.send(Command::Start).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Start))
+        .await;
     rig.rent_the_best().await;
     rig.until_past(Step::Booting).await;
     rig.send(Command::SetMode(Mode::Auto)).await;
@@ -91,7 +102,8 @@ async fn switching_to_auto_mid_sprint_continues() {
 async fn abort_before_renting_ends_at_once() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;
-    rig.send(Command::Abort).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Abort))
+        .await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, OutcomeKind::Aborted);
     assert!(truth.rentals.is_empty());
@@ -132,7 +144,8 @@ async fn seen_in(step: Step, scenario: &Scenario) -> Rig {
 
 async fn abort_in_a(step: Step, scenario: Scenario) {
     let rig = seen_in(step, &scenario).await;
-    rig.send(Command::Abort).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Abort))
+        .await;
     let (report, truth) = rig.end().await;
     // A weight on the chain is reported even after an abort.
     let ended = matches!(
@@ -150,9 +163,11 @@ async fn abort_in_a(step: Step, scenario: Scenario) {
 async fn abort_while_choosing_leaves_nothing() {
     let mut rig = Rig::start(Mode::Manual, Scenario::default()).await;
     rig.until_gate(GateKind::Start).await;
-    rig.send(Command::Start).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Start))
+        .await;
     rig.until_gate(GateKind::Rent).await;
-    rig.send(Command::Abort).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Abort))
+        .await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, OutcomeKind::Aborted);
     assert!(truth.rentals.is_empty());
@@ -162,7 +177,8 @@ async fn abort_while_choosing_leaves_nothing() {
 async fn abort_during_rent_call_leaves_nothing() {
     let scenario = slow("vast", "PUT /api/v0/asks/");
     let rig = seen_in(Step::Renting, &scenario).await;
-    rig.send(Command::Abort).await;
+    rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Abort))
+        .await;
     let (report, truth) = rig.end().await;
     assert_eq!(report.outcome, OutcomeKind::Aborted, "{report:?}");
     assert!(

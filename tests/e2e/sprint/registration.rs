@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use pocpit::domain::ReplicaId;
 use pocpit::domain::{ChainPhase, Mode, NodeId, OutcomeKind, Step};
-use pocpit::engine::{Command, NodeChange, Snapshot};
+use pocpit::engine::{Command, NodeChange, Snapshot, SprintCommand};
 use pocpit::http::HttpClient;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::ports::NetworkNode as _;
@@ -91,7 +92,8 @@ async fn removal_near_poc_follows_the_release() {
         .await;
         assert_eq!(rig.ours_registered().len(), 1);
         // when its sprint is given up,
-        rig.send(Command::Abort).await;
+        rig.send(Command::Sprint(ReplicaId::default(), SprintCommand::Abort))
+            .await;
         rig.until("the rental's end", |seen| seen.rental.is_none())
             .await;
         // then it is removed at once where that holds up nothing, and otherwise after the PoC.

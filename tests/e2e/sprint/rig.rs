@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use pocpit::cli;
 use pocpit::config::Config;
+use pocpit::domain::ReplicaId;
 use pocpit::domain::{GateKind, Hedging, InstanceId, Mode, SprintReport, Step, Usd, UsdPerHour};
-use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot};
+use pocpit::engine::{Command, EndAfter, EngineHandle, SearchState, Snapshot, SprintCommand};
 use pocpit::journal::{self, Ledger};
 use pocpit::ports::Market as _;
 use pocpit::world::{API_KEY, PROXY_NODE, Scenario, ServedWorld, Truth, WorldOptions, serve};
@@ -211,11 +212,11 @@ impl Rig {
             .await;
             let attempts = self.snapshot().sprint.attempts;
             let best = self.snapshot().offers.rows[0].clone();
-            self.send(Command::Rent {
+            let rent = SprintCommand::Rent {
                 offer: best.offer.id,
                 agreed: best.worst_cost,
-            })
-            .await;
+            };
+            self.send(Command::Sprint(ReplicaId::default(), rent)).await;
             let mut snapshots = self.handle.snapshots.clone();
             let rented = snapshots.wait_for(|snapshot| {
                 snapshot.sprint.attempts > attempts && snapshot.sprint.step > Step::Choosing
