@@ -9,7 +9,7 @@ use crate::journal::Record;
 impl Engine {
     pub(crate) fn handle_command(&mut self, command: &Command) {
         let now = self.shared.ports.clock.now();
-        tracing::info!("command: {command:?}");
+        tracing::info!("command: {command}");
         match *command {
             Command::SetMode(mode) => self.dispatch(now, &Event::ModeChanged(mode)),
             Command::Sprint(ref id, command) => self.handle_sprint_command(now, id, command),

@@ -8,6 +8,7 @@ use std::path::Path;
 /// Files that do no I/O and know no clock, by the beginning of their path.
 const PURE: &[&str] = &[
     "domain/",
+    "fleet/",
     "flow/",
     "chain/clock.rs",
     "chain/epoch.rs",
@@ -49,6 +50,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
         "atomic_file" => &[],
         "descriptors" => &["domain", "ports"],
         "admission" => &["descriptors"],
+        "fleet" => &["domain", "fleet"],
         "flow" => &[
             "domain",
             "flow",
@@ -89,6 +91,7 @@ fn allowed(file: &str) -> &'static [&'static str] {
             "mlnode",
             "network_node",
             "ssh",
+            "fleet",
             "flow",
             "journal",
             "atomic_file",

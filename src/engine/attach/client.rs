@@ -83,7 +83,7 @@ async fn send_commands(mut queue: mpsc::Receiver<Command>, mut to: impl AsyncWri
     while let Some(command) = queue.recv().await {
         let sent = async { to.write_all(&line_of(&command)?).await };
         if let Err(error) = sent.await {
-            return tracing::warn!("{command:?} did not reach the main cockpit: {error}");
+            return tracing::warn!("{command} did not reach the main cockpit: {error}");
         }
     }
 }

@@ -123,7 +123,7 @@ async fn receive_commands(
             Ok(Command::Quit(_)) => return "a viewer may not stop the engine".to_owned(),
             Ok(command) => {
                 tracing::info!(
-                    "command of the viewer, process {}: {command:?}",
+                    "command of the viewer, process {}: {command}",
                     process.unwrap_or_default()
                 );
                 // This fails if the engine has ended, as its last snapshot says.

@@ -4,7 +4,8 @@ use crate::domain::{BlockHeader, EpochView, Governance, ReplicaId, SourceReport,
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Headers;
-use crate::engine::observe::pollers::PollSchedule;
+use crate::engine::observe::pollers::{LISTING_INTERVAL, PLACING_LISTING_INTERVAL, PollSchedule};
+use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::state::{Engine, Shared};
 use crate::flow::{Event, Sprint};
 use crate::ports::SourceSelection;
@@ -75,7 +76,13 @@ impl Engine {
         });
         let doubt = self.shared.sources.has_unhealthy_source()
             || self.shared.observed.chain_error.is_some();
+        let is_placing = self.replicas.monitors().any(RentalMonitor::is_being_placed);
         PollSchedule {
+            listing: if is_placing {
+                PLACING_LISTING_INTERVAL
+            } else {
+                LISTING_INTERVAL
+            },
             next: expected.min(),
             sources: if doubt {
                 SourceSelection::All

@@ -27,7 +27,10 @@ const GOVERNANCE_INTERVAL: Duration = Duration::minutes(10);
 const NODES_INTERVAL: Duration = Duration::seconds(30);
 /// It changes with an upgrade.
 const NODE_RELEASE_INTERVAL: Duration = Duration::minutes(10);
-const LISTING_INTERVAL: Duration = Duration::seconds(30);
+/// Every rental's row is in the listing.
+pub(crate) const LISTING_INTERVAL: Duration = Duration::seconds(30);
+/// While a container is placed, pulled or started, its row changes.
+pub(crate) const PLACING_LISTING_INTERVAL: Duration = Duration::seconds(10);
 const ACCOUNT_INTERVAL: Duration = Duration::minutes(2);
 /// Charges appear some time after the use.
 const CHARGES_INTERVAL: Duration = Duration::hours(1);
@@ -51,8 +54,12 @@ impl Poller {
         chain_interval: Duration,
         schedule: watch::Receiver<PollSchedule>,
     ) {
+        let listing_schedule = schedule.clone();
         self.spawn("the chain's poller", move |poller| {
             poller.poll_chain(chain_interval, schedule.clone())
+        });
+        self.spawn("the poller of the rentals", move |poller| {
+            poller.poll_listing(listing_schedule.clone())
         });
         self.spawn(
             "following announced blocks",
@@ -66,9 +73,6 @@ impl Poller {
         });
         self.every(NODE_RELEASE_INTERVAL, async |ports| {
             Observation::NodeRelease(ports.network_node.release().await)
-        });
-        self.every(LISTING_INTERVAL, async |ports| {
-            Observation::Listing(ports.market.instances().await)
         });
         self.every(ACCOUNT_INTERVAL, async |ports| {
             Observation::Account(ports.market.account().await)
@@ -154,6 +158,27 @@ impl Poller {
         }
     }
 
+    /// Lists all rentals of the account. An interval that becomes shorter counts at once.
+    async fn poll_listing(self, mut schedule: watch::Receiver<PollSchedule>) {
+        let clock = &self.ports.clock;
+        loop {
+            failpoint(Failpoint::Poller);
+            let listed = clock.now();
+            let listing = Observation::Listing(self.ports.market.instances().await);
+            if !self.report(listing).await {
+                return;
+            }
+            loop {
+                let next = listed + schedule.borrow_and_update().listing;
+                let pause = clock.sleep(next - clock.now());
+                tokio::select! {
+                    () = pause => break,
+                    changed = schedule.changed() => if changed.is_err() { return; }
+                }
+            }
+        }
+    }
+
     async fn follow_announced_blocks(self) {
         let mut announced = self.ports.chain.announced();
         while let Some(report) = announced.next().await {
@@ -206,6 +231,8 @@ pub(crate) struct PollSchedule {
     /// When the next height that decides something is expected.
     pub next: Option<Time>,
     pub sources: SourceSelection,
+    /// How often the account's rentals are listed.
+    pub listing: Duration,
 }
 
 async fn wait_for_next_poll(

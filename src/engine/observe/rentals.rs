@@ -1,11 +1,13 @@
 //! Readings of our rentals.
 
+use std::collections::BTreeMap;
+
 use crate::domain::{
     ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalLabel, RentalPrices,
     ReplicaId, RequestedPrice, RunRecord, StartStep, Time, Usd, UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
-use crate::engine::observe::observation::LinkEvent;
+use crate::engine::observe::observation::{LinkEvent, Observation};
 use crate::engine::reconcile::plan::{ReconcileInput, plan};
 use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::{Event, PriceIncrease, Sprint};
@@ -21,7 +23,7 @@ impl Engine {
                 let first = self.shared.observed.listing_error.take();
                 let since = first.map_or(now, |(since, _)| since);
                 self.shared.observed.listing_error = Some((since, error.to_string()));
-                return;
+                return self.look_up_new_rentals();
             }
         };
         self.shared.observed.freshness.mark(Feed::Rentals, now);
@@ -54,12 +56,36 @@ impl Engine {
                 self.shared.observed.listed_at.insert(instance.id, now);
             }
         }
-        self.shared.observed.listing = Some((now, instances));
+        self.shared.observed.listing = Some((now, instances.clone()));
+        self.on_rows(now, instances);
         for action in actions {
             self.reconcile(now, action);
         }
         for (replica, leftovers) in self.replicas.iter_mut().zip(leftovers) {
             replica.dispatch(&mut self.shared, now, Event::RentalsListed { leftovers });
+        }
+    }
+
+    /// Without a listing, what waits for its address is asked for alone.
+    fn look_up_new_rentals(&mut self) {
+        let monitors = self.replicas.monitors();
+        let placed = monitors.filter(|monitor| monitor.is_being_placed());
+        for id in placed.map(|monitor| monitor.instance).collect::<Vec<_>>() {
+            self.shared.look_up(id);
+        }
+    }
+
+    /// Gives each rental that is watched its row. One that is not listed is asked for.
+    fn on_rows(&mut self, now: Time, instances: Vec<Instance>) {
+        let mut rows: BTreeMap<InstanceId, Instance> =
+            instances.into_iter().map(|row| (row.id, row)).collect();
+        for replica in self.replicas.iter_mut() {
+            for id in replica.watched() {
+                match rows.remove(&id) {
+                    Some(row) => replica.on_row(&mut self.shared, now, id, &row),
+                    None => self.shared.look_up(id),
+                }
+            }
         }
     }
 
@@ -89,22 +115,11 @@ impl Replica {
         id: InstanceId,
         result: Result<Option<Instance>, CallError>,
     ) {
-        let Some(monitor) = self.monitor_mut(id) else {
+        if self.monitor_mut(id).is_none() {
             return;
-        };
+        }
         match result {
-            Ok(Some(instance)) => {
-                monitor.on_instance(now, &instance);
-                match instance.actual {
-                    ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
-                        shared.observed.idle_gpus.insert(id, now);
-                    }
-                    _ => shared.record_idle_gpu(id),
-                }
-                shared.record_price(&instance);
-                self.on_price(shared, now, &instance);
-                self.dispatch_boot_progress(shared, now, id);
-            }
+            Ok(Some(row)) => self.on_row(shared, now, id, &row),
             Ok(None) => {
                 let listing = shared.observed.listing.as_ref();
                 if listing.is_some_and(|(_, all)| all.iter().all(|other| other.id != id)) {
@@ -113,6 +128,21 @@ impl Replica {
             }
             Err(error) => tracing::warn!("cannot read instance {id}: {error}"),
         }
+    }
+
+    fn on_row(&mut self, shared: &mut Shared, now: Time, id: InstanceId, row: &Instance) {
+        if let Some(monitor) = self.monitor_mut(id) {
+            monitor.on_instance(now, row);
+        }
+        match row.actual {
+            ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
+                shared.observed.idle_gpus.insert(id, now);
+            }
+            _ => shared.record_idle_gpu(id),
+        }
+        shared.record_price(row);
+        self.on_price(shared, now, row);
+        self.dispatch_boot_progress(shared, now, id);
     }
 
     /// Compares the price in the row of a rental of the sprint with what was agreed.
@@ -250,6 +280,15 @@ impl Replica {
 }
 
 impl Shared {
+    /// Asks for a rental that the listing does not have, or not yet.
+    pub(crate) fn look_up(&mut self, id: InstanceId) {
+        let (market, reports) = (self.ports.market.clone(), self.reports.clone());
+        self.tasks.spawn(async move {
+            let row = market.instance(id).await;
+            let _ = reports.send(Observation::Instance(id, row)).await;
+        });
+    }
+
     /// Compares the price in an instance's row with the journal.
     fn record_price(&mut self, instance: &Instance) {
         let label = instance.rental_label();

@@ -2,8 +2,8 @@
 //! is behind.
 
 use crate::domain::{
-    BootFault, BootTimes, CallError, Duration, Instance, InstanceId, LineStyle, LogLine,
-    MlNodeStatus, PocActivity, ReplicaId, RunRecord, StageMeaning, StartStep, Time,
+    ActualStatus, BootFault, BootTimes, CallError, Duration, Instance, InstanceId, LineStyle,
+    LogLine, MlNodeStatus, PocActivity, ReplicaId, RunRecord, StageMeaning, StartStep, Time,
 };
 use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
@@ -16,7 +16,7 @@ use crate::mlnode::boot::BootTracker;
 use crate::ports::{LinkError, TailChunk, TunnelSpec};
 use crate::ssh::sanitize::Sanitizer;
 
-/// The row of a running container is read twice a minute.
+/// The rows of running containers are read twice a minute.
 const ROW_FRESH: Duration = Duration::seconds(90);
 
 const COPY_NOTE: &str = "The container's log, as the market copies its last lines now and then:";
@@ -77,11 +77,20 @@ impl RentalMonitor {
         }
     }
 
+    /// The market has placed the container, pulls its image or starts it.
+    pub(crate) fn is_being_placed(&self) -> bool {
+        let is_running = |row: &Instance| row.actual == ActualStatus::Running;
+        self.is_active() && !self.row.as_ref().is_some_and(is_running)
+    }
+
     pub(crate) fn is_active(&self) -> bool {
         self.watcher.is_some()
     }
 
     pub(crate) fn on_instance(&mut self, now: Time, row: &Instance) {
+        if let Some(watcher) = &self.watcher {
+            watcher.set_row(row);
+        }
         self.boot.observe_instance(now, row);
         self.row = Some(row.clone());
         self.row_read_at = Some(now);

@@ -22,6 +22,13 @@ impl Replica {
         monitors.find(|monitor| monitor.instance == instance)
     }
 
+    /// The rentals that are watched now.
+    pub(crate) fn watched(&self) -> Vec<InstanceId> {
+        let monitors = self.primary.iter().chain(&self.hedge);
+        let active = monitors.filter(|monitor| monitor.is_active());
+        active.map(|monitor| monitor.instance).collect()
+    }
+
     /// Only while the rental is watched.
     pub(crate) fn monitor_mut(&mut self, instance: InstanceId) -> Option<&mut RentalMonitor> {
         let mut monitors = self.primary.iter_mut().chain(&mut self.hedge);
@@ -89,7 +96,13 @@ impl Replica {
         }
     }
 
-    fn start_monitor(&self, shared: &Shared, rental: &Rental, tunnel: TunnelSpec) -> RentalMonitor {
+    fn start_monitor(
+        &self,
+        shared: &mut Shared,
+        rental: &Rental,
+        tunnel: TunnelSpec,
+    ) -> RentalMonitor {
+        shared.look_up(rental.instance);
         let vast = &self.config.vast;
         let ordered = OrderedMachine {
             gpus: rental.offer.gpu_count,

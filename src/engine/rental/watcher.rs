@@ -1,4 +1,4 @@
-//! Watches one rental: polls its instance, connects by SSH, follows its log, keeps the tunnel up,
+//! Watches one rental: connects by SSH, follows its log, keeps the tunnel up,
 //! polls the `MLNode`, renews the lease and measures the tunnel. It reports; it decides nothing.
 
 use std::sync::Arc;
@@ -18,12 +18,10 @@ use crate::ports::{LogPosition, TunnelSpec};
 const COPY_LINES: u32 = 200;
 /// The host takes some seconds to upload each copy.
 const COPY_INTERVAL: Duration = Duration::seconds(15);
-const INSTANCE_INTERVAL: Duration = Duration::seconds(10);
-/// The row of a running container hardly changes, and every listing has it too.
-const RUNNING_INSTANCE_INTERVAL: Duration = Duration::seconds(30);
 
 /// The watcher of one rental, until [`Watcher::stop`].
 pub(crate) struct Watcher {
+    rows: watch::Sender<Option<Instance>>,
     lease: watch::Sender<Lease>,
     tunnel: watch::Sender<TunnelSpec>,
     stop: CancellationToken,
@@ -47,9 +45,6 @@ impl Watcher {
             reports: reports.clone(),
             stop: stop.clone(),
         };
-        poller.spawn("the rental's poller", move |poller| {
-            poll_instance(poller, instance, rows_sender.clone())
-        });
         let log_started = stop.child_token();
         let copies = poll_container_log(poller, instance, rows.clone());
         tokio::spawn({
@@ -74,11 +69,21 @@ impl Watcher {
             key_refused: None,
         };
         Watcher {
+            rows: rows_sender,
             lease,
             tunnel,
             link: tokio::spawn(link.restart_on_panic(rows)),
             stop,
         }
+    }
+
+    /// What the market says of the rental now.
+    pub(crate) fn set_row(&self, row: &Instance) {
+        self.rows.send_if_modified(|known| {
+            let is_news = known.as_ref() != Some(row);
+            *known = Some(row.clone());
+            is_news
+        });
     }
 
     pub(crate) fn set_lease(&self, lease: Lease) {
@@ -98,23 +103,6 @@ impl Watcher {
     pub(crate) fn stop(self) -> tokio::task::JoinHandle<()> {
         self.stop.cancel();
         self.link
-    }
-}
-
-async fn poll_instance(poller: Poller, id: InstanceId, rows: watch::Sender<Option<Instance>>) {
-    loop {
-        let result = poller.ports.market.instance(id).await;
-        let mut pause = INSTANCE_INTERVAL;
-        if let Ok(Some(instance)) = &result {
-            rows.send_replace(Some(instance.clone()));
-            if instance.actual == ActualStatus::Running {
-                pause = RUNNING_INSTANCE_INTERVAL;
-            }
-        }
-        if !poller.report(Observation::Instance(id, result)).await {
-            return;
-        }
-        poller.ports.clock.sleep(pause).await;
     }
 }
 

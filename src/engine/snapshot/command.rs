@@ -1,5 +1,7 @@
 //! Commands of the operator.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{GateKind, MachineId, Mode, NodeId, OfferId, ReplicaId, Usd};
@@ -29,6 +31,17 @@ pub enum Command {
     /// Stop the engine. `Release` first releases everything; `Detach` leaves the rental to the
     /// journal, its lease and the next start.
     Quit(QuitChoice),
+}
+
+/// For the log.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Sprint(replica, command) if replica.is_default() => write!(f, "{command:?}"),
+            Command::Sprint(replica, command) => write!(f, "{command:?} for {replica}"),
+            other => write!(f, "{other:?}"),
+        }
+    }
 }
 
 /// What an operator can ask of a sprint.

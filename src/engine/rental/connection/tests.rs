@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
 use super::*;
+use crate::domain::samples::instance;
 use crate::engine::LogStore;
 use crate::engine::rental::access::RentalAccess;
 use crate::engine::rental::watchdog::OurClock;
@@ -149,6 +150,17 @@ impl Observations {
     }
 }
 
+/// The market's, which has its address.
+fn row() -> Instance {
+    Instance {
+        ssh: vec![SshEndpoint {
+            host: "127.0.0.1".into(),
+            port: 22,
+        }],
+        ..instance(ID.0)
+    }
+}
+
 fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>) -> Watcher {
     let ports = Arc::new(ports(host, logs.clone()));
     let access = RentalAccess {
@@ -162,7 +174,9 @@ fn watch(host: &Arc<Host>, logs: &LogStore, reports: &mpsc::Sender<Observation>)
         until: Time::UNIX_EPOCH,
         our_clock: OurClock::Right,
     };
-    Watcher::start(&ports, ID, access, lease, reports)
+    let watcher = Watcher::start(&ports, ID, access, lease, reports);
+    watcher.set_row(&row());
+    watcher
 }
 
 #[tokio::test(start_paused = true)]

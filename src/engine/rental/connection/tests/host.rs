@@ -5,8 +5,6 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 
-use serde_json::json;
-
 use super::*;
 use crate::chain::client::ChainClient;
 use crate::engine::Ports;
@@ -283,31 +281,13 @@ impl Remote for World {
     async fn forget_host_key(&self, _instance: InstanceId) {}
 }
 
-/// The network, in which only the market answers, and only what it has of this machine.
+/// The network, in which nobody answers.
 struct Network;
 
 #[async_trait]
 impl Transport for Network {
-    async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
-        if !request
-            .url
-            .path()
-            .trim_end_matches('/')
-            .ends_with("/instances/7")
-        {
-            return Err(TransportError::NotSent("connection refused".into()));
-        }
-        let row = json!({ "instances": {
-            "id": 7, "actual_status": "running", "ssh_host": "127.0.0.1", "ssh_port": 22,
-        } });
-        Ok(Answer {
-            status: 200,
-            retry_after: None,
-            quota_reset: None,
-            date: None,
-            body: row.to_string(),
-            broken: None,
-        })
+    async fn exchange(&self, _request: &HttpRequest) -> Result<Answer, TransportError> {
+        Err(TransportError::NotSent("connection refused".into()))
     }
 }
 
