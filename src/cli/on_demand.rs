@@ -66,7 +66,7 @@ pub(super) async fn run(
 async fn start(config: &Config, aim: Aim, output: SprintOutput) -> Result<Exit, Report> {
     let signals = Signals::listen()?;
     let handle = runtime::start_on_demand(config, aim)?;
-    headless::follow(handle, signals, &config, output).await
+    headless::follow(handle, signals, config, output).await
 }
 
 fn serves(aim: Aim) -> bool {

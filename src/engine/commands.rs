@@ -15,7 +15,7 @@ impl Engine {
             Command::Sprint(ref id, command) => self.handle_sprint_command(now, id, command),
             Command::RefreshOffers => self.dispatch(now, &Event::RefreshRequested),
             Command::ChangeNode { ref node, change } => {
-                self.shared.change_node(node.clone(), change)
+                self.shared.change_node(node.clone(), change);
             }
             Command::AvoidMachine(machine) => {
                 self.avoid_machine(machine);

@@ -119,6 +119,34 @@ impl OpenRegistration {
 }
 
 impl OpenRental {
+    fn intended(at: Time, sprint: u32, record: &Record) -> Option<OpenRental> {
+        let Record::RentIntended {
+            label,
+            replica,
+            machine,
+            host,
+            prices,
+            reserved,
+            ..
+        } = record
+        else {
+            return None;
+        };
+        Some(OpenRental {
+            label: label.clone(),
+            replica: replica.clone(),
+            instance: None,
+            intended_at: at,
+            gpu_from: at,
+            machine: *machine,
+            host: *host,
+            prices: prices.clone(),
+            reserved: *reserved,
+            destroying: false,
+            sprint,
+        })
+    }
+
     /// What it has cost until `to`, as far as known.
     pub fn cost(&self, to: Time) -> Usd {
         self.prices
@@ -135,29 +163,10 @@ impl Ledger {
     pub fn apply(&mut self, at: Time, record: &Record) {
         match record {
             Record::SprintStarted { .. } | Record::Unknown => {}
-            Record::RentIntended {
-                label,
-                replica,
-                machine,
-                host,
-                prices,
-                reserved,
-                ..
-            } => {
-                let open = OpenRental {
-                    label: label.clone(),
-                    replica: replica.clone(),
-                    instance: None,
-                    intended_at: at,
-                    gpu_from: at,
-                    machine: *machine,
-                    host: *host,
-                    prices: prices.clone(),
-                    reserved: *reserved,
-                    destroying: false,
-                    sprint: self.sprints_ended(replica),
-                };
-                self.rentals.insert(label.clone(), open);
+            Record::RentIntended { label, replica, .. } => {
+                let sprint = self.sprints_ended(replica);
+                let open = OpenRental::intended(at, sprint, record);
+                self.rentals.extend(open.map(|open| (label.clone(), open)));
             }
             Record::Rented { label, instance } => {
                 if let Some(open) = self.rentals.get_mut(label) {

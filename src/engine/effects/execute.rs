@@ -118,7 +118,7 @@ impl Replica {
             };
             let account = ports.market.account().await;
             ReplicaReport::Searched {
-                effect,
+                effect: Box::new(effect),
                 offers,
                 account,
             }

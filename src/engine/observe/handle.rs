@@ -82,7 +82,7 @@ impl Engine {
                 account,
             } => {
                 let joined = shared.searches.remove(&id.pool).unwrap_or_default();
-                for (id, effect) in std::iter::once((id.clone(), effect)).chain(joined) {
+                for (id, effect) in std::iter::once((id.clone(), *effect)).chain(joined) {
                     let (offers, account) = (offers.clone(), &account);
                     if let Some(replica) = self.replicas.get_mut(&id) {
                         replica.on_offers(&mut self.shared, now, &effect, offers, account);

@@ -49,7 +49,7 @@ pub(crate) enum Observation {
 #[derive(Debug)]
 pub(crate) enum ReplicaReport {
     Searched {
-        effect: Effect,
+        effect: Box<Effect>,
         offers: Result<Vec<Offer>, CallError>,
         account: Result<Account, CallError>,
     },
