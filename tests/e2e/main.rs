@@ -13,6 +13,7 @@ mod front;
 mod market;
 mod onstart;
 mod openai;
+mod packaging;
 mod python;
 mod shells;
 mod sim;

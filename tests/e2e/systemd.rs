@@ -29,7 +29,7 @@ fn installed(directory: &Path) {
     let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
     for unit in UNITS {
         let text = text(unit)
-            .replace("/usr/local/bin/pocpit", env!("CARGO_BIN_EXE_pocpit"))
+            .replace("/usr/bin/pocpit", env!("CARGO_BIN_EXE_pocpit"))
             .replace("User=pocpit", &format!("User={}", user.trim()));
         std::fs::write(directory.join(unit), text).unwrap();
     }

@@ -6,7 +6,7 @@
 
 mod cell;
 mod full_disk;
-mod process;
+pub mod process;
 mod questions;
 mod reload;
 mod restart;

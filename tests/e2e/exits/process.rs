@@ -45,6 +45,11 @@ pub struct Stage {
 
 impl Stage {
     pub fn new(scenario: Scenario) -> Stage {
+        Stage::with_speed(scenario, SPEED)
+    }
+
+    /// A slower world waits for what takes its time on a busy machine.
+    pub fn with_speed(scenario: Scenario, speed: f64) -> Stage {
         let files = tempfile::Builder::new()
             .prefix("pocpit-")
             .tempdir()
@@ -52,7 +57,7 @@ impl Stage {
         let options = WorldOptions {
             seed: 1,
             scenario,
-            speed: SPEED,
+            speed,
             ports: None,
         };
         let world = RUNTIME.block_on(async {
