@@ -33,6 +33,30 @@
 //! | [`world`] | the simulated world. It shares only `domain` with the clients: its wire format is written independently |
 //! | [`cli`] | wires everything together, one file per command |
 //!
+//! # A walk through a sprint
+//!
+//! 1. `cli::auto` loads [`config::Config`], opens [`journal::Journal`], which locks the state directory, and
+//!    starts the engine with the real [`ports`].
+//! 2. [`engine`] polls chain, market and Network Node, and turns what it reads into [`flow::Event`]s.
+//! 3. [`flow::Sprint::handle`] decides: it knows no clock and no network, and answers with
+//!    [`flow::Effect`]s. [`flow::Sprint::next_wake`] says when it wants to be asked again.
+//! 4. The engine writes an effect's intent to the journal *before* the call and its outcome after it, so that
+//!    a crash at any point is repaired from the journal and from what is observed.
+//! 5. After each turn it publishes a [`engine::Snapshot`]: what [`tui`] draws, notices and metrics report, and
+//!    attached viewers receive. Commands come back the same way.
+//!
+//! # Where a change begins
+//!
+//! | to change | begin with | held by |
+//! | --- | --- | --- |
+//! | a setting | its row in `config::table` | the example file, `config check`, `config show` come from it |
+//! | what a sprint does | [`flow`], with a test in `tests/component/flow` | `tests/simulation` plays it with faults and crashes |
+//! | an alert | [`engine::Condition`] | `cli::troubleshooting` needs its row: the README's table comes from it |
+//! | a key | the table of [`tui::keymap`] | footer, help and README come from it |
+//! | a command or its JSON | `cli`, one file a command | help examples parse; `assets/schemas` follow the types |
+//! | a record of the journal | [`journal::Record`]; raise [`journal::VERSION`] if an older program would add it up wrongly | `tests/released` keeps what each version wrote |
+//! | what others send | the client's `wire` file, and independently [`world`] | `tests/component/clients` |
+//!
 //! Where to start reading: [`flow::Sprint`] decides, `engine::run` executes, [`ports`] are the traits of the
 //! outside world, and `cli::runtime` provides them.
 #![forbid(unsafe_code)]
