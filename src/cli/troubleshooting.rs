@@ -165,7 +165,8 @@ pub fn markdown_table() -> String {
         remedy,
     } in alerts.chain(exits)
     {
-        let _ = writeln!(table, "| {symptom} | {cause} | {remedy} |");
+        let row = [symptom, cause, remedy].map(|cell| cell.replace('|', "\\|"));
+        let _ = writeln!(table, "| {} |", row.join(" | "));
     }
     table
 }

@@ -46,6 +46,13 @@ fn output(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The folder in the archive, and what the archive is called after.
+const ARCHIVE: &str = concat!(
+    "pocpit-",
+    env!("CARGO_PKG_VERSION"),
+    "-x86_64-unknown-linux-musl"
+);
+
 /// What `assets/package` makes of the tests' program, which stands for the one of a release.
 struct Release {
     directory: tempfile::TempDir,
@@ -109,11 +116,6 @@ impl Release {
                 .arg(self.next_package()),
         );
     }
-
-    fn archive(&self) -> String {
-        let target = "x86_64-unknown-linux-musl";
-        format!("pocpit-{}-{target}", env!("CARGO_PKG_VERSION"))
-    }
 }
 
 #[test]
@@ -128,9 +130,9 @@ fn archive_runs_and_its_checksums_hold() {
         command
     };
     output(here().args(["sha256sum", "--check", "SHA256SUMS"]));
-    let archive = format!("{}.tar.gz", RELEASE.archive());
+    let archive = format!("{}.tar.gz", ARCHIVE);
     output(here().args(["tar", "--extract", "--file", &archive]));
-    let unpacked = RELEASE.path(&RELEASE.archive());
+    let unpacked = RELEASE.path(ARCHIVE);
     let version = output(Command::new(unpacked.join("pocpit")).arg("-V"));
     assert_eq!(version, format!("pocpit {}\n", env!("CARGO_PKG_VERSION")));
     for file in [
