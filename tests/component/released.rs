@@ -7,7 +7,8 @@
 use std::path::{Path, PathBuf};
 
 use pocpit::domain::{Duration, Time};
-use pocpit::engine::saved_sprint;
+use pocpit::engine::saved_sprints;
+use pocpit::flow::Sprint;
 use pocpit::journal::{self, Journal, Ledger};
 use serde_json::{Value, json};
 
@@ -40,7 +41,7 @@ fn journal_version(state: &Path) -> i64 {
 
 /// What would cost money or the epoch if an upgrade lost it.
 fn facts(ledger: &Ledger, now: Time) -> Value {
-    let sprint = saved_sprint(ledger).unwrap();
+    let sprints = saved_sprints(ledger).unwrap();
     let rentals = ledger.open_rentals();
     let rentals = rentals
         .iter()
@@ -51,7 +52,7 @@ fn facts(ledger: &Ledger, now: Time) -> Value {
     let reports = reports.map(|(_, report)| json!({"epoch": report.epoch, "outcome": report.outcome, "weight": report.weight}));
     json!({
         "now": now,
-        "step": sprint.map(|sprint| sprint.step()),
+        "steps": sprints.iter().map(Sprint::step).collect::<Vec<_>>(),
         "rentals": rentals.collect::<Vec<_>>(),
         "registrations": registrations.collect::<Vec<_>>(),
         "reports": reports.collect::<Vec<_>>(),

@@ -130,7 +130,7 @@ fn archive_runs_and_its_checksums_hold() {
         command
     };
     output(here().args(["sha256sum", "--check", "SHA256SUMS"]));
-    let archive = format!("{}.tar.gz", ARCHIVE);
+    let archive = format!("{ARCHIVE}.tar.gz");
     output(here().args(["tar", "--extract", "--file", &archive]));
     let unpacked = RELEASE.path(ARCHIVE);
     let version = output(Command::new(unpacked.join("pocpit")).arg("-V"));
