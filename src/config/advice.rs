@@ -6,7 +6,7 @@ use url::Url;
 use super::checks::is_exposed;
 use super::derived::{disk_floor, profile_of, revision_in};
 use super::draft::Draft;
-use super::source::{Source, Values};
+use super::values::{Source, Values};
 use crate::domain::{Earning, image_needs, known_model};
 
 /// A sentence for each: the setting, what it causes, and the remedy.

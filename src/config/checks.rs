@@ -25,7 +25,7 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, wanted: impl Fn(&str) 
             && !settings.iter().any(|path| reader.has_problem(path))
             && let Some((what, expected)) = test(draft)
         {
-            reader.problem(reported, what, expected);
+            reader.contradiction(settings, what, expected);
         }
     }
 }
@@ -132,6 +132,11 @@ const CHECKS: &[Check] = &[
     (&["budget.per_month", "budget.per_day"], |d| {
         let is_less = d.budget.per_month < d.budget.per_day;
         fault(is_less, "less than budget.per_day", "at least as much")
+    }),
+    (&["pool.min_replicas", "pool.replicas"], |d| {
+        let (least, all) = (d.pool.min_replicas, d.pool.replicas);
+        let what = || format!("{least} is more than replicas, which is {all}");
+        (least > all).then(|| (what(), "at most replicas"))
     }),
     // An id is prefix and contract number: "vast" and 12 would be "vast1" and 2.
     (&["network_node.node_prefix"], |d| {

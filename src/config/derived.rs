@@ -16,6 +16,15 @@ const OTHER_FILES_GB: f64 = 20.0;
 const USUAL_ARGS: [&str; 2] = ["--tensor-parallel-size", "4"];
 const REVISION: &str = "--revision";
 
+/// What is given of these is about the model that was given with them.
+pub(super) const OF_MODEL: [&str; 5] = [
+    "mlnode.revision",
+    "mlnode.args",
+    "vast.model_gb",
+    "vast.disk",
+    "vast.min_total_gpu_memory",
+];
+
 /// The least disk, in gigabytes, on which image and model fit with room for the download.
 pub(super) fn disk_floor(image_gb: f64, model_gb: f64) -> f64 {
     (image_gb + model_gb * DOWNLOAD_ROOM + OTHER_FILES_GB).ceil()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use directories::ProjectDirs;
@@ -12,11 +13,11 @@ use url::Url;
 use super::proxy::ProxyConfig;
 use super::settings::{
     BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
-    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, Pools, SimulationConfig,
-    SshConfig, TelegramConfig, VastConfig, VllmConfig,
+    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, PoolConfig, PoolSettings, Pools,
+    SimulationConfig, SshConfig, TelegramConfig, VastConfig, VllmConfig,
 };
 use super::value::blank_url;
-use crate::domain::{CockpitId, Duration, UsdPerHour};
+use crate::domain::{CockpitId, Duration, PoolName, UsdPerHour};
 
 /// Every setting as far as it was read. What is wrong or missing has a blank value that is never used,
 /// because its problem is reported.
@@ -55,6 +56,33 @@ pub(super) struct Draft {
     #[default(default_paths())]
     pub(super) paths: Paths,
     pub(super) simulation: SimulationConfig,
+    /// Its own keys, in the draft of a pool.
+    pub(super) pool: PoolDraft,
+}
+
+/// A pool's own keys.
+#[derive(Debug, SmartDefault)]
+pub(super) struct PoolDraft {
+    pub(super) name: Option<PoolName>,
+    #[default = 1]
+    pub(super) replicas: u32,
+    #[default = 1]
+    pub(super) min_replicas: u32,
+    pub(super) max_per_host: Option<u32>,
+}
+
+impl PoolDraft {
+    /// `None` without a name, which was reported.
+    pub(super) fn finish(&self, settings: Option<PoolSettings>) -> Option<PoolConfig> {
+        let at_least_one = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+        let pool = PoolConfig::new(self.name.clone()?, at_least_one(self.replicas));
+        Some(PoolConfig {
+            min_replicas: at_least_one(self.min_replicas),
+            max_per_host: self.max_per_host.unwrap_or(pool.max_per_host),
+            settings: settings.map(Box::new),
+            ..pool
+        })
+    }
 }
 
 /// Settings that follow from others unless the operator gave them.

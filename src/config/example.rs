@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::schema::Setting;
-use super::table::{OPTIONAL_SECTIONS, SECTIONS, settings_of};
+use super::schema::{POOL_SECTIONS, Scope, Setting};
+use super::table::{OPTIONAL_SECTIONS, POOL_SETTINGS, SECTIONS, settings_of};
 
 const HEADER: &str = "\
 # pocpit's configuration.
@@ -17,6 +17,8 @@ const HEADER: &str = "\
 # lists are separated by commas. Paths may begin with ~/; relative paths start at the directory of
 # this file.
 ";
+
+const POOLS: &str = "Pools of rentals that are alike; the first one rents first. Without any pool there is one rental, with the settings above. With pools, the settings above are for all of them, and a pool may have some of its own. All share the account, the Network Node and the caps of [budget]. What is set above about the model (revision, args, model_gb, disk, min_total_gpu_memory) is not for a pool with another model. Write the block once for each pool.";
 
 /// Width of a comment, without its `# `.
 const WIDTH: usize = 98;
@@ -38,7 +40,26 @@ pub fn filled(values: &BTreeMap<&str, String>) -> String {
             write_setting(&mut text, setting, values.get(setting.path));
         }
     }
+    write_pool(&mut text);
     text
+}
+
+/// A pool, commented out.
+fn write_pool(text: &mut String) {
+    text.push('\n');
+    write_comment(text, POOLS);
+    text.push_str("# [[pool]]\n");
+    for setting in POOL_SETTINGS {
+        write_setting(text, setting, None);
+    }
+    for section in POOL_SECTIONS {
+        let settings = settings_of(section).filter(|setting| setting.scope() == Scope::Pool);
+        let names: Vec<&str> = settings.map(Setting::name).collect();
+        let names = names.join(", ");
+        text.push('\n');
+        write_comment(text, &format!("In place of those in [{section}]: {names}."));
+        let _ = writeln!(text, "# [pool.{section}]");
+    }
 }
 
 /// Only these settings, without comments.
@@ -65,14 +86,18 @@ fn write_setting(text: &mut String, setting: &Setting, given: Option<&String>) {
         ""
     };
     text.push('\n');
-    for line in wrap(&format!("{mark}{}", setting.doc), WIDTH) {
-        let _ = writeln!(text, "# {line}");
-    }
+    write_comment(text, &format!("{mark}{}", setting.doc));
     // An example is never active: it would rent with someone else's addresses.
     let _ = match given {
         Some(value) => writeln!(text, "{} = {value}", setting.name()),
         None => writeln!(text, "# {} = {}", setting.name(), setting.example),
     };
+}
+
+fn write_comment(text: &mut String, comment: &str) {
+    for line in wrap(comment, WIDTH) {
+        let _ = writeln!(text, "# {line}");
+    }
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {

@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 
 use super::draft::Draft;
+use super::pools::PoolRead;
 use super::proxy::{ProxyConfig, UpstreamConfig, UpstreamFeature};
 use super::read::{BaseDirs, Reader, is_open_to_others};
 use super::report::{ConfigReport, Problem};
 use super::schema::{Credential, Kind};
 use super::settings::Config;
-use super::source::{Found, Source, Values, collect, is_setting, names_section};
-use super::table::{SETTINGS, find};
+use super::source::{collect, is_setting};
+use super::table::find;
 use super::text_file::read_text;
-use super::{advice, checks, derived};
+use super::values::{Found, Source, Values, names_section};
+use super::{advice, checks, derived, fleet_checks, pools};
+use crate::domain::PoolName;
 
 /// The name of the configuration file in the XDG configuration directory.
 pub const FILE_NAME: &str = "config.toml";
@@ -25,6 +28,8 @@ pub struct Loaded {
     pub config: Config,
     /// For `config show`.
     pub(super) values: Values,
+    /// What each pool has of its own.
+    pub(super) pools: Vec<(PoolName, Values)>,
     /// What works but should be fixed.
     pub warnings: Vec<String>,
     /// `None` if everything came from the environment.
@@ -127,44 +132,64 @@ fn parse_for(
     needed: &[Credential],
 ) -> Result<Loaded, ConfigReport> {
     let mut layers = collect(text, environment);
-    let syntax_errors = layers.syntax_errors.into_iter();
-    let mut problems: Vec<Problem> = syntax_errors.map(|error| error.problem).collect();
-    problems.extend(layers.problems);
+    let syntax_errors = layers.syntax_errors.iter();
+    let mut problems: Vec<Problem> = syntax_errors.map(|error| error.problem.clone()).collect();
+    problems.append(&mut layers.problems);
     let mut reader = Reader::new(&layers.values, dirs, needed);
     let mut draft = Draft::default();
     reader.fill(&mut draft, |_| true);
     let filled = derived::fill(&mut draft);
     checks::run(&mut reader, &draft, |_| true);
-    let order = |problem: &Problem| {
-        let mut settings = SETTINGS.iter();
-        settings.position(|setting| setting.path == problem.key)
-    };
-    reader.problems.sort_by_key(order);
+    let (pools, of_pools) = pools::read(layers.pools.values(), &reader, &filled);
+    let of_fleet = fleet_checks::run(&mut reader, &draft, &pools);
+    reader.sort_problems();
     problems.append(&mut reader.problems);
+    problems.extend(of_pools.into_iter().chain(of_fleet));
     let (unneeded, read_warnings) = (reader.unneeded, reader.warnings);
-    let advice = advice::of(&draft, &layers.values);
+
+    let mut warnings = layers.warnings;
+    warnings.extend(read_warnings);
+    warnings.extend(advised(&draft, &layers.values, &pools));
+    if !pools.is_empty() {
+        draft.per_hour.get_or_insert(pools::dearest_hour(&pools));
+    }
     let config = draft.finish(|section| names_section(&layers.values, section));
+    let config = config.and_then(|config| {
+        let pools = pools::finish(&pools, config.budget.per_hour)?;
+        Some(Config { pools, ..config })
+    });
     let Some(config) = config.filter(|_| problems.is_empty()) else {
         let origin = origin.to_owned();
         return Err(ConfigReport { origin, problems });
     };
+    let pools = pools.into_iter().filter_map(PoolRead::into_shown).collect();
     for (path, value) in filled {
         let source = Source::Default;
         layers.values.insert(path, Found { value, source });
     }
-    let mut warnings = layers.warnings;
-    warnings.extend(read_warnings);
-    warnings.extend(advice);
-    warnings.extend(config.inference_proxy.as_ref().and_then(without_token_ids));
-    let cut_short = config.poc.cut_short();
-    warnings.extend(cut_short.map(|cut| format!("{}: {}", cut.cause, cut.remedy)));
     Ok(Loaded {
         config,
         values: layers.values,
+        pools,
         warnings,
         file: None,
         unneeded,
     })
+}
+
+/// What works but should be changed.
+fn advised(draft: &Draft, values: &Values, pools: &[PoolRead<'_>]) -> Vec<String> {
+    let mut advised = advice::of(draft, values);
+    let proxy = names_section(values, "inference_proxy").then_some(&draft.proxy);
+    advised.extend(proxy.and_then(without_token_ids));
+    advised.extend(draft.poc.cut_short().map(|cut| cut.to_string()));
+    let of_pools = pools::advice(pools, &advised);
+    let of_fleet = fleet_checks::advice(draft, pools);
+    advised
+        .into_iter()
+        .chain(of_pools)
+        .chain(of_fleet)
+        .collect()
 }
 
 /// Without token ids the proxy refuses the network's requests: its answers would be judged invalid.

@@ -9,6 +9,7 @@ mod checks;
 mod derived;
 mod draft;
 mod example;
+mod fleet_checks;
 mod import;
 mod import_file;
 mod load;
@@ -16,6 +17,10 @@ mod node_config;
 mod onstart;
 mod partial;
 mod policy_window;
+mod pool_layer;
+#[cfg(test)]
+mod pool_tests;
+mod pools;
 mod proxy;
 mod questions;
 mod read;
@@ -33,6 +38,7 @@ mod table;
 mod tests;
 mod text_file;
 mod value;
+mod values;
 
 pub use example::{example, filled, only};
 pub use import::{Fate, ImportNote, Imported};

@@ -11,8 +11,9 @@ use super::read::{BaseDirs, Reader};
 use super::report::{ConfigReport, Problem};
 use super::schema::Credential;
 use super::settings::{NetworkNodeConfig, NotifyConfig, Paths, SimulationConfig, VastConfig};
-use super::source::{Layers, collect, names_section};
+use super::source::{Layers, collect};
 use super::text_file::read_text;
+use super::values::names_section;
 use super::{checks, derived};
 use crate::domain::CockpitId;
 
@@ -315,6 +316,34 @@ mod tests {
     fn multi_line_list_is_no_header() {
         let text = "x\n[notify]\ncommand = [\n  \"tell\",\n]\n[vast]\nbase_url = 7\n";
         assert_eq!(notice(text).unwrap().notify.command, ["tell"]);
+    }
+
+    #[test]
+    fn pools_keep_nothing_from_release_and_notice() {
+        let base = "[vast]\napi_key = \"k1\"\n[cockpit]\nid = \"home\"\n";
+        for pools in [
+            "[[pool]]\nname = \"a\"\n[pool.vast]\ngpu_count = 4\n",
+            "[[pool]]\nname = \"a\"\n[pool.vast]\napi_key = \"k9\"\n[pool.notify]\nwebhook = \"nowhere\"\n",
+            "[[pool]]\nname = \n[pool.vast]\ngpu_count = \"x\"\n",
+            "[[pool]]\nname = \"a\"\n[pool.notify\nwebhook = \"nowhere\"\n",
+            "[[pool\nname = \"a\"\n[pool.cockpit]\nid = \"other\"\n",
+            "[[pool]]\nreplicas = 900\n[[pool]]\nname = \"a\"\n[[pool]]\nname = \"a\"\n",
+            "[pool]\nname = \"a\"\n",
+        ] {
+            // Given pools, right or wrong, before and after the other sections,
+            let rest = format!("{base}{WEBHOOK}");
+            for text in [format!("{rest}{pools}"), format!("{pools}{rest}")] {
+                // then releasing and telling have what they need.
+                let found = release(&text);
+                assert_eq!(key(&found), Some("k1"), "{text}");
+                assert_eq!(found.cockpit, "home".parse().ok(), "{text}");
+                let found = notice(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+                assert!(
+                    found.notify.webhook.is_some() && found.error.is_some(),
+                    "{text}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whether `poc.execution_timeout` leaves `poc.release` the time that it needs.
 
+use derive_more::Display;
+
 use super::settings::PocConfig;
 use super::value::show_duration;
 use crate::domain::{Duration, ReleasePolicy};
@@ -14,7 +16,8 @@ const TYPICAL_WEIGHT: Duration = Duration::minutes(30);
 const TYPICAL_VALIDATION: Duration = Duration::minutes(20);
 
 /// `poc.execution_timeout` ends a rental before `poc.release` would.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Display, Clone, PartialEq, Eq)]
+#[display("{cause}: {remedy}")]
 pub struct CutShort {
     pub cause: String,
     pub remedy: String,

@@ -11,13 +11,14 @@ use toml::Value;
 use url::Url;
 
 use super::draft::Draft;
+use super::pool_layer::PoolLayer;
 use super::proxy::{UpstreamConfig, UpstreamFeature};
 use super::report::{Hint, Problem};
 use super::schema::{Credential, Kind, Need, Setting, UPSTREAM_FEATURES, UPSTREAM_FIELDS};
-use super::source::{Found, Source, Values, names_section};
-use super::table::{OPTIONAL_SECTIONS, SETTINGS, all, find};
+use super::table::{OPTIONAL_SECTIONS, POOL_SETTINGS, SETTINGS, all, find};
 use super::text_file::read_text;
 use super::value;
+use super::values::{Found, Source, Values, names_section};
 use crate::domain::{Duration, Time, Usd};
 
 /// A report repeats at most this much of a wrong value.
@@ -46,6 +47,8 @@ pub(super) struct Reader<'a> {
     pub(super) dirs: &'a BaseDirs,
     /// Credentials without which the configuration is invalid.
     pub(super) needed: &'a [Credential],
+    /// The pool whose settings lie over the others.
+    pool: Option<&'a PoolLayer>,
     pub(super) problems: Vec<Problem>,
     pub(super) unneeded: Vec<(Credential, Problem)>,
     pub(super) warnings: Vec<String>,
@@ -61,9 +64,28 @@ impl<'a> Reader<'a> {
             values,
             dirs,
             needed,
+            pool: None,
             problems: Vec::new(),
             unneeded: Vec::new(),
             warnings: Vec::new(),
+        }
+    }
+
+    /// A reader of these values, in which those of the pool lie over the others.
+    pub(super) fn with_pool<'b>(&self, values: &'b Values, pool: &'b PoolLayer) -> Reader<'b>
+    where
+        'a: 'b,
+    {
+        Reader {
+            pool: Some(pool),
+            ..Reader::new(values, self.dirs, self.needed)
+        }
+    }
+
+    /// Reads a pool's own keys.
+    pub(super) fn fill_pool(&mut self, draft: &mut Draft) {
+        for setting in POOL_SETTINGS {
+            self.read(setting, draft);
         }
     }
 
@@ -146,6 +168,38 @@ impl<'a> Reader<'a> {
         };
         let hint = Hint::Expected(expected.into());
         self.problems.push(Problem::new(path, line, what, hint));
+    }
+
+    /// Adds a problem with the first of settings that do not fit together. In a pool, what it has of its own is
+    /// to blame.
+    pub(super) fn contradiction(
+        &mut self,
+        settings: &[&'static str],
+        what: String,
+        expected: &str,
+    ) {
+        let Some(reported) = settings.first() else {
+            return;
+        };
+        let is_own = |path: &&&str| {
+            let mut pool = self.pool.iter();
+            pool.any(|pool| pool.values.contains_key(**path))
+        };
+        match settings.iter().find(is_own) {
+            Some(own) if own != reported => {
+                self.problem(own, format!("makes {reported} wrong: {what}"), expected);
+            }
+            _ => self.problem(reported, what, expected),
+        }
+    }
+
+    /// Sorts the problems as the settings are in the example file.
+    pub(super) fn sort_problems(&mut self) {
+        let order = |problem: &Problem| {
+            let mut settings = SETTINGS.iter();
+            settings.position(|setting| setting.path == problem.key)
+        };
+        self.problems.sort_by_key(order);
     }
 
     /// True when the operator set it, and not to an empty string.

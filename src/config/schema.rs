@@ -117,6 +117,18 @@ impl Credential {
     pub const ALL: &'static [Credential] = &[Credential::Market, Credential::Upstreams];
 }
 
+/// For whom a setting can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// For all rentals together.
+    Fleet,
+    /// For all, and by a pool for its own.
+    Pool,
+}
+
+/// Sections whose settings are a pool's: what is rented, run and timed.
+pub(super) const POOL_SECTIONS: [&str; 4] = ["vast", "mlnode", "poc", "budget"];
+
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
     /// `section.name`.
@@ -131,6 +143,8 @@ pub struct Setting {
     pub example: &'static str,
     /// Problems with it count only for commands that need this credential.
     pub(super) credential: Option<Credential>,
+    /// True for a setting in one of the [`POOL_SECTIONS`] that is one for all rentals.
+    is_shared: bool,
 }
 
 /// A row of the table; the methods complete it.
@@ -143,6 +157,7 @@ pub(super) const fn setting(path: &'static str, kind: Kind) -> Setting {
         doc: "",
         example: "\"\"",
         credential: None,
+        is_shared: false,
     }
 }
 
@@ -179,6 +194,12 @@ impl Setting {
         self
     }
 
+    /// One for all rentals, in a section that pools may have.
+    pub(super) const fn shared(mut self) -> Setting {
+        self.is_shared = true;
+        self
+    }
+
     pub(super) const fn doc(mut self, doc: &'static str) -> Setting {
         self.doc = doc;
         self
@@ -190,6 +211,14 @@ impl Setting {
 
     pub fn name(&self) -> &'static str {
         self.path.split('.').next_back().unwrap_or_default()
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        if !self.is_shared && POOL_SECTIONS.contains(&self.section()) {
+            Scope::Pool
+        } else {
+            Scope::Fleet
+        }
     }
 
     pub(super) fn default_value(&self) -> Option<toml::Value> {

@@ -7,9 +7,9 @@ use url::Url;
 
 use super::example::sections;
 use super::load::Loaded;
-use super::schema::{Kind, Setting};
-use super::source::Source;
-use super::table::{OPTIONAL_SECTIONS, SETTINGS};
+use super::schema::{Kind, POOL_SECTIONS, Setting};
+use super::table::{OPTIONAL_SECTIONS, POOL_SETTINGS, SETTINGS, settings_of};
+use super::values::{Source, Values};
 
 /// Replaces a secret of any length.
 const MASK: &str = "********";
@@ -17,9 +17,9 @@ const MASK: &str = "********";
 /// A setting in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownSetting {
-    /// `section.name`.
-    #[schemars(regex(pattern = r"^[a-z_]+\.[a-z_]+$"))]
-    pub key: &'static str,
+    /// `section.name`; of a pool `pool.NAME.key` or `pool.NAME.section.name`.
+    #[schemars(regex(pattern = r"^([a-z_]+\.[a-z_]+|pool\.[a-z0-9-]+\.[a-z_]+(\.[a-z_]+)?)$"))]
+    pub key: String,
     /// Its value as TOML; secrets are `"********"`.
     pub value: String,
     /// Where it comes from: `default`, `environment` or `line 12`.
@@ -28,35 +28,67 @@ pub struct ShownSetting {
 }
 
 impl Loaded {
-    /// Every setting that has a value, in the order of the example file.
+    /// Every setting that has a value, in the order of the example file, then what each pool has of its own.
     pub fn settings(&self) -> Vec<ShownSetting> {
-        let settings = SETTINGS.iter();
-        settings.filter_map(|setting| self.shown(setting)).collect()
-    }
-
-    fn shown(&self, setting: &Setting) -> Option<ShownSetting> {
-        let found = self.values.get(setting.path)?;
-        Some(ShownSetting {
-            key: setting.path,
-            value: masked(setting, &found.value),
-            source: match &found.source {
-                Source::Default => "default".to_owned(),
-                Source::Environment => "environment".to_owned(),
-                Source::File { line } => format!("line {line}"),
-            },
-        })
+        let fleet = SETTINGS.iter().filter_map(|setting| {
+            let key = setting.path.to_owned();
+            shown(setting, &self.values, key)
+        });
+        let pools = self.pools.iter().flat_map(|(name, values)| {
+            let settings = POOL_SETTINGS.iter().chain(SETTINGS);
+            settings.filter_map(move |setting| {
+                let path = setting.path.strip_prefix("pool.").unwrap_or(setting.path);
+                shown(setting, values, format!("pool.{name}.{path}"))
+            })
+        });
+        fleet.chain(pools).collect()
     }
 
     /// The same as TOML with the sources as comments.
     pub fn show(&self) -> String {
-        sections(|setting| {
+        let fleet = sections(|setting| {
             let section = setting.section();
             let is_off = OPTIONAL_SECTIONS.contains(&section) && !self.names_section(section);
-            let shown = self.shown(setting).filter(|_| !is_off)?;
-            let (name, value, source) = (setting.name(), shown.value, shown.source);
-            Some(format!("{name} = {value}  # {source}\n"))
-        })
+            line(setting, &self.values).filter(|_| !is_off)
+        });
+        let pools = self.pools.iter().map(|(_, values)| pool(values));
+        std::iter::once(fleet)
+            .chain(pools)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
+}
+
+/// A pool's own keys, and its sections.
+fn pool(values: &Values) -> String {
+    let own = POOL_SETTINGS.iter();
+    let own: String = own.filter_map(|setting| line(setting, values)).collect();
+    let sections = POOL_SECTIONS.iter().filter_map(|section| {
+        let lines = settings_of(section).filter_map(|setting| line(setting, values));
+        let lines: String = lines.collect();
+        (!lines.is_empty()).then(|| format!("[pool.{section}]\n{lines}"))
+    });
+    let parts = std::iter::once(format!("[[pool]]\n{own}")).chain(sections);
+    parts.collect::<Vec<_>>().join("\n")
+}
+
+fn line(setting: &Setting, values: &Values) -> Option<String> {
+    let shown = shown(setting, values, setting.path.to_owned())?;
+    let (name, value, source) = (setting.name(), shown.value, shown.source);
+    Some(format!("{name} = {value}  # {source}\n"))
+}
+
+fn shown(setting: &Setting, values: &Values, key: String) -> Option<ShownSetting> {
+    let found = values.get(setting.path)?;
+    Some(ShownSetting {
+        key,
+        value: masked(setting, &found.value),
+        source: match &found.source {
+            Source::Default => "default".to_owned(),
+            Source::Environment => "environment".to_owned(),
+            Source::File { line } => format!("line {line}"),
+        },
+    })
 }
 
 fn masked(setting: &Setting, value: &Value) -> String {

@@ -2,48 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize as _;
 use toml::Value;
-use toml::de::ValueDeserializer;
 
+use super::pool_layer::PoolLayer;
 use super::removed::{REMOVED, RemovedSetting};
 use super::report::{Hint, Problem};
-use super::schema::{Kind, Setting, variable};
-use super::syntax::{self, Entry, EntryKind, SyntaxError};
+use super::schema::{Kind, Scope, Setting, variable};
+use super::syntax::{self, Entry, EntryKind, POOL, SyntaxError, is_section};
 use super::table::{SECTIONS, SETTINGS, settings_of};
-use crate::domain::nearest;
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    Default,
-    File { line: usize },
-    Environment,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) value: Value,
-    pub(super) source: Source,
-}
-
-/// Every value that was given or has a default, by path.
-pub(super) type Values = BTreeMap<&'static str, Found>;
+use super::values::{Found, Source, Values, insert, unknown};
 
 /// What a file and the environment give.
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     pub(super) values: Values,
+    /// By their place in the file.
+    pub(super) pools: BTreeMap<usize, PoolLayer>,
     pub(super) problems: Vec<Problem>,
     /// Where the file is not TOML. The rest is still read.
     pub(super) syntax_errors: Vec<SyntaxError>,
     pub(super) warnings: Vec<String>,
-}
-
-/// True when the operator set anything of the section.
-pub(super) fn names_section(values: &Values, section: &str) -> bool {
-    values.iter().any(|(path, found)| {
-        path.split('.').next() == Some(section) && found.source != Source::Default
-    })
 }
 
 /// Collects values from all sources.
@@ -57,6 +35,7 @@ pub(super) fn collect(text: &str, environment: &[(String, String)]) -> Layers {
     }
     layers.add_file(text);
     layers.add_environment(environment);
+    layers.fill_from_pools();
     layers
 }
 
@@ -66,26 +45,55 @@ impl Layers {
         self.syntax_errors = errors;
         for entry in entries {
             let line = syntax::line_at(text, entry.offset);
+            if let Some(index) = entry.pool {
+                let pool = self.pools.entry(index);
+                pool.or_insert_with(|| PoolLayer::new(line))
+                    .add(entry, line);
+                continue;
+            }
             let added = self.add_entry(entry, line);
             self.problems.extend(added.err());
+        }
+        let problems = self.pools.values().flat_map(PoolLayer::problems);
+        self.problems.extend(problems);
+    }
+
+    /// What every pool must have and gives for itself is not missing for all of them: the first pool's stands
+    /// there.
+    fn fill_from_pools(&mut self) {
+        let needed = SETTINGS.iter().filter(|setting| setting.is_needed());
+        for setting in needed.filter(|setting| setting.scope() == Scope::Pool) {
+            let given = self
+                .pools
+                .values()
+                .map(|pool| pool.values.get(setting.path));
+            let given: Option<Vec<&Found>> = given.collect();
+            if let Some(first) = given.as_deref().and_then(<[_]>::first) {
+                let values = self.values.entry(setting.path);
+                values.or_insert_with(|| (*first).clone());
+            }
         }
     }
 
     fn add_entry(&mut self, entry: Entry<'_>, line: usize) -> Result<(), Problem> {
         let section = entry.section.as_str();
-        let known = SECTIONS.iter().map(|(name, _)| *name);
-        let is_known = known.clone().any(|name| name == section);
+        let is_known = is_section(section);
         let (name, value) = match entry.kind {
             EntryKind::Section if is_known => return Ok(()),
             // Reported with its section.
             EntryKind::Setting(..) if !is_known => return Ok(()),
             EntryKind::Setting(name, value) => (name, value),
+            EntryKind::NotASection(_) if section == POOL => {
+                let hint = Hint::Expected("[[pool]], in two brackets, for each pool".to_owned());
+                return Err(Problem::new(POOL, Some(line), "not a list of pools", hint));
+            }
             EntryKind::NotASection(_) if is_known => {
                 let hint = Hint::Expected(format!("[{section}], followed by its settings"));
                 return Err(Problem::new(section, Some(line), "not a section", hint));
             }
             EntryKind::Section | EntryKind::NotASection(_) => {
-                return Err(unknown(section, Some(line), known));
+                let known = SECTIONS.iter().map(|(name, _)| *name);
+                return Err(unknown(section, Some(line), known.chain([POOL])));
             }
         };
         let path = format!("{section}.{name}");
@@ -99,18 +107,7 @@ impl Layers {
             let known = settings_of(section).map(|setting| setting.path);
             return Err(unknown(&path, Some(line), known));
         };
-        let before = self.values.get(setting.path);
-        if before.is_some_and(|found| found.source != Source::Default) {
-            let what = format!("{} is set more than once", setting.path);
-            return Err(Problem::new(&path, Some(line), what, Hint::Remove));
-        }
-        let value = Value::deserialize(ValueDeserializer::from(value)).map_err(|_| {
-            let hint = Hint::Expected(setting.kind.expected());
-            Problem::new(&path, Some(line), "the value is out of range", hint)
-        })?;
-        let source = Source::File { line };
-        self.values.insert(setting.path, Found { value, source });
-        Ok(())
+        insert(&mut self.values, setting, value, &path, line)
     }
 
     fn add_environment(&mut self, environment: &[(String, String)]) {
@@ -221,10 +218,4 @@ fn number(text: &str) -> Value {
     let whole = text.parse::<i64>().map(Value::from);
     let number = whole.or_else(|_| text.parse::<f64>().map(Value::from));
     number.unwrap_or_else(|_| text.into())
-}
-
-fn unknown<'a>(name: &str, line: Option<usize>, known: impl Iterator<Item = &'a str>) -> Problem {
-    let near = nearest(name, known);
-    let hint = near.map_or(Hint::Remove, |(near, _)| Hint::DidYouMean(near.to_owned()));
-    Problem::new(name, line, "unknown setting", hint)
 }

@@ -9,9 +9,14 @@ use toml::de::{DeTable, DeValue};
 use super::report::{Hint, Problem};
 use super::table::SECTIONS;
 
+/// The section of a pool's own keys.
+pub(super) const POOL: &str = "pool";
+
 /// A section of the file, or a setting in one.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
+    /// Which pool it belongs to, from 0 in the order of the file; none if it is for all.
+    pub(super) pool: Option<usize>,
     pub(super) section: String,
     pub(super) kind: EntryKind<'a>,
     /// Bytes from the beginning of the file.
@@ -38,18 +43,21 @@ pub(super) struct SyntaxError {
 pub(super) fn parse(text: &str) -> (Vec<Entry<'_>>, Vec<SyntaxError>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        return (entries_of(table.into_inner(), 0), Vec::new());
+        return (entries_of(table.into_inner(), 0, 0), Vec::new());
     }
     let mut entries = Vec::new();
     let mut found = Vec::new();
+    let mut pools = 0;
     for block in blocks(text) {
         let (table, errors) = DeTable::parse_recoverable(&text[block.clone()]);
         let lines = errors.iter().filter_map(toml::de::Error::span);
         let lines: Vec<usize> = lines
             .map(|span| line_at(text, block.start + span.start))
             .collect();
-        let mut good = entries_of(table.into_inner(), block.start);
+        let mut good = entries_of(table.into_inner(), block.start, pools);
+        pools += usize::from(section_of(header_of(text, &block)) == Some(POOL));
         good.retain(|entry| !is_on_lines(entry, text, block.start, &lines));
+        good.retain(|entry| !is_astray(entry, text, &lines));
         entries.append(&mut good);
         // One slip causes several errors; the first one is the slip.
         if let (Some(error), Some(line)) = (errors.first(), lines.first()) {
@@ -67,12 +75,16 @@ pub(super) fn parse(text: &str) -> (Vec<Entry<'_>>, Vec<SyntaxError>) {
 }
 
 fn error_at(text: &str, block: &Range<usize>, line: usize, error: &toml::de::Error) -> SyntaxError {
-    let header = text[block.clone()].lines().next().unwrap_or_default();
     let hint = Hint::Expected("TOML".to_owned());
+    let section = section_of(header_of(text, block));
     SyntaxError {
-        section: section_of(header).unwrap_or_default().to_owned(),
+        section: section.unwrap_or_default().to_owned(),
         problem: Problem::new("the file", Some(line), error.message(), hint),
     }
+}
+
+fn header_of<'a>(text: &'a str, block: &Range<usize>) -> &'a str {
+    text[block.clone()].lines().next().unwrap_or_default()
 }
 
 /// A value recovered from a line with an error is not what the operator meant.
@@ -85,38 +97,104 @@ fn is_on_lines(entry: &Entry<'_>, text: &str, start: usize, lines: &[usize]) -> 
     lines.iter().any(|line| (first..=last).contains(line))
 }
 
-fn entries_of(root: DeTable<'_>, start: usize) -> Vec<Entry<'_>> {
+/// What follows a header with an error is in no section; the first key passes for one.
+fn is_astray(entry: &Entry<'_>, text: &str, lines: &[usize]) -> bool {
+    let is_header = |line: &&usize| {
+        let mut text = text.lines();
+        text.nth(**line - 1)
+            .is_some_and(|text| text.trim_start().starts_with('['))
+    };
+    let header = lines.iter().find(is_header);
+    let is_known = entry.pool.is_some() || is_section(&entry.section);
+    !is_known && header.is_some_and(|header| line_at(text, entry.offset) > *header)
+}
+
+/// The entries of a text that starts at this byte of the file, after so many pools.
+fn entries_of(root: DeTable<'_>, start: usize, pools: usize) -> Vec<Entry<'_>> {
     let mut entries = Vec::new();
     for (name, item) in root {
         let at = name.span().start;
-        let section = name.into_inner().into_owned();
-        let mut add = |at: usize, kind| {
-            entries.push(Entry {
-                section: section.clone(),
-                kind,
-                offset: start + at,
-            });
-        };
+        let name = name.into_inner().into_owned();
         let span = item.span();
         match item.into_inner() {
-            DeValue::Table(table) => {
-                add(at, EntryKind::Section);
-                for (name, value) in table {
-                    let at = name.span().start;
-                    add(
-                        at,
-                        EntryKind::Setting(name.into_inner().into_owned(), value),
-                    );
+            DeValue::Table(table) if name != POOL => {
+                add_section(&mut entries, None, at, &name, table);
+            }
+            DeValue::Array(array) if name == POOL => {
+                for (index, pool) in array.into_iter().enumerate() {
+                    add_pool(&mut entries, pools + index, pool);
                 }
             }
-            other => add(at, EntryKind::NotASection(Spanned::new(span, other))),
+            other => entries.push(Entry {
+                pool: None,
+                section: name,
+                kind: EntryKind::NotASection(Spanned::new(span, other)),
+                offset: at,
+            }),
         }
+    }
+    for entry in &mut entries {
+        entry.offset += start;
     }
     entries.sort_by_key(|entry| entry.offset);
     entries
 }
 
-/// Pieces of the text, each from the header of a known section to the next one.
+/// A pool's own keys, and its sections.
+fn add_pool<'a>(entries: &mut Vec<Entry<'a>>, index: usize, pool: Spanned<DeValue<'a>>) {
+    let span = pool.span();
+    let own = |pool, kind, offset| Entry {
+        pool,
+        section: POOL.to_owned(),
+        kind,
+        offset,
+    };
+    let table = match pool.into_inner() {
+        DeValue::Table(table) => table,
+        other => {
+            let kind = EntryKind::NotASection(Spanned::new(span.clone(), other));
+            return entries.push(own(None, kind, span.start));
+        }
+    };
+    entries.push(own(Some(index), EntryKind::Section, span.start));
+    for (name, item) in table {
+        let at = name.span().start;
+        let name = name.into_inner().into_owned();
+        let span = item.span();
+        match item.into_inner() {
+            DeValue::Table(table) if name != POOL => {
+                add_section(entries, Some(index), at, &name, table);
+            }
+            other => {
+                let kind = EntryKind::Setting(name, Spanned::new(span, other));
+                entries.push(own(Some(index), kind, at));
+            }
+        }
+    }
+}
+
+fn add_section<'a>(
+    entries: &mut Vec<Entry<'a>>,
+    pool: Option<usize>,
+    at: usize,
+    section: &str,
+    table: DeTable<'a>,
+) {
+    let entry = |kind, offset| Entry {
+        pool,
+        section: section.to_owned(),
+        kind,
+        offset,
+    };
+    entries.push(entry(EntryKind::Section, at));
+    for (name, value) in table {
+        let at = name.span().start;
+        let name = name.into_inner().into_owned();
+        entries.push(entry(EntryKind::Setting(name, value), at));
+    }
+}
+
+/// Pieces of the text, each from the header of a known section or a pool to the next one.
 fn blocks(text: &str) -> Vec<Range<usize>> {
     let mut starts = vec![0];
     let mut offset = 0;
@@ -130,12 +208,20 @@ fn blocks(text: &str) -> Vec<Range<usize>> {
     starts.windows(2).map(|pair| pair[0]..pair[1]).collect()
 }
 
-/// `notify` of `[notify] # channels`. An unclosed header still counts.
+/// `notify` of `[notify] # channels`, and `pool` of `[[pool]]`. An unclosed header still counts.
 fn section_of(line: &str) -> Option<&str> {
     let name = line.trim_start().strip_prefix('[')?;
+    if let Some(name) = name.strip_prefix('[') {
+        let name = name.split([']', '#']).next()?.trim();
+        return (name == POOL).then_some(name);
+    }
     let name = name.split([']', '.', '#']).next()?.trim();
-    let is_known = SECTIONS.iter().any(|(known, _)| *known == name);
-    is_known.then_some(name)
+    is_section(name).then_some(name)
+}
+
+/// True for a section of the table.
+pub(super) fn is_section(name: &str) -> bool {
+    SECTIONS.iter().any(|(section, _)| *section == name)
 }
 
 /// The line of a byte of the text, from 1.

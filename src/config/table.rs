@@ -11,8 +11,8 @@ use super::schema::{Credential, Kind, Parse, Set, Setting, setting};
 use super::settings::{BellMode, MouseMode};
 use super::value;
 use crate::domain::{
-    CockpitId, Duration, Hedging, NodeId, Participant, ReleasePolicy, UnknownRules, UsdPerHour,
-    Verification,
+    CockpitId, Duration, Hedging, NodeId, Participant, PoolName, ReleasePolicy, UnknownRules,
+    UsdPerHour, Verification,
 };
 
 /// The sections in the order of the example file, each with a sentence.
@@ -134,11 +134,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Interval between reads of the chain."),
     setting("vast.api_key", Kind::Secret(|d, v| d.vast.api_key = v))
         .credential(Credential::Market)
+        .shared()
         .doc("Vast API key. Prefer a file; the environment works too."),
     secret_file("vast.api_key_file").suggested("\"~/.config/pocpit/vast.key\"")
+        .shared()
         .doc("File that holds the Vast API key and nothing else, mode 0600."),
     setting("vast.base_url", Kind::Url(|d, v| d.vast.base_url = v))
         .default("\"https://console.vast.ai\"")
+        .shared()
         .doc("Base URL of the Vast API."),
     setting("vast.gpu_names", Kind::Texts(|d, v| d.vast.query.gpu_names = v))
         .default("[\"H100 SXM\"]")
@@ -201,14 +204,17 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Environment variables of the container. They are added to those of the official deployment (HF_HOME, MLNODE_VLLM_MODULE, VLLM_RUNNER_TIMEOUT, MODEL_DOWNLOAD_STALL_TIMEOUT, POC_BATCH_SIZE_DEFAULT, HOST_UID, HOST_GID) and override them. The host can read it: do not put valuable secrets here."),
     setting("vast.request_timeout", Kind::Timeout(|d, v| d.vast.request_timeout = v))
         .default("\"30s\"")
+        .shared()
         .doc("Timeout of a request."),
     count("vast.read_attempts", 1, 10, |d, v| d.vast.read_attempts = v)
         .default("3")
         .renamed_from(&["vast.read_tries"])
+        .shared()
         .doc("Attempts per read request. The rent call is never repeated."),
     duration("vast.blocklist_ttl", Duration::zero(), Duration::days(90), |d, v| d.vast.blocklist_ttl = v)
         .default("\"24h\"")
         .renamed_from(&["vast.avoid_for"])
+        .shared()
         .doc("How long a machine that failed is avoided; after a second one of the same host in this time, all of the host's are."),
     count("vast.max_attempts", 1, 20, |d, v| d.vast.max_attempts = v)
         .default("3")
@@ -307,22 +313,27 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Whether to rent while a rule that could reduce the reward to zero cannot be read from the chain or the Network Node, such as the models that PoC runs for (chain.rest). refuse: rent nothing until it can be read. allow: show it as unknown and rent."),
     setting("budget.per_hour", Kind::Money(|d, v| d.per_hour = Some(UsdPerHour(v))))
         .optional("14.0")
-        .doc("Maximum cost per hour of everything rented at the same time. Default: vast.max_price."),
+        .shared()
+        .doc("Maximum cost per hour of everything rented at the same time. Default: vast.max_price; with pools, that of all their replicas together."),
     setting("budget.per_sprint", Kind::Money(|d, v| d.budget.per_sprint = v))
         .required("40.0")
         .doc("Maximum worst-case cost of one sprint."),
     setting("budget.per_day", Kind::Money(|d, v| d.budget.per_day = v))
         .required("60.0")
+        .shared()
         .doc("Maximum cost in any 24 hours."),
     setting("budget.per_month", Kind::Money(|d, v| d.budget.per_month = v))
         .required("900.0")
+        .shared()
         .doc("Maximum cost in any 30 days."),
     setting("budget.credit_floor", Kind::Money(|d, v| d.budget.credit_floor = v))
         .default("1.0")
+        .shared()
         .doc("Credit that must remain on the account after the worst case."),
     setting("budget.confirm_above", Kind::Money(|d, v| d.budget.confirm_above = v))
         .default("100.0")
         .renamed_from(&["budget.typed_above"])
+        .shared()
         .doc("If the worst case of a rental exceeds this, the cockpit asks for the sum to be typed; otherwise y approves it."),
     setting("network_node.admin_api", Kind::Url(|d, v| d.network_node.admin_api = v))
         .required("\"http://10.0.0.5:9200\"")
@@ -341,10 +352,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("Address of this machine as seen from the Network Node, without scheme and port (tunnel)."),
     setting("network_node.api_listen", Kind::Address(|d, v| d.tunnel.api_listen = Some(v)))
         .suggested("\"172.17.0.1:18080\"")
-        .doc("Local address for the rental's API (tunnel)."),
+        .doc("Local address for the rental's API (tunnel). With several replicas, each further one takes the next port."),
     setting("network_node.inference_listen", Kind::Address(|d, v| d.tunnel.inference_listen = Some(v)))
         .suggested("\"172.17.0.1:15000\"")
-        .doc("Local address for the rental's inference port (tunnel)."),
+        .doc("Local address for the rental's inference port (tunnel). With several replicas, each further one takes the next port."),
     setting("network_node.callback_target", Kind::Text(|d, v| d.tunnel.callback_target = v))
         .default("\"127.0.0.1:9100\"")
         .doc("PoC callback of the Network Node as reached from here (tunnel)."),
@@ -493,6 +504,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("When the world was started."),
 ];
 
+/// More replicas than any fleet is tested with.
+pub(super) const MAX_REPLICAS: u32 = 500;
+
+/// A pool's own keys, in the order of the example file.
+#[rustfmt::skip]
+pub(super) const POOL_SETTINGS: &[Setting] = &[
+    parsed("pool.name", "1 to 32 of a-z, 0-9 and -", |d, text| {
+        pool_name(text).map(|name| d.pool.name = Some(name))
+    })
+        .required("\"minimax\"")
+        .doc("Name of the pool: 1 to 32 of a-z, 0-9 and -. Its rentals are minimax/1, minimax/2 and so on."),
+    count("pool.replicas", 1, MAX_REPLICAS, |d, v| d.pool.replicas = v)
+        .default("1")
+        .doc("Number of its rentals at the same time; at most 500 in all pools."),
+    count("pool.min_replicas", 1, MAX_REPLICAS, |d, v| d.pool.min_replicas = v)
+        .default("1")
+        .doc("With fewer weights than this, the pool has failed its epoch."),
+    count("pool.max_per_host", 1, MAX_REPLICAS, |d, v| d.pool.max_per_host = Some(v))
+        .optional("2")
+        .doc("Maximum number of its rentals on one host. Default: a third of the replicas, rounded up."),
+];
+
 /// The settings of a section, in the order of the example file.
 pub(super) fn settings_of(section: &str) -> impl Iterator<Item = &'static Setting> {
     let settings = SETTINGS.iter();
@@ -528,6 +561,11 @@ fn text_if(is_right: bool, text: &str, what: &str) -> Result<String, String> {
 fn cockpit_id(text: &str) -> Result<CockpitId, String> {
     let id = text.trim().parse();
     id.map_err(|_| format!("{:?} is not a cockpit id", text.trim()))
+}
+
+fn pool_name(text: &str) -> Result<PoolName, String> {
+    let name = text.trim().parse();
+    name.map_err(|_| format!("{:?} is not a pool's name", text.trim()))
 }
 
 fn participant(text: &str) -> Result<Participant, String> {

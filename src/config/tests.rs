@@ -12,40 +12,43 @@ fn dirs() -> BaseDirs {
     }
 }
 
-fn parsed_with(text: &str, environment: &[(String, String)]) -> Result<Loaded, ConfigReport> {
+pub(super) fn parsed_with(
+    text: &str,
+    environment: &[(String, String)],
+) -> Result<Loaded, ConfigReport> {
     parse(text, environment, "test.toml", &dirs())
 }
 
-fn parsed(text: &str) -> Result<Loaded, ConfigReport> {
+pub(super) fn parsed(text: &str) -> Result<Loaded, ConfigReport> {
     parsed_with(text, &[])
 }
 
-fn loaded(text: &str) -> Loaded {
+pub(super) fn loaded(text: &str) -> Loaded {
     parsed(text).unwrap_or_else(|report| panic!("{report}\n{text}"))
 }
 
-fn config(text: &str) -> Config {
+pub(super) fn config(text: &str) -> Config {
     loaded(text).config
 }
 
 /// The report about a configuration that is wrong.
-fn report(text: &str) -> ConfigReport {
+pub(super) fn report(text: &str) -> ConfigReport {
     parsed(text).expect_err(text)
 }
 
 /// [`LEAST`] with another line in a section.
-fn with_line(section: &str, line: &str) -> String {
+pub(super) fn with_line(section: &str, line: &str) -> String {
     let header = format!("[{section}]\n");
     assert!(LEAST.contains(&header), "{section}");
     LEAST.replace(&header, &format!("{header}{line}\n"))
 }
 
 /// [`LEAST`] with an inference proxy.
-fn with_proxy(lines: &str) -> String {
+pub(super) fn with_proxy(lines: &str) -> String {
     format!("{LEAST}{PROXY}{lines}\n")
 }
 
-fn problem_of(text: &str, key: &str) -> Problem {
+pub(super) fn problem_of(text: &str, key: &str) -> Problem {
     let report = report(text);
     let found = report.problems.iter().find(|problem| problem.key == key);
     let found = found.unwrap_or_else(|| panic!("no problem with {key} in {report}"));
@@ -149,7 +152,7 @@ fn contradicting_settings_are_reported() {
 }
 
 /// [`LEAST`] for a model and its image.
-fn with_model(model: &str, image: &str, vast: &str) -> String {
+pub(super) fn with_model(model: &str, image: &str, vast: &str) -> String {
     let text = LEAST.replace("some/model", model);
     let text = text.replace(
         "image = \"mlnode:3\"",
@@ -159,8 +162,8 @@ fn with_model(model: &str, image: &str, vast: &str) -> String {
     text
 }
 
-const MINIMAX: &str = "MiniMaxAI/MiniMax-M2.7";
-const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
+pub(super) const MINIMAX: &str = "MiniMaxAI/MiniMax-M2.7";
+pub(super) const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
 
 #[test]
 fn known_model_decides_what_is_not_given() {
