@@ -1,6 +1,7 @@
 //! Runs an engine without a cockpit: prints progress to standard error, turns signals into commands and
 //! the report into the exit code.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use super::service::{self, ServiceManager};
 use super::{Exit, print_report, status_line, timed_line};
 use crate::config::{Config, PoolConfig, Pools};
 use crate::domain::format::count;
-use crate::domain::{OutcomeKind, SprintReport};
-use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot};
+use crate::domain::{OutcomeKind, ReplicaId, SprintReport, Step};
+use crate::engine::{Command, EngineError, EngineHandle, QuitChoice, Snapshot, SprintSnapshot};
 use crate::journal::{self, OpenRental};
 
 pub(crate) struct Signals {
@@ -292,7 +293,8 @@ fn summary(report: &SprintReport) -> String {
 /// Prints each change of status once.
 #[derive(Default)]
 struct StatusLines {
-    doing: String,
+    /// What each replica does, without numbers.
+    doing: BTreeMap<ReplicaId, String>,
     alerts: Vec<String>,
     is_ready: bool,
 }
@@ -301,17 +303,22 @@ impl StatusLines {
     /// Prints what is new; returns the new activity, if it changed.
     fn print_changes(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<String> {
         let snapshot = Arc::clone(&snapshots.borrow());
-        let sprint = &snapshot.sprint;
-        let doing = format!("{}: {}", sprint.step, sprint.doing);
-        // Texts that differ only in numbers are not news.
-        let news = without_digits(&doing);
-        let is_news = news != self.doing;
-        if is_news {
-            self.doing = news;
-            timed_line(snapshot.at, &doing);
+        let mut is_news = false;
+        if snapshot.replicas.is_empty() {
+            is_news = self.is_news(&snapshot.replica, &snapshot.sprint);
+            if is_news {
+                timed_line(snapshot.at, &doing(&snapshot.sprint));
+            }
+        }
+        for replica in &snapshot.replicas {
+            if self.is_news(&replica.id, &replica.sprint) {
+                is_news = true;
+                let line = format!("{} {}", replica.id, doing(&replica.sprint));
+                timed_line(snapshot.at, &line);
+            }
         }
         // Obstacles are alerts; their absence is printed once.
-        if let Some(preflight) = &sprint.preflight {
+        if let Some(preflight) = &snapshot.sprint.preflight {
             if preflight.is_clear() && !self.is_ready {
                 timed_line(snapshot.at, &preflight.to_string());
             }
@@ -326,8 +333,38 @@ impl StatusLines {
             }
         }
         self.alerts = alerts;
-        is_news.then_some(doing)
+        is_news.then(|| status(&snapshot))
     }
+
+    /// Texts that differ only in numbers are not news.
+    fn is_news(&mut self, replica: &ReplicaId, sprint: &SprintSnapshot) -> bool {
+        let news = without_digits(&doing(sprint));
+        if self.doing.get(replica) == Some(&news) {
+            return false;
+        }
+        self.doing.insert(replica.clone(), news);
+        true
+    }
+}
+
+fn doing(sprint: &SprintSnapshot) -> String {
+    format!("{}: {}", sprint.step, sprint.doing)
+}
+
+/// What the service manager shows: one sprint, or how many are where.
+fn status(snapshot: &Snapshot) -> String {
+    if snapshot.replicas.is_empty() {
+        return doing(&snapshot.sprint);
+    }
+    let mut steps: BTreeMap<Step, usize> = BTreeMap::new();
+    for replica in &snapshot.replicas {
+        *steps.entry(replica.sprint.step).or_default() += 1;
+    }
+    let steps: Vec<String> = steps
+        .into_iter()
+        .map(|(step, count)| format!("{count} {step}"))
+        .collect();
+    format!("{} replicas: {}", snapshot.replicas.len(), steps.join(", "))
 }
 
 fn without_digits(text: &str) -> String {

@@ -8,7 +8,7 @@ use super::{Exit, config, print, shutdown_signal, simulated, status_line};
 pub(crate) async fn run(arguments: &SimulatedWorld) -> Result<Exit, Report> {
     super::logging::start_quiet();
     let scratch = simulated::scratch_dir()?;
-    let served = simulated::start(arguments).await?;
+    let served = simulated::start(arguments, 1).await?;
     let text = simulated::configuration(&served, scratch.path()).await?;
     print(&text)?;
     let file = scratch.path().join("config.toml");

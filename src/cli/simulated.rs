@@ -24,9 +24,11 @@ pub(crate) fn scratch_dir() -> Result<TempDir, Report> {
     scratch.wrap_err("cannot create a directory for the simulated world")
 }
 
-pub(crate) async fn start(world: &SimulatedWorld) -> Result<ServedWorld, Report> {
-    let scenario = Scenario::named(&world.scenario)
+/// Starts a world with credit for so many replicas.
+pub(crate) async fn start(world: &SimulatedWorld, replicas: u32) -> Result<ServedWorld, Report> {
+    let mut scenario = Scenario::named(&world.scenario)
         .ok_or_else(|| eyre!("unknown scenario {:?}", world.scenario))?;
+    scenario.credit *= f64::from(replicas);
     let served = serve(WorldOptions {
         seed: world.seed,
         scenario,
@@ -40,13 +42,24 @@ pub(crate) async fn start(world: &SimulatedWorld) -> Result<ServedWorld, Report>
 
 /// A configuration for the world, as TOML. Creates the SSH key; every file is in `directory`.
 pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<String, Report> {
+    configuration_of(world, directory, 1).await
+}
+
+/// The same with ports and money for so many replicas.
+pub(crate) async fn configuration_of(
+    world: &ServedWorld,
+    directory: &Path,
+    replicas: u32,
+) -> Result<String, Report> {
     let key = directory.join("id_ed25519");
     generate_key(&key).await?;
     let text = |value: &str| toml::Value::from(value).to_string();
     let texts = |values: &[&'static str]| toml::Value::from(values.to_vec()).to_string();
     let path = |path: &Path| text(&path.display().to_string());
     let urls = |url: url::Url| format!("[{}]", text(url.as_str()));
-    let [api, inference, proxy, proxy_poc, vllm] = free_ports()?;
+    let [proxy, proxy_poc, vllm] = free_ports()?;
+    let (api, inference) = free_ranges(u16::try_from(replicas)?)?;
+    let dollars = |each: f64| format!("{:?}", each * f64::from(replicas));
     let clock = world.clock();
     let time = |time: crate::domain::Time| text(&time.to_rfc3339());
     let values: BTreeMap<&str, String> = [
@@ -60,7 +73,7 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
         ("vast.image", text(IMAGE)),
         ("vast.gpu_names", texts(&market_names(&GPUS))),
         ("vast.gpu_count", "[4, 8]".to_owned()),
-        ("vast.max_price", "40.0".to_owned()),
+        ("vast.max_price", format!("{MAX_PRICE:?}")),
         ("vast.min_reliability", "0.9".to_owned()),
         ("vast.min_download_mbps", "300.0".to_owned()),
         ("vast.verification", text("any")),
@@ -68,8 +81,9 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
         ("mlnode.model", text(MODEL)),
         ("mlnode.args", texts(official_args(MODEL))),
         ("budget.per_sprint", "40.0".to_owned()),
-        ("budget.per_day", "60.0".to_owned()),
-        ("budget.per_month", "900.0".to_owned()),
+        ("budget.per_hour", dollars(MAX_PRICE)),
+        ("budget.per_day", dollars(60.0)),
+        ("budget.per_month", dollars(900.0)),
         ("network_node.admin_api", text(world.admin_url().as_str())),
         ("network_node.host", text("127.0.0.1")),
         ("network_node.api_listen", text(&api.to_string())),
@@ -108,6 +122,9 @@ pub async fn configuration(world: &ServedWorld, directory: &Path) -> Result<Stri
     Ok(config::only(&values))
 }
 
+/// Of one rental, in dollars an hour.
+const MAX_PRICE: f64 = 40.0;
+
 /// Wide enough for hundreds of offers: everything that the arguments of [`official_args`] run on.
 const GPUS: [GpuFamily; 3] = [GpuFamily::H100, GpuFamily::H200, GpuFamily::B200];
 
@@ -133,13 +150,27 @@ pub fn parse_configuration(text: &str) -> Result<Config, Report> {
 /// take a free port there before its listener does.
 const LISTENERS: Range<u16> = 10_000..32_000;
 
+/// The first ports of two ranges of free ones, one after the other: for each replica one of each.
+fn free_ranges(length: u16) -> Result<(SocketAddr, SocketAddr), Report> {
+    let mut random = rand::rng();
+    let last = LISTENERS.end - 2 * length;
+    let starts = (0..5_000).map(|_| random.random_range(LISTENERS.start..last));
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let mut free = starts.filter(|start| (*start..start + 2 * length).all(is_free));
+    let start = free
+        .next()
+        .ok_or_else(|| eyre!("no free ports on 127.0.0.1"))?;
+    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    Ok((at(start), at(start + length)))
+}
+
 /// Free ports, all bound at the same time so that they differ.
-fn free_ports() -> Result<[SocketAddr; 5], Report> {
+fn free_ports() -> Result<[SocketAddr; 3], Report> {
     let mut random = rand::rng();
     let tries = (0..5_000).map(|_| random.random_range(LISTENERS));
     let bound = tries.filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-    let bound: Vec<TcpListener> = bound.take(5).collect();
+    let bound: Vec<TcpListener> = bound.take(3).collect();
     let addresses: Result<Vec<_>, _> = bound.iter().map(TcpListener::local_addr).collect();
-    let addresses = <[SocketAddr; 5]>::try_from(addresses?);
+    let addresses = <[SocketAddr; 3]>::try_from(addresses?);
     addresses.map_err(|_| eyre!("no free port on 127.0.0.1"))
 }

@@ -91,7 +91,7 @@ impl Shared {
         }
     }
 
-    /// Called at a start and after a sprint: no rent call is in flight then.
+    /// Called at a start and after a sprint.
     pub(crate) fn compact_journal(&mut self, now: Time) {
         if let Err(error) = self.journal.compact(now) {
             self.enter_release_only(now, &error);

@@ -107,8 +107,13 @@ impl Replica {
         let config = Arc::new(shared.config.of_replica(seat.pool, seat.place.slot));
         let (aim, nonce) = (shared.options.aim, shared.next_nonce());
         let plan = sprint_rules(&config, shared.ledger.boots(), aim, seat.place, nonce);
+        let tag = match shared.config.pools.replicas() {
+            1 => String::new(),
+            _ => format!("{}: ", seat.id),
+        };
         Replica {
             id: seat.id,
+            tag,
             config,
             ports: shared.ports.clone(),
             reports: shared.reports.clone(),

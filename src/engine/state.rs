@@ -120,6 +120,8 @@ pub(crate) struct Shared {
 /// One place in the fleet: its sprint, and the rentals that it watches.
 pub(crate) struct Replica {
     pub(crate) id: ReplicaId,
+    /// Begins its lines in the log; empty without others.
+    pub(crate) tag: String,
     /// The settings of its pool.
     pub(crate) config: Arc<Config>,
     /// The outside world as its pool sees it: its account and its Network Node.

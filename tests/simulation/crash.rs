@@ -1,13 +1,16 @@
 //! The program dies before and after each external call and each write of one sprint.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
-use pocpit::domain::{Duration, Hedging, OutcomeKind, Time};
+use pocpit::config::{PoolConfig, Pools};
+use pocpit::domain::{Duration, Hedging, OutcomeKind, PoolName, ReplicaId, Time, UsdPerHour};
 use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, World};
 
+use crate::fleet::fleet_caps;
 use crate::hedge;
-use crate::judge::{Caps, Judge, Others, Purse};
+use crate::judge::{Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::on_all_cores;
 use crate::played::{Fork, Stage};
@@ -19,21 +22,21 @@ use crate::storage::{Disk, WatchedStorage};
 pub enum Moments {
     /// All of them: each one is a sprint of its own.
     All { seed: u64 },
-    /// One in sixteen.
-    Sampled { seed: u64 },
+    /// One in so many.
+    Sampled { seed: u64, of: u64 },
 }
 
 impl Moments {
     fn seed(self) -> u64 {
         match self {
-            Moments::All { seed } | Moments::Sampled { seed } => seed,
+            Moments::All { seed } | Moments::Sampled { seed, .. } => seed,
         }
     }
 
     fn contains(self, number: usize) -> bool {
         match self {
             Moments::All { .. } => true,
-            Moments::Sampled { seed } => number as u64 % 16 == seed % 16,
+            Moments::Sampled { seed, of } => number as u64 % of == seed % of,
         }
     }
 }
@@ -46,6 +49,7 @@ struct Play {
     hedging: Hedging,
     /// From its first look to its `PoC`.
     lead: Duration,
+    replicas: u32,
 }
 
 impl Play {
@@ -56,6 +60,15 @@ impl Play {
             scenario: Scenario::default(),
             hedging: Hedging::Off,
             lead: Duration::minutes(52),
+            replicas: 1,
+        }
+    }
+
+    /// Three rentals that work, side by side.
+    fn fleet(seed: u64) -> Play {
+        Play {
+            replicas: 3,
+            ..Play::plain(seed)
         }
     }
 
@@ -66,6 +79,7 @@ impl Play {
             scenario: hedge::scenario(),
             hedging: Hedging::On,
             lead: Duration::minutes(67),
+            replicas: 1,
         }
     }
 }
@@ -80,17 +94,24 @@ struct Home {
     judge: Judge,
     epoch: u64,
     hedging: Hedging,
+    pools: Pools,
 }
 
 impl Home {
     fn new(play: &Play, stage: Arc<Stage>, disk: Disk, name: String) -> Home {
         let epoch = World::FIRST_EPOCH + 1;
+        let replicas = NonZeroU32::new(play.replicas).unwrap();
+        let pools = Pools {
+            first: PoolConfig::new(PoolName::default(), replicas),
+            others: Vec::new(),
+        };
+        let caps = fleet_caps(replicas.get());
         let judge = Judge {
             name,
             stage: stage.clone(),
             others: Others::Nothing,
-            purse: Purse::new(Caps::WIDE),
-            at_once: hedge::at_once(play.hedging),
+            purse: Purse::new(caps),
+            at_once: hedge::at_once(play.hedging) * replicas.get() as usize,
         };
         Home {
             stage,
@@ -98,6 +119,7 @@ impl Home {
             judge,
             epoch,
             hedging: play.hedging,
+            pools,
         }
     }
 
@@ -111,7 +133,12 @@ impl Home {
 
     fn live(&self, nonce: u64) -> Death {
         let far = self.stage.time() + Duration::hours(6);
-        let mut config = configuration(std::path::Path::new("/nonexistent"), Caps::WIDE);
+        let caps = self.judge.purse.caps;
+        let mut config = configuration(std::path::Path::new("/nonexistent"), caps);
+        config.pools = self.pools.clone();
+        let many = f64::from(self.pools.replicas());
+        let per_hour = config.budget.per_hour.0.dollars();
+        config.budget.per_hour = UsdPerHour::from_dollars(per_hour * many);
         if self.hedging == Hedging::On {
             hedge::allow(&mut config);
         }
@@ -139,16 +166,25 @@ impl Home {
         };
         let (_, ledger) = self.open();
         self.judge.end(self.epoch, report, Some(&ledger));
-        if report.outcome != OutcomeKind::Confirmed {
-            self.judge
-                .violation(&format!("one crash cost the epoch: {report:?}"));
+        for id in self.pools.first.replica_ids() {
+            if !self.is_confirmed(&ledger, &id) {
+                let reports: Vec<_> = ledger.reports_of(&id).collect();
+                self.judge
+                    .violation(&format!("one crash cost {id} the epoch: {reports:?}"));
+            }
         }
     }
 
     fn was_reported(&self) -> bool {
         let (_, ledger) = self.open();
         let open = ledger.open_rentals().is_empty();
-        open && ledger.reports().iter().any(|(_, report)| {
+        let mut all = self.pools.first.replica_ids();
+        open && all.all(|id| self.is_confirmed(&ledger, &id))
+    }
+
+    fn is_confirmed(&self, ledger: &Ledger, id: &ReplicaId) -> bool {
+        let mut reports = ledger.reports_of(id);
+        reports.any(|(_, report)| {
             report.epoch.map(|epoch| epoch.0) == Some(self.epoch)
                 && report.outcome == OutcomeKind::Confirmed
         })
@@ -188,6 +224,15 @@ fn resume_from(play: &Play, number: usize, fork: &Fork) {
 /// Plays the crash at these moments of a sprint with one rental; how many there were.
 pub fn die_in_a_sprint(chosen: Moments) -> usize {
     let play = Play::plain(chosen.seed());
+    let forks = moments(&play);
+    let forks = forks.iter().enumerate();
+    let forks = forks.filter(|(number, _)| chosen.contains(*number));
+    play_all(&play, &forks.collect::<Vec<_>>())
+}
+
+/// Plays the crash at these moments of a sprint of three replicas; how many there were.
+pub fn die_in_a_fleet(chosen: Moments) -> usize {
+    let play = Play::fleet(chosen.seed());
     let forks = moments(&play);
     let forks = forks.iter().enumerate();
     let forks = forks.filter(|(number, _)| chosen.contains(*number));

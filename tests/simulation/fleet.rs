@@ -39,6 +39,15 @@ pub struct FleetSum {
     pub crashes: u32,
 }
 
+/// Wide caps for so many replicas.
+pub fn fleet_caps(replicas: u32) -> Caps {
+    let many = f64::from(replicas);
+    Caps {
+        sprint: Caps::WIDE.sprint * many,
+        day: Caps::WIDE.day * many,
+    }
+}
+
 impl FleetCampaign {
     pub fn new(seed: u64, plan: Plan, replicas: u32) -> FleetCampaign {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
@@ -47,10 +56,7 @@ impl FleetCampaign {
         let mut config = configuration(directory.path(), Caps::WIDE);
         let many = f64::from(replicas);
         config.budget.per_hour = UsdPerHour::from_dollars(14.0 * many);
-        let caps = Caps {
-            sprint: Caps::WIDE.sprint * many,
-            day: Caps::WIDE.day * many,
-        };
+        let caps = fleet_caps(replicas);
         let dollars = pocpit::domain::Usd::from_dollars;
         config.budget.per_day = dollars(caps.day);
         config.budget.per_month = dollars(caps.month());

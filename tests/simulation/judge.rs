@@ -220,8 +220,10 @@ impl Judge {
         drop(world);
         let is_found = |rental: &&TrueRental| is_ours(rental) && rental.started <= born;
         let ours: Vec<&TrueRental> = live.iter().filter(is_found).collect();
+        let of_replicas = snapshot.replicas.iter();
+        let of_replicas = of_replicas.flat_map(|it| it.rental.iter().chain(&it.hedge));
         let known = snapshot.rental.iter().chain(&snapshot.hedge);
-        let known: Vec<u64> = known.map(|rental| rental.id.0).collect();
+        let known: Vec<u64> = known.chain(of_replicas).map(|rental| rental.id.0).collect();
         if ours.len() > self.at_once || ours.iter().any(|rental| !known.contains(&rental.id)) {
             self.violation(&format!(
                 "a minute after its start the program knows of {known:?}, and there are {ours:?}"

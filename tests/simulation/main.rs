@@ -350,8 +350,21 @@ fn unattended_days_are_journaled_and_clean() {
 
 #[test]
 fn sampled_crash_moments_resume_one_rental() {
-    let moments = crash::die_in_a_sprint(crash::Moments::Sampled { seed: 21 });
+    let moments = crash::die_in_a_sprint(crash::Moments::Sampled { seed: 21, of: 16 });
     assert!(moments > 60, "{moments} moments");
+}
+
+#[test]
+fn sampled_crash_moments_of_a_fleet_resume_each_rental() {
+    let moments = crash::die_in_a_fleet(crash::Moments::Sampled { seed: 21, of: 96 });
+    assert!(moments > 10, "{moments} moments");
+}
+
+#[test]
+#[ignore = "deep: every moment of a sprint of three replicas"]
+fn every_crash_moment_of_a_fleet_resumes_each_rental() {
+    let moments = crash::die_in_a_fleet(crash::Moments::All { seed: 21 });
+    assert!(moments > 1_000, "{moments} moments");
 }
 
 #[test]
@@ -366,7 +379,7 @@ fn every_crash_moment_resumes_one_rental() {
 
 #[test]
 fn sampled_race_crashes_resume_both_rentals() {
-    let moments = crash::die_in_a_race(crash::Moments::Sampled { seed: 21 });
+    let moments = crash::die_in_a_race(crash::Moments::Sampled { seed: 21, of: 16 });
     assert!(moments > 15, "{moments} moments");
 }
 

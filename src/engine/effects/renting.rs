@@ -69,7 +69,11 @@ impl Replica {
         let order = self.order(shared, offer, label.clone(), lease_until);
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
         let fee = offer.surcharge_text();
-        tracing::info!("renting offer {} as {label} for {price}{fee}", offer.id);
+        tracing::info!(
+            "{}renting offer {} as {label} for {price}{fee}",
+            self.tag,
+            offer.id
+        );
         self.spawn_effect(shared, EffectKey::Rent, async move {
             let rented = ports.market.rent(&order).await;
             drop(change);

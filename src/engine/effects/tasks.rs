@@ -14,7 +14,7 @@ impl Replica {
         let effects = self.sprint.handle(now, event);
         let after = self.sprint.step();
         if before != after {
-            tracing::info!("{before} → {after}");
+            tracing::info!("{}{before} → {after}", self.tag);
         }
         self.follow_release(now, before, after);
         for effect in effects {
@@ -36,9 +36,19 @@ impl Replica {
     pub(crate) fn effect_ended(&mut self, shared: &mut Shared, key: EffectKey) {
         self.running.remove(&key);
         let next = self.waiting.iter().position(|effect| effect.key() == key);
-        if let Some(effect) = next.and_then(|index| self.waiting.remove(index)) {
+        let next = next.and_then(|index| self.waiting.remove(index));
+        if let Some(effect) = next.filter(|effect| !self.is_pointless(effect)) {
             self.execute(shared, effect);
         }
+    }
+
+    /// A destroy that waited for the one before, which worked.
+    fn is_pointless(&self, effect: &Effect) -> bool {
+        let Effect::Destroy { instance, .. } = effect else {
+            return false;
+        };
+        let mut rentals = self.sprint.rentals();
+        rentals.all(|rental| rental.instance != *instance)
     }
 
     /// Runs `work` as a task under `key`; it reports by an observation. Work that changes the outside

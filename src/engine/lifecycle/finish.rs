@@ -1,7 +1,8 @@
 //! The end of a sprint: its report and its notice.
 
 use crate::domain::{
-    CallError, Instance, Mode, RegisteredNode, ReplicaId, SprintReport, Time, UsdPerHour,
+    CallError, EpochIndex, Instance, Mode, RegisteredNode, ReplicaId, SprintReport, Time,
+    UsdPerHour,
 };
 use crate::engine::alerts::notice_body::{self, NextEpoch};
 use crate::engine::observe::charges;
@@ -35,6 +36,7 @@ impl Engine {
             return;
         };
         replica.running.remove(&EffectKey::Leftovers);
+        let tag = replica.tag.clone();
         let (mode, stages) = (replica.sprint.mode(), replica.sprint.stages().copied());
         let (listed, registered) = (instances.ok(), nodes.as_deref().ok());
         let report = replica.sprint_report(&self.shared, now, listed.as_deref(), registered);
@@ -42,16 +44,19 @@ impl Engine {
             self.on_nodes(now, Ok(nodes));
         }
         tracing::info!(
-            "sprint ended: {}, {}",
+            "{tag}sprint ended: {}, {}",
             report.outcome,
             report.spent(None).in_words()
         );
         let next = self.next_epoch(mode);
-        let notice = sprint_notice(&report, next, &self.situation(now));
-        self.shared.ports.notifier.notify(&notice);
+        if self.is_alone_in_pool(id) {
+            let notice = sprint_notice(&report, next, &self.situation(now));
+            self.shared.ports.notifier.notify(&notice);
+        }
         self.shared.record(&Record::SprintEnded {
             report: report.clone(),
         });
+        self.tell_pool(now, id, report.epoch, next);
         self.shared.compact_journal(now);
         let Some(replica) = self.replicas.get_mut(id) else {
             return;
@@ -62,6 +67,25 @@ impl Engine {
             self.replicas.remove(id);
         } else if next == NextEpoch::Automatic {
             self.begin_next_sprint(now, id, stages.map(|stages| stages.epoch));
+        }
+    }
+}
+
+impl Engine {
+    /// Tells of a pool's epoch when its last replica has ended it.
+    pub(crate) fn tell_pool(
+        &self,
+        now: Time,
+        id: &ReplicaId,
+        epoch: Option<EpochIndex>,
+        next: NextEpoch,
+    ) {
+        if self.is_alone_in_pool(id) {
+            return;
+        }
+        let notice = epoch.and_then(|epoch| self.pool_notice(now, &id.pool, epoch, next));
+        if let Some(notice) = notice {
+            self.shared.ports.notifier.notify(&notice);
         }
     }
 }

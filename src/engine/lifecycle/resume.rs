@@ -1,9 +1,9 @@
 //! Resumes the sprint of an earlier run, and starts the next one.
 
-use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, ReplicaId, Time};
+use crate::domain::{Aim, EpochIndex, Mode, OutcomeKind, ReplicaId, SprintReport, Time};
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::rules::sprint_rules;
-use crate::engine::state::{Engine, Replica, Shared, Standing};
+use crate::engine::state::{EndAfter, Engine, Replica, Shared, Standing};
 use crate::flow::{Event, Plan, Sprint};
 use crate::journal::Ledger;
 
@@ -40,9 +40,20 @@ impl Engine {
         {
             self.shared.compact_journal(now);
         }
+        let pursued = self.epochs_pursued();
         for replica in self.replicas.iter_mut() {
             replica.resume(&mut self.shared, now);
+            replica.rest(&mut self.shared, now, &pursued);
         }
+    }
+
+    /// The epochs of the sprints that an earlier run began, if this run is to finish those and no other.
+    fn epochs_pursued(&self) -> Vec<EpochIndex> {
+        if self.shared.options.end_after != EndAfter::OneSprint {
+            return Vec::new();
+        }
+        let saved = saved_sprints(&self.shared.ledger).unwrap_or_default();
+        saved.iter().filter_map(Sprint::poc_epoch).collect()
     }
 
     /// Starts a replica's sprint for the next `PoC` after that of epoch `done`.
@@ -117,6 +128,28 @@ impl Replica {
         self.report = None;
         self.release_log = ReleaseLog::default();
         shared.observed.market = None;
+    }
+
+    /// A replica that has ended an epoch which others still pursue waits for them, and begins no other.
+    fn rest(&mut self, shared: &mut Shared, now: Time, pursued: &[EpochIndex]) {
+        if shared.ledger.checkpoint(&self.id).is_some() {
+            return;
+        }
+        let is_pursued = |report: &SprintReport| {
+            let epoch = report.epoch;
+            epoch.is_some_and(|epoch| pursued.contains(&epoch))
+        };
+        let ended = shared
+            .ledger
+            .reports_of(&self.id)
+            .rfind(|(_, report)| is_pursued(report))
+            .map(|(_, report)| report.clone());
+        let Some(report) = ended else {
+            return;
+        };
+        self.report = Some(report);
+        self.report_requested = true;
+        self.dispatch(shared, now, Event::AbortRequested);
     }
 
     /// A replica that the configuration no longer has finishes what it has rented, and rents nothing.

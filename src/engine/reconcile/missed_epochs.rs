@@ -64,7 +64,8 @@ impl Engine {
             cause.detail
         );
         // In manual mode the operator knows.
-        if mode == Mode::Auto {
+        let is_alone = self.is_alone_in_pool(id);
+        if mode == Mode::Auto && is_alone {
             let notice = missed_epoch_notice(epoch, &cause, &self.situation(now));
             self.shared.ports.notifier.notify(&notice);
         }
@@ -73,6 +74,9 @@ impl Engine {
             epoch,
             cause,
         });
+        if mode == Mode::Auto {
+            self.tell_pool(now, id, Some(epoch), NextEpoch::Automatic);
+        }
     }
 }
 
