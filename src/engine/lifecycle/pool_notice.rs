@@ -28,7 +28,8 @@ impl Engine {
         let last = |id: ReplicaId| {
             let of_replica = self.shared.ledger.reports_of(&id);
             let of_epoch = of_replica.filter(|(_, report)| report.epoch == Some(epoch));
-            of_epoch.last().map(|(_, report)| report)
+            let mut of_epoch = of_epoch.rev();
+            of_epoch.next().map(|(_, report)| report)
         };
         let reports: Option<Vec<&SprintReport>> = config.replica_ids().map(last).collect();
         let reports = reports?;
