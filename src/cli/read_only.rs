@@ -145,15 +145,15 @@ fn nodes_text(nodes: &[RegisteredNode], config: &Config, ledger: &Ledger, page: 
         let weight: u64 = node.weights.values().map(|weight| weight.0).sum();
         let weight = (!node.weights.is_empty()).then(|| grouped(weight));
         let service = match node.current {
-            NodeStatus::Failed => cell("FAILED", Look::Bad),
-            status => Cell::from(status.to_string().to_lowercase()),
+            NodeStatus::Failed => cell(node.current.word(), Look::Bad),
+            status => Cell::from(status.word()),
         };
         table.row_with(
             [
                 Cell::from(&node.config.id),
                 whose(node, config, ledger).into(),
                 service,
-                node.poc_word().to_lowercase().into(),
+                node.poc_word().into(),
                 if node.enabled { "yes" } else { "no" }.into(),
                 node.admin_epoch.into(),
                 or_none(weight),
@@ -189,8 +189,11 @@ fn details(node: &RegisteredNode) -> String {
     );
     let is_as_wanted = (node.intended, node.poc_intended) == (node.current, node.poc_current);
     let wanted = (!is_as_wanted).then(|| {
-        let words = format!("wanted {} / {}", node.intended, node.poc_intended);
-        words.to_lowercase()
+        format!(
+            "wanted {} / {}",
+            node.intended.word(),
+            node.poc_intended.word()
+        )
     });
     let reason = &node.failure_reason;
     let reason = (!reason.is_empty()).then(|| format!("failed: {reason}"));

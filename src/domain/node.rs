@@ -59,6 +59,17 @@ pub enum NodeStatus {
     Failed,
 }
 
+impl NodeStatus {
+    /// For people; a failure is loud.
+    pub fn word(self) -> String {
+        match self {
+            NodeStatus::Poc => "PoC".to_owned(),
+            NodeStatus::Failed => "FAILED".to_owned(),
+            status => status.to_string().to_lowercase(),
+        }
+    }
+}
+
 /// `PoC` status of a node or of a service.
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -77,6 +88,13 @@ pub enum PocStatus {
     NoBackends,
     /// A word that this program does not know.
     Unknown,
+}
+
+impl PocStatus {
+    /// For people.
+    pub fn word(self) -> String {
+        self.to_string().to_lowercase()
+    }
 }
 
 /// Weight on the chain: what a `PoC` earns by.
@@ -167,11 +185,11 @@ impl RegisteredNode {
         models.is_some_and(|models| !models.is_empty())
     }
 
-    /// What it does in the `PoC`, in a word of the Network Node; a preserved node is idle for that reason.
+    /// What it does in the `PoC`; a preserved node is idle for that reason.
     pub fn poc_word(&self) -> String {
         match self.poc_current {
-            PocStatus::Idle if self.is_preserved() => "PRESERVED".to_owned(),
-            status => status.to_string(),
+            PocStatus::Idle if self.is_preserved() => "preserved".to_owned(),
+            status => status.word(),
         }
     }
 

@@ -55,8 +55,8 @@ pub fn node_text(row: &NodeRow) -> String {
         config.host,
         config.poc_port,
         config.inference_port,
-        node.current,
-        node.poc_current,
+        node.current.word(),
+        node.poc_word(),
         row.owner.word(),
         node.failure_reason
     )

@@ -2,6 +2,9 @@
 
 use super::filter::{Words, avoided_text, node_text, past_text, rejected_text};
 use super::model::Model;
+use super::offers::OffersPane;
+use super::pane::Pane;
+use super::view::{LAST_HISTORY_COLUMN, LAST_NODE_COLUMN};
 use crate::domain::AvoidedMachine;
 use crate::engine::{NodeRow, PastSprintRow, RejectedOffer};
 
@@ -54,6 +57,26 @@ impl Model {
 
     pub fn selected_past(&self) -> Option<&PastSprintRow> {
         selected(&self.shown_history(), self.history_index)
+    }
+
+    /// How many columns of the focused table are scrolled away, and how many can be.
+    pub fn scrolled_columns(&self) -> Option<(usize, usize)> {
+        match self.focus {
+            Pane::Offers => Some((self.offers.first_column, OffersPane::LAST_COLUMN)),
+            Pane::Nodes => Some((self.node_column, LAST_NODE_COLUMN)),
+            Pane::History => Some((self.history_column, LAST_HISTORY_COLUMN)),
+            _ => None,
+        }
+    }
+
+    pub fn scrolled_columns_mut(&mut self) -> Option<(&mut usize, usize)> {
+        let (_, last) = self.scrolled_columns()?;
+        let column = match self.focus {
+            Pane::Offers => &mut self.offers.first_column,
+            Pane::Nodes => &mut self.node_column,
+            _ => &mut self.history_column,
+        };
+        Some((column, last))
     }
 }
 

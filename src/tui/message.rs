@@ -9,7 +9,7 @@ use super::breakpoint::Breakpoint;
 use super::hit_areas::HitAreas;
 use super::pane::Pane;
 use crate::domain::{Duration, InstanceId, LogLine};
-use crate::engine::{BootLog, Snapshot};
+use crate::engine::{LogBuffer, Snapshot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pointer {
@@ -31,7 +31,7 @@ pub enum Message {
     Tick(Duration),
     Drawn(DrawnFrame),
     /// The log of a past rental was read.
-    PastLog(InstanceId, Box<BootLog>),
+    PastLog(InstanceId, Box<LogBuffer>),
     /// New lines of the program's own log.
     Recorded(Vec<LogLine>),
     /// Result of a background task, as a toast.

@@ -168,6 +168,9 @@ pub struct Model {
     pub rental_marks: RentalMarks,
     pub fleet: FleetPane,
     pub selected_node: Option<NodeId>,
+    /// Columns of the registrations that are scrolled away; so many of the history below.
+    pub node_column: usize,
+    pub history_column: usize,
     /// Only registrations with these words; empty for all.
     pub node_filter: String,
     /// Index of the selected past sprint among those that are shown, newest first.

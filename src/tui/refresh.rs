@@ -10,7 +10,7 @@ use super::offers::OffersPane;
 use super::scene::Scene;
 use super::trends::Trends;
 use crate::domain::Duration;
-use crate::engine::{BootLog, Snapshot};
+use crate::engine::{LogBuffer, Snapshot};
 
 impl Model {
     pub fn new(snapshot: Arc<Snapshot>) -> Model {
@@ -31,10 +31,12 @@ impl Model {
             toast: None,
             offers: OffersPane::new(&snapshot.offers.rows),
             log: LogPane::new(snapshot.boot_log.clone()),
-            program_log: LogPane::new(BootLog::default()),
+            program_log: LogPane::new(LogBuffer::default()),
             rental_marks: RentalMarks::default(),
             fleet: FleetPane::default(),
             selected_node: None,
+            node_column: 0,
+            history_column: 0,
             node_filter: String::new(),
             history_index: 0,
             history_filter: String::new(),

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::engine::BootLog;
+use pocpit::engine::LogBuffer;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
 
 use scene::{empty, frame, line, press, update};
 
-/// Lines that a log was given. It keeps the last [`BootLog::CAPACITY`] of them.
+/// Lines that a log was given. It keeps the last [`LogBuffer::CAPACITY`] of them.
 const LENGTHS: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
-fn log_of(lines: i64) -> BootLog {
-    let mut log = BootLog::default();
+fn log_of(lines: i64) -> LogBuffer {
+    let mut log = LogBuffer::default();
     (0..lines).for_each(|number| log.push(line(number)));
     log
 }

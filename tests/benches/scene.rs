@@ -11,7 +11,7 @@ use pocpit::domain::{
     ReplicaId, Step, Time,
 };
 use pocpit::engine::{
-    BootLog, ChainSnapshot, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
+    ChainSnapshot, LogBuffer, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState, Snapshot,
     SprintSnapshot, WorldKind,
 };
 use pocpit::tui::keymap::Keymap;
@@ -86,7 +86,7 @@ pub fn empty() -> Snapshot {
         money: MoneySnapshot::default(),
         alerts: Vec::new(),
         history: Arc::default(),
-        boot_log: BootLog::default(),
+        boot_log: LogBuffer::default(),
         replica: ReplicaId::default(),
         replicas: Vec::new(),
         rentals_read_at: None,

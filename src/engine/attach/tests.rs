@@ -15,7 +15,7 @@ use crate::domain::{
     OfferId, OwnBoots, PocActivity, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
-    BootLog, ChainSnapshot, Command, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
+    ChainSnapshot, Command, LogBuffer, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
     Snapshot, SprintCommand, SprintSnapshot, WorldKind,
 };
 
@@ -67,7 +67,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         money: MoneySnapshot::default(),
         alerts: Vec::new(),
         history: Arc::default(),
-        boot_log: BootLog::default(),
+        boot_log: LogBuffer::default(),
         replica: ReplicaId::default(),
         replicas: Vec::new(),
         rentals_read_at: None,
@@ -148,7 +148,7 @@ fn nobody() -> mpsc::Sender<Command> {
 }
 
 /// A log's lines, with their numbers.
-fn lines(log: &BootLog) -> Vec<(u64, LogLine)> {
+fn lines(log: &LogBuffer) -> Vec<(u64, LogLine)> {
     let numbers = log.first_seq()..log.end_seq();
     numbers
         .map(|number| (number, log.line(number).unwrap().clone()))
@@ -212,7 +212,7 @@ async fn viewer_gets_every_part_of_a_snapshot() {
 #[tokio::test]
 async fn truncated_log_keeps_its_numbers() {
     let mut shown = snapshot(0);
-    let count = i64::try_from(BootLog::CAPACITY).unwrap() + 1_000;
+    let count = i64::try_from(LogBuffer::CAPACITY).unwrap() + 1_000;
     (0..count).for_each(|number| shown.boot_log.push(line(number)));
     assert!(shown.boot_log.first_seq() > 0);
     let (_publish, mut seen) = viewed(shown.clone(), 1 << 20).await;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use crate::domain::{LogLine, RankedOffer, Time};
-use crate::engine::snapshot::{BootLog, RejectedOffer, Snapshot};
+use crate::engine::snapshot::{LogBuffer, RejectedOffer, Snapshot};
 
 /// Snapshots are only exchanged between equal versions.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -92,7 +92,7 @@ impl Sent {
 
     /// Whether this is the log that was sent: it has the last line that was sent. Lines have their
     /// time, so those of another rental differ.
-    fn is_of(&self, log: &BootLog) -> bool {
+    fn is_of(&self, log: &LogBuffer) -> bool {
         match &self.last_line {
             None => self.log_end == log.first_seq(),
             Some(last) => log.line(self.log_end.saturating_sub(1)) == Some(last),
@@ -100,7 +100,7 @@ impl Sent {
     }
 }
 
-fn part(log: &BootLog, from: u64, until: u64) -> Vec<LogLine> {
+fn part(log: &LogBuffer, from: u64, until: u64) -> Vec<LogLine> {
     let mut room = LOG_PART;
     let mut lines = Vec::new();
     for line in (from..until).map_while(|number| log.line(number)) {
@@ -118,7 +118,7 @@ fn without_offers_and_log(snapshot: &Snapshot) -> Snapshot {
     rest.offers.rows = Arc::default();
     rest.offers.rejected = Arc::default();
     let live = rest.boot_log.live.take();
-    rest.boot_log = BootLog::default();
+    rest.boot_log = LogBuffer::default();
     rest.boot_log.live = live;
     rest
 }
@@ -127,7 +127,7 @@ fn without_offers_and_log(snapshot: &Snapshot) -> Snapshot {
 pub(super) struct Received {
     rows: Arc<Vec<RankedOffer>>,
     rejected: Arc<Vec<RejectedOffer>>,
-    log: BootLog,
+    log: LogBuffer,
 }
 
 impl Received {
@@ -135,7 +135,7 @@ impl Received {
     pub(super) fn apply(&mut self, message: Message) -> Option<Snapshot> {
         match message {
             Message::Offers { rows, rejected } => (self.rows, self.rejected) = (rows, rejected),
-            Message::LogStart { first } => self.log = BootLog::beginning_at(first),
+            Message::LogStart { first } => self.log = LogBuffer::beginning_at(first),
             Message::LogLines(lines) => lines.into_iter().for_each(|line| self.log.push(line)),
             Message::Snapshot(mut snapshot) => {
                 snapshot.offers.rows = self.rows.clone();

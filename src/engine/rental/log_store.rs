@@ -10,7 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::domain::{InstanceId, Time};
-use crate::engine::snapshot::BootLog;
+use crate::engine::snapshot::LogBuffer;
 use crate::ports::{LogPosition, TailChunk};
 use crate::ssh::sanitize::Sanitizer;
 
@@ -40,8 +40,8 @@ impl LogStore {
     }
 
     /// The saved log of a rental, or its last lines, dated at its end. Blocks.
-    pub fn read(&self, instance: InstanceId, ended: Time) -> BootLog {
-        let mut log = BootLog::default();
+    pub fn read(&self, instance: InstanceId, ended: Time) -> LogBuffer {
+        let mut log = LogBuffer::default();
         let Some(all) = &self.directory else {
             return log;
         };

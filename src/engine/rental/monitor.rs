@@ -10,7 +10,7 @@ use crate::engine::rental::link_state::LinkState;
 use crate::engine::rental::log_merge::{Continuity, LogMerger, NewLines};
 use crate::engine::rental::refusals::Refusals;
 use crate::engine::rental::watcher::Watcher;
-use crate::engine::snapshot::BootLog;
+use crate::engine::snapshot::LogBuffer;
 use crate::flow::{BootProgress, BootReading, Rental};
 use crate::mlnode::boot::BootTracker;
 use crate::ports::{LinkError, TailChunk, TunnelSpec};
@@ -32,7 +32,7 @@ pub(crate) struct RentalMonitor {
     /// Its boot is not recorded yet; `None` if its start was not observed.
     unreported: Option<Rental>,
     sanitizer: Sanitizer,
-    pub(crate) log: BootLog,
+    pub(crate) log: LogBuffer,
     pub(crate) log_merger: LogMerger,
     /// The log file has its first line.
     pub(crate) log_started: bool,
@@ -64,7 +64,7 @@ impl RentalMonitor {
             boot,
             unreported,
             sanitizer: Sanitizer::new(),
-            log: BootLog::default(),
+            log: LogBuffer::default(),
             log_merger: LogMerger::default(),
             log_started: false,
             row: None,

@@ -1,9 +1,9 @@
 //! Snapshots and commands: the engine's whole interface to the cockpit. Everything is serde: a
 //! viewer follows a running engine over a socket.
 
-mod boot_log;
 mod chain;
 mod command;
+mod log_buffer;
 mod money;
 mod nodes;
 mod offers;
@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{BootTally, CockpitId, Mode, NodeId, ReplicaId, Time, Usd};
 use crate::engine::alerts::alert::{Alert, Condition};
 
-pub use boot_log::*;
 pub use chain::*;
 pub use command::*;
+pub use log_buffer::*;
 pub use money::*;
 pub use nodes::*;
 pub use offers::*;
@@ -53,7 +53,7 @@ pub struct Snapshot {
     pub history: Arc<Vec<PastSprintRow>>,
     /// What is wrong, worst first.
     pub alerts: Vec<Alert>,
-    pub boot_log: BootLog,
+    pub boot_log: LogBuffer,
     /// All replicas in their order, if there are several: what is above of a sprint is the first one's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replicas: Vec<Arc<ReplicaSnapshot>>,
@@ -83,7 +83,7 @@ pub struct ReplicaSnapshot {
     pub refused: Option<Refusal>,
     /// Not sent to viewers: they have the first replica's.
     #[serde(skip)]
-    pub boot_log: BootLog,
+    pub boot_log: LogBuffer,
 }
 
 impl Snapshot {

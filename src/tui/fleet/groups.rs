@@ -77,7 +77,7 @@ fn activity(model: &Model, rental: Option<&RentalSnapshot>, node: Option<&NodeRo
         },
         (Step::Booting | Step::Warming, Some(rental), _) => rental.boot.stage.to_string(),
         (Step::Registering | Step::Proving | Step::Confirming, _, Some(node)) => {
-            node.node.poc_word().to_lowercase()
+            node.node.poc_word()
         }
         (step, ..) => step.name().to_owned(),
     }
@@ -135,8 +135,8 @@ fn node_row(row: &NodeRow) -> FleetRow {
     let status = match (row.owner, is_failed) {
         (NodeOwner::Leftover, _) => "removing".to_owned(),
         (_, true) => "failed".to_owned(),
-        (NodeOwner::Proxy, false) => node.current.to_string().to_lowercase(),
-        _ => node.poc_word().to_lowercase(),
+        (NodeOwner::Proxy, false) => node.current.word(),
+        _ => node.poc_word(),
     };
     let id = &node.config.id;
     let key = FleetKey::Node(id.clone());

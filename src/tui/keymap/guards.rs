@@ -5,7 +5,7 @@ use crate::domain::{GateKind, Mode, Step};
 use crate::tui::attention::last_loss;
 use crate::tui::log::LongLines;
 use crate::tui::model::{Dialog, Model};
-use crate::tui::offers::{OfferList, OffersPane};
+use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 
 pub(super) fn enabled(_: &Model) -> Option<&'static str> {
@@ -130,19 +130,17 @@ pub(super) fn already_following(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn no_columns_left(model: &Model) -> Option<&'static str> {
-    let is_first = match model.focus {
-        Pane::Offers => model.offers.first_column == 0,
-        _ => return lines_wrapped(model),
-    };
-    is_first.then_some("the first columns are shown")
+    match model.scrolled_columns() {
+        None => lines_wrapped(model),
+        Some((column, _)) => (column == 0).then_some("the first columns are shown"),
+    }
 }
 
 pub(super) fn no_columns_right(model: &Model) -> Option<&'static str> {
-    let is_last = match model.focus {
-        Pane::Offers => model.offers.first_column >= OffersPane::LAST_COLUMN,
-        _ => return lines_wrapped(model),
-    };
-    is_last.then_some("the last columns are shown")
+    match model.scrolled_columns() {
+        None => lines_wrapped(model),
+        Some((column, last)) => (column >= last).then_some("the last columns are shown"),
+    }
 }
 
 fn lines_wrapped(model: &Model) -> Option<&'static str> {

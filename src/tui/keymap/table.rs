@@ -29,7 +29,13 @@ const LOGS: &[Pane] = &[Pane::Boot, Pane::Journal];
 const BOOT: &[Pane] = &[Pane::Boot];
 const NODES: &[Pane] = &[Pane::Nodes];
 const IN_OR_OUT: &[Pane] = &[Pane::Offers, Pane::Nodes];
-const SIDEWAYS: &[Pane] = &[Pane::Boot, Pane::Journal, Pane::Offers];
+const SIDEWAYS: &[Pane] = &[
+    Pane::Boot,
+    Pane::Journal,
+    Pane::Offers,
+    Pane::Nodes,
+    Pane::History,
+];
 
 pub(super) fn rows(context: Context) -> Vec<Binding> {
     let rows = match context {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::domain::LogLine;
-use crate::engine::BootLog;
+use crate::engine::LogBuffer;
 
 /// Numbers of lines, in order.
 #[derive(Debug, Clone, Default)]
@@ -15,14 +15,14 @@ pub struct LineIndex {
 
 impl LineIndex {
     /// The lines of a log that are wanted.
-    pub fn of(log: &BootLog, wanted: impl Fn(u64, &LogLine) -> bool) -> LineIndex {
+    pub fn of(log: &LogBuffer, wanted: impl Fn(u64, &LogLine) -> bool) -> LineIndex {
         let mut index = LineIndex::default();
         index.update(log, wanted);
         index
     }
 
     /// Looks at new lines and forgets dropped ones.
-    pub fn update(&mut self, log: &BootLog, wanted: impl Fn(u64, &LogLine) -> bool) {
+    pub fn update(&mut self, log: &LogBuffer, wanted: impl Fn(u64, &LogLine) -> bool) {
         let gone = self.before(log.first_seq());
         self.lines.drain(..gone);
         for number in self.until.max(log.first_seq())..log.end_seq() {

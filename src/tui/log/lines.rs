@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::index::LineIndex;
 use crate::domain::{LogLevel, LogLine, PROXY_REQUESTS};
-use crate::engine::BootLog;
+use crate::engine::LogBuffer;
 
 /// How uvicorn logs that vLLM's health was asked for, every two seconds.
 const HEALTH_CHECK: &str = "\"GET /health HTTP/1.1\" 200 OK";
@@ -14,7 +14,7 @@ fn is_health_check(line: &LogLine) -> bool {
 }
 
 /// Left out without a filter: all but the first of several health checks, and requests to the inference proxy.
-pub(super) fn is_shown(log: &BootLog, number: u64, line: &LogLine) -> bool {
+pub(super) fn is_shown(log: &LogBuffer, number: u64, line: &LogLine) -> bool {
     if is_health_check(line) {
         let before = number.checked_sub(1).and_then(|before| log.line(before));
         return !before.is_some_and(is_health_check);
@@ -24,7 +24,7 @@ pub(super) fn is_shown(log: &BootLog, number: u64, line: &LogLine) -> bool {
 }
 
 /// How many lines a line of the plain log stands for.
-pub fn repeats(log: &BootLog, shown: &LineIndex, number: u64) -> u64 {
+pub fn repeats(log: &LogBuffer, shown: &LineIndex, number: u64) -> u64 {
     if !log.line(number).is_some_and(is_health_check) {
         return 1;
     }

@@ -1,6 +1,9 @@
 //! State of a log pane: followed or held, filtered. Cost depends on the screen, not on the length of the
 //! log.
 
+mod columns;
+mod filter;
+mod hold;
 mod index;
 mod jump;
 mod lines;
@@ -10,12 +13,15 @@ mod rows;
 mod scroll;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use ratatui::layout::Size;
 
-use crate::domain::{InstanceId, LogLevel, LogLine, Time};
-use crate::engine::BootLog;
+use crate::domain::{InstanceId, LogLine, Time};
+use crate::engine::LogBuffer;
 
+pub use columns::Times;
+pub use filter::Filter;
 pub use index::LineIndex;
 pub use jump::{Jump, Target, Toward};
 pub use lines::{repeats, whole_text};
@@ -23,86 +29,14 @@ pub use marks::{Mark, RentalMarks};
 pub use query::Query;
 pub use rows::{LongLines, row_starts};
 pub use scroll::{Anchor, Lines, PlacedMark, VisibleLine};
+pub use trouble::Trouble;
 
-const COLUMNS: u16 = 8;
-/// Lines are not longer than this (`ssh::sanitize`).
-const LAST_COLUMN: u16 = 4_096;
 /// Size of the pane until it is drawn.
 const DEFAULT_SIZE: Size = Size::new(80, 10);
-/// Columns of the mark, and of the level with its space.
-const MARK: u16 = 1;
-const LEVEL: u16 = 6;
-/// Columns of a time with its space.
-const TIME: u16 = 9;
-
-/// Whether lines have their times beside them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Times {
-    Shown,
-    Hidden,
-}
-
-/// Lines with a text, alone or among the others.
-#[derive(Debug, Clone)]
-pub struct Filter {
-    pub query: Query,
-    pub matches: LineIndex,
-    /// With the others, where those are shown too.
-    with_others: Option<LineIndex>,
-}
-
-impl Filter {
-    fn new(query: Query, log: &BootLog) -> Filter {
-        let mut filter = Filter {
-            query,
-            matches: LineIndex::default(),
-            with_others: None,
-        };
-        filter.update(log);
-        filter
-    }
-
-    fn update(&mut self, log: &BootLog) {
-        let query = &self.query;
-        self.matches.update(log, |_, line| query.is_in(line));
-        if let Some(all) = &mut self.with_others {
-            let wanted = |number, line: &_| query.is_in(line) || lines::is_shown(log, number, line);
-            all.update(log, wanted);
-        }
-    }
-
-    /// For another log.
-    fn restart(&mut self) {
-        self.matches = LineIndex::default();
-        if let Some(all) = &mut self.with_others {
-            *all = LineIndex::default();
-        }
-    }
-
-    pub fn shows_others(&self) -> bool {
-        self.with_others.is_some()
-    }
-}
-
-/// Lines that want a look.
-#[derive(Debug, Clone, Default)]
-pub struct Trouble {
-    pub errors: LineIndex,
-    pub warnings: LineIndex,
-}
-
-impl Trouble {
-    fn update(&mut self, log: &BootLog) {
-        let of = |level| move |_: u64, line: &LogLine| line.level() == Some(level);
-        self.errors.update(log, of(LogLevel::Error));
-        self.warnings.update(log, of(LogLevel::Warn));
-    }
-}
-
 #[derive(Debug, Clone)]
 pub struct LogPane {
     /// Log of the current rental, of a past one, or of this program.
-    pub log: BootLog,
+    pub log: LogBuffer,
     /// The past rental whose log is shown.
     pub past: Option<InstanceId>,
     /// Where the log is held; `None` while it follows the end.
@@ -126,7 +60,7 @@ pub struct LogPane {
 
 impl LogPane {
     /// Follows the end of a log, without a filter.
-    pub fn new(log: BootLog) -> LogPane {
+    pub fn new(log: LogBuffer) -> LogPane {
         let mut pane = LogPane {
             newest: newest_of(&log),
             log,
@@ -147,7 +81,7 @@ impl LogPane {
     }
 
     /// Shows another log from its end.
-    pub fn show(&mut self, past: Option<InstanceId>, log: BootLog) {
+    pub fn show(&mut self, past: Option<InstanceId>, log: LogBuffer) {
         *self = LogPane {
             past,
             size: self.size,
@@ -158,7 +92,7 @@ impl LogPane {
     }
 
     /// Replaces the log by a newer state of it, or by that of another rental.
-    pub fn set_log(&mut self, log: BootLog) {
+    pub fn set_log(&mut self, log: LogBuffer) {
         let is_other = self.is_of_another(&log);
         self.log = log;
         self.newest = newest_of(&self.log);
@@ -204,7 +138,7 @@ impl LogPane {
             .collect();
     }
 
-    fn is_of_another(&self, log: &BootLog) -> bool {
+    fn is_of_another(&self, log: &LogBuffer) -> bool {
         let Some((last, at)) = self.newest else {
             return false;
         };
@@ -267,23 +201,6 @@ impl LogPane {
         }
     }
 
-    /// Every line of a past log came at its end: there are no times to show.
-    pub fn shows_times(&self) -> bool {
-        self.times == Times::Shown && self.past.is_none()
-    }
-
-    pub fn toggle_times(&mut self) {
-        self.times = match self.times {
-            Times::Shown => Times::Hidden,
-            Times::Hidden => Times::Shown,
-        };
-    }
-
-    /// Columns left of the text.
-    pub fn text_column(&self) -> u16 {
-        MARK + LEVEL + if self.shows_times() { TIME } else { 0 }
-    }
-
     /// Rows of a page; one row of the last page stays visible.
     pub fn page(&self) -> usize {
         self.height().saturating_sub(1).max(1)
@@ -320,112 +237,6 @@ impl LogPane {
         })
     }
 
-    /// Holds the log here, or follows it.
-    fn set_anchor(&mut self, anchor: Option<Anchor>) {
-        if self.anchor.is_none() {
-            self.held_until = self.log.end_seq();
-        }
-        self.anchor = anchor;
-    }
-
-    pub fn toggle_pause(&mut self) {
-        match self.anchor {
-            Some(_) => self.follow(),
-            None => self.set_anchor(self.bottom()),
-        }
-    }
-
-    pub fn follow(&mut self) {
-        (self.anchor, self.current) = (None, None);
-    }
-
-    /// Scrolls up; from the top, matches and errors are gone through anew.
-    pub fn up(&mut self, rows: usize) {
-        if rows == usize::MAX {
-            self.current = None;
-        }
-        let bottom = self.bottom();
-        let up = bottom.and_then(|bottom| self.lines().up(bottom, rows, self.height()));
-        self.set_anchor(up);
-    }
-
-    /// Scrolls down; follows again at the end.
-    pub fn down(&mut self, rows: usize) {
-        let Some(bottom) = self.bottom() else { return };
-        let lines = self.lines();
-        let anchor = lines.down(bottom, rows);
-        match anchor.filter(|anchor| Some(*anchor) != lines.end()) {
-            Some(anchor) => self.set_anchor(Some(anchor)),
-            None => self.follow(),
-        }
-    }
-
-    pub fn toggle_wrap(&mut self) {
-        self.long = match self.long {
-            LongLines::Wrap => LongLines::Cut { column: 0 },
-            LongLines::Cut { .. } => LongLines::Wrap,
-        };
-        if let Some(anchor) = &mut self.anchor {
-            anchor.below = 0;
-        }
-    }
-
-    pub fn left(&mut self) {
-        if let LongLines::Cut { column } = &mut self.long {
-            *column = column.saturating_sub(COLUMNS);
-        }
-    }
-
-    pub fn right(&mut self) {
-        if let LongLines::Cut { column } = &mut self.long {
-            *column = column.saturating_add(COLUMNS).min(LAST_COLUMN);
-        }
-    }
-
-    /// Shows only lines with this text; all for an empty one.
-    pub fn set_filter(&mut self, text: &str) {
-        self.filter = Query::new(text).map(|query| Filter::new(query, &self.log));
-        self.current = None;
-    }
-
-    /// The lines to show, where a filter hides the others.
-    pub fn only(&self) -> Option<&LineIndex> {
-        let filter = self.filter.as_ref();
-        let filter = filter.filter(|filter| !filter.shows_others());
-        filter.map(|filter| &filter.matches)
-    }
-
-    /// What is filtered by; empty without a filter.
-    pub fn filter_text(&self) -> &str {
-        let filter = self.filter.as_ref();
-        filter.map_or("", |filter| filter.query.text())
-    }
-
-    pub fn hides_others(&self) -> bool {
-        self.only().is_some()
-    }
-
-    /// Shows the lines without the text too, or hides them again. The match that was gone to stays in sight.
-    pub fn toggle_others(&mut self) {
-        let log = &self.log;
-        if let Some(filter) = &mut self.filter {
-            filter.with_others = match filter.with_others.take() {
-                Some(_) => None,
-                None => Some(LineIndex::default()),
-            };
-            filter.update(log);
-        }
-        if let (Some(current), Some(_)) = (self.current, self.anchor) {
-            self.show_line(current);
-        }
-    }
-
-    /// Goes to the first line at or after this time.
-    pub fn go_to(&mut self, at: Time) {
-        let line = first_from(&self.log, at);
-        self.set_anchor(self.lines().at_top(line, self.height()));
-    }
-
     /// The visible lines, from top to bottom.
     pub fn visible(&self) -> Vec<VisibleLine> {
         let window = |bottom| self.lines().window(bottom, self.height());
@@ -436,28 +247,15 @@ impl LogPane {
     pub fn top(&self) -> Option<u64> {
         self.visible().first().map(|shown| shown.line)
     }
-
-    pub fn lines_below(&self) -> usize {
-        let bottom = self.bottom();
-        bottom.map_or(0, |bottom| self.lines().after(bottom.line))
-    }
-
-    /// Errors that came since it is held.
-    pub fn new_errors(&self) -> usize {
-        match self.anchor {
-            Some(_) => self.trouble.errors.from(self.held_until),
-            None => 0,
-        }
-    }
 }
 
-fn newest_of(log: &BootLog) -> Option<(u64, Time)> {
+fn newest_of(log: &LogBuffer) -> Option<(u64, Time)> {
     let last = log.end_seq().checked_sub(1)?;
     Some((last, log.line(last)?.at))
 }
 
 /// Number of the first line at or after this time; lines are in order of arrival.
-pub fn first_from(log: &BootLog, at: Time) -> u64 {
+pub fn first_from(log: &LogBuffer, at: Time) -> u64 {
     let (mut low, mut high) = (log.first_seq(), log.end_seq());
     while low < high {
         let middle = low + (high - low) / 2;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::index::LineIndex;
 use super::marks::Mark;
 use super::rows::{LongLines, row_starts};
-use crate::engine::BootLog;
+use crate::engine::LogBuffer;
 
 /// The last visible row of a paused log. Anchored to a line, so new or dropped lines do not move it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub type PlacedMark = (u64, Mark);
 /// The lines that are shown, with the marks between them, and how they break into rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Lines<'a> {
-    pub log: &'a BootLog,
+    pub log: &'a LogBuffer,
     pub shown: &'a LineIndex,
     /// In the order of their lines.
     pub marks: &'a [PlacedMark],

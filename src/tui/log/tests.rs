@@ -1,22 +1,23 @@
 use proptest::prelude::*;
 
+use super::columns::{LEVEL, MARK, TIME};
 use super::*;
-use crate::domain::{LineStyle, PROXY_REQUESTS};
+use crate::domain::{LineStyle, LogLevel, PROXY_REQUESTS};
 
 fn at(second: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
 }
 
-fn log_of(lines: &[&str]) -> BootLog {
-    let mut log = BootLog::default();
+fn log_of(lines: &[&str]) -> LogBuffer {
+    let mut log = LogBuffer::default();
     for (second, line) in (0..).zip(lines) {
         log.push(LogLine::plain(at(second), *line));
     }
     log
 }
 
-fn numbered(count: i64) -> BootLog {
-    let mut log = BootLog::default();
+fn numbered(count: i64) -> LogBuffer {
+    let mut log = LogBuffer::default();
     for number in 0..count {
         let kind = if number % 10 == 3 { "error" } else { "info" };
         log.push(LogLine::plain(at(number), format!("{number} {kind}")));
@@ -32,7 +33,7 @@ fn shown(view: &LogPane) -> Vec<String> {
 }
 
 /// Wide enough for a text of so many columns.
-fn view_of(log: &BootLog, width: u16, height: u16) -> LogPane {
+fn view_of(log: &LogBuffer, width: u16, height: u16) -> LogPane {
     LogPane {
         size: Size::new(width + MARK + TIME + LEVEL, height),
         ..LogPane::new(log.clone())
@@ -59,7 +60,7 @@ fn dropped_anchor_shows_the_oldest_lines() {
     let mut view = view_of(&log, 20, 3);
     view.up(usize::MAX);
     assert_eq!(shown(&view), ["0 info", "1 info", "2 info"]);
-    for number in 1_000..i64::try_from(BootLog::CAPACITY).unwrap() {
+    for number in 1_000..i64::try_from(LogBuffer::CAPACITY).unwrap() {
         log.push(LogLine::plain(at(number), "more"));
         view.set_log(log.clone());
     }
@@ -77,7 +78,7 @@ fn log_of_another_rental_is_followed() {
     let mut view = view_of(&log, 20, 4);
     view.set_filter("error");
     view.up(5);
-    let mut other = BootLog::default();
+    let mut other = LogBuffer::default();
     for number in 0..200 {
         other.push(LogLine::plain(at(5_000), format!("{number} error")));
     }
@@ -86,8 +87,8 @@ fn log_of_another_rental_is_followed() {
 }
 
 /// Logs an error at the 3rd, 13th, 23rd … line.
-fn with_errors(count: i64) -> BootLog {
-    let mut log = BootLog::default();
+fn with_errors(count: i64) -> LogBuffer {
+    let mut log = LogBuffer::default();
     for number in 0..count {
         let level = if number % 10 == 3 { "ERROR" } else { "INFO" };
         log.push(LogLine::plain(at(number), format!("{level} {number}")));
@@ -178,7 +179,7 @@ fn repeated_health_checks_are_one_line() {
 
 #[test]
 fn requests_to_the_proxy_are_shown_if_the_filter_names_them() {
-    let mut view = view_of(&BootLog::default(), 80, 10);
+    let mut view = view_of(&LogBuffer::default(), 80, 10);
     let record = |level, target, text| LogLine::record(at(0), level, target, text);
     view.extend(vec![
         record(LogLevel::Info, PROXY_REQUESTS, "answered bytes=12"),
@@ -267,7 +268,7 @@ fn go_to_time_puts_line_on_top() {
 
 #[test]
 fn matches_span_styles_and_wide_letters() {
-    let mut log = BootLog::default();
+    let mut log = LogBuffer::default();
     let bold = LineStyle {
         bold: true,
         ..LineStyle::default()
@@ -381,7 +382,7 @@ proptest! {
         word in "[0-9]{1,2}",
     ) {
         let query = Query::new(&word).unwrap();
-        let mut log = BootLog::default();
+        let mut log = LogBuffer::default();
         let wanted = |_: u64, line: &LogLine| query.is_in(line);
         let mut kept = LineIndex::of(&log, wanted);
         let mut number = 0;

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::domain::{InstanceId, Time};
-use crate::engine::BootLog;
+use crate::engine::LogBuffer;
 use crate::tui::log::whole_text;
 
 const MAX_NAMES: u32 = 1_000;
@@ -25,7 +25,7 @@ pub enum Task {
 pub struct SaveLog {
     /// File name without extension.
     pub name: String,
-    pub log: BootLog,
+    pub log: LogBuffer,
     pub only: Option<Vec<u64>>,
 }
 

@@ -7,7 +7,7 @@ use crate::engine::{Command, NodeChange, SprintCommand};
 use crate::tui::keymap::{Action, Keymap, rents};
 use crate::tui::log::Toward;
 use crate::tui::model::{Dialog, HelpView, Model, Overlay, Palette};
-use crate::tui::offers::{Column, OffersPane};
+use crate::tui::offers::Column;
 use crate::tui::pane::Pane;
 use crate::tui::prompt::{PromptKind, erase};
 use crate::tui::task::Task;
@@ -143,14 +143,14 @@ fn close(model: &mut Model) {
     }
 }
 
-/// The log by columns of text, the offers by columns of the table.
+/// A log by columns of text, a table by its columns.
 fn sideways(model: &mut Model, toward: Turn) {
-    if model.focus == Pane::Offers {
+    if let Some((column, last)) = model.scrolled_columns_mut() {
         let by = match toward {
             Turn::Next => Move::Down(1),
             Turn::Previous => Move::Up(1),
         };
-        return by.shift(&mut model.offers.first_column, OffersPane::LAST_COLUMN + 1);
+        return by.shift(column, last + 1);
     }
     match toward {
         Turn::Next => model.focused_log_mut().right(),

@@ -130,14 +130,16 @@ fn push_span(
 /// The keys of this place on the left, those that are always there on the right; a toast in their place.
 pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
-    if let Some(toast) = &model.toast {
-        let text = format!(" {} {}", theme.glyph("›", ">"), toast.text);
-        put_cut(canvas.buf, area, [Line::styled(text, theme.accent())]);
-        return;
-    }
     let screen = *canvas.buf.area();
     let size = Breakpoint::of(screen.width, screen.height);
     let Footer { left, right } = canvas.keys.footer(model, size);
+    if let Some(toast) = &model.toast {
+        let text = format!(" {} {}", theme.glyph("›", ">"), toast.text);
+        let text = Line::styled(text, theme.accent());
+        // What covers the panes keeps its keys in sight.
+        let kept = if model.is_covered() { left } else { Vec::new() };
+        return put_toast(canvas, area, kept, text);
+    }
     // A column at both ends stays free, and two between the sides.
     let columns = usize::from(area.width).saturating_sub(1);
     let always = hints_width(&right, columns);
@@ -150,6 +152,20 @@ pub fn footer(canvas: &mut Canvas<'_>, area: Rect) {
         ..area
     };
     put_hints(canvas, right_area, right, always);
+}
+
+/// A toast, behind the hints that stay.
+fn put_toast(canvas: &mut Canvas<'_>, area: Rect, kept: Vec<Hint>, toast: Line<'_>) {
+    let columns = usize::from(area.width);
+    let used = if kept.is_empty() {
+        0
+    } else {
+        hints_width(&kept, columns) + 1
+    };
+    put_hints(canvas, area, kept, columns);
+    let used = u16::try_from(used).unwrap_or(area.width).min(area.width);
+    let rest = Rect::new(area.x + used, area.y, area.width - used, area.height);
+    put_cut(canvas.buf, rest, [toast]);
 }
 
 /// ` KEY WORD` and a gap between two.

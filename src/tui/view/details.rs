@@ -46,7 +46,7 @@ fn in_full(canvas: &Canvas<'_>, columns: u16) -> (String, Vec<Line<'static>>) {
         Pane::History => match model.selected_past() {
             Some(past) => (
                 format!("sprint of {}", past.at.format("%m-%d %H:%M")),
-                history::in_full(past, wide, theme),
+                history::in_full(past, wide, model, theme),
             ),
             None => ("History".to_owned(), Vec::new()),
         },

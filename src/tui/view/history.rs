@@ -1,10 +1,9 @@
 //! Past sprints: outcome, cost, weight, times.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootStage, BootTimes, Duration, OutcomeKind, Spent, Step, main_boot};
+use crate::domain::{BootStage, BootTimes, Duration, Spent, Step, main_boot};
 use crate::engine::PastSprintRow;
 use crate::tui::filter::Filtered;
 use crate::tui::hit_areas::HitTarget;
@@ -13,8 +12,10 @@ use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
+use super::columns::{Fitting, TableColumn, left, right};
 use super::format::{self, count};
-use super::widgets::{Align, Canvas, count_of, filter_line, put_cut};
+use super::outcome::{self, Ended};
+use super::widgets::{Canvas, count_of, filter_line, put_cut};
 
 /// Sprints that are worth rows of their own before anything else may grow.
 const WANTED: usize = 6;
@@ -38,19 +39,8 @@ pub fn rows(model: &Model) -> Rows {
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     let history = &model.snapshot.history;
-    let confirmed = history.iter().filter(|past| past.report.weight.is_some());
-    let cost: Spent = history.iter().map(PastSprintRow::spent).sum();
-    let sprints = count(history.len(), "sprint");
     let shown = model.shown_history();
-    let of = count_of(model, Pane::History, shown.len());
-    let note = match history.len() {
-        0 => sprints,
-        _ => format!(
-            "{of}{sprints}, {} with weight, {}",
-            confirmed.count(),
-            cost.in_words()
-        ),
-    };
+    let note = note(model, shown.len(), area.width, theme);
     let inner = canvas.pane_frame(area, Pane::History, &note);
     let inner = Rect {
         x: inner.x + 1,
@@ -63,24 +53,26 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let filter = filter_line(canvas, Filtered::Pane(Pane::History));
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
-    let fit = fitting(inner.width);
+    let columns = Fitting::new(&COLUMNS, inner.width, model.history_column);
     let height = usize::from(inner.height).saturating_sub(lines.len());
     let detail = if height > 2 * DETAIL { DETAIL } else { 1 };
     let visible = height.saturating_sub(1 + detail).max(1);
     lines.push(if shown.is_empty() {
         Line::styled("No sprint passes the filter.", theme.dim())
     } else {
-        Line::styled(head(fit, inner.width), theme.dim())
+        Line::styled(head(&columns, inner.width), theme.dim())
     });
     let selected = model.history_index.min(shown.len().saturating_sub(1));
     let first = (selected + 1).saturating_sub(visible);
     let chosen = shown.get(selected).copied();
     for (place, past) in shown.into_iter().enumerate().skip(first).take(visible) {
-        let style = theme.selected_if(place == selected, outcome_style(past, theme));
+        let ended = outcome::ended(past, model, theme);
+        let style = theme.selected_if(place == selected, ended.style);
         canvas
             .hits
             .add_row(inner, lines.len(), HitTarget::Past(place));
-        lines.push(Line::styled(row(&cells(past), fit), style));
+        let row = row(past, &ended, &columns, inner.width, theme);
+        lines.push(Line::styled(row, style));
     }
     if let Some(past) = chosen {
         lines.extend(details(past, theme).into_iter().take(detail));
@@ -88,56 +80,90 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     put_cut(canvas.buf, inner, lines);
 }
 
-/// Title and columns; numbers end in one column.
-const COLUMNS: [(&str, usize, Align); 10] = [
-    ("ended", 11, Align::Left),
-    ("epoch", 5, Align::Right),
-    ("outcome", 11, Align::Left),
-    ("weight", 7, Align::Right),
-    ("cost", 8, Align::Right),
-    ("$/1000", 8, Align::Right),
-    ("conf.", 5, Align::Right),
-    ("boot", 8, Align::Right),
-    ("GPUs", 12, Align::Left),
-    ("machine", 8, Align::Right),
+/// Numbers end in one column.
+const COLUMNS: [TableColumn; 10] = [
+    left("ended", 11),
+    right("epoch", 5),
+    left("outcome", 11),
+    right("weight", 7),
+    right("cost", 8),
+    right("$/1000", 8),
+    right("conf.", 5),
+    right("boot", 8),
+    left("GPUs", 12),
+    right("machine", 8),
 ];
+/// Width from which outcomes are counted one by one.
+const COUNTED: u16 = 100;
+/// Columns that a cause needs to say anything.
+const WHY: usize = 12;
 
-/// How many of the columns fit: none is cut.
-fn fitting(width: u16) -> usize {
-    let mut room = usize::from(width) + 1;
-    let fits = |(_, wide, _): &&(&str, usize, Align)| match room.checked_sub(wide + 1) {
-        Some(rest) => {
-            room = rest;
-            true
+/// So many columns can be scrolled away: the first and the last one stay.
+pub(in crate::tui) const LAST_COLUMN: usize = COLUMNS.len() - 2;
+
+/// `12 sprints, 9 confirmed, 1 reward lost, 1 failed, $86.27 billed`
+fn note(model: &Model, shown: usize, width: u16, theme: Theme) -> String {
+    let history = &model.snapshot.history;
+    let sprints = count(history.len(), "sprint");
+    if history.is_empty() {
+        return sprints;
+    }
+    let mut outcomes: Vec<(&str, usize)> = Vec::new();
+    for past in history.iter() {
+        let word = outcome::ended(past, model, theme).word;
+        match outcomes.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, number)) => *number += 1,
+            None => outcomes.push((word, 1)),
         }
-        None => false,
-    };
-    COLUMNS.iter().take_while(fits).count()
+    }
+    outcomes.sort_by_key(|(word, number)| (*word != "CONFIRMED", std::cmp::Reverse(*number)));
+    outcomes.truncate(if width < COUNTED { 1 } else { outcomes.len() });
+    let outcomes = outcomes.iter();
+    let outcomes = outcomes.map(|(word, number)| format!("{number} {}", word.to_lowercase()));
+    let outcomes: Vec<String> = outcomes.collect();
+    let cost: Spent = history.iter().map(PastSprintRow::spent).sum();
+    let of = count_of(model, Pane::History, shown);
+    format!(
+        "{of}{sprints}, {}, {}",
+        outcomes.join(", "),
+        cost.in_words()
+    )
 }
 
-fn row(cells: &[String; 10], shown: usize) -> String {
-    let cells = cells.iter().zip(COLUMNS).take(shown);
-    let cells = cells.map(|(cell, (_, wide, align))| align.pad(cell, wide) + " ");
-    cells.collect()
+/// Why a sprint lost something stands behind the columns, where there is room.
+fn why_width(columns: &Fitting<'_>, width: u16) -> Option<usize> {
+    let row = columns.row(|_| String::new());
+    let room = usize::from(width).saturating_sub(row.len() + 1);
+    (columns.hidden() == 0 && room >= WHY).then_some(room)
 }
 
-/// The titles, and how many columns are left out.
-fn head(shown: usize, width: u16) -> String {
-    let titles = row(&COLUMNS.map(|(title, ..)| title.to_owned()), shown);
-    let more = match COLUMNS.len() - shown {
-        0 => return titles,
-        more => format!("+{more}"),
-    };
-    let in_words = format!("{more} columns");
-    let room = usize::from(width).saturating_sub(titles.len());
-    match room {
-        _ if in_words.len() <= room => titles + &in_words,
-        _ if more.len() <= room => titles + &more,
-        _ => titles,
+fn head(columns: &Fitting<'_>, width: u16) -> String {
+    let head = columns.head(width);
+    match why_width(columns, width) {
+        Some(_) => format!("{head} why"),
+        None => head,
     }
 }
 
-fn cells(past: &PastSprintRow) -> [String; 10] {
+fn row(
+    past: &PastSprintRow,
+    ended: &Ended,
+    columns: &Fitting<'_>,
+    width: u16,
+    theme: Theme,
+) -> String {
+    let cells = cells(past, ended.word);
+    let row = columns.row(|place| cells[place].clone());
+    match (&ended.why, why_width(columns, width)) {
+        (Some(why), Some(room)) => {
+            let why = format::cut(why, room, theme.glyph("…", "..."));
+            format!("{row} {why}")
+        }
+        _ => row,
+    }
+}
+
+fn cells(past: &PastSprintRow, outcome: &'static str) -> [String; 10] {
     let report = &past.report;
     let spent = past.spent();
     let percent = past.confirmation_ratio.map(|ratio| 100.0 * ratio);
@@ -145,7 +171,7 @@ fn cells(past: &PastSprintRow) -> [String; 10] {
     [
         past.at.format("%m-%d %H:%M").to_string(),
         or_none(report.epoch),
-        report.outcome.headline().to_owned(),
+        outcome.to_owned(),
         or_none(report.weight.map(|weight| format::grouped(weight.0))),
         spent.to_string(),
         or_none(report.per_1000_weight(spent)),
@@ -158,14 +184,6 @@ fn cells(past: &PastSprintRow) -> [String; 10] {
 
 fn or_none(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.to_string())
-}
-
-fn outcome_style(past: &PastSprintRow, theme: Theme) -> Style {
-    match past.report.outcome {
-        _ if past.report.succeeded() => theme.ok(),
-        OutcomeKind::Aborted | OutcomeKind::NotTried => theme.text(),
-        _ => theme.bad(),
-    }
 }
 
 /// Cause, times of steps and of boot stages.
@@ -208,8 +226,15 @@ fn details(past: &PastSprintRow, theme: Theme) -> Vec<Line<'static>> {
 }
 
 /// The same, wrapped.
-pub fn in_full(past: &PastSprintRow, columns: usize, theme: Theme) -> Vec<Line<'static>> {
-    let outcome = Line::styled(past.report.outcome.to_string(), outcome_style(past, theme));
+pub fn in_full(
+    past: &PastSprintRow,
+    columns: usize,
+    model: &Model,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let Ended { word, style, why } = outcome::ended(past, model, theme);
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let outcome = Line::styled(format!("{word}{why}"), style);
     let rows = details(past, theme).into_iter().flat_map(|line| {
         let style = line.style;
         let rows = format::wrap(&line.to_string(), columns).into_iter();

@@ -9,7 +9,7 @@ use crate::tui::filter::Filtered;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::layout::Rows;
 use crate::tui::log::{Filter, LogPane, LongLines};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, Role};
 use crate::tui::pane::Pane;
 use crate::tui::prompt::{Prompt, PromptKind};
 use crate::tui::section::Section;
@@ -50,7 +50,12 @@ fn pane_of(model: &Model, section: Section) -> &LogPane {
 pub fn draw(canvas: &mut Canvas<'_>, section: Section, area: Rect) -> Size {
     let (model, theme) = (canvas.model, canvas.theme);
     let pane = pane_of(model, section);
-    let inner = canvas.styled_rule(area, section, title(pane, theme));
+    let mut title = title(pane, theme);
+    if section == Section::ProgramLog && model.role != Role::Driver {
+        // Each process has a log of its own; that of the engine is in the main cockpit.
+        title.spans.insert(0, Span::raw("of this viewer, "));
+    }
+    let inner = canvas.styled_rule(area, section, title);
     let head = pane.past.map(|past| {
         let back = canvas.key(Action::Back);
         let text = format!("LOG OF PAST RENTAL {past}; {back} shows the live log");

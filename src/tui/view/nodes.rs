@@ -15,6 +15,7 @@ use crate::tui::pane::Pane;
 use crate::tui::section::Section;
 use crate::tui::theme::Theme;
 
+use super::columns::{Fitting, TableColumn, left, right};
 use super::format;
 use super::widgets::{Canvas, count_of, filter_line, put_cut};
 
@@ -47,11 +48,12 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         width: inner.width.saturating_sub(1),
         ..inner
     };
-    let columns = Columns::of(&nodes.rows, inner.width);
+    let widths = columns(&nodes.rows, inner.width);
+    let columns = Fitting::new(&widths, inner.width, model.node_column);
     let trouble = nodes.trouble.as_ref();
     let trouble = trouble.map(|it| Line::styled(format!("TROUBLE {it}"), theme.bad()));
     let head = match nodes.read_at {
-        _ if !shown.is_empty() => columns.head(),
+        _ if !shown.is_empty() => columns.head(inner.width),
         _ if !nodes.rows.is_empty() => "No node passes the filter.".to_owned(),
         Some(_) => "No node is registered.".to_owned(),
         None => "The list has not been read yet.".to_owned(),
@@ -76,7 +78,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         let target = HitTarget::Node(row.node.config.id.clone());
         canvas.hits.add_row(inner, lines.len(), target);
         let is_selected = focused && place == selected;
-        for line in node_lines(row, columns, is_selected, theme).take(left) {
+        for line in node_lines(row, &columns, &widths, is_selected, theme).take(left) {
             lines.push(line);
             left -= 1;
         }
@@ -127,40 +129,33 @@ pub fn proxy_state(proxy: &ProxySnapshot, now: Time, theme: Theme) -> (String, S
     (text, style)
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Columns {
-    id: usize,
-    address: usize,
-}
+/// Columns of a name and of an address at least; wider panes give them more.
+const NAME: usize = 14;
+const ADDRESS: usize = 19;
+/// Columns of the others, with the spaces between them.
+const OTHERS: usize = 46;
 
-impl Columns {
-    /// At 80 columns; wider panes give them more.
-    const LEAST: Columns = Columns {
-        id: 14,
-        address: 19,
+/// So many columns can be scrolled away: the first and the last one stay.
+pub(in crate::tui) const LAST_COLUMN: usize = 5;
+
+fn columns(rows: &[NodeRow], width: u16) -> [TableColumn; 7] {
+    let longest = |text: fn(&NodeRow) -> String| {
+        let lengths = rows.iter().map(|row| text(row).chars().count());
+        lengths.max().unwrap_or_default()
     };
-    const OTHERS: usize = 46;
-
-    fn head(self) -> String {
-        let Columns { id, address } = self;
-        format!(
-            "{:<8} {:<id$} {:<address$} {:<9} {:<11} {:<5} {:>7}",
-            "owner", "id", "host:ports", "now", "PoC", "since", "weight"
-        )
-    }
-
-    fn of(rows: &[NodeRow], width: u16) -> Columns {
-        let least = Columns::LEAST;
-        let longest = |text: fn(&NodeRow) -> String| {
-            let lengths = rows.iter().map(|row| text(row).chars().count());
-            lengths.max().unwrap_or_default()
-        };
-        let room = usize::from(width).saturating_sub(Columns::OTHERS + least.id + least.address);
-        let id = longest(name).clamp(least.id, least.id + room);
-        let room = room.saturating_sub(id - least.id);
-        let address = longest(address).clamp(least.address, least.address + room);
-        Columns { id, address }
-    }
+    let room = usize::from(width).saturating_sub(OTHERS + NAME + ADDRESS);
+    let id = longest(name).clamp(NAME, NAME + room);
+    let room = room.saturating_sub(id - NAME);
+    let address = longest(address).clamp(ADDRESS, ADDRESS + room);
+    [
+        left("whose", 8),
+        left("node", id),
+        left("service", 9),
+        left("PoC", 11),
+        left("since", 5),
+        right("weight", 7),
+        left("address", address),
+    ]
 }
 
 fn name(row: &NodeRow) -> String {
@@ -190,12 +185,15 @@ fn first_shown(rows: &[&NodeRow], selected: usize, room: usize) -> usize {
 fn wants(row: &NodeRow) -> Option<String> {
     let node = &row.node;
     let differs = node.intended != node.current || node.poc_intended != node.poc_current;
-    differs.then(|| format!("        wants {} {}", node.intended, node.poc_intended))
+    differs.then(|| {
+        let [service, poc] = [node.intended.word(), node.poc_intended.word()];
+        format!("         wants {service} / {poc}")
+    })
 }
 
 fn why(row: &NodeRow) -> Option<String> {
     let reason = &row.node.failure_reason;
-    (!reason.is_empty()).then(|| format!("        FAILURE {reason}"))
+    (!reason.is_empty()).then(|| format!("         FAILURE {reason}"))
 }
 
 /// Everything about a registration.
@@ -207,12 +205,15 @@ pub fn in_full(row: &NodeRow, columns: usize, theme: Theme) -> Vec<Line<'static>
         .collect();
     let enabled = if node.enabled { "enabled" } else { "disabled" };
     let mut facts = vec![
-        ("owner", row.owner.word().to_owned()),
+        ("whose", row.owner.word().to_owned()),
         ("address", address(row)),
-        ("now", format!("{}, {}", node.current, node.poc_word())),
+        (
+            "now",
+            format!("{}, {}", node.current.word(), node.poc_word()),
+        ),
         (
             "wanted",
-            format!("{}, {}", node.intended, node.poc_intended),
+            format!("{}, {}", node.intended.word(), node.poc_intended.word()),
         ),
         ("since", format!("epoch {}, {enabled}", node.admin_epoch)),
         ("weight", weights.join(", ")),
@@ -239,12 +240,12 @@ pub fn in_full(row: &NodeRow, columns: usize, theme: Theme) -> Vec<Line<'static>
 
 fn node_lines(
     row: &NodeRow,
-    Columns { id, address: place }: Columns,
+    columns: &Fitting<'_>,
+    widths: &[TableColumn; 7],
     is_selected: bool,
     theme: Theme,
 ) -> impl Iterator<Item = Line<'static>> {
     let node = &row.node;
-    let owner = row.owner.word();
     let style = match row.owner {
         NodeOwner::Sprint => theme.accent(),
         NodeOwner::Leftover => theme.warn(),
@@ -252,27 +253,34 @@ fn node_lines(
     };
     let failed = node.current == NodeStatus::Failed;
     let style = if failed { theme.bad() } else { style };
-    let weight: u64 = node.weights.values().map(|w| w.0).sum();
-    let since = if node.enabled {
-        format!("e{}", node.admin_epoch)
-    } else {
-        "off".to_owned()
-    };
-    let ellipsis = theme.glyph("…", "..");
-    // What tells nodes of one host apart.
-    let ports = address(row).len() - node.config.host.len();
-    let text = format!(
-        "{owner:<8} {:<id$} {:<place$} {:<9} {:<11} {since:<5} {:>7}",
-        format::short_id(&name(row), id, ellipsis),
-        format::both_ends(&address(row), place, ports, ellipsis),
-        node.current,
-        node.poc_word(),
-        format::grouped(weight)
-    );
+    let cells = cells(row, widths, theme);
+    let text = columns.row(|place| cells[place].clone());
     let wanted = wants(row).map(|text| Line::styled(text, theme.warn()));
     let failure = why(row).map(|text| Line::styled(text, theme.bad()));
     [Line::styled(text, theme.selected_if(is_selected, style))]
         .into_iter()
         .chain(wanted)
         .chain(failure)
+}
+
+fn cells(row: &NodeRow, widths: &[TableColumn; 7], theme: Theme) -> [String; 7] {
+    let node = &row.node;
+    let ellipsis = theme.glyph("…", "..");
+    let weight: u64 = node.weights.values().map(|w| w.0).sum();
+    let since = if node.enabled {
+        format!("e{}", node.admin_epoch)
+    } else {
+        "off".to_owned()
+    };
+    // What tells nodes of one host apart.
+    let ports = address(row).len() - node.config.host.len();
+    [
+        row.owner.word().to_owned(),
+        format::short_id(&name(row), widths[1].width, ellipsis),
+        node.current.word(),
+        node.poc_word(),
+        since,
+        format::grouped(weight),
+        format::both_ends(&address(row), widths[6].width, ports, ellipsis),
+    ]
 }

@@ -3,7 +3,9 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::domain::{Duration, GateKind, Milestone, Mode, PocActivity, Step, Time};
+use crate::domain::{
+    ChainPhase, Duration, EpochView, GateKind, Milestone, Mode, PocActivity, Step, Time,
+};
 use crate::engine::NodeOwner;
 use crate::tui::attention::{Feed, frozen_since, time_of};
 use crate::tui::keymap::Action;
@@ -30,19 +32,40 @@ struct Phase {
     note: String,
 }
 
-/// The phase of the chain, for the title.
-pub fn note(model: &Model) -> String {
-    let Some(reading) = &model.snapshot.chain.reading else {
-        return String::new();
+/// The title with the epoch, and how far the phase of the chain is.
+pub fn title(model: &Model) -> (String, String) {
+    let epoch = model.snapshot.sprint.epoch;
+    let name = epoch.map_or_else(|| "PoC".to_owned(), |epoch| format!("PoC {epoch}"));
+    let note = match &model.snapshot.chain.reading {
+        None => String::new(),
+        Some(reading) => match frozen_since(model, Feed::Chain) {
+            Some(since) => format::frozen(since, model.now()),
+            None => progress(&reading.view).unwrap_or_else(|| {
+                let phase = format::phase(reading.view.phase);
+                format!("chain in {phase}")
+            }),
+        },
     };
-    if let Some(since) = frozen_since(model, Feed::Chain) {
-        return format::frozen(since, model.now());
-    }
-    let phase = format::phase(reading.view.phase);
-    match model.snapshot.sprint.epoch {
-        Some(epoch) => format!("epoch {epoch}, chain in {phase}"),
-        None => phase.to_owned(),
-    }
+    (name, note)
+}
+
+/// `generation, 30 of 60 blocks`
+fn progress(view: &EpochView) -> Option<String> {
+    use Milestone::{PocGenerationEnd, PocStart, PocValidationEnd, PocValidationStart};
+    let (name, from, to) = match view.phase {
+        ChainPhase::PoCGenerate => ("generation", PocStart, PocGenerationEnd),
+        ChainPhase::PoCValidate => ("validation", PocValidationStart, PocValidationEnd),
+        _ => return None,
+    };
+    let milestones = view.current.milestones();
+    let height = |wanted| {
+        let found = milestones.iter().find(|(of, _)| *of == wanted);
+        found.map(|(_, height)| height.0)
+    };
+    let (from, to) = (height(from)?, height(to)?);
+    let done = view.height.0.checked_sub(from)?;
+    let all = to.checked_sub(from).filter(|all| done <= *all)?;
+    Some(format!("{name}, {done} of {all} blocks"))
 }
 
 pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {

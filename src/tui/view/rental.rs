@@ -70,6 +70,14 @@ pub fn in_brief(rental: &RentalSnapshot, model: &Model) -> String {
     format!("{stage}; link {link}; watchdog {watchdog}")
 }
 
+/// What stands beside each GPU.
+pub fn gpu_note(model: &Model) -> String {
+    let rental = model.snapshot.rental.as_ref();
+    let is_seen = rental.is_some_and(|rental| !rental.devices.is_empty());
+    let note = if is_seen { "use, memory, heat" } else { "" };
+    note.to_owned()
+}
+
 /// GPUs and link alone, while the `PoC` runs.
 pub fn gpu_lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
@@ -158,7 +166,7 @@ fn device(gpu: &GpuDevice, must_work: bool, width: u16, theme: Theme) -> Line<'s
     #[expect(clippy::cast_precision_loss, reason = "megabytes of a GPU")]
     let (used, total) = (gpu.used_memory_mb as f64, gpu.total_memory_mb.max(1) as f64);
     let (style, state) = if !gpu.available {
-        (theme.bad(), " NOT USABLE")
+        (theme.bad(), " UNUSABLE")
     } else if must_work && gpu.utilization_percent < 1.0 {
         (theme.bad(), " IDLE")
     } else {

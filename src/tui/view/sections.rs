@@ -99,20 +99,25 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
         Section::History => return history::draw(canvas, area),
         Section::Epochs => return charts::draw_epochs(canvas, area),
         Section::Trends => return charts::draw_trends(canvas, area),
-        Section::FleetDetail => String::new(),
         Section::Schedule => schedule::note(model),
         Section::Stages => stages::note(model),
-        Section::Proof => proof::note(model),
         Section::Sprint => sprint::note(model),
-        Section::Rental | Section::Gpus | Section::Money | Section::Log | Section::ProgramLog => {
-            String::new()
-        }
+        Section::Gpus => rental::gpu_note(model),
+        Section::FleetDetail
+        | Section::Proof
+        | Section::Rental
+        | Section::Money
+        | Section::Log
+        | Section::ProgramLog => String::new(),
     };
-    let inner = if section == Section::FleetDetail {
-        let (title, note) = fleet::detail_title(model);
-        canvas.rule(area, &title, &note, false)
-    } else {
-        canvas.section_rule(area, section, &note)
+    let own_title = match section {
+        Section::FleetDetail => Some(fleet::detail_title(model)),
+        Section::Proof => Some(proof::title(model)),
+        _ => None,
+    };
+    let inner = match own_title {
+        Some((title, note)) => canvas.rule(area, &title, &note, false),
+        None => canvas.section_rule(area, section, &note),
     };
     let mut lines = prepared.take(section).unwrap_or_default();
     if section == Section::Stages && usize::from(inner.height) < lines.len() {

@@ -199,7 +199,7 @@ fn footers_are_those_of_their_places() {
     };
     let mut past = asked(with_past(), "4");
     past.log
-        .show(Some(InstanceId(27_000_150)), BootLog::default());
+        .show(Some(InstanceId(27_000_150)), LogBuffer::default());
     let places = vec![
         ("schedule", asked(waiting(), "1")),
         ("sprint", asked(rented(Step::Booting), "2")),
@@ -391,4 +391,47 @@ fn help_loses_no_letter() {
             assert!(shown.contains(help), "{width}: {help:?} is not in\n{text}");
         }
     }
+}
+
+#[test]
+fn toast_leaves_the_keys_of_a_prompt() {
+    // Given a prompt, when something is said meanwhile, then its keys stay and the words stand behind them;
+    let mut m = model(choosing());
+    type_and_draw(&mut m, "/h");
+    m.show_toast("saved to a file");
+    assert_shows(
+        &footer(&m, 80, 24),
+        &["Enter keep  Esc clear", "› saved to a file"],
+    );
+    // without one the words have the whole row.
+    press(&mut m, KeyCode::Esc);
+    m.show_toast("saved to a file");
+    assert_eq!(footer(&m, 80, 24).trim_end(), " › saved to a file");
+}
+
+#[test]
+fn tables_scroll_to_the_columns_that_are_left_out() {
+    // Given a narrow history, when it is scrolled to the right, then the next columns come, and the first stays;
+    let mut m = model(with_past());
+    type_and_draw(&mut m, "7");
+    let text = shown(&m, 60, 16);
+    assert!(
+        text.contains("ended       epoch outcome") && !text.contains("GPUs"),
+        "{text}"
+    );
+    type_and_draw(&mut m, "llllllll");
+    let text = shown(&m, 60, 16);
+    assert_shows(&text, &["ended       ", "GPUs          machine"]);
+    assert!(!text.contains("epoch outcome"), "{text}");
+    // at the end it says so;
+    type_and_draw(&mut m, "l");
+    assert_eq!(toast(&m), Some("the last columns are shown"));
+    // registrations are wide by their addresses.
+    let mut m = model(proving());
+    type_and_draw(&mut m, "5");
+    assert!(!shown(&m, 60, 16).contains("10.0.0.7:8080/5000"));
+    type_and_draw(&mut m, "lll");
+    assert_shows(&shown(&m, 60, 16), &["whose", "10.0.0.7:8080/5000"]);
+    type_and_draw(&mut m, "hhhh");
+    assert_eq!(toast(&m), Some("the first columns are shown"));
 }

@@ -8,7 +8,7 @@ use pocpit::tui::task::Task;
 /// A boot whose log has lines as they really are: long ones, wide ones, coloured ones.
 fn talking() -> Snapshot {
     let mut s = rented(Step::Booting);
-    s.boot_log = BootLog::default();
+    s.boot_log = LogBuffer::default();
     for n in 0..300 {
         let text = match n % 9 {
             0 => format!(
@@ -526,7 +526,7 @@ proptest! {
                     (publish(&mut m, next), false)
                 }
                 Event::OtherRental => {
-                    next.boot_log = BootLog::default();
+                    next.boot_log = LogBuffer::default();
                     (publish(&mut m, next), false)
                 }
                 Event::Drawn(width, height) => {

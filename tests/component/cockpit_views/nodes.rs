@@ -31,8 +31,8 @@ fn preserved_node_is_shown_as_such() {
     snapshot.nodes.rows = vec![node("rack-2", NodeOwner::Other), row];
     let screen = shown(&model(snapshot), 200, 60);
     let line = |id: &str| screen.lines().find(|line| line.contains(id)).expect(id);
-    assert!(line("rack-1").contains("PRESERVED"), "{screen}");
-    assert!(line("rack-2").contains("IDLE"), "{screen}");
+    assert!(line("rack-1").contains("preserved"), "{screen}");
+    assert!(line("rack-2").contains("idle"), "{screen}");
 }
 
 #[test]
@@ -44,5 +44,8 @@ fn long_address_keeps_its_ports() {
     snapshot.nodes.rows = vec![row];
     let mut m = model(snapshot);
     type_and_draw(&mut m, "5");
-    assert_shows(&shown(&m, 80, 24), &["vastai-31…5001 127.0.…:24601/16400"]);
+    assert_shows(
+        &shown(&m, 80, 24),
+        &["vastai-31…5001 inference", " 127.0.…:24601/16400"],
+    );
 }

@@ -10,7 +10,7 @@ fn history_shows_details_and_opens_log() {
     assert_shows(
         &text,
         &[
-            "5 sprints, 4 with weight",
+            "5 sprints, 4 confirmed, 1 failed, ~",
             "boot_stalled",
             "booting 25m",
             "image pull 23m",
@@ -19,7 +19,7 @@ fn history_shows_details_and_opens_log() {
     type_and_draw(&mut m, "\n");
     let asked = matches!(&m.effects.task, Some(pocpit::tui::task::Task::ReadLog(id, _)) if id.0 == 27_000_150);
     assert!(asked, "{:?}", m.effects.task);
-    let mut log = BootLog::default();
+    let mut log = LogBuffer::default();
     log.push(LogLine::plain(at(-99), "what was said then"));
     update(
         &mut m,
@@ -72,6 +72,34 @@ fn history_cuts_no_column() {
     assert!(!text.contains("4x H"), "{text}");
     let text = shown(&m, 120, 40);
     assert_shows(&text, &["GPUs          machine", "4x H100 SXM      4461"]);
+}
+
+#[test]
+fn history_names_what_was_lost_and_why() {
+    // Given a sprint whose reward a confirmation took, and one that failed,
+    let mut s = with_past();
+    let history = Arc::make_mut(&mut s.history);
+    history.last_mut().unwrap().confirmation_ratio = Some(0.42);
+    let mut m = model(s);
+    type_and_draw(&mut m, "7");
+    // then neither is a success, and the list says why.
+    let text = shown(&m, 120, 40);
+    assert_shows(
+        &text,
+        &[
+            "5 sprints, 3 confirmed, 1 failed, 1 reward lost, ~$",
+            "machine why",
+            "152 REWARD LOST",
+            "4461 confirmation 42% of",
+            "150 FAILED",
+            "4461 boot stalled",
+        ],
+    );
+    type_and_draw(&mut m, "j");
+    assert!(is_red(
+        &screen(&m, 120, 40),
+        "09-20 14:13   152 REWARD LOST"
+    ));
 }
 
 #[test]

@@ -236,7 +236,7 @@ pub(super) fn waiting() -> Snapshot {
         money: unspent(),
         alerts: vec![],
         history: Arc::default(),
-        boot_log: BootLog::default(),
+        boot_log: LogBuffer::default(),
         replica: ReplicaId::default(),
         replicas: Vec::new(),
         rentals_read_at: Some(at(0)),

@@ -120,3 +120,14 @@ fn orphaned_viewer_stays_until_quit() {
     type_and_draw(&mut m, "q");
     assert_eq!(m.exit, Some(ExitReason::Quit));
 }
+
+#[test]
+fn program_log_of_a_viewer_says_whose_it_is() {
+    // Given a viewer, then its program log is named as its own: the engine's is in the main cockpit.
+    let mut m = viewer(proving());
+    type_and_draw(&mut m, "6");
+    assert_shows(&shown(&m, 80, 24), &["of this viewer, following"]);
+    let mut m = model(proving());
+    type_and_draw(&mut m, "6");
+    assert!(!shown(&m, 80, 24).contains("viewer"));
+}

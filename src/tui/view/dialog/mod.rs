@@ -17,6 +17,7 @@ use crate::tui::theme::Theme;
 use super::format;
 use super::widgets::{Canvas, indented, popup};
 pub(in crate::tui) use sprint::next_decision;
+pub(in crate::tui::view) use sprint::next_gate;
 
 const WIDTH: u16 = 66;
 /// A dialog leaves a part of the screen to what it is about, where there is room.

@@ -2,8 +2,9 @@
 
 use ratatui::text::Line;
 
-use crate::domain::{Duration, GateKind, Usd};
+use crate::domain::{Duration, GateKind, Mode, Usd};
 use crate::engine::{Condition, QuitChoice, RentalSnapshot};
+use crate::tui::keymap::Action;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::view::format;
@@ -73,6 +74,19 @@ pub(in crate::tui) fn next_decision(model: &Model) -> String {
     let by = at.filter(|at| *at > model.now());
     let by = by.map(|at| format!(", by {}", format::clock(at, model.now())));
     format!("The next decision is {name}{}.", by.unwrap_or_default())
+}
+
+/// The decision that comes after this step, and its key; none while one waits, and in auto.
+pub(in crate::tui::view) fn next_gate(model: &Model) -> Option<(&'static str, Action)> {
+    if model.gate().is_some() || model.snapshot.mode == Mode::Auto {
+        return None;
+    }
+    Some(match gate_after(model) {
+        GateKind::Start => ("start", Action::Start),
+        GateKind::Rent | GateKind::Hedge => ("rent", Action::Open),
+        GateKind::Register => ("register", Action::Approve),
+        GateKind::Release => ("release", Action::Approve),
+    })
 }
 
 /// The gate that comes after a step.

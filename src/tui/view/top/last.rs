@@ -1,14 +1,13 @@
 //! Row 5: how the last sprint ended, until the next one rents.
 
-use ratatui::style::Style;
 use ratatui::text::Line;
 
 use crate::domain::{OutcomeKind, SprintReport};
 use crate::engine::PastSprintRow;
-use crate::tui::attention::{Loss, loss_of};
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::view::format;
+use crate::tui::view::outcome::{self, Ended};
 
 use super::super::widgets::Canvas;
 use super::{Item, WIDE, fit, item, label};
@@ -29,25 +28,17 @@ pub fn line(canvas: &Canvas<'_>, width: u16) -> Line<'static> {
 
 fn items(row: &PastSprintRow, model: &Model, is_wide: bool, theme: Theme) -> Vec<Item> {
     let report = &row.report;
-    let loss = loss_of(row, model.snapshot.chain.confirmation);
-    let (word, style) = word(report.outcome, loss.as_ref(), theme);
+    let Ended { word, style, why } = outcome::ended(row, model, theme);
     let epoch = report.epoch.map(|epoch| format!("{epoch} "));
     let mut items = vec![item(format!("{}{word}", epoch.unwrap_or_default()), style)];
     let mut add = |text: String| items.push(item(format!("  {text}"), theme.text()));
-    match (report.outcome, loss) {
-        (_, Some(Loss::Reward { shown })) => {
-            add(format!("confirmation {:.0}% of weight", shown * 100.0));
-        }
-        (OutcomeKind::Confirmed, _) => {
-            if let Some(weight) = report.weight {
-                add(format!("weight {}", format::grouped(weight.0)));
-            }
-        }
-        _ => {
-            if let Some((name, _)) = report.cause_parts() {
-                add(name.replace('_', " "));
-            }
-        }
+    let weight = report
+        .weight
+        .filter(|_| report.outcome == OutcomeKind::Confirmed);
+    match (why, weight) {
+        (Some(why), _) => add(why),
+        (None, Some(weight)) => add(format!("weight {}", format::grouped(weight.0))),
+        (None, None) => {}
     }
     let spent = row.spent();
     if report.was_tried() {
@@ -59,19 +50,6 @@ fn items(row: &PastSprintRow, model: &Model, is_wide: bool, theme: Theme) -> Vec
     add(format!("ended {}", format::clock(row.at, model.now())));
     items.push(left(report, is_wide, theme));
     items
-}
-
-fn word(outcome: OutcomeKind, loss: Option<&Loss>, theme: Theme) -> (&'static str, Style) {
-    if let Some(Loss::Reward { .. }) = loss {
-        return ("REWARD LOST", theme.bad());
-    }
-    let style = match outcome {
-        OutcomeKind::Confirmed | OutcomeKind::Rehearsed | OutcomeKind::Served => theme.ok(),
-        OutcomeKind::Failed | OutcomeKind::NoWeight | OutcomeKind::NotTried => theme.bad(),
-        OutcomeKind::Unknown => theme.warn(),
-        OutcomeKind::Aborted => theme.text(),
-    };
-    (outcome.headline(), style)
 }
 
 /// What is left over, in red; that nothing is, where there is room.

@@ -88,6 +88,8 @@ fn caps(model: &Model, is_wide: bool, theme: Theme) -> Vec<Item> {
     let mut caps: Vec<&CapSnapshot> = money.caps.iter().collect();
     caps.sort_by_key(|cap| cap.limit.left_after(cap.used));
     let named = is_wide || !model.is_rented();
+    // Where nothing runs there is room between the parts of the row.
+    let space = if model.is_rented() { "  " } else { "    " };
     let caps = caps.into_iter().enumerate();
     let mut items: Vec<Item> = caps
         .map(|(index, cap)| {
@@ -96,11 +98,12 @@ fn caps(model: &Model, is_wide: bool, theme: Theme) -> Vec<Item> {
             let gap = if has_intro { " " } else { "  " };
             let figure = format!("{gap}{} {}", cap.name, format::cap(left, is_wide));
             let figure = Span::styled(figure, cap_style(left, cap.limit, theme));
-            let intro = has_intro.then(|| Span::styled("  caps left:", theme.dim()));
+            let intro = format!("{space}caps left:");
+            let intro = has_intro.then(|| Span::styled(intro, theme.dim()));
             intro.into_iter().chain([figure]).collect()
         })
         .collect();
-    let credit = money.credit.map(|credit| format!("  credit {credit}"));
+    let credit = money.credit.map(|credit| format!("{space}credit {credit}"));
     items.extend(credit.map(|text| item(text, theme.dim())));
     items
 }

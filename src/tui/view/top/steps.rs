@@ -11,6 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::theme::Theme;
 use crate::tui::view::format;
 
+use super::super::dialog::next_gate;
 use super::super::widgets::Canvas;
 use super::{WIDE, label};
 
@@ -73,14 +74,14 @@ pub(super) fn row(canvas: &Canvas<'_>, width: u16) -> Row {
         (false, Mode::Manual) => label("MANUAL", theme.strong()),
         (false, Mode::Auto) => label("AUTO", theme.accent()),
     };
-    let epoch = sprint.epoch.map(|epoch| format!("epoch {epoch} "));
+    let epoch = sprint.epoch.map(|epoch| format!(" epoch {epoch} "));
     let epoch = epoch.filter(|_| width >= WIDE);
     let room = usize::from(width).saturating_sub(epoch.as_ref().map_or(0, String::len));
     let mut places = Vec::new();
     if model.quitting {
         spans.push(Span::styled(quitting(model), theme.warn()));
     } else if width < ALL_STEPS {
-        spans.extend(in_words(model, theme));
+        spans.extend(in_words(canvas));
     } else {
         let mut from: usize = spans.iter().map(Span::width).sum();
         for (step, span) in all(model, room, width >= WIDE, theme) {
@@ -124,8 +125,8 @@ fn all(model: &Model, room: usize, with_times: bool, theme: Theme) -> Vec<Part> 
         }
         let wide: usize = spans.iter().map(|(_, span)| span.width()).sum();
         last = spans;
-        // The label takes ten columns.
-        if wide + 10 <= room {
+        // The label takes ten columns, and the last space none.
+        if wide + 10 <= room + 1 {
             break;
         }
     }
@@ -189,8 +190,9 @@ fn took(step: Step, model: &Model) -> Option<String> {
     Some(format::roughly(span.ended? - span.started))
 }
 
-/// `▶WARM 4m, step 5 of 9`.
-fn in_words(model: &Model, theme: Theme) -> Vec<Span<'static>> {
+/// `▶WARM 4m, step 5 of 9; next register (a)`.
+fn in_words(canvas: &Canvas<'_>) -> Vec<Span<'static>> {
+    let (model, theme) = (canvas.model, canvas.theme);
     let states = states(&model.snapshot.sprint);
     let at = states
         .iter()
@@ -200,9 +202,12 @@ fn in_words(model: &Model, theme: Theme) -> Vec<Span<'static>> {
     };
     let (step, state) = states[at];
     let place = format!(", step {} of {}", at + 1, states.len());
+    let next = next_gate(model).filter(|_| step < Step::Releasing);
+    let next = next.map(|(name, action)| format!("; next {name} ({})", canvas.key(action)));
     vec![
         step_span(step, state, false, model, theme),
         Span::styled(place, theme.dim()),
+        Span::styled(next.unwrap_or_default(), theme.dim()),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! A rental's log.
+//! The last lines of a log.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::LogLine;
 
-/// The last lines of a rental's log, cheap to clone: full chunks are shared.
+/// The last lines of a log, of a rental or of this program; cheap to clone: full chunks are shared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-pub struct BootLog {
+pub struct LogBuffer {
     chunks: Vec<Arc<Vec<LogLine>>>,
     first: u64,
     len: usize,
@@ -18,18 +18,18 @@ pub struct BootLog {
     pub live: Option<LogLine>,
 }
 
-impl BootLog {
+impl LogBuffer {
     const CHUNK: usize = 256;
-    /// Lines that are kept; older ones are in the rental's log file.
+    /// Lines that are kept; older ones are in the log's file.
     pub const CAPACITY: usize = 100_000;
     /// Bytes that are kept: lines can be long.
     const BYTES: usize = 64 << 20;
 
     /// A log without lines whose first one will have this sequence number.
-    pub(in crate::engine) fn beginning_at(first: u64) -> BootLog {
-        BootLog {
+    pub(in crate::engine) fn beginning_at(first: u64) -> LogBuffer {
+        LogBuffer {
             first,
-            ..BootLog::default()
+            ..LogBuffer::default()
         }
     }
 
@@ -85,14 +85,14 @@ mod tests {
 
     #[test]
     fn flood_of_lines_keeps_newest_within_memory() {
-        let mut log = BootLog::default();
+        let mut log = LogBuffer::default();
         for number in 0..40_000 {
             let text = format!("{number} {}", "x".repeat(4_000));
             log.push(LogLine::plain(Time::UNIX_EPOCH, text));
         }
         let kept = (log.first_seq()..log.end_seq()).filter_map(|seq| log.line(seq));
         let bytes: usize = kept.map(LogLine::bytes).sum();
-        assert!(bytes <= BootLog::BYTES, "{bytes}");
+        assert!(bytes <= LogBuffer::BYTES, "{bytes}");
         assert!(log.len() > 10_000, "{}", log.len());
         assert!(log.line(39_999).unwrap().text().starts_with("39999 "));
     }
