@@ -86,8 +86,8 @@ impl Spent {
 impl fmt::Display for Spent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Spent::Billed(sum) => sum.fmt(f),
-            Spent::Estimated(sum) => f.pad(&format!("~{sum}")),
+            Spent::Billed(sum) => f.pad(&sum.in_cents()),
+            Spent::Estimated(sum) => f.pad(&format!("~{}", sum.in_cents())),
         }
     }
 }
@@ -203,6 +203,14 @@ impl Sub for Usd {
     }
 }
 
+impl Usd {
+    /// What was spent, to the cent.
+    fn in_cents(self) -> String {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        format!("{sign}${:.2}", self.dollars().abs())
+    }
+}
+
 impl fmt::Display for Usd {
     /// `$12.34`; amounts under ten cents keep four digits, so that storage prices are not `$0.00`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,7 +219,7 @@ impl fmt::Display for Usd {
         let text = if dollars > 0.0 && dollars < 0.1 {
             format!("{sign}${dollars:.4}")
         } else {
-            format!("{sign}${dollars:.2}")
+            self.in_cents()
         };
         f.pad(&text)
     }

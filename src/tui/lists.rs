@@ -33,11 +33,13 @@ impl Model {
         selected(&self.shown_rejected(), self.offers.rejected_index)
     }
 
-    /// The registrations that pass the filter.
+    /// The registrations that pass the filter, ours first.
     pub fn shown_nodes(&self) -> Vec<&NodeRow> {
         let words = Words::of(&self.node_filter);
         let all = self.snapshot.nodes.rows.iter();
-        all.filter(|row| words.are_in(|| node_text(row))).collect()
+        let mut rows: Vec<&NodeRow> = all.filter(|row| words.are_in(|| node_text(row))).collect();
+        rows.sort_by_key(|row| row.owner);
+        rows
     }
 
     /// The selected node with its place among those that are shown; the first one by default.

@@ -5,7 +5,7 @@ use crate::domain::{
     BootFault, CallbackProof, Duration, InstanceId, SshEndpoint, Time, WatchdogCheck,
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
-use crate::engine::rental::refusals::Refusals;
+use crate::engine::rental::refusals::{Refusals, Uplink};
 use crate::engine::snapshot::{LinkSnapshot, TunnelRate};
 use crate::ports::{LinkError, TunnelEnds};
 
@@ -40,10 +40,10 @@ pub(crate) struct LinkState {
 }
 
 impl LinkState {
-    /// A try on which no address of the rental gave a session. `is_online`: this machine reaches others.
-    pub(crate) fn failed(&mut self, now: Time, error: &LinkError, is_online: bool) {
+    /// A try on which no address of the rental gave a session.
+    pub(crate) fn failed(&mut self, now: Time, error: &LinkError, uplink: Uplink) {
         self.attempts += 1;
-        self.refusals.link_failed(now, error, is_online);
+        self.refusals.link_failed(now, error, uplink);
         self.last_error = Some(error.to_string());
         if matches!(error, LinkError::HostKeyChanged { .. }) {
             let error = || (now, error.to_string());
@@ -64,7 +64,7 @@ impl LinkState {
         if self.is_stable(now) || self.lost_at.is_none() {
             self.lost_at = Some(now);
         }
-        self.refusals.link_failed(now, error, true);
+        self.refusals.link_failed(now, error, Uplink::Up);
         self.up_since = None;
         self.ends = None;
         self.proven = false;
@@ -222,7 +222,7 @@ mod tests {
         };
         let mut link = LinkState::default();
         // A link that has never been up is part of the boot.
-        link.failed(at(0), &lost(), true);
+        link.failed(at(0), &lost(), Uplink::Up);
         assert_eq!(shown(&link, 500), None);
         link.connected(at(500), endpoint());
         link.lost(at(600), &lost());
@@ -294,15 +294,15 @@ mod tests {
             endpoint: endpoint(),
             detail: "refused".into(),
         };
-        link.failed(now, &unreachable, true);
+        link.failed(now, &unreachable, Uplink::Up);
         assert_eq!(link.host_key_alert(InstanceId(7)), None);
         let changed = LinkError::HostKeyChanged {
             endpoint: endpoint(),
             detail: "it is not the first one".into(),
         };
-        link.failed(now, &changed, true);
-        link.failed(later, &changed, true);
-        link.failed(later, &unreachable, true);
+        link.failed(now, &changed, Uplink::Up);
+        link.failed(later, &changed, Uplink::Up);
+        link.failed(later, &unreachable, Uplink::Up);
         let alert = link.host_key_alert(InstanceId(7)).unwrap();
         assert_eq!((alert.level, alert.since), (AlertLevel::Critical, now));
         assert!(alert.text.contains("198.51.100.7:41022"), "{}", alert.text);

@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::engine::observe::observation::LinkEvent;
 use crate::engine::rental::link_state::LinkState;
 use crate::engine::rental::log_merge::{Continuity, LogMerger, NewLines};
-use crate::engine::rental::refusals::Refusals;
+use crate::engine::rental::refusals::{Refusals, Uplink};
 use crate::engine::rental::watcher::Watcher;
 use crate::engine::snapshot::LogBuffer;
 use crate::flow::{BootProgress, BootReading, Rental};
@@ -98,14 +98,17 @@ impl RentalMonitor {
 
     /// True if it concerns the boot.
     pub(crate) fn on_link_event(&mut self, now: Time, change: LinkEvent) -> bool {
-        let is_online = self.row_read_at.is_some_and(|at| now - at <= ROW_FRESH);
+        let uplink = match self.row_read_at {
+            Some(at) if now - at <= ROW_FRESH => Uplink::Up,
+            _ => Uplink::Down,
+        };
         let link = &mut self.link;
         match change {
             LinkEvent::Failed(error) => {
                 if matches!(error, LinkError::Denied { .. }) {
                     self.boot.observe_denial(now, &error.to_string());
                 }
-                link.failed(now, &error, is_online);
+                link.failed(now, &error, uplink);
                 tracing::info!("SSH attempt {}: {error}", link.attempts);
             }
             LinkEvent::Connected(endpoint) => {

@@ -63,13 +63,20 @@ const FAILING_START: Refusal = Refusal {
     after: Duration::minutes(5),
 };
 
+/// Whether this machine reaches others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uplink {
+    Up,
+    Down,
+}
+
 /// What a failed link is a sign of, if it comes again and again. `None`: it passes.
-fn of_link(error: &LinkError, is_online: bool) -> Option<&'static Refusal> {
+fn of_link(error: &LinkError, uplink: Uplink) -> Option<&'static Refusal> {
     match error {
         LinkError::HostKeyChanged { .. } => Some(&STRANGE_HOST),
         LinkError::Refused(_) => Some(&REFUSED_SESSION),
         LinkError::Listen { .. } | LinkError::Local(_) => Some(&NO_LINK_FROM_HERE),
-        LinkError::Unreachable { .. } if is_online => Some(&NO_SSH),
+        LinkError::Unreachable { .. } if uplink == Uplink::Up => Some(&NO_SSH),
         // The boot's tracker counts denials: a key takes minutes to arrive.
         LinkError::Denied { .. }
         | LinkError::Unreachable { .. }
@@ -108,9 +115,8 @@ struct Series {
 }
 
 impl Refusals {
-    /// `is_online`: this machine reaches others.
-    pub(crate) fn link_failed(&mut self, now: Time, error: &LinkError, is_online: bool) {
-        self.count(now, of_link(error, is_online), error.to_string());
+    pub(crate) fn link_failed(&mut self, now: Time, error: &LinkError, uplink: Uplink) {
+        self.count(now, of_link(error, uplink), error.to_string());
     }
 
     /// What it refuses is refused in a session: only silence is over.
@@ -183,10 +189,10 @@ mod tests {
             endpoint: endpoint.clone(),
             detail: detail.clone(),
         };
-        for (error, is_online, fault) in [
+        for (error, uplink, fault) in [
             (
                 LinkError::Refused("x".into()),
-                true,
+                Uplink::Up,
                 Some((120, Blame::Host)),
             ),
             (
@@ -194,26 +200,30 @@ mod tests {
                     endpoint: endpoint.clone(),
                     detail: detail.clone(),
                 },
-                true,
+                Uplink::Up,
                 Some((120, Blame::Host)),
             ),
-            (unreachable.clone(), true, Some((600, Blame::Host))),
+            (unreachable.clone(), Uplink::Up, Some((600, Blame::Host))),
             // It is our own line that is down.
-            (unreachable, false, None),
-            (LinkError::Local("x".into()), true, Some((600, Blame::Ours))),
+            (unreachable, Uplink::Down, None),
+            (
+                LinkError::Local("x".into()),
+                Uplink::Up,
+                Some((600, Blame::Ours)),
+            ),
             (
                 LinkError::Listen {
                     address: "127.0.0.1:8080".into(),
                     detail: detail.clone(),
                 },
-                true,
+                Uplink::Up,
                 Some((600, Blame::Ours)),
             ),
-            (LinkError::Denied { endpoint, detail }, true, None),
-            (LinkError::Lost("x".into()), true, None),
-            (LinkError::Exhausted("x".into()), true, None),
+            (LinkError::Denied { endpoint, detail }, Uplink::Up, None),
+            (LinkError::Lost("x".into()), Uplink::Up, None),
+            (LinkError::Exhausted("x".into()), Uplink::Up, None),
         ] {
-            let seen = fault_after(|refusals, now| refusals.link_failed(now, &error, is_online));
+            let seen = fault_after(|refusals, now| refusals.link_failed(now, &error, uplink));
             assert_eq!(seen, fault, "{error}");
         }
     }
@@ -253,18 +263,18 @@ mod tests {
         let mut refusals = Refusals::default();
         // Few, however far apart,
         for minute in [0, 5, 10, 15] {
-            refusals.link_failed(at(60 * minute), &refused, true);
+            refusals.link_failed(at(60 * minute), &refused, Uplink::Up);
             assert_eq!(refusals.lasting(at(60 * minute)), None);
         }
         // or many at once are no lasting ones,
         for _ in 0..20 {
-            refusals.link_failed(at(1_000), &refused, true);
+            refusals.link_failed(at(1_000), &refused, Uplink::Up);
         }
         refusals.connected();
         assert!(refusals.lasting(at(1_000)).is_some());
         // nor are those that another failure interrupts.
-        refusals.link_failed(at(1_000), &LinkError::Lost("x".into()), true);
-        refusals.link_failed(at(1_000), &refused, true);
+        refusals.link_failed(at(1_000), &LinkError::Lost("x".into()), Uplink::Up);
+        refusals.link_failed(at(1_000), &refused, Uplink::Up);
         assert_eq!(refusals.lasting(at(1_500)), None);
     }
 
@@ -276,10 +286,10 @@ mod tests {
             detail: "connection refused".into(),
         };
         for second in (0..590).step_by(10) {
-            refusals.link_failed(at(second), &unreachable(), true);
+            refusals.link_failed(at(second), &unreachable(), Uplink::Up);
         }
         refusals.connected();
-        refusals.link_failed(at(700), &unreachable(), true);
+        refusals.link_failed(at(700), &unreachable(), Uplink::Up);
         assert_eq!(refusals.lasting(at(700)), None);
     }
 }

@@ -41,8 +41,8 @@ impl AlertGroup {
     }
 
     pub(super) fn attention(&self) -> Attention {
-        Attention::new(self.rank(), self.line.clone())
-            .with_more(&format!(". {}", capitalized(&self.remedy)))
+        let line = self.line.trim_end_matches('.').to_owned();
+        Attention::new(self.rank(), line).with_more(&format!(". {}", capitalized(&self.remedy)))
     }
 
     /// It says that something is not read.
@@ -181,7 +181,7 @@ fn first_line(members: &[Alert]) -> String {
     }
 }
 
-fn capitalized(text: &str) -> String {
+pub(super) fn capitalized(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters
         .next()

@@ -91,11 +91,13 @@ pub fn headline(model: &Model, keys: &Keymap) -> Headline {
     all.extend(refusal.clone());
     all.extend(losses::unseen(model));
     all.extend(freshness::unread(model, &groups));
+    let outlook = outlook::outlook(model, keys);
+    all.extend(Some(outlook.clone()).filter(|it| it.rank > Rank::Ok));
     // Stable: what was collected first stays first among equals.
     all.sort_by_key(|it| std::cmp::Reverse(it.rank));
     if all.is_empty() {
         return Headline {
-            first: outlook::outlook(model, keys),
+            first: outlook,
             second: None,
             others: 0,
         };

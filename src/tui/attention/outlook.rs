@@ -6,24 +6,27 @@ use crate::tui::keymap::{Action, Keymap};
 use crate::tui::model::{Model, Role};
 use crate::tui::view::format;
 
+use super::groups::capitalized;
 use super::{Attention, Rank};
 
 pub(super) fn outlook(model: &Model, keys: &Keymap) -> Attention {
     let snapshot = &*model.snapshot;
     let text = match snapshot.sprint.step {
         Step::Waiting | Step::Done => return waiting(model),
-        Step::Choosing => "Searching for offers".to_owned(),
+        Step::Choosing => return choosing(model),
         Step::Renting => "Renting: waiting for Vast's answer".to_owned(),
         Step::Booting | Step::Warming => match &snapshot.rental {
             Some(rental) => return booting(rental, model, keys),
-            None => doing(model),
+            None => capitalized(&doing(model)),
         },
-        Step::Registering => doing(model),
+        Step::Registering => capitalized(&doing(model)),
         Step::Proving => {
-            return Attention::new(Rank::Ok, proving(model)).with_more(&then_release(model, keys));
+            return Attention::new(Rank::Ok, capitalized(&proving(model)))
+                .with_more(&then_release(model, keys));
         }
         Step::Confirming | Step::Serving => {
-            return Attention::new(Rank::Ok, doing(model)).with_more(&then_release(model, keys));
+            return Attention::new(Rank::Ok, capitalized(&doing(model)))
+                .with_more(&then_release(model, keys));
         }
         Step::Releasing => format!("Releasing: {}", doing(model)),
     };
@@ -70,6 +73,23 @@ fn waiting(model: &Model) -> Attention {
     let epoch = epoch.map_or_else(String::new, |epoch| format!(" for epoch {epoch}"));
     let text = format!("Nothing needs you. Auto rents {when}{epoch}");
     Attention::new(Rank::Ok, text).with_more(", within the caps, without asking.")
+}
+
+/// An epoch without an offer is about to be lost.
+fn choosing(model: &Model) -> Attention {
+    let (offers, now) = (&model.snapshot.offers, model.now());
+    if offers.read_at.is_none() || !offers.rows.is_empty() {
+        return Attention::new(Rank::Ok, "Searching for offers");
+    }
+    let until = model.deadline().filter(|at| *at > now);
+    let until = until.map_or_else(String::new, |at| {
+        let left = format::short(at - now);
+        format!(" until {} ({left})", format::clock(at, now))
+    });
+    let epoch = model.next_epoch();
+    let epoch = epoch.map_or_else(|| "the epoch".to_owned(), |epoch| format!("epoch {epoch}"));
+    let text = format!("No usable offer: it searches on{until}, then {epoch} is lost");
+    Attention::new(Rank::Warning, text)
 }
 
 fn booting(rental: &RentalSnapshot, model: &Model, keys: &Keymap) -> Attention {

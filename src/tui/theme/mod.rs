@@ -176,7 +176,8 @@ impl Theme {
     }
 
     /// Sparkline, scaled from the smallest to the largest value; half high if all are equal.
-    pub fn spark(self, values: &[f64]) -> String {
+    /// A curve of a row. It spans at least the noise: what is below is flat.
+    pub fn spark(self, values: &[f64], noise: f64) -> String {
         let glyphs: &[char] = if self.unicode {
             &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
         } else {
@@ -184,13 +185,14 @@ impl Theme {
         };
         let least = values.iter().copied().fold(f64::INFINITY, f64::min);
         let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let range = most - least;
+        let range = (most - least).max(noise);
+        let middle = f64::midpoint(least, most);
         let steps = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
         let height = |value: f64| {
-            let part = if range > 0.0 {
+            let part = if most - least > noise {
                 (value - least) / range
             } else {
-                0.4
+                0.4 + (value - middle) / range.max(f64::MIN_POSITIVE)
             };
             steps.iter().filter(|step| part >= **step).count()
         };
@@ -269,8 +271,10 @@ mod tests {
     #[test]
     fn sparkline_scales_to_its_values() {
         let theme = resolved(&[("LANG", "C.UTF-8")]);
-        assert_eq!(theme.spark(&[0.0, 1.0, 0.5]), "▁█▅");
-        assert_eq!(resolved(&[]).spark(&[2.0, 2.0]), "~~");
-        assert_eq!(theme.spark(&[]), "");
+        assert_eq!(theme.spark(&[0.0, 1.0, 0.5], 0.0), "▁█▅");
+        assert_eq!(resolved(&[]).spark(&[2.0, 2.0], 0.0), "~~");
+        // Within the noise it stays near its middle.
+        assert_eq!(theme.spark(&[100.0, 101.0], 60.0), "▄▄");
+        assert_eq!(theme.spark(&[], 0.0), "");
     }
 }

@@ -173,7 +173,7 @@ fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
 /// What moves little: a figure, its line and its range each.
 fn sparks(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
     let trends = &model.trends;
-    let line = |name, series: &Series, label: fn(f64) -> String| {
+    let line = |name, series: &Series, noise: f64, label: fn(f64) -> String| {
         let values = series.values();
         let now = values
             .last()
@@ -184,7 +184,13 @@ fn sparks(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
             _ if is_flat(least, most) => format!("flat within {}2%", theme.glyph("±", "+-")),
             _ => format!("{} to {}", label(least), label(most)),
         };
-        spark(name, &now, &values, &range, width, theme)
+        // A part of the value, up and down.
+        let noise = 2.0 * noise * values.last().copied().unwrap_or_default().abs();
+        let curve = Curve {
+            values: &values,
+            noise,
+        };
+        spark(name, &now, curve, &range, width, theme)
     };
     let first = trends.poc_start.values().first().copied().unwrap_or(0.0);
     let shifts: Vec<f64> = trends
@@ -197,18 +203,23 @@ fn sparks(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
         .last()
         .map_or_else(|| "-".to_owned(), |now| format!("{now:+.0} s"));
     vec![
-        line("block time", &trends.block_time, |seconds| {
+        line("block time", &trends.block_time, 0.08, |seconds| {
             format!("{seconds:.2} s")
         }),
         spark(
             "PoC moved",
             &shift,
-            &shifts,
+            Curve {
+                values: &shifts,
+                noise: 120.0,
+            },
             "since announced",
             width,
             theme,
         ),
-        line("best $/h", &trends.price, |dollars| format!("{dollars:.2}")),
+        line("best $/h", &trends.price, 0.1, |dollars| {
+            format!("{dollars:.2}")
+        }),
     ]
 }
 
@@ -216,17 +227,23 @@ fn is_flat(least: f64, most: f64) -> bool {
     most - least <= 0.04 * most.abs()
 }
 
+/// Values, and by how much they move without saying anything.
+struct Curve<'a> {
+    values: &'a [f64],
+    noise: f64,
+}
+
 fn spark(
     name: &str,
     now: &str,
-    values: &[f64],
+    Curve { values, noise }: Curve<'_>,
     range: &str,
     width: u16,
     theme: Theme,
 ) -> Line<'static> {
     let columns = usize::from(width).saturating_sub(NAME + FIGURE + RANGE + 4);
     let first = values.len().saturating_sub(columns);
-    let line = theme.spark(&values[first..]);
+    let line = theme.spark(&values[first..], noise);
     Line::from(vec![
         Span::styled(format!(" {name:<NAME$} "), theme.dim()),
         Span::styled(format!("{now:<FIGURE$} "), theme.strong()),

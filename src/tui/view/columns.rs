@@ -71,7 +71,12 @@ impl<'a> Fitting<'a> {
             0 => return titles,
             more => format!(" +{more}"),
         };
-        let in_words = format!("{more} columns");
+        let noun = if self.hidden() == 1 {
+            "column"
+        } else {
+            "columns"
+        };
+        let in_words = format!("{more} {noun}");
         let room = usize::from(width).saturating_sub(titles.chars().count());
         match room {
             _ if in_words.len() <= room => titles + &in_words,

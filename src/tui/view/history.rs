@@ -55,7 +55,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     let columns = Fitting::new(&COLUMNS, inner.width, model.history_column);
     let height = usize::from(inner.height).saturating_sub(lines.len());
-    let detail = if height > 2 * DETAIL { DETAIL } else { 1 };
+    // Rows that the list does not need are for the details.
+    let spare = height.saturating_sub(1 + shown.len());
+    let detail = if height > 2 * DETAIL {
+        DETAIL
+    } else {
+        spare.clamp(1, DETAIL)
+    };
     let visible = height.saturating_sub(1 + detail).max(1);
     lines.push(if shown.is_empty() {
         Line::styled("No sprint passes the filter.", theme.dim())

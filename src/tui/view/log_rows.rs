@@ -115,7 +115,8 @@ impl<'a> Table<'a> {
     fn draw_mark(&self, buf: &mut Buffer, place: Rect, mark: &Mark) {
         let rule = self.theme.glyph("─", "-");
         let text = format!(" {rule}{rule} {} {} ", mark.name, second(mark.at));
-        let rest = usize::from(place.width).saturating_sub(text.chars().count());
+        // A space before what stands beside the log: the mark is no rule of it.
+        let rest = usize::from(place.width).saturating_sub(text.chars().count() + 1);
         let text = text + &rule.repeat(rest);
         buf.set_stringn(
             place.x,

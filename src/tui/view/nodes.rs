@@ -143,7 +143,12 @@ fn columns(rows: &[NodeRow], width: u16) -> [TableColumn; 7] {
         let lengths = rows.iter().map(|row| text(row).chars().count());
         lengths.max().unwrap_or_default()
     };
-    let room = usize::from(width).saturating_sub(OTHERS + NAME + ADDRESS);
+    let width = usize::from(width);
+    // Without room for addresses their columns go to the names.
+    let room = match width.checked_sub(OTHERS + NAME + ADDRESS) {
+        Some(room) => room,
+        None => width.saturating_sub(OTHERS - 1 + NAME),
+    };
     let id = longest(name).clamp(NAME, NAME + room);
     let room = room.saturating_sub(id - NAME);
     let address = longest(address).clamp(ADDRESS, ADDRESS + room);

@@ -54,7 +54,9 @@ fn progress(view: &EpochView) -> Option<String> {
     use Milestone::{PocGenerationEnd, PocStart, PocValidationEnd, PocValidationStart};
     let (name, from, to) = match view.phase {
         ChainPhase::PoCGenerate => ("generation", PocStart, PocGenerationEnd),
-        ChainPhase::PoCValidate => ("validation", PocValidationStart, PocValidationEnd),
+        ChainPhase::PoCValidate | ChainPhase::PoCValidateWindDown => {
+            ("validation", PocValidationStart, PocValidationEnd)
+        }
         _ => return None,
     };
     let milestones = view.current.milestones();
@@ -133,7 +135,7 @@ fn nonces(model: &Model, theme: Theme) -> Option<(String, Style)> {
     // One rate is no curve.
     let curve = match newest {
         [] | [_] => String::new(),
-        newest => format!(" {}", theme.spark(newest)),
+        newest => format!(" {}", theme.spark(newest, 0.0)),
     };
     let text = format!("{rate}/min{curve}, total {total}, last {age} ago");
     Some((text, style))
@@ -206,7 +208,12 @@ fn phases(canvas: &Canvas<'_>) -> Vec<Phase> {
                 format!("until {}, {left} left", format::clock(to, now))
             }
             (StepState::ToCome, Some(from), Some(to)) => {
-                format!("{}-{}", format::clock(from, now), format::clock(to, now))
+                let [from, to] = [from, to].map(|at| format::clock(at, now));
+                if from == to {
+                    from
+                } else {
+                    format!("{from}-{to}")
+                }
             }
             _ => String::new(),
         };

@@ -218,6 +218,26 @@ fn reward_lost_by_confirmation_is_no_success() {
 }
 
 #[test]
+fn epoch_without_an_offer_is_a_warning() {
+    // Given a search that found nothing that can be rented,
+    let mut snapshot = choosing();
+    snapshot.mode = Mode::Auto;
+    snapshot.sprint.gate = None;
+    assert_eq!(first(&model(snapshot.clone())).0, Rank::Ok);
+    snapshot.offers.rows = Arc::default();
+    // then the epoch is in danger, whatever notice there is beside it;
+    let (rank, text) = first(&model(snapshot.clone()));
+    assert_eq!(rank, Rank::Warning);
+    assert!(
+        text.starts_with("No usable offer: it searches on until 16:26 (2h 13m), then epoch 153"),
+        "{text}"
+    );
+    // before the first answer nothing is known.
+    snapshot.offers.read_at = None;
+    assert_eq!(first(&model(snapshot)).0, Rank::Ok);
+}
+
+#[test]
 fn old_readings_are_never_ok() {
     let mut snapshot = rented(Step::Booting);
     snapshot.world = WorldKind::Real;

@@ -108,8 +108,8 @@ fn offer_over_a_cap_is_not_asked_for() {
         &text,
         &[
             "Offer 31234567 cannot be rented",
-            "✗ sprint cap    $28.00 left, $28.80 needed: $0.80 too little",
-            "✓ day cap       $41.50 left, $28.80 needed",
+            "✗ sprint cap   $28.00 left, $28.80 needed: $0.80 too little",
+            "✓ day cap      $41.50 left, $28.80 needed",
             "No offer fits every cap.",
             "raise budget.per_sprint to $28.80 or more",
             "Enter, Esc   close",

@@ -214,3 +214,18 @@ fn amount_without_a_kind_is_found() {
         assert_eq!(planted(row), 0, "{row}");
     }
 }
+
+#[test]
+fn no_amount_is_negative() {
+    // Given a cap that an offer does not fit, then it is said how much is missing, and never less than nothing.
+    let mut s = choosing();
+    s.money.caps[0].limit = Usd::from_dollars(28.0);
+    let over = model(s);
+    for (width, height) in [(80, 24), (200, 60)] {
+        assert_shows(&shown(&over, width, height), &["$0.80 too little"]);
+        for (name, model) in states().into_iter().chain([("over", over.clone())]) {
+            let text = shown(&model, width, height);
+            assert!(!text.contains("-$"), "{name}:\n{text}");
+        }
+    }
+}

@@ -160,7 +160,7 @@ fn check_line(holds: bool, name: &str, text: &str, theme: Theme) -> Line<'static
     let text_style = if holds { theme.text() } else { theme.bad() };
     Line::from(vec![
         Span::styled(mark, style),
-        Span::styled(format!(" {name:<11} {text}"), text_style),
+        Span::styled(format!(" {name:<10} {text}"), text_style),
     ])
 }
 

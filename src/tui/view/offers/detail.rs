@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::domain::{BootTime, Duration, RankedOffer, Time, Usd};
+use crate::domain::{BootTime, Duration, RankedOffer, Time};
 use crate::engine::CapCheck;
 use crate::tui::model::Model;
 use crate::tui::theme::Theme;
@@ -95,7 +95,10 @@ pub(super) fn compact(
     let left = model.snapshot.money.checks(row);
     let left: Vec<String> = left
         .iter()
-        .map(|check| format!("{} {}", check.cap.name(), check.left - check.needed))
+        .map(|check| match check.refusal() {
+            Some(refusal) => format!("{} {} too little", check.cap.name(), refusal.missing),
+            None => format!("{} {}", check.cap.name(), check.left - check.needed),
+        })
         .collect();
     let rows = [
         (
@@ -261,14 +264,16 @@ fn host(row: &RankedOffer, now: Time) -> [String; 2] {
     [format!("{verified}, {place}"), offered]
 }
 
+/// What a cap has left afterwards, or by how much it is too little.
 fn cap(check: &CapCheck) -> String {
-    let after: Usd = check.left - check.needed;
-    format!(
-        "{:<6} {:>8} of {}",
-        check.cap.name(),
-        after.to_string(),
-        check.left
-    )
+    let name = check.cap.name();
+    match check.refusal() {
+        Some(refusal) => format!("{name:<6} {:>8} too little", refusal.missing.to_string()),
+        None => {
+            let after = check.left - check.needed;
+            format!("{name:<6} {:>8} of {}", after.to_string(), check.left)
+        }
+    }
 }
 
 /// How far the next one is, or the best.
