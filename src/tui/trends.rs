@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{Duration, Height, InstanceId, Time};
-use crate::engine::Snapshot;
+use crate::domain::{Duration, Height, InstanceId, RankedOffer, Time};
+use crate::engine::{OffersSnapshot, Snapshot};
 
 /// Samples of a series. Beyond that every second one is dropped, and the interval doubles.
 const MAX_SAMPLES: usize = 240;
@@ -59,6 +59,10 @@ pub struct Trends {
     pub poc_start: Series,
     /// Price of the cheapest usable offer, in dollars per hour.
     pub price: Series,
+    /// Offers that can be rented.
+    pub usable: Series,
+    /// Least cost of a success, in dollars.
+    pub success: Series,
     /// Nonces a minute of this sprint's node.
     pub nonces: Series,
     /// When the boot was expected to end, as it was seen lately.
@@ -87,14 +91,7 @@ impl Trends {
         }
         self.record_ready(snapshot);
         self.record_nonces(snapshot);
-        let offers = &snapshot.offers;
-        let cheapest = offers.rows.iter().map(|row| row.price).min();
-        if let (Some(read), Some(price), true) =
-            (offers.read_at, cheapest, offers.read_at != self.offers_read)
-        {
-            self.offers_read = Some(read);
-            self.price.push(read, price.0.dollars());
-        }
+        self.record_offers(&snapshot.offers);
     }
 }
 
@@ -114,6 +111,24 @@ impl Trends {
                 self.nonces.push(at, f64::from(rate));
             }
             (Some(_), None) => {}
+        }
+    }
+
+    /// Once for each search.
+    fn record_offers(&mut self, offers: &OffersSnapshot) {
+        let Some(read) = offers.read_at.filter(|at| Some(*at) != self.offers_read) else {
+            return;
+        };
+        self.offers_read = Some(read);
+        let usable = u32::try_from(offers.rows.len()).unwrap_or(u32::MAX);
+        self.usable.push(read, f64::from(usable));
+        let cheapest = offers.rows.iter().map(|row| row.price).min();
+        if let Some(price) = cheapest {
+            self.price.push(read, price.0.dollars());
+        }
+        let best = offers.rows.iter().map(RankedOffer::cost_of_success).min();
+        if let Some(cost) = best {
+            self.success.push(read, cost.dollars());
         }
     }
 

@@ -79,7 +79,7 @@ fn activity(model: &Model, rental: Option<&RentalSnapshot>, node: Option<&NodeRo
         (Step::Registering | Step::Proving | Step::Confirming, _, Some(node)) => {
             node.node.poc_word()
         }
-        (step, ..) => step.name().to_owned(),
+        (step, ..) => step.verb().to_owned(),
     }
 }
 

@@ -36,7 +36,7 @@ pub fn epochs_rows() -> Rows {
 pub fn trends_rows() -> Rows {
     Rows {
         least: 3,
-        wanted: 10,
+        wanted: 12,
         most: Rows::ENDLESS,
     }
 }
@@ -220,6 +220,10 @@ fn sparks(model: &Model, width: u16, theme: Theme) -> Vec<Line<'static>> {
         line("best $/h", &trends.price, 0.1, |dollars| {
             format!("{dollars:.2}")
         }),
+        line("$/success", &trends.success, 0.1, |dollars| {
+            format!("{dollars:.2}")
+        }),
+        line("usable", &trends.usable, 0.0, format::whole),
     ]
 }
 

@@ -221,8 +221,8 @@ fn no_amount_is_negative() {
     let mut s = choosing();
     s.money.caps[0].limit = Usd::from_dollars(28.0);
     let over = model(s);
-    for (width, height) in [(80, 24), (200, 60)] {
-        assert_shows(&shown(&over, width, height), &["$0.80 too little"]);
+    assert_shows(&shown(&over, 80, 24), &["sprint $0.80 too little"]);
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         for (name, model) in states().into_iter().chain([("over", over.clone())]) {
             let text = shown(&model, width, height);
             assert!(!text.contains("-$"), "{name}:\n{text}");

@@ -27,7 +27,7 @@ fn cap_is_refused_before_it_is_asked() {
     // then the cap, what is missing and the setting are named, and y agrees to nothing.
     let text = terminal.text();
     for words in [
-        "sprint cap    $10.00 left",
+        "sprint cap   $10.00 left",
         "too little",
         "budget.per_sprint",
     ] {

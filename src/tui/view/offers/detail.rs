@@ -267,13 +267,11 @@ fn host(row: &RankedOffer, now: Time) -> [String; 2] {
 /// What a cap has left afterwards, or by how much it is too little.
 fn cap(check: &CapCheck) -> String {
     let name = check.cap.name();
-    match check.refusal() {
-        Some(refusal) => format!("{name:<6} {:>8} too little", refusal.missing.to_string()),
-        None => {
-            let after = check.left - check.needed;
-            format!("{name:<6} {:>8} of {}", after.to_string(), check.left)
-        }
+    if let Some(refusal) = check.refusal() {
+        return format!("{name:<6} {:>8} too little", refusal.missing.to_string());
     }
+    let after = check.left - check.needed;
+    format!("{name:<6} {:>8} of {}", after.to_string(), check.left)
 }
 
 /// How far the next one is, or the best.
