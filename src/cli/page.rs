@@ -7,6 +7,7 @@ use crossterm::style::ContentStyle;
 use ratatui::backend::IntoCrossterm as _;
 use ratatui::style::Style;
 use rustix::termios::tcgetwinsize;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::arguments::{Common, Output};
 use crate::domain::{Duration, Usd, format};
@@ -133,10 +134,11 @@ impl Page {
 
     /// A text in as many lines as it needs. Lines after the first are indented by this many columns.
     pub fn paragraph(&self, text: &str, indent: usize) -> Vec<String> {
-        if self.columns == NO_LIMIT {
+        let room = self.columns.saturating_sub(indent).max(1);
+        // What fits keeps its spaces: they may be columns.
+        if text.width() <= room {
             return vec![text.to_owned()];
         }
-        let room = self.columns.saturating_sub(indent).max(1);
         let lines = format::fill(text, room);
         let indented = |(index, line): (usize, String)| match index {
             0 => line,
@@ -169,5 +171,20 @@ impl Page {
             *first = format!("{label}{:padding$}{first}", "");
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_fits_keeps_its_columns() {
+        let page = Page::plain(20);
+        assert_eq!(page.sentences("  price   $8.40/h"), "  price   $8.40/h");
+        assert_eq!(
+            page.sentences("  a longer line that does not fit"),
+            "  a longer line\n    that does not\n    fit"
+        );
     }
 }

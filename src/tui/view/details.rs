@@ -9,7 +9,7 @@ use crate::tui::pane::Pane;
 use crate::tui::theme::Theme;
 
 use super::widgets::{Canvas, box_area, indented, popup};
-use super::{fleet, format, history, nodes, offers, schedule, sprint};
+use super::{fleet_detail, format, history, nodes, offers, schedule, sprint};
 
 const WIDTH: u16 = 100;
 
@@ -31,8 +31,8 @@ fn in_full(canvas: &Canvas<'_>, columns: u16) -> (String, Vec<Line<'static>>) {
     let wide = usize::from(columns);
     match model.focus {
         Pane::Fleet => {
-            let (name, note) = fleet::detail_title(model);
-            let lines = fleet::detail(canvas, columns, usize::MAX);
+            let (name, note) = fleet_detail::title(model);
+            let lines = fleet_detail::lines(canvas, columns, usize::MAX);
             (format!("{name}: {note}"), lines)
         }
         Pane::Offers => offers::in_full(canvas, columns),

@@ -40,7 +40,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     let history = &model.snapshot.history;
     let shown = model.shown_history();
-    let note = note(model, shown.len(), area.width, theme);
+    let note = note(model, shown.len(), area.width);
     let inner = canvas.pane_frame(area, Pane::History, &note);
     let inner = Rect {
         x: inner.x + 1,
@@ -108,7 +108,7 @@ const WHY: usize = 12;
 pub(in crate::tui) const LAST_COLUMN: usize = COLUMNS.len() - 2;
 
 /// `12 sprints, 9 confirmed, 1 reward lost, 1 failed, $86.27 billed`
-fn note(model: &Model, shown: usize, width: u16, theme: Theme) -> String {
+fn note(model: &Model, shown: usize, width: u16) -> String {
     let history = &model.snapshot.history;
     let sprints = count(history.len(), "sprint");
     if history.is_empty() {
@@ -116,7 +116,7 @@ fn note(model: &Model, shown: usize, width: u16, theme: Theme) -> String {
     }
     let mut outcomes: Vec<(&str, usize)> = Vec::new();
     for past in history.iter() {
-        let word = outcome::ended(past, model, theme).word;
+        let word = outcome::word(past, model);
         match outcomes.iter_mut().find(|(known, _)| *known == word) {
             Some((_, number)) => *number += 1,
             None => outcomes.push((word, 1)),

@@ -11,6 +11,7 @@ mod details;
 mod dialog;
 mod epoch_bar;
 mod fleet;
+mod fleet_detail;
 pub mod format;
 mod help;
 mod history;

@@ -16,11 +16,27 @@ pub(super) struct Ended {
     pub(super) why: Option<String>,
 }
 
+/// The share of its weight that a confirmation `PoC` saw, where that cost the reward.
+fn lost_reward(row: &PastSprintRow, model: &Model) -> Option<f64> {
+    match loss_of(row, model.snapshot.chain.confirmation)? {
+        Loss::Reward { shown } => Some(shown),
+        Loss::Epoch => None,
+    }
+}
+
+pub(super) fn word(row: &PastSprintRow, model: &Model) -> &'static str {
+    match lost_reward(row, model) {
+        Some(_) => "REWARD LOST",
+        None => row.report.outcome.headline(),
+    }
+}
+
 pub(super) fn ended(row: &PastSprintRow, model: &Model, theme: Theme) -> Ended {
     let report = &row.report;
-    if let Some(Loss::Reward { shown }) = loss_of(row, model.snapshot.chain.confirmation) {
+    let word = word(row, model);
+    if let Some(shown) = lost_reward(row, model) {
         return Ended {
-            word: "REWARD LOST",
+            word,
             style: theme.bad(),
             why: Some(format!("confirmation {:.0}% of weight", shown * 100.0)),
         };
@@ -32,7 +48,7 @@ pub(super) fn ended(row: &PastSprintRow, model: &Model, theme: Theme) -> Ended {
         OutcomeKind::Aborted => theme.text(),
     };
     Ended {
-        word: report.outcome.headline(),
+        word,
         style,
         why: report.cause_parts().map(|(name, _)| name.replace('_', " ")),
     }

@@ -10,7 +10,8 @@ use crate::tui::section::Section;
 
 use super::widgets::{Canvas, put_cut};
 use super::{
-    charts, fleet, history, log, money, nodes, offers, proof, rental, schedule, sprint, stages,
+    charts, fleet, fleet_detail, history, log, money, nodes, offers, proof, rental, schedule,
+    sprint, stages,
 };
 
 /// The lines of the sections that know them before they know their height.
@@ -42,7 +43,7 @@ pub fn measure(canvas: &Canvas<'_>, section: Section, width: u16, prepared: &mut
     }
     let lines = match section {
         Section::Fleet => return fleet::rows(model),
-        Section::FleetDetail => fleet::detail(canvas, width, usize::MAX),
+        Section::FleetDetail => fleet_detail::lines(canvas, width, usize::MAX),
         Section::Schedule => schedule::lines(canvas, width),
         Section::Stages => stages::lines(canvas, width, prepared.is_low),
         Section::Rental => rental::lines(canvas, width),
@@ -111,7 +112,7 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
         | Section::ProgramLog => String::new(),
     };
     let own_title = match section {
-        Section::FleetDetail => Some(fleet::detail_title(model)),
+        Section::FleetDetail => Some(fleet_detail::title(model)),
         Section::Proof => Some(proof::title(model)),
         _ => None,
     };
@@ -127,7 +128,7 @@ fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared:
         lines = sprint::lines_in(canvas, inner.width, usize::from(inner.height));
     }
     if section == Section::FleetDetail && usize::from(inner.height) < lines.len() {
-        lines = fleet::detail(canvas, inner.width, usize::from(inner.height));
+        lines = fleet_detail::lines(canvas, inner.width, usize::from(inner.height));
     }
     put_cut(canvas.buf, inner, lines);
 }
