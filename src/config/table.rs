@@ -504,7 +504,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("When the world was started."),
 ];
 
-/// More replicas than any fleet is tested with.
+/// The most replicas that all pools may have together.
 pub(super) const MAX_REPLICAS: u32 = 500;
 
 /// A pool's own keys, in the order of the example file.
