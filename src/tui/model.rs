@@ -12,9 +12,12 @@ use super::prompt::Prompt;
 use super::scene::Scene;
 use super::task::Task;
 use super::trends::Trends;
-use crate::domain::{Duration, GateKind, MachineId, NodeId, RankedOffer, Step, Time, Usd};
+use crate::domain::{
+    Duration, GateKind, MachineId, NodeId, RankedOffer, ReplicaId, Step, Time, Usd,
+};
 use crate::engine::{
-    Command, NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, SprintCommand, WorldKind,
+    Command, NodeChange, NodeOwner, QuitChoice, Refusal, RentalSnapshot, Snapshot, SprintCommand,
+    WorldKind,
 };
 
 /// Ticks (of 1 s) that a toast is shown.
@@ -143,6 +146,10 @@ pub struct Effects {
 pub struct Model {
     pub role: Role,
     pub snapshot: Arc<Snapshot>,
+    /// As the engine sent it: the one above is about the replica that is shown.
+    pub received: Arc<Snapshot>,
+    /// The replica that is shown, once the operator has chosen; the first one until then.
+    pub replica: Option<ReplicaId>,
     /// Real time since the snapshot came.
     pub since_snapshot: Duration,
     /// Worst-case cost above which a rental is confirmed by typing the sum.
@@ -190,6 +197,17 @@ pub struct Model {
 }
 
 impl Model {
+    /// Keeps what the engine sent. Returns what it says of the replica that is shown.
+    pub fn receive(&mut self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        self.received = snapshot.clone();
+        let chosen = self.replica.as_ref();
+        let replica = chosen.and_then(|id| snapshot.replica(id));
+        match replica {
+            Some(replica) => Arc::new(snapshot.of(replica)),
+            None => snapshot,
+        }
+    }
+
     /// A command to the sprint that is shown.
     pub fn to_sprint(&self, command: SprintCommand) -> Command {
         Command::Sprint(self.snapshot.replica.clone(), command)
@@ -240,12 +258,26 @@ impl Model {
         self.dialog.is_some() || self.overlay.is_some() || self.prompt.is_some()
     }
 
+    /// Every rental of every sprint.
+    pub fn rentals(&self) -> Vec<&RentalSnapshot> {
+        let snapshot = &self.snapshot;
+        if snapshot.replicas.is_empty() {
+            return snapshot.rental.iter().chain(&snapshot.hedge).collect();
+        }
+        let replicas = snapshot.replicas.iter();
+        replicas
+            .flat_map(|replica| replica.rental.iter().chain(&replica.hedge))
+            .collect()
+    }
+
     /// Something is rented, or may be.
     pub fn is_rented(&self) -> bool {
-        let step = self.snapshot.sprint.step;
-        self.snapshot.rental.is_some()
-            || self.snapshot.hedge.is_some()
-            || (step >= Step::Renting && step < Step::Done)
+        let may_rent = |step: Step| step >= Step::Renting && step < Step::Done;
+        let snapshot = &self.snapshot;
+        let mut replicas = snapshot.replicas.iter();
+        !self.rentals().is_empty()
+            || may_rent(snapshot.sprint.step)
+            || replicas.any(|replica| may_rent(replica.sprint.step))
     }
 
     pub fn gate(&self) -> Option<GateKind> {

@@ -47,6 +47,8 @@ impl Model {
             seen_refusal: None,
             seen_until: None,
             exit: None,
+            received: snapshot.clone(),
+            replica: None,
             snapshot,
         };
         model.update_log();

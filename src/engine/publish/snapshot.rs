@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::domain::{NodeId, Time, UsdPerHour};
+use crate::domain::{NodeId, Time, Usd, UsdPerHour};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{
     CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
@@ -132,13 +132,22 @@ impl Engine {
         prices.sum()
     }
 
+    /// By all sprints.
+    fn spent(&self, now: Time) -> Usd {
+        let ledger = &self.shared.ledger;
+        let replicas = self.replicas.iter();
+        replicas
+            .map(|replica| ledger.spent_in_sprint(&replica.id, now))
+            .sum()
+    }
+
     fn money_snapshot(&self, now: Time) -> MoneySnapshot {
         let replica = self.replicas.first();
         let funds = replica.funds(&self.shared, now);
         let caps = &self.shared.config.budget;
         MoneySnapshot {
             per_hour: self.price(),
-            sprint: self.shared.ledger.spent_in_sprint(&replica.id, now),
+            sprint: self.spent(now),
             reserved: self.shared.ledger.reserved(now),
             caps: vec![
                 CapSnapshot::new(Cap::Sprint, caps.per_sprint, funds.sprint),
@@ -166,7 +175,7 @@ impl Replica {
             rental: sprint.rental().map(rental),
             hedge: sprint.hedge().map(rental),
             node: sprint.node_id().cloned(),
-            spent: shared.ledger.spent_in_sprint(&self.id, now),
+            committed: self.funds(shared, now).sprint,
             refused: sprint.cap_refusal(),
             boot_log: log.unwrap_or_default(),
         }

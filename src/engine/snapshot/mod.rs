@@ -77,8 +77,8 @@ pub struct ReplicaSnapshot {
     pub hedge: Option<RentalSnapshot>,
     /// Its node's id in this sprint.
     pub node: Option<NodeId>,
-    /// What its sprint has spent, by our own count.
-    pub spent: Usd,
+    /// What counts against the cap of its sprint: spent and reserved.
+    pub committed: Usd,
     /// Why the caps refused the offers that were to be rented last.
     pub refused: Option<Refusal>,
     /// Not sent to viewers: they have the first replica's.
@@ -97,11 +97,7 @@ impl Snapshot {
             rental: replica.rental.clone(),
             hedge: replica.hedge.clone(),
             boot_log: replica.boot_log.clone(),
-            money: MoneySnapshot {
-                sprint: replica.spent,
-                refused: replica.refused,
-                ..self.money.clone()
-            },
+            money: self.money.of(replica),
             ..self.clone()
         }
     }

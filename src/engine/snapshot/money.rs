@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ReplicaSnapshot;
 use crate::domain::{RankedOffer, Usd, UsdPerHour};
 pub use crate::flow::{Cap, CapCheck, Refusal};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct MoneySnapshot {
+    /// Of all sprints.
     pub per_hour: UsdPerHour,
+    /// What the sprints of all replicas have spent so far, by our own count.
     pub sprint: Usd,
     /// What is reserved for what runs.
     pub reserved: Usd,
@@ -27,6 +30,20 @@ pub struct MoneySnapshot {
 }
 
 impl MoneySnapshot {
+    /// The same with the cap of this replica's sprint.
+    pub(super) fn of(&self, replica: &ReplicaSnapshot) -> MoneySnapshot {
+        let mut money = MoneySnapshot {
+            refused: replica.refused,
+            ..self.clone()
+        };
+        let of_sprint = money
+            .caps
+            .iter_mut()
+            .filter(|cap| cap.cap() == Some(Cap::Sprint));
+        of_sprint.for_each(|cap| cap.used = replica.committed);
+        money
+    }
+
     /// What an offer needs of each cap, in the order in which they refuse. Unknown credit is none (law 3).
     pub fn checks(&self, offer: &RankedOffer) -> Vec<CapCheck> {
         self.checks_of(offer.price, offer.worst_cost)

@@ -1,6 +1,6 @@
 //! What waits for the operator: `KEY: do what within TIME; CONSEQUENCE`.
 
-use crate::domain::{Duration, EpochIndex, GateKind, Mode, Step, Time};
+use crate::domain::{Duration, EpochIndex, GateKind, Mode, ReplicaId, Step, Time};
 use crate::engine::GateSnapshot;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::model::{Model, Role};
@@ -33,6 +33,36 @@ pub(super) fn decision(model: &Model, keys: &Keymap) -> Option<Attention> {
         GateKind::Register => register(gate, model, keys),
         GateKind::Release => release(gate, model, keys),
     })
+}
+
+/// The decision of a replica that is not shown: the one with the least time.
+pub(super) fn elsewhere(model: &Model, keys: &Keymap) -> Option<Attention> {
+    if matches!(model.role, Role::Orphaned { .. }) {
+        return None;
+    }
+    let snapshot = &model.snapshot;
+    let others = snapshot.replicas.iter();
+    let others = others.filter(|replica| replica.id != snapshot.replica);
+    let waiting: Vec<(&ReplicaId, &GateSnapshot)> = others
+        .filter_map(|replica| Some((&replica.id, replica.sprint.gate.as_ref()?)))
+        .collect();
+    let by_time = |(_, gate): &&(&ReplicaId, &GateSnapshot)| gate.until.unwrap_or(Time::MAX_UTC);
+    let (id, gate) = waiting.iter().min_by_key(by_time)?;
+    let now = model.now();
+    let rank = match gate.kind {
+        GateKind::Start => Rank::Early,
+        _ => rank_by(gate.until, now),
+    };
+    let within = gate.until.map_or_else(String::new, |until| {
+        format!(" within {}", format::short(until - now))
+    });
+    let more = match waiting.len() - 1 {
+        0 => String::new(),
+        more => format!("; {} more wait too", format::count(more, "replica")),
+    };
+    let key = keys.key_of(Action::Pane(Pane::Fleet));
+    let text = format!("{key}: {id} waits for you ({}){within}{more}", gate.kind);
+    Some(Attention::new(rank, text))
 }
 
 /// How urgent a decision is that must be made by `until`.

@@ -87,6 +87,7 @@ pub fn headline(model: &Model, keys: &Keymap) -> Headline {
     all.extend(freshness::silence(model));
     all.extend(groups.iter().map(AlertGroup::attention));
     all.extend(gates::decision(model, keys));
+    all.extend(gates::elsewhere(model, keys));
     let refusal = refusals::unseen(model);
     all.extend(refusal.clone());
     all.extend(losses::unseen(model));

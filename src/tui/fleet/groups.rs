@@ -2,17 +2,26 @@
 
 use super::{Boot, FleetGroup, FleetKey, FleetRow, Stage, Urgency};
 use crate::domain::{NodeStatus, Step, Time};
-use crate::engine::{NodeOwner, NodeRow, RentalSnapshot};
+use crate::engine::{NodeOwner, NodeRow, RentalSnapshot, ReplicaSnapshot, SprintSnapshot};
 use crate::tui::model::Model;
 
 /// The groups in order, each with its rows by urgency.
 pub fn groups(model: &Model) -> Vec<FleetGroup> {
     let snapshot = &*model.snapshot;
     let listed = || snapshot.nodes.rows.iter();
-    let ours = listed().find(|row| row.owner == NodeOwner::Sprint);
-    let mut rows = vec![sprint_row(model, ours)];
-    let hedge = snapshot.hedge.as_ref();
-    rows.extend(hedge.map(|rental| hedge_row(rental, model)));
+    let mut rows = if snapshot.replicas.is_empty() {
+        let ours = listed().find(|row| row.owner == NodeOwner::Sprint);
+        let hedge = snapshot.hedge.as_ref();
+        let hedge = hedge.map(|rental| hedge_row(rental, model));
+        std::iter::once(sprint_row(model, ours))
+            .chain(hedge)
+            .collect()
+    } else {
+        let replicas = snapshot.replicas.iter();
+        replicas
+            .map(|replica| replica_row(model, replica))
+            .collect::<Vec<_>>()
+    };
     let others = listed().filter(|row| row.owner != NodeOwner::Sprint);
     rows.extend(others.map(node_row));
     rows.sort_by(|a, b| {
@@ -46,30 +55,47 @@ fn sprint_row(model: &Model, node: Option<&NodeRow>) -> FleetRow {
         (None, None, Some(epoch)) => format!("epoch {epoch}"),
         (None, None, None) => "next epoch".to_owned(),
     };
-    let fault = rental.and_then(|rental| rental.boot.fault.as_ref());
-    let failed = node.filter(|node| node.node.current == NodeStatus::Failed);
-    let waits = model.gate();
-    let (urgency, status) = match (waits, fault, failed) {
-        (Some(_), ..) => (Urgency::Waits, activity(model, rental, node)),
-        (None, Some(fault), _) => (Urgency::Fails, fault.name.clone()),
-        (None, None, Some(node)) => (Urgency::Fails, node.node.failure_reason.clone()),
-        (None, None, None) => (Urgency::Runs, activity(model, rental, node)),
-    };
     let upcoming = model.upcoming();
     let row = FleetRow::new(FleetKey::Sprint, name, Stage::Step(sprint.step));
     FleetRow {
-        urgency,
-        waits,
-        status,
         next: upcoming.first().map(|next| next.at.p50),
-        epoch: sprint.epoch,
-        weight: node.map(weight_of),
-        ..row.with_rental(rental, model)
+        ..row
+            .with_sprint(sprint, rental, node)
+            .with_rental(rental, model)
     }
 }
 
-fn activity(model: &Model, rental: Option<&RentalSnapshot>, node: Option<&NodeRow>) -> String {
-    let sprint = &model.snapshot.sprint;
+/// One of several replicas: it is known by its name, whatever it rents.
+fn replica_row(model: &Model, replica: &ReplicaSnapshot) -> FleetRow {
+    let sprint = &replica.sprint;
+    let rental = replica.rental.as_ref();
+    let mut nodes = model.snapshot.nodes.rows.iter();
+    let node = nodes.find(|row| Some(&row.node.config.id) == replica.node.as_ref());
+    let key = FleetKey::Replica(replica.id.clone());
+    let row = FleetRow::new(key, replica.id.to_string(), Stage::Step(sprint.step));
+    let row = row
+        .with_sprint(sprint, rental, node)
+        .with_rental(rental, model);
+    let hedge = replica.hedge.as_ref().map(|hedge| hedge.price);
+    let next = match sprint.step {
+        Step::Waiting => sprint.rent_at,
+        Step::Booting | Step::Warming => rental.and_then(|rental| rental.boot.ready_at),
+        Step::Proving | Step::Serving => sprint.release_at.map(|at| at.p50),
+        _ => None,
+    };
+    FleetRow {
+        next,
+        // Both are paid for while they race.
+        price: row.price.map(|price| price + hedge.unwrap_or_default()),
+        ..row
+    }
+}
+
+fn activity(
+    sprint: &SprintSnapshot,
+    rental: Option<&RentalSnapshot>,
+    node: Option<&NodeRow>,
+) -> String {
     match (sprint.step, rental, node) {
         (Step::Done, ..) => match &sprint.outcome {
             Some(outcome) => outcome.kind().headline().to_lowercase(),
@@ -100,6 +126,33 @@ fn hedge_row(rental: &RentalSnapshot, model: &Model) -> FleetRow {
 }
 
 impl FleetRow {
+    /// With what its sprint does, what keeps it from that, and what its node has earned.
+    fn with_sprint(
+        self,
+        sprint: &SprintSnapshot,
+        rental: Option<&RentalSnapshot>,
+        node: Option<&NodeRow>,
+    ) -> FleetRow {
+        let fault = rental.and_then(|rental| rental.boot.fault.as_ref());
+        let failed = node.filter(|node| node.node.current == NodeStatus::Failed);
+        let waits = sprint.gate.as_ref().map(|gate| gate.kind);
+        let doing = || activity(sprint, rental, node);
+        let (urgency, status) = match (waits, fault, failed) {
+            (Some(_), ..) => (Urgency::Waits, doing()),
+            (None, Some(fault), _) => (Urgency::Fails, fault.name.clone()),
+            (None, None, Some(node)) => (Urgency::Fails, node.node.failure_reason.clone()),
+            (None, None, None) => (Urgency::Runs, doing()),
+        };
+        FleetRow {
+            urgency,
+            waits,
+            status,
+            epoch: sprint.epoch,
+            weight: node.map(weight_of),
+            ..self
+        }
+    }
+
     /// With what the rental says, if there is one.
     fn with_rental(self, rental: Option<&RentalSnapshot>, model: &Model) -> FleetRow {
         let Some(rental) = rental else {

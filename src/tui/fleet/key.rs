@@ -1,6 +1,6 @@
 //! What a row of the fleet is about.
 
-use crate::domain::NodeId;
+use crate::domain::{NodeId, ReplicaId};
 
 /// What a row is about. It stays the same while its figures change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub enum FleetKey {
     Sprint,
     /// The second rental of a race.
     Hedge,
+    /// One of several replicas, with its rentals and its node.
+    Replica(ReplicaId),
     /// A node of others, the proxy, or a leftover.
     Node(NodeId),
 }

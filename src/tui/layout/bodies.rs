@@ -128,7 +128,13 @@ fn full_fleet(model: &Model) -> Column {
 /// What stands beside the fleet: the selected row and, on a large screen, its log.
 fn fleet_side(model: &Model, size: Breakpoint) -> Column {
     let selected = model.fleet.selected_row().map(|(_, row)| &row.key);
-    let has_log = selected == Some(&FleetKey::Sprint) && model.snapshot.rental.is_some();
+    let snapshot = &model.snapshot;
+    let is_shown = match selected {
+        Some(FleetKey::Sprint) => true,
+        Some(FleetKey::Replica(id)) => *id == snapshot.replica,
+        _ => false,
+    };
+    let has_log = is_shown && snapshot.rental.is_some();
     if size == Breakpoint::Full && has_log {
         return Column::of([FleetDetail, Log]);
     }

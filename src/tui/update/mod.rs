@@ -37,6 +37,7 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
         Message::Pointer(pointer) => return pointer::on_pointer(model, keys, pointer),
         Message::Paste(_) => model.show_toast("pasted text is ignored: only keys count"),
         Message::Snapshot(snapshot) => {
+            let snapshot = model.receive(snapshot);
             let scene = model.scene();
             let bell = bell_text(&model.snapshot, &snapshot);
             let refused = snapshot.money.refused;

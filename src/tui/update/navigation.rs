@@ -1,5 +1,6 @@
 //! Focus, scrolling and selection.
 
+use crate::domain::ReplicaId;
 use crate::tui::filter::Filtered;
 use crate::tui::fleet::FleetKey;
 use crate::tui::keymap::{Keymap, search::search};
@@ -114,12 +115,23 @@ pub(super) fn drill_beside(model: &mut Model, toward: Turn) {
     }
 }
 
+/// From now on the panes are about this replica.
+fn show_replica(model: &mut Model, id: ReplicaId) {
+    model.replica = Some(id);
+    model.snapshot = model.receive(model.received.clone());
+    model.update_log();
+    model.focus = model.scene().home();
+}
+
 fn open_row(model: &mut Model, row: FleetKey) {
     model.picked = None;
     model.focus = model.scene().home();
     if let FleetKey::Node(id) = &row {
         model.selected_node = Some(id.clone());
         pick(model, Pane::Nodes);
+    }
+    if let FleetKey::Replica(id) = &row {
+        show_replica(model, id.clone());
     }
     model.fleet.opened = Some(row);
 }

@@ -104,7 +104,8 @@ pub fn rows(model: &Model) -> Rows {
 fn note(model: &Model, hidden: usize) -> String {
     let fleet = &model.fleet;
     let all: Vec<&FleetRow> = fleet.groups.iter().flat_map(|group| &group.rows).collect();
-    let sprints = all.iter().filter(|row| row.key == FleetKey::Sprint).count();
+    let is_sprint = |row: &&&FleetRow| matches!(row.key, FleetKey::Sprint | FleetKey::Replica(_));
+    let sprints = all.iter().filter(is_sprint).count();
     let rentals = all.iter().filter(|row| row.price.is_some()).count();
     let of = match count_of(model, Pane::Fleet, fleet.rows().len()) {
         of if of.is_empty() => of,

@@ -3,7 +3,7 @@
 use ratatui::text::Line;
 
 use crate::domain::Step;
-use crate::engine::RentalSnapshot;
+use crate::engine::{RentalSnapshot, ReplicaSnapshot};
 use crate::tui::breakpoint::Breakpoint;
 use crate::tui::fleet::FleetKey;
 use crate::tui::model::Model;
@@ -42,6 +42,10 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static
     };
     match &row.key {
         FleetKey::Sprint => of_sprint(canvas, width, height),
+        FleetKey::Replica(id) => match model.received.replica(id) {
+            Some(replica) => of_replica(replica, canvas, width),
+            None => sentence("It is not configured any more."),
+        },
         FleetKey::Hedge => match &model.snapshot.hedge {
             Some(hedge) => in_brief(hedge, canvas, width),
             None => sentence("It is gone."),
@@ -56,6 +60,20 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static
             lines.into_iter().map(indented).collect()
         }
     }
+}
+
+/// Its log and all its panes are one key away.
+fn of_replica(replica: &ReplicaSnapshot, canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
+    let theme = canvas.theme;
+    let sprint = &replica.sprint;
+    let doing = format!("{}: {}", sprint.step.verb().to_uppercase(), sprint.doing);
+    let mut lines = two_rows(&doing, theme.text(), width, theme);
+    if let Some(gate) = &sprint.gate {
+        lines.extend(two_rows(&gate.question, theme.warn(), width, theme));
+    }
+    let rentals = replica.rental.iter().chain(&replica.hedge);
+    lines.extend(rentals.flat_map(|rental| in_brief(rental, canvas, width)));
+    lines
 }
 
 fn of_sprint(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {

@@ -59,6 +59,36 @@ pub(super) fn offline() -> Model {
     m
 }
 
+/// Three replicas: one proves, one waits for its registration, one boots.
+pub(super) fn several() -> Snapshot {
+    let of = |number: u64, part: Snapshot| {
+        let mut rental = part.rental;
+        if let Some(rental) = &mut rental {
+            rental.id = InstanceId(27_000_000 + number);
+        }
+        Arc::new(ReplicaSnapshot {
+            id: format!("minimax/{number}").parse().unwrap(),
+            mode: part.mode,
+            sprint: part.sprint,
+            rental,
+            hedge: None,
+            node: Some(NodeId(format!("vastai-{}", 27_000_000 + number))),
+            committed: Usd::from_dollars(20.0),
+            refused: None,
+            boot_log: part.boot_log,
+        })
+    };
+    let parts = [
+        of(1, rented(Step::Proving)),
+        of(2, registering()),
+        of(3, rented(Step::Booting)),
+    ];
+    let first = parts[0].clone();
+    let mut s = rented(Step::Proving);
+    s.replicas = parts.to_vec();
+    s.of(&first)
+}
+
 fn names(snapshot: Snapshot) -> Vec<String> {
     let m = model(snapshot);
     let rows = m.fleet.rows().into_iter();
@@ -214,4 +244,57 @@ fn tabs_keep_their_names_beside_the_fleet() {
     type_and_draw(&mut m, "jj\n");
     let tabs = " 0 Fleet › colleague-1 1 Sched 2 Sprint 3 Offers 4 Boot▸5 Nodes 6 7 8";
     assert_shows(&shown(&m, 80, 24), &[tabs]);
+}
+
+#[test]
+fn each_replica_has_a_row_and_the_panes_of_the_opened_one() {
+    // Given three replicas, then who waits for the operator comes first,
+    let mut m = model(several());
+    let rows: Vec<String> = m.fleet.rows().iter().map(|row| row.name.clone()).collect();
+    assert_eq!(
+        rows[..3],
+        ["minimax/2", "minimax/3", "minimax/1"].map(str::to_owned)[..]
+    );
+    assert_shows(
+        &shown(&m, 120, 40),
+        &["minimax/1 epoch", "0: minimax/2 waits for you (register)"],
+    );
+    // and when it is opened, the panes and the commands are about it.
+    type_and_draw(&mut m, "0\n");
+    assert_eq!(m.snapshot.replica.to_string(), "minimax/2");
+    assert_eq!(m.gate(), Some(GateKind::Register));
+    let sent = type_and_draw(&mut m, "ay");
+    let id: ReplicaId = "minimax/2".parse().unwrap();
+    let approved = SprintCommand::Approve(GateKind::Register);
+    assert_eq!(sent, vec![Command::Sprint(id, approved)]);
+    // It stays so with the next snapshot,
+    publish(&mut m, several());
+    assert_eq!(m.snapshot.replica.to_string(), "minimax/2");
+    // and the braces go to the next one.
+    type_and_draw(&mut m, "}");
+    assert_eq!(m.snapshot.replica.to_string(), "minimax/3");
+}
+
+#[test]
+fn quitting_tells_what_all_replicas_have_rented() {
+    let mut m = model(several());
+    type_and_draw(&mut m, "q");
+    let screen = shown(&m, 120, 40);
+    assert_shows(&screen, &["Quit while 3 rentals run?", "for 3 rentals"]);
+}
+
+#[test]
+fn fleet_of_five_hundred_is_drawn_and_scrolled() {
+    let mut s = several();
+    let last = s.replicas[2].clone();
+    for number in 4..=500_u32 {
+        let mut replica = (*last).clone();
+        replica.id = format!("minimax/{number}").parse().unwrap();
+        s.replicas.push(Arc::new(replica));
+    }
+    let mut m = model(s);
+    type_and_draw(&mut m, "0");
+    assert_shows(&shown(&m, 80, 24), &["500 sprints", "more"]);
+    type_and_draw(&mut m, "/minimax/377\n");
+    assert_eq!(m.fleet.rows().len(), 1);
 }

@@ -83,6 +83,9 @@ fn states() -> Vec<(&'static str, Model)> {
         ("fleet_waits", asked(fleet::busy(), "0")),
         ("fleet_two_nodes", fleet::two_nodes()),
         ("fleet_offline", fleet::offline()),
+        ("fleet_replicas", asked(fleet::several(), "0")),
+        ("fleet_replica_opened", asked(fleet::several(), "0\n")),
+        ("fleet_quit", asked(fleet::several(), "q")),
         ("fleet_opened", asked(fleet::busy(), "0jj\n")),
         ("typed_sum", {
             let mut m = model(choosing());

@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::domain::{Duration, GateKind, Mode, Usd};
+use crate::domain::{Duration, GateKind, Mode, Usd, UsdPerHour};
 use crate::engine::{Condition, QuitChoice, RentalSnapshot};
 use crate::tui::keymap::Action;
 use crate::tui::model::Model;
@@ -168,6 +168,10 @@ pub(super) fn abort(model: &Model) -> Question {
 pub(super) fn abort_all(model: &Model) -> Question {
     let question = abort(model);
     let title = "Abort every sprint and release everything?";
+    let question = match several(model) {
+        Some(all) => Question::new(title, vec![Line::raw(all.running)]),
+        None => question,
+    };
     Question {
         title: title.to_owned(),
         ..question
@@ -252,16 +256,48 @@ fn release(model: &Model, theme: Theme) -> Question {
         .asks("release it", "keep it running")
 }
 
+/// What several sprints have rented.
+struct Several {
+    count: usize,
+    /// Their price, what they have cost, and when the last of them ends itself.
+    running: String,
+}
+
+/// `None` if there is one at most.
+fn several(model: &Model) -> Option<Several> {
+    let rentals = model.rentals();
+    if model.snapshot.replicas.is_empty() || rentals.len() < 2 {
+        return None;
+    }
+    let price: UsdPerHour = rentals.iter().map(|rental| rental.price).sum();
+    let cost: Usd = rentals.iter().map(|rental| rental.cost).sum();
+    let last = rentals.iter().map(|rental| rental.lease_until).max()?;
+    Some(Several {
+        count: rentals.len(),
+        running: format!(
+            "{price} now for {}, {} est. so far, the last lease ends {}.",
+            format::count(rentals.len(), "rental"),
+            format::estimate(cost),
+            format::clock(last, model.now())
+        ),
+    })
+}
+
 pub(super) fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Question {
     let rental = model.snapshot.rental.as_ref();
-    let title = match rental {
-        Some(rental) => format!("Quit while rental {} runs?", rental.id),
-        None => "Quit while something is rented?".to_owned(),
+    let several = several(model);
+    let title = match (&several, rental) {
+        (Some(all), _) => format!("Quit while {} run?", format::count(all.count, "rental")),
+        (None, Some(rental)) => format!("Quit while rental {} runs?", rental.id),
+        (None, None) => "Quit while something is rented?".to_owned(),
     };
-    let money = rental.map(|rental| {
-        let lease = format::clock(rental.lease_until, model.now());
-        Line::raw(format!("{}, lease ends {lease}.", running(rental)))
-    });
+    let money = match (&several, rental) {
+        (Some(all), _) => Some(Line::raw(all.running.clone())),
+        (None, rental) => rental.map(|rental| {
+            let lease = format::clock(rental.lease_until, model.now());
+            Line::raw(format!("{}, lease ends {lease}.", running(rental)))
+        }),
+    };
     let option = |text: &str, of: Option<QuitChoice>| {
         let (mark, style) = if choice == of {
             (theme.glyph("▸", ">"), theme.accent())
@@ -270,13 +306,15 @@ pub(super) fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Q
         };
         Line::styled(format!("{mark} {text}"), style)
     };
-    let price = rental.map_or(Usd::ZERO, |rental| rental.price.times(RELEASE_TAKES));
+    let rentals = model.rentals().into_iter();
+    let price: UsdPerHour = rentals.map(|rental| rental.price).sum();
+    let price = price.times(RELEASE_TAKES);
     let release = format!(
         "release everything, then quit: about {}, {}",
         format::roughly(RELEASE_TAKES),
         format::estimate(price)
     );
-    let leave = match rental {
+    let leave = match rental.filter(|_| several.is_none()) {
         Some(rental) => format!("quit, leave it running {}", rest_of_lease(rental, model)),
         None => "quit, leave it running".to_owned(),
     };

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::{Duration, Mode, Outcome, Step, StepSpan};
 use crate::engine::{NodeOwner, SprintSnapshot};
@@ -76,6 +77,11 @@ pub(super) fn row(canvas: &Canvas<'_>, width: u16) -> Row {
     };
     let epoch = sprint.epoch.map(|epoch| format!(" epoch {epoch} "));
     let epoch = epoch.filter(|_| width >= WIDE);
+    let replica = Some(&model.snapshot.replica).filter(|_| !model.snapshot.replicas.is_empty());
+    let epoch = match replica {
+        Some(id) => Some(format!(" {id}{}", epoch.as_deref().unwrap_or(" "))),
+        None => epoch,
+    };
     let room = usize::from(width).saturating_sub(epoch.as_ref().map_or(0, String::len));
     let mut places = Vec::new();
     if model.quitting {
@@ -91,8 +97,9 @@ pub(super) fn row(canvas: &Canvas<'_>, width: u16) -> Row {
             spans.push(span);
         }
     }
-    if let Some(epoch) = epoch {
-        let used: usize = spans.iter().map(Span::width).sum();
+    let used: usize = spans.iter().map(Span::width).sum();
+    let fits = |epoch: &String| used + epoch.width() <= usize::from(width);
+    if let Some(epoch) = epoch.filter(fits) {
         spans.push(Span::raw(" ".repeat(room.saturating_sub(used))));
         spans.push(Span::styled(epoch, theme.dim()));
     }
