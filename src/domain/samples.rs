@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ActualStatus, EpochIndex, Instance, InstanceId, NodeConfig, NodeId, NodeStatus, PocStatus,
-    RegisteredNode, UsdPerHour,
+    ActualStatus, EpochIndex, Instance, InstanceId, MachineId, NodeConfig, NodeId, NodeStatus,
+    Offer, OfferId, PocStatus, RegisteredNode, Time, Usd, UsdPerHour,
 };
 
 /// A running rental without any details.
@@ -57,5 +57,35 @@ pub(crate) fn listed(config: NodeConfig) -> RegisteredNode {
         version: None,
         weights: BTreeMap::new(),
         preserved_models: None,
+    }
+}
+
+/// An offer of four GPUs that is as good as any.
+pub(crate) fn offer(id: u64) -> Offer {
+    Offer {
+        id: OfferId(id),
+        machine: MachineId(id / 7),
+        host: None,
+        gpu_name: "H100 SXM".into(),
+        gpu_count: 4,
+        gpu_memory_mb: 81_559,
+        disk_gb: 800.0,
+        disk_mb_per_s: Some(2400.5),
+        download_mbps: 4200.25,
+        upload_mbps: 3800.0,
+        gpu_price: UsdPerHour::from_dollars(9.6),
+        storage_per_gb_month: Usd::from_dollars(0.1),
+        download_per_gb: Usd::ZERO,
+        upload_per_gb: Usd::ZERO,
+        reliability: 0.993,
+        cuda: Some(12.8),
+        driver: None,
+        direct_ports: 100,
+        location: Some("Norway, NO".into()),
+        ends_at: Time::from_timestamp(90_000, 0),
+        verified: true,
+        public_address: None,
+        surcharge: UsdPerHour::ZERO,
+        closed: None,
     }
 }

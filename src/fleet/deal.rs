@@ -46,3 +46,38 @@ impl Taken {
         fits && !self.machines.contains(&offer.machine)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::offer;
+
+    fn on(machine: u64, host: u64) -> Offer {
+        Offer {
+            machine: MachineId(machine),
+            host: Some(HostId(host)),
+            ..offer(machine)
+        }
+    }
+
+    #[test]
+    fn machine_is_taken_once_and_hosts_are_shared_by_few() {
+        let mut taken = Taken::default();
+        taken.add(MachineId(1));
+        taken.add_of_pool(MachineId(2), Some(HostId(7)));
+        let two = Spread::PerHost(2);
+        // Another offer of a taken machine is the same machine, whoever took it.
+        assert!(!taken.admits(&on(1, 9), two) && !taken.admits(&on(1, 9), Spread::Anywhere));
+        assert!(taken.admits(&on(3, 7), two));
+        taken.add_of_pool(MachineId(3), Some(HostId(7)));
+        assert!(!taken.admits(&on(4, 7), two));
+        // Rather two that fail together than one that was never rented.
+        assert!(taken.admits(&on(4, 7), Spread::Anywhere));
+        // A host that is not reported is no limit.
+        let unknown = Offer {
+            host: None,
+            ..on(5, 7)
+        };
+        assert!(taken.admits(&unknown, Spread::PerHost(1)));
+    }
+}

@@ -11,8 +11,8 @@ use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::ReplicaId;
 use crate::domain::{
-    Aim, BootTally, BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, MachineId, Mode, Offer,
-    OfferId, OwnBoots, PocActivity, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
+    Aim, BootTally, BootTime, Duration, GateKind, Lead, LeadBasis, LogLine, Mode, OfferId,
+    OwnBoots, PocActivity, RankedOffer, ReleasePolicy, Step, Time, Usd, UsdPerHour,
 };
 use crate::engine::snapshot::{
     ChainSnapshot, Command, LogBuffer, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
@@ -80,32 +80,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
 pub(crate) fn offer(id: u64) -> RankedOffer {
     let price = UsdPerHour::from_dollars(9.6);
     RankedOffer {
-        offer: Offer {
-            id: OfferId(id),
-            machine: MachineId(id / 7),
-            host: None,
-            gpu_name: "H100 SXM".into(),
-            gpu_count: 4,
-            gpu_memory_mb: 81_559,
-            disk_gb: 800.0,
-            disk_mb_per_s: Some(2400.5),
-            download_mbps: 4200.25,
-            upload_mbps: 3800.0,
-            gpu_price: price,
-            storage_per_gb_month: Usd::from_dollars(0.1),
-            download_per_gb: Usd::ZERO,
-            upload_per_gb: Usd::ZERO,
-            reliability: 0.993,
-            cuda: Some(12.8),
-            driver: None,
-            direct_ports: 100,
-            location: Some("Norway, NO".into()),
-            ends_at: Some(at(90_000)),
-            verified: true,
-            public_address: None,
-            surcharge: UsdPerHour::ZERO,
-            closed: None,
-        },
+        offer: crate::domain::samples::offer(id),
         price,
         session: Duration::minutes(115),
         gpu_cost: Usd::from_dollars(20.0),
