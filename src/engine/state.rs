@@ -237,7 +237,8 @@ pub(crate) struct Observations {
     pub(crate) listing: Option<(Time, Vec<Instance>)>,
     pub(crate) listing_error: Option<(Time, String)>,
     pub(crate) account: Option<(Time, Account)>,
-    pub(crate) market: Option<MarketView>,
+    /// The offers for each pool.
+    pub(crate) markets: BTreeMap<PoolName, MarketView>,
     pub(crate) search_error: Option<String>,
     pub(crate) searching: bool,
     /// When each of our rentals was last listed.

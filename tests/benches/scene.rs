@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each bench uses a part")]
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -89,6 +90,7 @@ pub fn empty() -> Snapshot {
         boot_log: LogBuffer::default(),
         replica: ReplicaId::default(),
         replicas: Vec::new(),
+        offers_by_pool: BTreeMap::new(),
         rentals_read_at: None,
         boots: BootTally::default(),
         notices_lost: 0,

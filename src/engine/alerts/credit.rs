@@ -40,8 +40,8 @@ impl Engine {
         let offers = self
             .shared
             .observed
-            .market
-            .iter()
+            .markets
+            .values()
             .flat_map(|market| market.rows.iter());
         let cheapest = offers.map(|offer| offer.worst_cost).min();
         let recent = self.shared.history.iter().rev().take(RECENT_SPRINTS);

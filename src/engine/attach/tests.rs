@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
@@ -70,6 +71,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         boot_log: LogBuffer::default(),
         replica: ReplicaId::default(),
         replicas: Vec::new(),
+        offers_by_pool: BTreeMap::new(),
         rentals_read_at: None,
         boots: BootTally::default(),
         notices_lost: 0,

@@ -81,7 +81,7 @@ impl Replica {
         machine: MachineId,
     ) -> impl Iterator<Item = &'a Offer> {
         let rented = self.sprint.rentals().map(|rental| &rental.offer);
-        let searched = shared.observed.market.iter();
+        let searched = shared.observed.markets.get(&self.id.pool).into_iter();
         let searched = searched.flat_map(|view| view.rows.iter().map(|row| &row.offer));
         let offers = rented.chain(searched);
         offers.filter(move |offer| offer.machine == machine)

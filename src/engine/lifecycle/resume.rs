@@ -127,7 +127,7 @@ impl Replica {
         self.report_requested = false;
         self.report = None;
         self.release_log = ReleaseLog::default();
-        shared.observed.market = None;
+        shared.observed.markets.remove(&self.id.pool);
     }
 
     /// A replica that has ended an epoch which others still pursue waits for them, and begins no other.

@@ -40,7 +40,8 @@ impl Replica {
                     offers: self.deal(shared, now, &view.rows),
                     funds: self.funds(shared, now),
                 };
-                shared.observed.market = Some(view);
+                let pool = self.id.pool.clone();
+                shared.observed.markets.insert(pool, view);
                 event
             }
         };

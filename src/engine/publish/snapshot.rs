@@ -1,8 +1,9 @@
 //! Makes snapshots.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{NodeId, Time, Usd, UsdPerHour};
+use crate::domain::{NodeId, PoolName, Time, Usd, UsdPerHour};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::snapshot::{
     CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
@@ -40,9 +41,10 @@ impl Engine {
             cockpit: self.shared.config.cockpit.clone(),
             mode: first.mode,
             chain: self.shared.chain_snapshot(sprint),
+            offers: self.offers_snapshot(now, &first.id.pool),
             replica: first.id,
             sprint: first.sprint,
-            offers: self.offers_snapshot(now),
+            offers_by_pool: self.offers_by_pool(now),
             rental: first.rental,
             hedge: first.hedge,
             nodes: self.nodes_snapshot(),
@@ -64,15 +66,30 @@ impl Engine {
         }
     }
 
-    fn offers_snapshot(&self, now: Time) -> OffersSnapshot {
+    /// Only where pools have offers of their own.
+    fn offers_by_pool(&self, now: Time) -> BTreeMap<PoolName, OffersSnapshot> {
+        let pools = &self.shared.config.pools;
+        if pools.others.is_empty() {
+            return BTreeMap::new();
+        }
+        let names = pools.iter().map(|pool| pool.name.clone());
+        names
+            .map(|name| {
+                let offers = self.offers_snapshot(now, &name);
+                (name, offers)
+            })
+            .collect()
+    }
+
+    fn offers_snapshot(&self, now: Time, pool: &PoolName) -> OffersSnapshot {
         let observed = &self.shared.observed;
-        let state = match (&observed.search_error, observed.searching, &observed.market) {
+        let view = observed.markets.get(pool);
+        let state = match (&observed.search_error, observed.searching, view) {
             (_, true, _) => SearchState::Searching,
             (Some(error), ..) => SearchState::Failed(error.clone()),
             (None, _, Some(_)) => SearchState::Ready,
             (None, _, None) => SearchState::Idle,
         };
-        let view = observed.market.as_ref();
         OffersSnapshot {
             state,
             rows: view.map(|view| view.rows.clone()).unwrap_or_default(),

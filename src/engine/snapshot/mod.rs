@@ -10,11 +10,12 @@ mod offers;
 mod rental;
 mod sprint;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BootTally, CockpitId, Mode, NodeId, ReplicaId, Time, Usd};
+use crate::domain::{BootTally, CockpitId, Mode, NodeId, PoolName, ReplicaId, Time, Usd};
 use crate::engine::alerts::alert::{Alert, Condition};
 
 pub use chain::*;
@@ -41,6 +42,9 @@ pub struct Snapshot {
     pub replica: ReplicaId,
     pub sprint: SprintSnapshot,
     pub offers: OffersSnapshot,
+    /// The offers for each pool, if there are several. Not sent to viewers: they have the first pool's.
+    #[serde(skip)]
+    pub offers_by_pool: BTreeMap<PoolName, OffersSnapshot>,
     /// What we pay for, if anything.
     pub rental: Option<RentalSnapshot>,
     /// What we pay for beside it: a hedge, or the loser of a race.
@@ -92,6 +96,10 @@ impl Snapshot {
     pub fn of(&self, replica: &ReplicaSnapshot) -> Snapshot {
         Snapshot {
             replica: replica.id.clone(),
+            offers: match self.offers_by_pool.get(&replica.id.pool) {
+                Some(offers) => offers.clone(),
+                None => self.offers.clone(),
+            },
             mode: replica.mode,
             sprint: replica.sprint.clone(),
             rental: replica.rental.clone(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use pocpit::domain::ReplicaId;
+use std::collections::BTreeMap;
 
 pub(super) fn at(minute: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + minute * 60, 0).unwrap()
@@ -239,6 +240,7 @@ pub(super) fn waiting() -> Snapshot {
         boot_log: LogBuffer::default(),
         replica: ReplicaId::default(),
         replicas: Vec::new(),
+        offers_by_pool: BTreeMap::new(),
         rentals_read_at: Some(at(0)),
         boots: BootTally::default(),
         notices_lost: 0,
