@@ -5,13 +5,16 @@
 //! recorded once, from `pocpit sim` and `pocpit auto`, and not changed after the release.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use pocpit::domain::{Duration, Time};
 use pocpit::engine::saved_sprints;
 use pocpit::flow::Sprint;
-use pocpit::journal::{self, Journal, Ledger};
+use pocpit::journal::{self, Journal, JournalError, Ledger};
 use serde_json::{Value, json};
 
+/// Nothing here takes this long, even on a busy machine.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 const RELEASED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/released");
 
 fn versions() -> Vec<PathBuf> {
@@ -37,6 +40,20 @@ fn journal_version(state: &Path) -> i64 {
     let connection = rusqlite::Connection::open(state.join("journal.sqlite")).unwrap();
     let read = connection.query_row("PRAGMA user_version", [], |row| row.get(0));
     read.unwrap()
+}
+
+/// Opens it for writing. A program that another test starts meanwhile has the lock of a closed journal too,
+/// until it runs.
+fn opened(state: &Path) -> (Journal, Ledger) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match Journal::open(state) {
+            Err(JournalError::Locked { .. }) if Instant::now() < end => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// What would cost money or the epoch if an upgrade lost it.
@@ -73,12 +90,12 @@ fn journals_of_released_versions_mean_what_they_meant() {
         assert_eq!(facts(&read, now), wanted, "{}", version.display());
         assert_eq!(journal_version(state.path()), before);
         // opening it for writing migrates it and loses nothing,
-        let (journal, opened) = Journal::open(state.path()).unwrap();
+        let (journal, opened) = opened(state.path());
         assert_eq!(facts(&opened, now), wanted, "{}", version.display());
         drop(journal);
         assert_eq!(journal_version(state.path()), journal::VERSION);
         // and so does every later start.
-        let (_, again) = Journal::open(state.path()).unwrap();
+        let (_, again) = opened(state.path());
         assert_eq!(again, opened, "{}", version.display());
     }
 }
