@@ -44,7 +44,7 @@ fn journal_version(state: &Path) -> i64 {
 
 /// Opens it for writing. A program that another test starts meanwhile has the lock of a closed journal too,
 /// until it runs.
-fn opened(state: &Path) -> (Journal, Ledger) {
+fn open_for_writing(state: &Path) -> (Journal, Ledger) {
     let end = Instant::now() + PATIENCE;
     loop {
         match Journal::open(state) {
@@ -90,12 +90,12 @@ fn journals_of_released_versions_mean_what_they_meant() {
         assert_eq!(facts(&read, now), wanted, "{}", version.display());
         assert_eq!(journal_version(state.path()), before);
         // opening it for writing migrates it and loses nothing,
-        let (journal, opened) = opened(state.path());
+        let (journal, opened) = open_for_writing(state.path());
         assert_eq!(facts(&opened, now), wanted, "{}", version.display());
         drop(journal);
         assert_eq!(journal_version(state.path()), journal::VERSION);
         // and so does every later start.
-        let (_, again) = opened(state.path());
+        let (_, again) = open_for_writing(state.path());
         assert_eq!(again, opened, "{}", version.display());
     }
 }
