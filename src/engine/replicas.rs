@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::config::{PoolConfig, Pools};
-use crate::domain::{Aim, Duration, ReplicaId, Slot, Time};
+use crate::domain::{Aim, Duration, ReplicaId, Slot, Step, Time};
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::lifecycle::resume::saved_sprint;
 use crate::engine::rules::{Place, sprint_rules};
@@ -84,11 +84,14 @@ fn in_turn(pools: &Pools) -> Vec<ReplicaId> {
     all.into_iter().map(|(.., id)| id).collect()
 }
 
-/// Replicas with an unfinished sprint that the configuration no longer has.
+/// Replicas that the configuration no longer has and that have begun to rent.
 fn retiring(pools: &Pools, ledger: &Ledger) -> Vec<ReplicaId> {
+    let has_begun = |id: &ReplicaId| {
+        let saved = saved_sprint(ledger, id).ok().flatten();
+        saved.is_some_and(|sprint| sprint.step() != Step::Waiting)
+    };
     let saved = ledger.checkpoints().map(|(id, _)| id);
-    let unfinished = saved.filter(|id| saved_sprint(ledger, id).is_ok_and(|it| it.is_some()));
-    let gone = unfinished.filter(|id| !pools.has_replica(id));
+    let gone = saved.filter(|id| !pools.has_replica(id) && has_begun(id));
     gone.cloned().collect()
 }
 

@@ -89,30 +89,14 @@ impl FleetCampaign {
     }
 
     fn epoch(&mut self) -> Time {
-        let (epoch, poc_start) = {
-            let world = self.stage.world();
-            let epoch = world.epoch() + 1;
-            (epoch, world.block_time(World::poc_start(epoch)))
-        };
-        self.stage.skip_to(poc_start - LEAD);
+        let (epoch, poc_start) = self.begin();
         let begun = self.stage.time();
         let is_faulty = self.plan.is_faulty();
         self.stage.chance().fault_rate = if is_faulty { 0.2 } else { 0.0 };
         self.judge.purse.before = self.stage.world().spend_under("pocpit/").dollars();
         let mut was_away = false;
         for _ in 0..MANY_LIVES {
-            let nonce = self.stage.chance().number();
-            let death = Life {
-                stage: &self.stage,
-                config: &self.config,
-                judge: &self.judge,
-                epoch,
-                nonce,
-                crash_at: self.crash_at(),
-                calm_from: poc_start + Duration::minutes(60),
-                deadline: begun + LONGEST,
-            }
-            .live(|| Journal::open(self.directory.path()).unwrap());
+            let death = self.live(epoch, poc_start, self.crash_at());
             let died = self.stage.time();
             self.look_at_machines(begun);
             if !matches!(death, Death::Crashed) {
@@ -126,6 +110,50 @@ impl FleetCampaign {
         }
         self.take(epoch, begun, was_away);
         poc_start
+    }
+
+    /// The next epoch and its `PoC`, shortly before it is time to rent.
+    fn begin(&self) -> (u64, Time) {
+        let (epoch, poc_start) = {
+            let world = self.stage.world();
+            let epoch = world.epoch() + 1;
+            (epoch, world.block_time(World::poc_start(epoch)))
+        };
+        self.stage.skip_to(poc_start - LEAD);
+        (epoch, poc_start)
+    }
+
+    fn live(&self, epoch: u64, poc_start: Time, crash_at: Option<Time>) -> Death {
+        let nonce = self.stage.chance().number();
+        Life {
+            stage: &self.stage,
+            config: &self.config,
+            judge: &self.judge,
+            epoch,
+            nonce,
+            crash_at,
+            calm_from: poc_start + Duration::minutes(60),
+            deadline: poc_start + LONGEST,
+        }
+        .live(|| Journal::open(self.directory.path()).unwrap())
+    }
+
+    /// Of three replicas two are taken out of the configuration while they boot.
+    pub fn retire_two(mut self) {
+        let (epoch, poc_start) = self.begin();
+        let replicas: Vec<ReplicaId> = self.config.pools.first.replica_ids().collect();
+        let death = self.live(epoch, poc_start, Some(poc_start - Duration::minutes(30)));
+        assert!(matches!(death, Death::Crashed), "{death:?}");
+        self.config.pools.first.replicas = NonZeroU32::MIN;
+        let death = self.live(epoch, poc_start, None);
+        assert_eq!(death.report().map(|it| &it.replica), replicas.first());
+        let ledger = journal::read_only(self.directory.path()).unwrap();
+        assert!(ledger.open_rentals().is_empty());
+        for id in &replicas {
+            let outcomes: Vec<OutcomeKind> =
+                ledger.reports_of(id).map(|(_, it)| it.outcome).collect();
+            assert_eq!(outcomes, [OutcomeKind::Confirmed], "{id}");
+        }
     }
 
     fn crash_at(&self) -> Option<Time> {

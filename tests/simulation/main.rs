@@ -136,6 +136,11 @@ fn every_replica_of_a_calm_fleet_makes_its_window() {
     assert_eq!((sum.windows, sum.made), (18, 18), "{sum:?}");
 }
 
+#[test]
+fn replicas_that_are_taken_out_finish_what_they_rented() {
+    FleetCampaign::new(6, Plan::Calm, 3).retire_two();
+}
+
 /// Faults on a fifth of the calls: one machine once, caps by the world's word, nothing left.
 #[test]
 fn faulty_fleets_leak_no_rental() {
