@@ -62,7 +62,7 @@ pub(crate) async fn configuration_of(
     let dollars = |each: f64| format!("{:?}", each * f64::from(replicas));
     let clock = world.clock();
     let time = |time: crate::domain::Time| text(&time.to_rfc3339());
-    let values: BTreeMap<&str, String> = [
+    let mut values: BTreeMap<&str, String> = [
         ("cockpit.id", text("demo")),
         ("chain.public_api", urls(world.public_api_url())),
         ("chain.rpc", urls(world.rpc_url())),
@@ -81,7 +81,6 @@ pub(crate) async fn configuration_of(
         ("mlnode.model", text(MODEL)),
         ("mlnode.args", texts(official_args(MODEL))),
         ("budget.per_sprint", "40.0".to_owned()),
-        ("budget.per_hour", dollars(MAX_PRICE)),
         ("budget.per_day", dollars(60.0)),
         ("budget.per_month", dollars(900.0)),
         ("network_node.admin_api", text(world.admin_url().as_str())),
@@ -119,6 +118,9 @@ pub(crate) async fn configuration_of(
         ("simulation.real_start", time(clock.real_start)),
     ]
     .into();
+    if replicas > 1 {
+        values.insert("budget.per_hour", dollars(MAX_PRICE));
+    }
     Ok(config::only(&values))
 }
 
