@@ -366,7 +366,14 @@ fn sampled_crash_moments_of_a_fleet_resume_each_rental() {
 }
 
 #[test]
-#[ignore = "deep: every moment of a sprint of three replicas"]
+#[ignore = "deep: more than 1,000 crashes"]
+fn many_crash_moments_of_a_fleet_resume_each_rental() {
+    let moments = crash::die_in_a_fleet(crash::Moments::Sampled { seed: 5, of: 16 });
+    assert!(moments > 1_000, "{moments} moments");
+}
+
+#[test]
+#[ignore = "by hand: every moment of a sprint of three replicas, for most of an hour"]
 fn every_crash_moment_of_a_fleet_resumes_each_rental() {
     let moments = crash::die_in_a_fleet(crash::Moments::All { seed: 21 });
     assert!(moments > 1_000, "{moments} moments");
