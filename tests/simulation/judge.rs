@@ -163,15 +163,13 @@ impl Judge {
             let alone = rental.ended.map(|ended| {
                 // A removed node that a restart of dapi brought back can be seen only from then on.
                 let since = ended.max(born).max(revived.unwrap_or(born));
+                // While removals wait, nothing can be done about it.
                 let waits = removals_wait.iter();
-                let since = waits.fold(since, |since, wait| {
-                    if wait.contains(&since) {
-                        wait.end
-                    } else {
-                        since
-                    }
-                });
-                now - since - self.unable(since, now)
+                let waited = waits.map(|wait| wait.end.min(now) - wait.start.max(since));
+                let waited = waited
+                    .map(|waited| waited.max(Duration::zero()))
+                    .sum::<Duration>();
+                now - since - waited - self.unable(since, now)
             });
             if alone.is_some_and(|alone| alone > WITHOUT_RENTAL) {
                 self.violation(&format!(
@@ -256,9 +254,11 @@ impl Judge {
             // A restart of dapi can bring back a removed node (see `world::network_node::restart`) after the
             // program has last read the list. Then the next program removes it: `look` gives it a quarter
             // of an hour.
+            // Or while no program ran: what is told is removed by the next one too.
+            let is_told = report.registrations_left.is_some_and(|left| left > 0);
             let is_just_back = |node: &String| {
                 let revived = world.revived(node);
-                revived.is_some_and(|at| world.now() - at < NOTICED)
+                revived.is_some_and(|at| is_told || world.now() - at < NOTICED)
             };
             let nodes = world.registered();
             let is_left = |node: &&String| node.starts_with("vastai-") && !is_just_back(node);

@@ -131,12 +131,16 @@ impl Replica {
     }
 
     fn on_row(&mut self, shared: &mut Shared, now: Time, id: InstanceId, row: &Instance) {
-        if let Some(monitor) = self.monitor_mut(id) {
-            monitor.on_instance(now, row);
-        }
+        let Some(monitor) = self.monitor_mut(id) else {
+            return;
+        };
+        monitor.on_instance(now, row);
+        let has_run = monitor.has_run;
         match row.actual {
             ActualStatus::Provisioning | ActualStatus::Created | ActualStatus::Loading => {
-                shared.observed.idle_gpus.insert(id, now);
+                if !has_run {
+                    shared.observed.idle_gpus.insert(id, now);
+                }
             }
             _ => shared.record_idle_gpu(id),
         }

@@ -37,6 +37,8 @@ pub(crate) struct RentalMonitor {
     /// The log file has its first line.
     pub(crate) log_started: bool,
     pub(crate) row: Option<Instance>,
+    /// Its container was seen to run: a listing that lags may show it loading again.
+    pub(crate) has_run: bool,
     /// The market answered then: this machine is online.
     row_read_at: Option<Time>,
     pub(crate) link: LinkState,
@@ -68,6 +70,7 @@ impl RentalMonitor {
             log_merger: LogMerger::default(),
             log_started: false,
             row: None,
+            has_run: false,
             row_read_at: None,
             link: LinkState::default(),
             mlnode: None,
@@ -91,6 +94,7 @@ impl RentalMonitor {
         if let Some(watcher) = &self.watcher {
             watcher.set_row(row);
         }
+        self.has_run |= row.actual == ActualStatus::Running;
         self.boot.observe_instance(now, row);
         self.row = Some(row.clone());
         self.row_read_at = Some(now);
@@ -113,6 +117,7 @@ impl RentalMonitor {
             }
             LinkEvent::Connected(endpoint) => {
                 tracing::info!("SSH is connected to {endpoint}");
+                self.has_run = true;
                 link.connected(now, endpoint);
             }
             LinkEvent::Tunnel(ends) => link.ends = Some(ends),
