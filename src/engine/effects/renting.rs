@@ -48,6 +48,8 @@ impl Replica {
         }
         // The caps were checked when the offers came; what counts is what is spent now (law 5).
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);
+        // A clock that was set since the search makes the lease longer than its worst case.
+        let reserved = reserved.max(price.times(lease_until - now));
         let caps = self.sprint.plan().caps;
         if let Err(refusal) = flow::admit(price, reserved, &self.funds(shared, now), &caps) {
             return self.dispatch(shared, now, Event::RentOverCap(refusal));
