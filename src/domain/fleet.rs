@@ -7,7 +7,7 @@ use derive_more::Display;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ids::InvalidId;
+use super::ids::{InvalidId, NAME_FORM, is_name};
 
 /// Names a pool: 1 to 32 of `a-z`, `0-9` and `-`.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -15,8 +15,6 @@ use super::ids::InvalidId;
 #[schemars(inline)]
 #[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolName(String);
-
-const POOL_FORM: &str = "1 to 32 characters of a-z, 0-9 and -";
 
 impl PoolName {
     pub fn as_str(&self) -> &str {
@@ -35,14 +33,13 @@ impl FromStr for PoolName {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<PoolName, InvalidId> {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if (1..=32).contains(&text.len()) && text.chars().all(allowed) {
+        if is_name(text) {
             return Ok(PoolName(text.to_owned()));
         }
         Err(InvalidId {
             what: "pool's name",
             text: text.to_owned(),
-            expected: POOL_FORM,
+            expected: NAME_FORM,
         })
     }
 }

@@ -79,7 +79,7 @@ pub struct InvalidId {
     pub expected: &'static str,
 }
 
-const COCKPIT_FORM: &str = "1 to 32 characters of a-z, 0-9 and -";
+pub(super) const NAME_FORM: &str = "1 to 32 characters of a-z, 0-9 and -";
 const LABEL_FORM: &str = "pocpit/<cockpit id>/<epoch>/<attempt>-<nonce>";
 
 impl CockpitId {
@@ -88,15 +88,20 @@ impl CockpitId {
     }
 }
 
+/// Whether it has the [`NAME_FORM`].
+pub(super) fn is_name(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=32).contains(&text.len()) && text.chars().all(allowed)
+}
+
 impl FromStr for CockpitId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if text.is_empty() || text.len() > 32 || !text.chars().all(allowed) {
+        if !is_name(text) {
             return Err(InvalidId {
                 what: "cockpit id",
                 text: text.into(),
-                expected: COCKPIT_FORM,
+                expected: NAME_FORM,
             });
         }
         Ok(CockpitId(text.into()))

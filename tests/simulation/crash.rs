@@ -3,18 +3,17 @@
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
-use pocpit::config::{PoolConfig, Pools};
-use pocpit::domain::{Duration, Hedging, OutcomeKind, PoolName, ReplicaId, Time, UsdPerHour};
+use pocpit::config::PoolConfig;
+use pocpit::domain::{Duration, Hedging, OutcomeKind, PoolName, ReplicaId, Time};
 use pocpit::journal::{Journal, Ledger};
 use pocpit::world::{Scenario, World};
 
-use crate::fleet::fleet_caps;
+use crate::fleet::{fleet_caps, fleet_configuration};
 use crate::hedge;
 use crate::judge::{Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::on_all_cores;
 use crate::played::{Fork, Stage};
-use crate::setup::configuration;
 use crate::storage::{Disk, WatchedStorage};
 
 /// At which moments of a sprint it dies.
@@ -94,17 +93,14 @@ struct Home {
     judge: Judge,
     epoch: u64,
     hedging: Hedging,
-    pools: Pools,
+    pool: PoolConfig,
 }
 
 impl Home {
     fn new(play: &Play, stage: Arc<Stage>, disk: Disk, name: String) -> Home {
         let epoch = World::FIRST_EPOCH + 1;
         let replicas = NonZeroU32::new(play.replicas).unwrap();
-        let pools = Pools {
-            first: PoolConfig::new(PoolName::default(), replicas),
-            others: Vec::new(),
-        };
+        let pool = PoolConfig::new(PoolName::default(), replicas);
         let caps = fleet_caps(replicas.get());
         let judge = Judge {
             name,
@@ -119,7 +115,7 @@ impl Home {
             judge,
             epoch,
             hedging: play.hedging,
-            pools,
+            pool,
         }
     }
 
@@ -133,12 +129,8 @@ impl Home {
 
     fn live(&self, nonce: u64) -> Death {
         let far = self.stage.time() + Duration::hours(6);
-        let caps = self.judge.purse.caps;
-        let mut config = configuration(std::path::Path::new("/nonexistent"), caps);
-        config.pools = self.pools.clone();
-        let many = f64::from(self.pools.replicas());
-        let per_hour = config.budget.per_hour.0.dollars();
-        config.budget.per_hour = UsdPerHour::from_dollars(per_hour * many);
+        let nowhere = std::path::Path::new("/nonexistent");
+        let mut config = fleet_configuration(nowhere, self.pool.clone());
         if self.hedging == Hedging::On {
             hedge::allow(&mut config);
         }
@@ -166,7 +158,7 @@ impl Home {
         };
         let (_, ledger) = self.open();
         self.judge.end(self.epoch, report, Some(&ledger));
-        for id in self.pools.first.replica_ids() {
+        for id in self.pool.replica_ids() {
             if !self.is_confirmed(&ledger, &id) {
                 let reports: Vec<_> = ledger.reports_of(&id).collect();
                 self.judge
@@ -178,7 +170,7 @@ impl Home {
     fn was_reported(&self) -> bool {
         let (_, ledger) = self.open();
         let open = ledger.open_rentals().is_empty();
-        let mut all = self.pools.first.replica_ids();
+        let mut all = self.pool.replica_ids();
         open && all.all(|id| self.is_confirmed(&ledger, &id))
     }
 
@@ -223,20 +215,19 @@ fn resume_from(play: &Play, number: usize, fork: &Fork) {
 
 /// Plays the crash at these moments of a sprint with one rental; how many there were.
 pub fn die_in_a_sprint(chosen: Moments) -> usize {
-    let play = Play::plain(chosen.seed());
-    let forks = moments(&play);
-    let forks = forks.iter().enumerate();
-    let forks = forks.filter(|(number, _)| chosen.contains(*number));
-    play_all(&play, &forks.collect::<Vec<_>>())
+    die_in(&Play::plain(chosen.seed()), chosen)
 }
 
-/// Plays the crash at these moments of a sprint of three replicas; how many there were.
+/// The same of a sprint of three replicas.
 pub fn die_in_a_fleet(chosen: Moments) -> usize {
-    let play = Play::fleet(chosen.seed());
-    let forks = moments(&play);
+    die_in(&Play::fleet(chosen.seed()), chosen)
+}
+
+fn die_in(play: &Play, chosen: Moments) -> usize {
+    let forks = moments(play);
     let forks = forks.iter().enumerate();
     let forks = forks.filter(|(number, _)| chosen.contains(*number));
-    play_all(&play, &forks.collect::<Vec<_>>())
+    play_all(play, &forks.collect::<Vec<_>>())
 }
 
 /// Plays the crash at these moments around the start of the second rental and the end of the race,

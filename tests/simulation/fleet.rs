@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::sync::Arc;
 
 use pocpit::config::{Config, PoolConfig};
@@ -48,25 +49,33 @@ pub fn fleet_caps(replicas: u32) -> Caps {
     }
 }
 
+/// One pool, with money for all of it.
+pub fn fleet_configuration(state: &Path, pool: PoolConfig) -> Config {
+    let replicas = pool.replicas.get();
+    let caps = Caps {
+        sprint: Caps::WIDE.sprint,
+        ..fleet_caps(replicas)
+    };
+    let mut config = configuration(state, caps);
+    let one = config.budget.per_hour.0.dollars();
+    config.budget.per_hour = UsdPerHour::from_dollars(one * f64::from(replicas));
+    config.pools.first = pool;
+    config
+}
+
 impl FleetCampaign {
     pub fn new(seed: u64, plan: Plan, replicas: u32) -> FleetCampaign {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let stage = Stage::new(seed, with_releases(seed, scenario(plan)), start);
         let directory = tempfile::tempdir().unwrap();
-        let mut config = configuration(directory.path(), Caps::WIDE);
-        let many = f64::from(replicas);
-        config.budget.per_hour = UsdPerHour::from_dollars(14.0 * many);
-        let caps = fleet_caps(replicas);
-        let dollars = pocpit::domain::Usd::from_dollars;
-        config.budget.per_day = dollars(caps.day);
-        config.budget.per_month = dollars(caps.month());
         let replicas = NonZeroU32::new(replicas).unwrap();
-        config.pools.first = PoolConfig::new("minimax".parse().unwrap(), replicas);
+        let pool = PoolConfig::new("minimax".parse().unwrap(), replicas);
+        let config = fleet_configuration(directory.path(), pool);
         let judge = Judge {
             name: format!("seed {seed}, {replicas} replicas, plan {plan:?}"),
             stage: stage.clone(),
             others: Others::Nothing,
-            purse: Purse::new(caps),
+            purse: Purse::new(fleet_caps(replicas.get())),
             at_once: replicas.get() as usize,
         };
         FleetCampaign {

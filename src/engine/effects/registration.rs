@@ -32,9 +32,7 @@ impl Replica {
             return self.dispatch(shared, self.ports.clock.now(), Event::RegisterNotRecorded);
         }
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
-        let turn = shared.registering.clone();
-        self.spawn_effect(shared, EffectKey::Registration, async move {
-            let _turn = turn.lock().await;
+        self.spawn_in_turn(shared, EffectKey::Registration, async move {
             let registered = ports.network_node.register(&wanted).await;
             drop(change);
             let event = registered.err().map(|error| match error {
@@ -47,9 +45,7 @@ impl Replica {
 
     pub(crate) fn enable(&mut self, shared: &mut Shared, node: NodeId) {
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
-        let turn = shared.registering.clone();
-        self.spawn_effect(shared, EffectKey::Registration, async move {
-            let _turn = turn.lock().await;
+        self.spawn_in_turn(shared, EffectKey::Registration, async move {
             let enabled = ports.network_node.enable(&node).await;
             drop(change);
             let event = enabled.err().map(Event::RegisterFailed);
@@ -60,9 +56,7 @@ impl Replica {
     pub(crate) fn disable(&mut self, shared: &mut Shared, node: NodeId) {
         let release = self.release_call(ReleaseAction::DisableNode);
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
-        let turn = shared.registering.clone();
-        self.spawn_effect(shared, EffectKey::Registration, async move {
-            let _turn = turn.lock().await;
+        self.spawn_in_turn(shared, EffectKey::Registration, async move {
             let disabled = ports.network_node.disable(&node).await;
             drop(change);
             release.ended(disabled.as_ref().err());
@@ -77,9 +71,7 @@ impl Replica {
         shared.record(&Record::UnregisterIntended { node: node.clone() });
         let release = self.release_call(ReleaseAction::RemoveNode);
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
-        let turn = shared.registering.clone();
-        self.spawn_effect(shared, EffectKey::Registration, async move {
-            let _turn = turn.lock().await;
+        self.spawn_in_turn(shared, EffectKey::Registration, async move {
             let unregistered = remove(&ports, &node).await;
             drop(change);
             release.ended(unregistered.as_ref().err());
@@ -95,9 +87,7 @@ impl Replica {
             None => ReleaseReporter::silent(action),
         };
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
-        let turn = shared.registering.clone();
-        self.spawn_effect(shared, EffectKey::RestoreProxy, async move {
-            let _turn = turn.lock().await;
+        self.spawn_in_turn(shared, EffectKey::RestoreProxy, async move {
             let nodes = ports.network_node.nodes().await;
             let missing = proxy.filter(|proxy| {
                 nodes

@@ -1,5 +1,7 @@
 //! One task per effect key of a replica, and per task of no replica.
 
+use std::fmt;
+
 use crate::domain::Time;
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::failpoint::{Failpoint, failpoint};
@@ -62,16 +64,24 @@ impl Replica {
         self.running.insert(key);
         let (id, reports) = (self.id.clone(), self.reports.clone());
         shared.tasks.spawn(async move {
-            let task = catch_panic(async {
-                failpoint(Failpoint::Effect);
-                work.await
-            });
             // The flow retries what it has no answer to.
-            let report = task.await.unwrap_or_else(|panic| {
-                tracing::error!("the task {key:?} panicked: {panic}");
-                ReplicaReport::done(key, None)
-            });
+            let report = unless_broken(key, work).await;
+            let report = report.unwrap_or_else(|| ReplicaReport::done(key, None));
             let _ = reports.send(Observation::Replica(id, report)).await;
+        });
+    }
+
+    /// The same for a change of a registration, once those before it have ended.
+    pub(crate) fn spawn_in_turn(
+        &mut self,
+        shared: &mut Shared,
+        key: EffectKey,
+        work: impl Future<Output = ReplicaReport> + Send + 'static,
+    ) {
+        let turn = shared.registering.clone();
+        self.spawn_effect(shared, key, async move {
+            let _turn = turn.lock().await;
+            work.await
         });
     }
 }
@@ -83,18 +93,24 @@ impl Shared {
         key: TaskKey,
         work: impl Future<Output = TaskReport> + Send + 'static,
     ) {
-        self.running.insert(key);
+        self.running.insert(key.clone());
         let reports = self.reports.clone();
         self.tasks.spawn(async move {
-            let task = catch_panic(async {
-                failpoint(Failpoint::Effect);
-                work.await
-            });
-            let report = task.await.unwrap_or_else(|panic| {
-                tracing::error!("the task {key:?} panicked: {panic}");
-                TaskReport::Broken(key)
-            });
+            let report = unless_broken(&key, work).await;
+            let report = report.unwrap_or(TaskReport::Broken(key));
             let _ = reports.send(Observation::Task(report)).await;
         });
     }
+}
+
+/// What the task reports; `None` after a panic.
+async fn unless_broken<T>(key: impl fmt::Debug, work: impl Future<Output = T>) -> Option<T> {
+    let task = catch_panic(async {
+        failpoint(Failpoint::Effect);
+        work.await
+    });
+    let ended = task.await;
+    ended
+        .inspect_err(|panic| tracing::error!("the task {key:?} panicked: {panic}"))
+        .ok()
 }

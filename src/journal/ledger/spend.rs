@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChargedRental, Ledger, Settled};
+use super::{ChargedRental, Ledger, OpenRental, Settled};
 use crate::domain::{Duration, InstanceId, RentalCharge, ReplicaId, Time, Usd, UsdPerHour};
 use crate::journal::Record;
 
@@ -49,9 +49,7 @@ impl Ledger {
     /// What the market charged for the rentals of a replica's current sprint; absent until all of it is
     /// known.
     pub fn charged_in_sprint(&self, replica: &ReplicaId) -> Option<Usd> {
-        let sprint = self.sprints_ended(replica);
-        let gone = self.settled.iter();
-        let gone = gone.filter(|entry| entry.replica == *replica && entry.sprint == sprint);
+        let gone = self.settled_in_sprint(replica);
         self.charged_for(gone.map(|entry| entry.instance))
     }
 
@@ -100,27 +98,29 @@ impl Ledger {
     /// What a replica's current sprint has spent, by our own count; zero after its report.
     pub fn spent_in_sprint(&self, replica: &ReplicaId, now: Time) -> Usd {
         let sprint = self.sprints_ended(replica);
-        let settled = self.settled.iter();
-        let settled = settled.filter(|entry| entry.replica == *replica && entry.sprint == sprint);
+        let settled = self.settled_in_sprint(replica);
         let open = self.rentals.values();
         let open = open.filter(|open| open.replica == *replica && open.sprint == sprint);
         let spent = settled.map(|entry| entry.cost);
         spent.chain(open.map(|open| open.spent(now))).sum()
     }
 
+    /// Rentals of a replica's current sprint that are gone.
+    fn settled_in_sprint(&self, replica: &ReplicaId) -> impl Iterator<Item = &Settled> {
+        let sprint = self.sprints_ended(replica);
+        let settled = self.settled.iter();
+        settled.filter(move |entry| entry.replica == *replica && entry.sprint == sprint)
+    }
+
     /// What open rentals may cost beyond what they have cost until `now`.
     pub fn reserved(&self, now: Time) -> Usd {
-        let open = self.rentals.values();
-        open.map(|open| open.reserved.left_after(open.spent(now)))
-            .sum()
+        reserved_for(self.rentals.values(), now)
     }
 
     /// The same of a replica's.
     pub fn reserved_by(&self, replica: &ReplicaId, now: Time) -> Usd {
         let open = self.rentals.values();
-        let open = open.filter(|open| open.replica == *replica);
-        open.map(|open| open.reserved.left_after(open.spent(now)))
-            .sum()
+        reserved_for(open.filter(|open| open.replica == *replica), now)
     }
 
     /// What everything that may be rented costs in an hour.
@@ -130,4 +130,9 @@ impl Ledger {
             .map(|prices| prices.gpu_price + prices.storage_price)
             .sum()
     }
+}
+
+fn reserved_for<'a>(open: impl Iterator<Item = &'a OpenRental>, now: Time) -> Usd {
+    open.map(|open| open.reserved.left_after(open.spent(now)))
+        .sum()
 }
