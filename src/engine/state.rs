@@ -101,7 +101,7 @@ pub(crate) struct Shared {
     pub(crate) running: HashSet<TaskKey>,
     /// Whoever changes a registration holds it: changes reach the Network Node one by one, in order.
     pub(crate) registering: Arc<tokio::sync::Mutex<()>>,
-    /// Searches in flight, by pool, with the replicas that joined them.
+    /// Searches in flight, by pool, with the replicas that wait for them.
     pub(crate) searches: BTreeMap<PoolName, Vec<(ReplicaId, Effect)>>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) quitting: Option<QuitChoice>,
@@ -166,6 +166,11 @@ impl Replicas {
     /// The first of the first pool.
     pub(crate) fn first(&self) -> &Replica {
         &self.first
+    }
+
+    /// All but the first.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Replica> {
+        self.others.iter()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Replica> {

@@ -8,7 +8,8 @@ use crate::domain::{
     WorkloadModel, is_public_address,
 };
 use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
-use crate::engine::observe::observation::ReplicaReport;
+use crate::engine::effects::task_key::TaskKey;
+use crate::engine::observe::observation::{ReplicaReport, TaskReport};
 use crate::engine::state::{Replica, Shared};
 use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
@@ -98,15 +99,17 @@ impl Replica {
     }
 
     fn search(&mut self, shared: &mut Shared, effect: Effect) {
-        let joined = shared.searches.get_mut(&self.id.pool);
-        if let Some(joined) = joined {
-            self.running.insert(EffectKey::Search);
-            return joined.push((self.id.clone(), effect));
+        let pool = self.id.pool.clone();
+        self.running.insert(EffectKey::Search);
+        let seekers = shared.searches.entry(pool.clone()).or_default();
+        seekers.push((self.id.clone(), effect));
+        if seekers.len() > 1 {
+            // It has joined the one in flight.
+            return;
         }
-        shared.searches.insert(self.id.pool.clone(), Vec::new());
         shared.observed.searching = true;
         let (ports, query) = (self.ports.clone(), self.config.vast.query.clone());
-        self.spawn_effect(shared, EffectKey::Search, async move {
+        shared.spawn_task(TaskKey::Search(pool.clone()), async move {
             // A key that the account lacks would only show up as a rental that lets nobody in.
             let keyed = ports
                 .market
@@ -117,8 +120,8 @@ impl Replica {
                 Err(error) => Err(error),
             };
             let account = ports.market.account().await;
-            ReplicaReport::Searched {
-                effect: Box::new(effect),
+            TaskReport::Searched {
+                pool,
                 offers,
                 account,
             }

@@ -1,8 +1,12 @@
 //! The tasks of no replica.
 
+use crate::domain::PoolName;
+
 /// A task of no replica. One of each runs at a time, unless the operator asks for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum TaskKey {
+    /// Search the offers for a pool.
+    Search(PoolName),
     /// The operator changes a registration.
     ChangeNode,
     /// Remove a registration that no sprint uses.

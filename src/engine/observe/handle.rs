@@ -1,6 +1,7 @@
 //! Dispatches observations.
 
 use crate::domain::{CallError, InstanceId, ReleaseAction, ReplicaId, Time};
+use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::{Observation, ReplicaReport, TaskReport};
 use crate::engine::state::{Engine, Replica, Shared};
@@ -76,19 +77,6 @@ impl Engine {
         };
         let shared = &mut self.shared;
         match report {
-            ReplicaReport::Searched {
-                effect,
-                offers,
-                account,
-            } => {
-                let joined = shared.searches.remove(&id.pool).unwrap_or_default();
-                for (id, effect) in std::iter::once((id.clone(), *effect)).chain(joined) {
-                    let (offers, account) = (offers.clone(), &account);
-                    if let Some(replica) = self.replicas.get_mut(&id) {
-                        replica.on_offers(&mut self.shared, now, &effect, offers, account);
-                    }
-                }
-            }
             ReplicaReport::Done {
                 key,
                 records,
@@ -149,14 +137,6 @@ impl Engine {
     }
 
     fn effect_ended(&mut self, id: &ReplicaId, key: EffectKey) {
-        // A search that broke ends for all who joined it.
-        if key == EffectKey::Search
-            && let Some(joined) = self.shared.searches.remove(&id.pool)
-        {
-            for (id, _) in joined {
-                self.effect_ended(&id, key);
-            }
-        }
         if let Some(replica) = self.replicas.get_mut(id) {
             replica.effect_ended(&mut self.shared, key);
         }
@@ -165,6 +145,23 @@ impl Engine {
     fn on_task_report(&mut self, now: Time, report: TaskReport) {
         self.shared.running.remove(&report.key());
         match report {
+            TaskReport::Searched {
+                pool,
+                offers,
+                account,
+            } => {
+                for (id, effect) in self.shared.searches.remove(&pool).unwrap_or_default() {
+                    let (offers, account) = (offers.clone(), &account);
+                    if let Some(replica) = self.replicas.get_mut(&id) {
+                        replica.on_offers(&mut self.shared, now, &effect, offers, account);
+                    }
+                }
+            }
+            TaskReport::Broken(TaskKey::Search(pool)) => {
+                for (id, _) in self.shared.searches.remove(&pool).unwrap_or_default() {
+                    self.effect_ended(&id, EffectKey::Search);
+                }
+            }
             TaskReport::NodeChanged { error, nodes } => {
                 self.shared.observed.node_change_error = error.map(|error| (now, error));
                 self.on_nodes(now, nodes);

@@ -2,8 +2,9 @@
 
 use crate::domain::{
     Account, ApiRelease, BlockHeader, CallError, CallbackProof, DescriptorUsage, Governance,
-    Instance, InstanceId, MlNodeStatus, Offer, ProxyFigures, RegisteredNode, ReleaseAction,
-    ReplicaId, RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep, WatchdogCheck,
+    Instance, InstanceId, MlNodeStatus, Offer, PoolName, ProxyFigures, RegisteredNode,
+    ReleaseAction, ReplicaId, RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep,
+    WatchdogCheck,
 };
 use crate::engine::effects::preflight::PreflightRun;
 use crate::engine::effects::release_log::ReleaseReply;
@@ -11,7 +12,7 @@ use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::charges::ChargesRead;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
-use crate::flow::{Effect, EffectKey, Event};
+use crate::flow::{EffectKey, Event};
 use crate::journal::Record;
 use crate::ports::{ConfirmedWeight, LinkError, TailChunk, TunnelEnds};
 
@@ -48,11 +49,6 @@ pub(crate) enum Observation {
 /// What the effects of a sprint report.
 #[derive(Debug)]
 pub(crate) enum ReplicaReport {
-    Searched {
-        effect: Box<Effect>,
-        offers: Result<Vec<Offer>, CallError>,
-        account: Result<Account, CallError>,
-    },
     /// An effect ended: what to record, then what the sprint learns, then the nodes as listed
     /// right after it.
     Done {
@@ -94,6 +90,12 @@ pub(crate) enum ReplicaReport {
 /// What tasks of no replica report.
 #[derive(Debug)]
 pub(crate) enum TaskReport {
+    /// The offers for a pool.
+    Searched {
+        pool: PoolName,
+        offers: Result<Vec<Offer>, CallError>,
+        account: Result<Account, CallError>,
+    },
     /// The operator's change of a node ended.
     NodeChanged {
         error: Option<String>,
@@ -136,11 +138,12 @@ impl ReplicaReport {
 impl TaskReport {
     pub(crate) fn key(&self) -> TaskKey {
         match self {
+            TaskReport::Searched { pool, .. } => TaskKey::Search(pool.clone()),
             TaskReport::NodeChanged { .. } => TaskKey::ChangeNode,
             TaskReport::NodeCleanedUp(_) => TaskKey::CleanUpNode,
             TaskReport::RentalCleanedUp(..) => TaskKey::CleanUpRental,
             TaskReport::ConfirmationWeight(_) => TaskKey::Confirmation,
-            TaskReport::Broken(key) => *key,
+            TaskReport::Broken(key) => key.clone(),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Readings of our rentals.
 
-use std::collections::BTreeMap;
-
 use crate::domain::{
     ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalLabel, RentalPrices,
     ReplicaId, RequestedPrice, RunRecord, StartStep, Time, Usd, UsdPerHour,
@@ -56,8 +54,8 @@ impl Engine {
                 self.shared.observed.listed_at.insert(instance.id, now);
             }
         }
-        self.shared.observed.listing = Some((now, instances.clone()));
-        self.on_rows(now, instances);
+        self.shared.observed.listing = Some((now, instances));
+        self.on_rows(now);
         for action in actions {
             self.reconcile(now, action);
         }
@@ -76,12 +74,10 @@ impl Engine {
     }
 
     /// Gives each rental that is watched its row. One that is not listed is asked for.
-    fn on_rows(&mut self, now: Time, instances: Vec<Instance>) {
-        let mut rows: BTreeMap<InstanceId, Instance> =
-            instances.into_iter().map(|row| (row.id, row)).collect();
+    fn on_rows(&mut self, now: Time) {
         for replica in self.replicas.iter_mut() {
             for id in replica.watched() {
-                match rows.remove(&id) {
+                match self.shared.listed(id) {
                     Some(row) => replica.on_row(&mut self.shared, now, id, &row),
                     None => self.shared.look_up(id),
                 }
@@ -119,7 +115,11 @@ impl Replica {
             return;
         }
         match result {
-            Ok(Some(row)) => self.on_row(shared, now, id, &row),
+            Ok(Some(row)) => {
+                shared.record_price(&row);
+                self.on_price(shared, now, &row);
+                self.on_row(shared, now, id, &row);
+            }
             Ok(None) => {
                 let listing = shared.observed.listing.as_ref();
                 if listing.is_some_and(|(_, all)| all.iter().all(|other| other.id != id)) {
@@ -144,8 +144,6 @@ impl Replica {
             }
             _ => shared.record_idle_gpu(id),
         }
-        shared.record_price(row);
-        self.on_price(shared, now, row);
         self.dispatch_boot_progress(shared, now, id);
     }
 
@@ -284,6 +282,12 @@ impl Replica {
 }
 
 impl Shared {
+    /// A rental's row in the last listing.
+    fn listed(&self, id: InstanceId) -> Option<Instance> {
+        let mut rows = self.observed.listing.iter().flat_map(|(_, rows)| rows);
+        rows.find(|row| row.id == id).cloned()
+    }
+
     /// Asks for a rental that the listing does not have, or not yet.
     pub(crate) fn look_up(&mut self, id: InstanceId) {
         let (market, reports) = (self.ports.market.clone(), self.reports.clone());

@@ -30,9 +30,10 @@ impl Engine {
     fn snapshot(&self, now: Time, onsets: &mut Onsets) -> Snapshot {
         let of = |replica: &Replica| replica.snapshot(&self.shared, now);
         let first = of(self.replicas.first());
-        let replicas = match self.replicas.iter().count() {
-            1 => Vec::new(),
-            _ => self.replicas.iter().map(of).map(Arc::new).collect(),
+        let others: Vec<_> = self.replicas.others().map(of).map(Arc::new).collect();
+        let replicas = match others.as_slice() {
+            [] => Vec::new(),
+            _ => [vec![Arc::new(first.clone())], others].concat(),
         };
         let sprint = &self.replicas.first().sprint;
         Snapshot {
