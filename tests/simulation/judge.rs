@@ -105,6 +105,20 @@ fn removals_wait(world: &World) -> Vec<Range<Time>> {
     halts.chain(proofs).chain(confirmations).collect()
 }
 
+/// How much of a time these spans cover, which may overlap.
+fn covered(spans: &[Range<Time>], from: Time, to: Time) -> Duration {
+    let mut spans: Vec<&Range<Time>> = spans.iter().collect();
+    spans.sort_by_key(|span| span.start);
+    let mut covered = Duration::zero();
+    let mut until = from;
+    for span in spans {
+        let (start, end) = (span.start.max(until), span.end.min(to));
+        covered += (end - start).max(Duration::zero());
+        until = until.max(end);
+    }
+    covered
+}
+
 fn is_ours(rental: &TrueRental) -> bool {
     rental.label.starts_with("pocpit/demo/")
 }
@@ -164,11 +178,7 @@ impl Judge {
                 // A removed node that a restart of dapi brought back can be seen only from then on.
                 let since = ended.max(born).max(revived.unwrap_or(born));
                 // While removals wait, nothing can be done about it.
-                let waits = removals_wait.iter();
-                let waited = waits.map(|wait| wait.end.min(now) - wait.start.max(since));
-                let waited = waited
-                    .map(|waited| waited.max(Duration::zero()))
-                    .sum::<Duration>();
+                let waited = covered(&removals_wait, since, now);
                 now - since - waited - self.unable(since, now)
             });
             if alone.is_some_and(|alone| alone > WITHOUT_RENTAL) {
