@@ -5,7 +5,7 @@ use crate::domain::{
     ReplicaId, RequestedPrice, RunRecord, StartStep, Time, Usd, UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
-use crate::engine::observe::observation::{LinkEvent, Observation};
+use crate::engine::observe::observation::LinkEvent;
 use crate::engine::reconcile::plan::{ReconcileInput, plan};
 use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::{Event, PriceIncrease, Sprint};
@@ -21,7 +21,7 @@ impl Engine {
                 let first = self.shared.observed.listing_error.take();
                 let since = first.map_or(now, |(since, _)| since);
                 self.shared.observed.listing_error = Some((since, error.to_string()));
-                return self.look_up_new_rentals();
+                return;
             }
         };
         self.shared.observed.freshness.mark(Feed::Rentals, now);
@@ -64,22 +64,12 @@ impl Engine {
         }
     }
 
-    /// Without a listing, what waits for its address is asked for alone.
-    fn look_up_new_rentals(&mut self) {
-        let monitors = self.replicas.monitors();
-        let placed = monitors.filter(|monitor| monitor.is_being_placed());
-        for id in placed.map(|monitor| monitor.instance).collect::<Vec<_>>() {
-            self.shared.look_up(id);
-        }
-    }
-
-    /// Gives each rental that is watched its row. One that is not listed is asked for.
+    /// Gives each rental that is watched its row. Its watcher asks for one that is not listed.
     fn on_rows(&mut self, now: Time) {
         for replica in self.replicas.iter_mut() {
             for id in replica.watched() {
-                match self.shared.listed(id) {
-                    Some(row) => replica.on_row(&mut self.shared, now, id, &row),
-                    None => self.shared.look_up(id),
+                if let Some(row) = self.shared.listed(id) {
+                    replica.on_row(&mut self.shared, now, id, &row);
                 }
             }
         }
@@ -286,15 +276,6 @@ impl Shared {
     fn listed(&self, id: InstanceId) -> Option<Instance> {
         let mut rows = self.observed.listing.iter().flat_map(|(_, rows)| rows);
         rows.find(|row| row.id == id).cloned()
-    }
-
-    /// Asks for a rental that the listing does not have, or not yet.
-    pub(crate) fn look_up(&mut self, id: InstanceId) {
-        let (market, reports) = (self.ports.market.clone(), self.reports.clone());
-        self.tasks.spawn(async move {
-            let row = market.instance(id).await;
-            let _ = reports.send(Observation::Instance(id, row)).await;
-        });
     }
 
     /// Compares the price in an instance's row with the journal.

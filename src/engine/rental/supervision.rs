@@ -98,11 +98,10 @@ impl Replica {
 
     fn start_monitor(
         &self,
-        shared: &mut Shared,
+        shared: &Shared,
         rental: &Rental,
         tunnel: TunnelSpec,
     ) -> RentalMonitor {
-        shared.look_up(rental.instance);
         let vast = &self.config.vast;
         let ordered = OrderedMachine {
             gpus: rental.offer.gpu_count,

@@ -1,15 +1,15 @@
-//! Watches one rental: connects by SSH, follows its log, keeps the tunnel up,
-//! polls the `MLNode`, renews the lease and measures the tunnel. It reports; it decides nothing.
+//! Watches one rental: asks for a row that is overdue, connects by SSH, follows its log, keeps the tunnel
+//! up, polls the `MLNode`, renews the lease and measures the tunnel. It reports; it decides nothing.
 
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ActualStatus, Duration, Instance, InstanceId};
+use crate::domain::{ActualStatus, Duration, Instance, InstanceId, Time};
 use crate::engine::Ports;
 use crate::engine::observe::observation::Observation;
-use crate::engine::observe::pollers::Poller;
+use crate::engine::observe::pollers::{LISTING_INTERVAL, PLACING_LISTING_INTERVAL, Poller};
 use crate::engine::rental::access::RentalAccess;
 use crate::engine::rental::connection::LinkTask;
 use crate::engine::rental::watchdog::Lease;
@@ -18,10 +18,13 @@ use crate::ports::{LogPosition, TunnelSpec};
 const COPY_LINES: u32 = 200;
 /// The host takes some seconds to upload each copy.
 const COPY_INTERVAL: Duration = Duration::seconds(15);
+/// A listing takes a moment; one that is this late has failed, or lacks the rental.
+const LISTING_SLACK: Duration = Duration::seconds(5);
 
 /// The watcher of one rental, until [`Watcher::stop`].
 pub(crate) struct Watcher {
     rows: watch::Sender<Option<Instance>>,
+    read_at: watch::Sender<Option<Time>>,
     lease: watch::Sender<Lease>,
     tunnel: watch::Sender<TunnelSpec>,
     stop: CancellationToken,
@@ -40,11 +43,16 @@ impl Watcher {
         let (lease, lease_updates) = watch::channel(lease);
         let (tunnel, tunnel_updates) = watch::channel(access.tunnel);
         let (rows_sender, rows) = watch::channel(None);
+        let (read_at_sender, read_at) = watch::channel(None);
         let poller = Poller {
             ports: ports.clone(),
             reports: reports.clone(),
             stop: stop.clone(),
         };
+        poller.spawn("asking for a rental's row", {
+            let rows = rows.clone();
+            move |poller| ask_for_overdue_rows(poller, instance, rows.clone(), read_at.clone())
+        });
         let log_started = stop.child_token();
         let copies = poll_container_log(poller, instance, rows.clone());
         tokio::spawn({
@@ -70,6 +78,7 @@ impl Watcher {
         };
         Watcher {
             rows: rows_sender,
+            read_at: read_at_sender,
             lease,
             tunnel,
             link: tokio::spawn(link.restart_on_panic(rows)),
@@ -78,7 +87,8 @@ impl Watcher {
     }
 
     /// What the market says of the rental now.
-    pub(crate) fn set_row(&self, row: &Instance) {
+    pub(crate) fn set_row(&self, now: Time, row: &Instance) {
+        self.read_at.send_replace(Some(now));
         self.rows.send_if_modified(|known| {
             let is_news = known.as_ref() != Some(row);
             *known = Some(row.clone());
@@ -106,17 +116,49 @@ impl Watcher {
     }
 }
 
+/// Asks for the rental alone while no listing shows it in time: its address must not wait for a listing that
+/// fails or lacks it.
+async fn ask_for_overdue_rows(
+    poller: Poller,
+    id: InstanceId,
+    rows: watch::Receiver<Option<Instance>>,
+    mut read_at: watch::Receiver<Option<Time>>,
+) {
+    let clock = &poller.ports.clock;
+    loop {
+        let interval = if is_running(&rows.borrow()) {
+            LISTING_INTERVAL
+        } else {
+            PLACING_LISTING_INTERVAL
+        };
+        let last = *read_at.borrow_and_update();
+        let overdue = last.map_or(clock.now(), |last| last + interval + LISTING_SLACK);
+        tokio::select! {
+            () = clock.sleep(overdue - clock.now()) => {}
+            changed = read_at.changed() => match changed {
+                Ok(()) => continue,
+                Err(_) => return,
+            }
+        }
+        let row = poller.ports.market.instance(id).await;
+        if !poller.report(Observation::Instance(id, row)).await {
+            return;
+        }
+        clock.sleep(interval).await;
+    }
+}
+
+fn is_running(row: &Option<Instance>) -> bool {
+    row.as_ref().is_some_and(|row| row.actual == ActualStatus::Running)
+}
+
 /// Polls the market's copy of the container's log while the container runs.
 async fn poll_container_log(
     poller: Poller,
     id: InstanceId,
     mut rows: watch::Receiver<Option<Instance>>,
 ) {
-    let running = |row: &Option<Instance>| {
-        row.as_ref()
-            .is_some_and(|instance| instance.actual == ActualStatus::Running)
-    };
-    while rows.wait_for(running).await.is_ok() {
+    while rows.wait_for(is_running).await.is_ok() {
         let copy = poller.ports.market.container_log(id, COPY_LINES).await;
         if !poller.report(Observation::ContainerLog(id, copy)).await {
             return;
