@@ -13,16 +13,13 @@ use super::{Exit, causes, gc, lock_wait, runtime, service, status_line, stop};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
-use crate::journal::{self, JournalError};
+use crate::journal;
 use crate::ports::Market;
 
 /// Time for the market to list the account, with all retries.
 const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
 /// The same while a sprint is active.
 const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
-
-/// The newer pocpit knows what is rented, and nothing of it outlives its lease meanwhile.
-const DOWNGRADE: &str = "Nothing was released: with the newer pocpit the sprint goes on. Without it a rental ends with its lease, and `pocpit release` destroys it now";
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
     let mut config = runtime::load(common)?.config;
@@ -42,12 +39,6 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
                 // Not `Refused`: the service manager retries, because the other process will end.
                 return Err(stop(Exit::Failed, causes(&error)));
             }
-            Err(error) if is_downgrade(&error) => {
-                return Err(stop(
-                    Exit::Refused,
-                    format!("{}. {DOWNGRADE}", causes(&error)),
-                ));
-            }
             Err(error) => {
                 return gc::without_journal(&config, error, Confirmation { yes: true }).await;
             }
@@ -65,10 +56,6 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
             FollowEnd::Reloaded(fresh) => config = *fresh,
         }
     }
-}
-
-fn is_downgrade(error: &Report) -> bool {
-    matches!(error.downcast_ref(), Some(JournalError::TooNew { .. }))
 }
 
 /// How long to run. Beside another cockpit it finishes the active sprint, which is paid for, or refuses.
@@ -127,8 +114,8 @@ fn has_unfinished_work(state_dir: &Path) -> bool {
         // Unknown is not empty.
         return true;
     };
-    let saved = engine::saved_sprints(&ledger).unwrap_or_default();
-    let is_active = saved.iter().any(|sprint| sprint.step() != Step::Waiting);
+    let mut saved = engine::readable_sprints(&ledger);
+    let is_active = saved.any(|(_, sprint)| sprint.step() != Step::Waiting);
     is_active || !ledger.open_rentals().is_empty()
 }
 

@@ -129,22 +129,19 @@ pub(crate) async fn follow_until_reload(
     };
     let last = Arc::clone(&handle.snapshots.borrow());
     match result? {
-        Ok(reports) if !reports.is_empty() => {
-            let output = Output {
-                json: output.json,
-                ..Output::default()
-            };
-            for report in &reports {
-                print_report(output, report, || {
-                    Page::sentence().sentences(&summary(report))
-                })?;
-            }
-            Ok(FollowEnd::Exited(exit_of_all(&reports, &config.pools)))
+        Ok(reports) => {
+            print_reports(output, &reports)?;
+            let replicas = last.replicas.len().max(1);
+            Ok(match EngineEnd::of(&reports, replicas, &config.pools) {
+                EngineEnd::Finished(exit) => FollowEnd::Exited(exit),
+                EngineEnd::Stopped(exit) => match fresh.filter(|_| stops == 0) {
+                    Some(config) => FollowEnd::Reloaded(Box::new(config)),
+                    None => {
+                        FollowEnd::Exited(report_leftovers(&config.paths.state_dir, &last, exit))
+                    }
+                },
+            })
         }
-        Ok(_) => Ok(match fresh.filter(|_| stops == 0) {
-            Some(config) => FollowEnd::Reloaded(Box::new(config)),
-            None => FollowEnd::Exited(report_leftovers(&config.paths.state_dir, &last, Exit::Done)),
-        }),
         Err(error @ EngineError::Broken(_)) => {
             status_line(format_args!(
                 "pocpit: {error}. This is a bug in pocpit: please report it with the log"
@@ -153,6 +150,42 @@ pub(crate) async fn follow_until_reload(
             Ok(FollowEnd::Exited(exit))
         }
     }
+}
+
+/// How an engine ended.
+#[derive(Debug, PartialEq)]
+enum EngineEnd {
+    /// Every replica finished its sprint.
+    Finished(Exit),
+    /// It was told to end before all had finished. The exit holds if nothing is left.
+    Stopped(Exit),
+}
+
+impl EngineEnd {
+    fn of(reports: &[SprintReport], replicas: usize, pools: &Pools) -> EngineEnd {
+        let exit = match reports {
+            [] => Exit::Done,
+            reports => exit_of_all(reports, pools),
+        };
+        if reports.len() < replicas {
+            EngineEnd::Stopped(exit)
+        } else {
+            EngineEnd::Finished(exit)
+        }
+    }
+}
+
+fn print_reports(output: SprintOutput, reports: &[SprintReport]) -> Result<(), Report> {
+    let output = Output {
+        json: output.json,
+        ..Output::default()
+    };
+    for report in reports {
+        print_report(output, report, || {
+            Page::sentence().sentences(&summary(report))
+        })?;
+    }
+    Ok(())
 }
 
 /// The reloaded configuration, if it is valid.
@@ -436,6 +469,19 @@ mod tests {
         let mut left = two();
         left[0].rentals_left = Some(1);
         assert_eq!(exit_of_all(&left, &pools), Exit::Unknown);
+        // Given reports of some replicas only, the others may still have rentals, or a new engine goes on.
+        assert_eq!(
+            EngineEnd::of(&most, 3, &pools),
+            EngineEnd::Finished(Exit::Done)
+        );
+        assert_eq!(
+            EngineEnd::of(&two(), 3, &pools),
+            EngineEnd::Stopped(Exit::Done)
+        );
+        assert_eq!(
+            EngineEnd::of(&[], 3, &pools),
+            EngineEnd::Stopped(Exit::Done)
+        );
     }
 
     #[test]

@@ -172,11 +172,8 @@ fn exit_of(report: &Report) -> Exit {
     if report.is::<LoadError>() || report.is::<TuiError>() {
         return Exit::Usage;
     }
-    let is_locked = matches!(
-        report.downcast_ref(),
-        Some(JournalError::Locked { .. } | JournalError::Fenced { .. })
-    );
-    if is_locked || report.is::<AttachError>() {
+    let journal: Option<&JournalError> = report.downcast_ref();
+    if journal.is_some_and(JournalError::is_anothers) || report.is::<AttachError>() {
         return Exit::Refused;
     }
     Exit::Failed

@@ -30,7 +30,8 @@ pub(super) async fn run(
     let config = runtime::load(common)?.config;
     let _guard = logging::start(common.log_format, &config.paths.log_dir)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
-    let saved = engine::saved_sprints(&ledger)?;
+    let saved = engine::saved_sprints(&ledger).map(|(_, saved)| saved);
+    let saved = saved.collect::<Result<Vec<Sprint>, _>>()?;
     let mut active = saved.into_iter();
     match active.find(|sprint| sprint.step() != Step::Waiting) {
         // Already approved and paid for.
@@ -64,9 +65,14 @@ pub(super) async fn run(
 }
 
 async fn start(config: &Config, aim: Aim, output: SprintOutput) -> Result<Exit, Report> {
+    // It rents once, whatever pools there are.
+    let config = Config {
+        pools: config.pools.of_one(),
+        ..config.clone()
+    };
     let signals = Signals::listen()?;
-    let handle = runtime::start_on_demand(config, aim)?;
-    headless::follow(handle, signals, config, output).await
+    let handle = runtime::start_on_demand(&config, aim)?;
+    headless::follow(handle, signals, &config, output).await
 }
 
 fn serves(aim: Aim) -> bool {

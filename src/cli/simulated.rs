@@ -57,8 +57,11 @@ pub(crate) async fn configuration_of(
     let texts = |values: &[&'static str]| toml::Value::from(values.to_vec()).to_string();
     let path = |path: &Path| text(&path.display().to_string());
     let urls = |url: url::Url| format!("[{}]", text(url.as_str()));
-    let [proxy, proxy_poc, vllm] = free_ports()?;
-    let (api, inference) = free_ranges(u16::try_from(replicas)?)?;
+    let ends = u16::try_from(replicas)?;
+    let first = free_range(2 * ends + 3)?;
+    let at = |offset: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, first + offset));
+    let (api, inference) = (at(0), at(ends));
+    let [proxy, proxy_poc, vllm] = [0, 1, 2].map(|offset| at(2 * ends + offset));
     let dollars = |each: f64| format!("{:?}", each * f64::from(replicas));
     let clock = world.clock();
     let time = |time: crate::domain::Time| text(&time.to_rfc3339());
@@ -152,27 +155,12 @@ pub fn parse_configuration(text: &str) -> Result<Config, Report> {
 /// take a free port there before its listener does.
 const LISTENERS: Range<u16> = 10_000..32_000;
 
-/// The first ports of two ranges of free ones, one after the other: for each replica one of each.
-fn free_ranges(length: u16) -> Result<(SocketAddr, SocketAddr), Report> {
+/// The first of so many free ports, one after the other.
+fn free_range(length: u16) -> Result<u16, Report> {
     let mut random = rand::rng();
-    let last = LISTENERS.end - 2 * length;
-    let starts = (0..5_000).map(|_| random.random_range(LISTENERS.start..last));
+    let last = LISTENERS.end - length;
+    let mut starts = (0..5_000).map(|_| random.random_range(LISTENERS.start..last));
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let mut free = starts.filter(|start| (*start..start + 2 * length).all(is_free));
-    let start = free
-        .next()
-        .ok_or_else(|| eyre!("no free ports on 127.0.0.1"))?;
-    let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    Ok((at(start), at(start + length)))
-}
-
-/// Free ports, all bound at the same time so that they differ.
-fn free_ports() -> Result<[SocketAddr; 3], Report> {
-    let mut random = rand::rng();
-    let tries = (0..5_000).map(|_| random.random_range(LISTENERS));
-    let bound = tries.filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-    let bound: Vec<TcpListener> = bound.take(3).collect();
-    let addresses: Result<Vec<_>, _> = bound.iter().map(TcpListener::local_addr).collect();
-    let addresses = <[SocketAddr; 3]>::try_from(addresses?);
-    addresses.map_err(|_| eyre!("no free port on 127.0.0.1"))
+    let free = starts.find(|start| (*start..start + length).all(is_free));
+    free.ok_or_else(|| eyre!("no {length} free ports in a row on 127.0.0.1"))
 }

@@ -80,7 +80,9 @@ impl Ports {
     fn meets(self, other: Ports) -> bool {
         let (ours, theirs) = (self.first.ip(), other.first.ip());
         let is_same_host = ours == theirs || ours.is_unspecified() || theirs.is_unspecified();
-        is_same_host && self.start() <= other.end() && other.start() <= self.end()
+        // The system chooses a free one for port 0.
+        let are_fixed = self.start() != 0 && other.start() != 0;
+        are_fixed && is_same_host && self.start() <= other.end() && other.start() <= self.end()
     }
 
     fn in_words(self) -> String {
@@ -161,7 +163,8 @@ fn check_range(reader: &mut Reader<'_>, range: Ports, taken: &[Ports]) {
     let other = taken.iter().find(|other| range.meets(**other));
     if let Some(other) = other {
         let (ours, theirs) = (range.in_words(), other.in_words());
-        let what = format!("{all} take {ours}, and {} has {theirs}", other.setting);
+        let take = if number == 1 { "takes" } else { "take" };
+        let what = format!("{all} {take} {ours}, and {} has {theirs}", other.setting);
         reader.problem(
             setting,
             what,

@@ -32,7 +32,7 @@ pub use alerts::stakes::began_together;
 pub use clock::{ScaledClock, SystemClock};
 pub use effects::{preflight, requests::needs};
 pub use failpoint::{Failpoint, failpoint};
-pub use lifecycle::resume::{saved_sprint, saved_sprints};
+pub use lifecycle::resume::{readable_sprints, saved_sprints};
 pub use observe::clock_skew::CLOCK_SLACK;
 pub use reconcile::absence::{Absence, prove_absence};
 pub use reconcile::plan::{CleanupAction, NEVER_LISTED, ReconcileInput, foreign, plan};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::config::{PoolConfig, Pools};
 use crate::domain::{Aim, Duration, ReplicaId, Slot, Step, Time};
 use crate::engine::effects::release_log::ReleaseLog;
-use crate::engine::lifecycle::resume::saved_sprint;
+use crate::engine::lifecycle::resume::readable_sprints;
 use crate::engine::rules::{Place, sprint_rules};
 use crate::engine::state::{Replica, Replicas, Shared, Standing};
 use crate::fleet::slots;
@@ -86,23 +86,17 @@ fn in_turn(pools: &Pools) -> Vec<ReplicaId> {
 
 /// Replicas that the configuration no longer has and that have begun to rent.
 fn retiring(pools: &Pools, ledger: &Ledger) -> Vec<ReplicaId> {
-    let has_begun = |id: &ReplicaId| {
-        let saved = saved_sprint(ledger, id).ok().flatten();
-        saved.is_some_and(|sprint| sprint.step() != Step::Waiting)
-    };
-    let saved = ledger.checkpoints().map(|(id, _)| id);
-    let gone = saved.filter(|id| !pools.has_replica(id) && has_begun(id));
-    gone.cloned().collect()
+    let begun = readable_sprints(ledger).filter(|(_, sprint)| sprint.step() != Step::Waiting);
+    let gone = begun.filter(|(id, _)| !pools.has_replica(id));
+    gone.map(|(id, _)| id.clone()).collect()
 }
 
 /// A sprint keeps its slot: its tunnel's ends are registered.
 fn saved_slots(ledger: &Ledger) -> BTreeMap<ReplicaId, Slot> {
-    let saved = ledger.checkpoints();
-    let slots = saved.filter_map(|(id, _)| {
-        let sprint = saved_sprint(ledger, id).ok().flatten()?;
-        Some((id.clone(), sprint.plan().slot))
-    });
-    slots.collect()
+    let saved = readable_sprints(ledger);
+    saved
+        .map(|(id, sprint)| (id.clone(), sprint.plan().slot))
+        .collect()
 }
 
 impl Replica {

@@ -114,6 +114,25 @@ pub fn start(
     }
 }
 
+impl Shared {
+    /// What was timed by a clock that was set since was timed otherwise by the new one.
+    fn shift(&mut self, by: Duration) {
+        self.observed.shift(by);
+        self.onsets.shift(by);
+        self.alert_tracker.shift(by);
+        self.heartbeat.shift(by);
+        if let Some(mode) = &mut self.release_only {
+            mode.since += by;
+            mode.last_try += by;
+        }
+        self.block_clock.forget_sightings();
+        self.sources = ChainSources::default();
+        if let Some((_, view)) = &self.observed.view {
+            self.sources.anchor(self.ports.clock.now(), view.height);
+        }
+    }
+}
+
 impl Engine {
     async fn run(
         mut self,
@@ -195,14 +214,8 @@ impl Engine {
         let by = self.shared.clock.follow();
         if by != Duration::zero() {
             tracing::warn!("this machine's clock was set by {} s", by.num_seconds());
-            self.shared.observed.skew = self.shared.observed.skew.shifted(by);
-            self.shared.block_clock.forget_sightings();
-            self.shared.sources = ChainSources::default();
-            if let Some((_, view)) = &self.shared.observed.view {
-                self.shared
-                    .sources
-                    .anchor(self.shared.ports.clock.now(), view.height);
-            }
+            self.shared.shift(by);
+            self.dispatch(self.shared.ports.clock.now(), &Event::ClockSet(by));
         }
     }
 

@@ -10,9 +10,9 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, EpochIndex, EpochView,
-    Governance, GovernanceModel, Height, Instance, InstanceId, Mode, PoolName, RankedOffer,
-    RegisteredNode, RentalLabel, ReplicaId, RequestedPrice, SprintReport, Time,
+    Account, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, Duration, EpochIndex,
+    EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, Mode, PoolName,
+    RankedOffer, RegisteredNode, RentalLabel, ReplicaId, RequestedPrice, SprintReport, Time,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -263,6 +263,34 @@ pub(crate) struct Observations {
     pub(crate) node_release: Option<ApiRelease>,
     pub(crate) freshness: Freshness,
     pub(crate) descriptors: Option<DescriptorUsage>,
+}
+
+impl Observations {
+    /// By a clock that was set forward by so much.
+    pub(crate) fn shift(&mut self, by: Duration) {
+        let view = self.view.iter_mut().map(|(at, _)| at);
+        let nodes = self.nodes.iter_mut().map(|(at, _)| at);
+        let change = self.node_change_error.iter_mut().map(|(at, _)| at);
+        let listing = self.listing.iter_mut().map(|(at, _)| at);
+        let failure = self.listing_error.iter_mut().map(|(at, _)| at);
+        let account = self.account.iter_mut().map(|(at, _)| at);
+        let markets = self.markets.values_mut().map(|market| &mut market.read_at);
+        let rentals = self
+            .listed_at
+            .values_mut()
+            .chain(self.idle_gpus.values_mut());
+        let confirmations = self.confirmation.iter_mut();
+        let confirmations =
+            confirmations.flat_map(|it| it.over.iter_mut().chain(&mut it.last_read));
+        let chain = view.chain(nodes).chain(change);
+        let account = listing.chain(failure).chain(account).chain(markets);
+        let others = rentals.chain(confirmations).chain(self.proxy.times());
+        for time in chain.chain(account).chain(others) {
+            *time += by;
+        }
+        self.freshness.shift(by);
+        self.skew = self.skew.shifted(by);
+    }
 }
 
 /// The offers of the last search. Made once, shared by every snapshot.

@@ -19,6 +19,7 @@ impl Sprint {
     pub(super) fn apply(&mut self, now: Time, event: Event, effects: &mut Vec<Effect>) {
         match event {
             Event::TimePassed | Event::ModelStartAccepted | Event::RentalRemains(_) => {}
+            Event::ClockSet(by) => self.volatile.shift(by),
             Event::Resumed => self.on_resumed(now),
             Event::ChainObserved { view, block_time } => self.on_chain(now, &view, block_time),
             Event::UpgradePlanned(upgrade) => self.volatile.upgrade = upgrade,

@@ -13,6 +13,8 @@ use crate::domain::{
 pub enum Event {
     /// Time passed, perhaps to [`super::Sprint::next_wake`]. Spurious ones do nothing.
     TimePassed,
+    /// This machine's clock was set forward by so much, and shows it from now on.
+    ClockSet(Duration),
     /// The program restarted in the middle of this sprint: nothing is in flight any more.
     Resumed,
     ChainObserved {

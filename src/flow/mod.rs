@@ -141,6 +141,30 @@ struct Volatile {
     silent_since: Option<Time>,
 }
 
+impl Volatile {
+    /// What was read by a clock that was set since was read at another time by the new one.
+    fn shift(&mut self, by: Duration) {
+        let chain = self.chain.iter_mut().map(|tip| &mut tip.at);
+        let listing = self.listing.iter_mut().map(|listing| &mut listing.at);
+        let duty = self.duty.iter_mut().map(|(at, _)| at);
+        let refused = self.registration_refused.iter_mut().map(|(since, _)| since);
+        let Search {
+            asked,
+            answered,
+            refused_since,
+            ..
+        } = &mut self.search;
+        let searches = asked.iter_mut().chain(answered).chain(refused_since);
+        let preflight = self.readiness.last.iter_mut().map(|last| &mut last.at);
+        let preflight = preflight.chain(&mut self.readiness.asked);
+        let weight = self.weight_asked.iter_mut().chain(&mut self.silent_since);
+        let others = chain.chain(listing).chain(duty).chain(refused);
+        for time in others.chain(searches).chain(preflight).chain(weight) {
+            *time += by;
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Tip {
     at: Time,

@@ -46,12 +46,17 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    /// No other pocpit uses the journal, and this one cannot: rentals must be taken down without it.
-    pub fn is_unusable(&self) -> bool {
-        !matches!(
+    /// The journal is another pocpit's: one that runs, or a newer one, which knows what is rented.
+    pub fn is_anothers(&self) -> bool {
+        matches!(
             self,
-            JournalError::Locked { .. } | JournalError::Fenced { .. }
+            JournalError::Locked { .. } | JournalError::Fenced { .. } | JournalError::TooNew { .. }
         )
+    }
+
+    /// Nobody can use the journal: rentals must be taken down without it.
+    pub fn is_unusable(&self) -> bool {
+        !self.is_anothers()
     }
 
     /// Names the file that an error is about.

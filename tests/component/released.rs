@@ -9,7 +9,6 @@ use std::time::Instant;
 
 use pocpit::domain::{Duration, Time};
 use pocpit::engine::saved_sprints;
-use pocpit::flow::Sprint;
 use pocpit::journal::{self, Journal, JournalError, Ledger};
 use serde_json::{Value, json};
 
@@ -58,7 +57,7 @@ fn open_for_writing(state: &Path) -> (Journal, Ledger) {
 
 /// What would cost money or the epoch if an upgrade lost it.
 fn facts(ledger: &Ledger, now: Time) -> Value {
-    let sprints = saved_sprints(ledger).unwrap();
+    let sprints = saved_sprints(ledger).map(|(_, saved)| saved.unwrap());
     let rentals = ledger.open_rentals();
     let rentals = rentals
         .iter()
@@ -69,7 +68,7 @@ fn facts(ledger: &Ledger, now: Time) -> Value {
     let reports = reports.map(|(_, report)| json!({"epoch": report.epoch, "outcome": report.outcome, "weight": report.weight}));
     json!({
         "now": now,
-        "steps": sprints.iter().map(Sprint::step).collect::<Vec<_>>(),
+        "steps": sprints.map(|sprint| sprint.step()).collect::<Vec<_>>(),
         "rentals": rentals.collect::<Vec<_>>(),
         "registrations": registrations.collect::<Vec<_>>(),
         "reports": reports.collect::<Vec<_>>(),

@@ -75,6 +75,8 @@ const BOOT: Duration = Duration::minutes(45);
 const A_WHILE: Duration = Duration::minutes(5);
 /// From an epoch's beginning, when its rental boots.
 const MID_BOOT: Duration = Duration::minutes(30);
+/// From an epoch's beginning, when nothing is rented yet.
+const IDLE: Duration = Duration::seconds(90);
 /// How far back a day's budget looks, at most (`refusal::DAY`).
 const DAY_OF_BUDGET: Duration = Duration::hours(26);
 /// Registrations are over by then, with some time for the last of them.
@@ -305,6 +307,11 @@ impl Campaign {
                 let (first, then) = errors[usize::try_from(epoch % 3).unwrap()];
                 (first, Some(then))
             }
+            (Plan::SetIdleClock, _) => {
+                let errors = [(0, -3_600), (-3_600, 0), (3_600, 0)];
+                let (first, then) = errors[usize::try_from(epoch % 3).unwrap()];
+                (first, Some(then))
+            }
             (Plan::WrongClock, _) => (-3_600, None),
             (Plan::FastClock, _) => (3_600, None),
             (plan, _) if !plan.is_faulty() => (0, None),
@@ -318,6 +325,7 @@ impl Campaign {
         if let Some(then) = then {
             let after = match self.plan {
                 Plan::SetClock => MID_BOOT,
+                Plan::SetIdleClock => IDLE,
                 _ => Duration::seconds(self.stage.chance().between(1, 5_400)),
             };
             let at = self.stage.time() + after;

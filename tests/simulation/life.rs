@@ -125,6 +125,10 @@ impl Life<'_> {
             }
             let later = sprint.epoch.is_some_and(|target| target.0 > self.epoch);
             if later && sprint.step == Step::Waiting {
+                let alerts = snapshot.alerts.iter().map(|alert| alert.text.as_str());
+                let alerts: Vec<&str> = alerts.collect();
+                self.stage
+                    .note(&format!("{}; alerts: {alerts:?}", sprint.doing));
                 return Death::TooLate;
             }
             if self

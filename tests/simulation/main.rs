@@ -65,7 +65,7 @@ const LONG: u64 = 320;
 const MADE: f64 = 0.995;
 
 /// Regressions: seeds that once failed, for as many epochs as it took.
-const REGRESSIONS: [(u64, Plan, u64); 5] = [
+const REGRESSIONS: [(u64, Plan, u64); 6] = [
     // A finished sprint was saved again after its report, and reported again.
     (11, Plan::Crashing, 15),
     (4, Plan::Crashing, 60),
@@ -75,6 +75,8 @@ const REGRESSIONS: [(u64, Plan, u64); 5] = [
     (8, Plan::Crashing, 185),
     // A rental was lost while the chain stood still, until four minutes before the `PoC`.
     (1, Plan::Crashing, 60),
+    // A clock that was set back stopped the polls and the searches for as long.
+    (6, Plan::Crashing, 100),
 ];
 /// The first of them are short enough for the default tier.
 const SHORT_REGRESSIONS: usize = 2;
@@ -194,6 +196,14 @@ fn slow_clock_costs_no_epoch() {
 #[test]
 fn clock_set_during_a_boot_costs_no_epoch() {
     let summary = Campaign::new(1, Plan::SetClock).run(6);
+    assert_eq!(summary.confirmed, 6, "{summary}");
+}
+
+/// Set back, set right from behind and from ahead: each time by an hour. No poll or search waits for the time
+/// that was.
+#[test]
+fn clock_set_before_renting_costs_no_epoch() {
+    let summary = Campaign::new(1, Plan::SetIdleClock).run(6);
     assert_eq!(summary.confirmed, 6, "{summary}");
 }
 

@@ -15,6 +15,8 @@ pub enum Plan {
     FastClock,
     /// Nothing but the operator's clock, which is set by an hour while a rental boots.
     SetClock,
+    /// The same while it waits for the time to rent.
+    SetIdleClock,
     /// Nothing but the operator's machine: for some minutes of each boot its disk is full or read-only, or no
     /// descriptors are left.
     BrokenMachine,
@@ -51,9 +53,12 @@ pub fn hedging(seed: u64) -> Hedging {
 /// The world of a plan.
 pub fn scenario(plan: Plan) -> Scenario {
     let random_faults = match plan {
-        Plan::Calm | Plan::WrongClock | Plan::FastClock | Plan::SetClock | Plan::BrokenMachine => {
-            RandomFaults::default()
-        }
+        Plan::Calm
+        | Plan::WrongClock
+        | Plan::FastClock
+        | Plan::SetClock
+        | Plan::SetIdleClock
+        | Plan::BrokenMachine => RandomFaults::default(),
         Plan::Outages => RandomFaults {
             rest_outages: 0.5,
             report_outages: 0.5,

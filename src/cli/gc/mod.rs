@@ -14,7 +14,7 @@ use super::arguments::{Common, Confirmation, Gc, Output};
 use super::page::Page;
 use super::runtime::{self, Clients};
 use super::teardown::confirm;
-use super::{Exit, print, print_json, service, status_line};
+use super::{Exit, causes, print, print_json, service, status_line, stop};
 use crate::config::Config;
 use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
@@ -24,12 +24,15 @@ use failure_count::FailureCount;
 use leftover::{Foreign, Leftover};
 use sweep::Sweep;
 
+const DOWNGRADE: &str = "Nothing was released: with the newer pocpit the sprint goes on. Without it a rental ends with its lease, and `pocpit release` destroys it now";
+
 /// Time to list the account and to see everything gone.
 const TAKEDOWN_TIMEOUT: Duration = Duration::from_mins(20);
 
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let (access, ledger) = JournalAccess::open(arguments, &config)?;
+    let opened = JournalAccess::open(arguments, &config);
+    let (access, ledger) = opened.map_err(|error| refusal(error.into()))?;
     let findings = if arguments.output.json {
         // The operator still needs to read what the question is about.
         Findings::Status
@@ -48,7 +51,7 @@ pub(super) async fn without_journal(
 ) -> Result<Exit, Report> {
     let journal = error.downcast_ref::<JournalError>();
     let Some(unusable) = journal.filter(|error| error.is_unusable()) else {
-        return Err(error);
+        return Err(refusal(error));
     };
     service::extend_startup("taking everything down without a journal", TAKEDOWN_TIMEOUT);
     let arguments = Gc {
@@ -58,6 +61,16 @@ pub(super) async fn without_journal(
     };
     let (access, ledger) = JournalAccess::unusable(unusable);
     sweep(arguments, config, access, &ledger, Findings::Status).await
+}
+
+/// A newer pocpit knows what is rented, and nothing of it outlives its lease meanwhile.
+fn refusal(error: Report) -> Report {
+    match error.downcast_ref() {
+        Some(JournalError::TooNew { .. }) => {
+            stop(Exit::Refused, format!("{}. {DOWNGRADE}", causes(&error)))
+        }
+        _ => error,
+    }
 }
 
 /// Where findings are printed.
@@ -212,10 +225,11 @@ impl JournalAccess {
     fn open(arguments: Gc, config: &Config) -> Result<(JournalAccess, Ledger), JournalError> {
         let state_dir = &config.paths.state_dir;
         if arguments.dry_run {
-            return Ok(match journal::read_only(state_dir) {
-                Ok(ledger) => (JournalAccess::DryRun, ledger),
-                Err(error) => JournalAccess::unusable(&error),
-            });
+            return match journal::read_only(state_dir) {
+                Ok(ledger) => Ok((JournalAccess::DryRun, ledger)),
+                Err(error) if error.is_unusable() => Ok(JournalAccess::unusable(&error)),
+                Err(error) => Err(error),
+            };
         }
         match Journal::open(state_dir) {
             Ok((journal, ledger)) => Ok((JournalAccess::Writer(journal), ledger)),
@@ -240,14 +254,19 @@ impl JournalAccess {
     }
 }
 
-/// A saved sprint that cannot be read is given up by the next start as well.
+/// A saved sprint that cannot be read is given up by the next start as well; those of others are not.
 fn saved_sprints(ledger: &Ledger) -> Vec<Sprint> {
-    engine::saved_sprints(ledger).unwrap_or_else(|error| {
-        status_line(format_args!(
-            "warning: the saved sprint cannot be read, so its rentals count as leftovers: {error}"
-        ));
-        Vec::new()
-    })
+    let saved = engine::saved_sprints(ledger);
+    let readable = saved.filter_map(|(replica, saved)| match saved {
+        Ok(sprint) => Some(sprint),
+        Err(error) => {
+            status_line(format_args!(
+                "warning: the saved sprint of {replica} cannot be read, so its rentals count as leftovers: {error}"
+            ));
+            None
+        }
+    });
+    readable.collect()
 }
 
 fn print_findings(

@@ -113,7 +113,7 @@ async fn health(State(latest): State<Latest>) -> Response {
 fn why_unhealthy(now: domain::Time, read: LastReads, silent_for: Duration) -> Option<String> {
     if silent_for > ENGINE_TIMEOUT {
         let seconds = silent_for.as_secs();
-        return Some(format!("the engine has not turned for {seconds} s"));
+        return Some(format!("the engine has made no progress for {seconds} s"));
     }
     let mut reads = [("the chain", read.chain), ("the rentals", read.rentals)].into_iter();
     reads.find_map(|(what, at)| match at {

@@ -138,7 +138,12 @@ fn health_needs_running_engine_and_fresh_reads() {
     let at = |minute| domain::Time::UNIX_EPOCH + domain::Duration::minutes(minute);
     for (chain, rentals, silent, says) in [
         (Some(59), 51, 1, None),
-        (Some(59), 59, 90, Some("the engine has not turned for 90 s")),
+        (
+            Some(59),
+            59,
+            90,
+            Some("the engine has made no progress for 90 s"),
+        ),
         (
             Some(59),
             49,

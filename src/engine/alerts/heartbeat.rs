@@ -9,6 +9,11 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
+    /// By a clock that was set forward by so much.
+    pub(crate) fn shift(&mut self, by: Duration) {
+        self.last.iter_mut().for_each(|at| *at += by);
+    }
+
     /// Whether to send one now. Running is not enough: chain and rentals must have been read since the
     /// last one.
     pub(crate) fn is_due(&mut self, now: Time, interval: Duration, read: LastReads) -> bool {

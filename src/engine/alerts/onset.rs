@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::Time;
+use crate::domain::{Duration, Time};
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 
 #[derive(Debug, Default)]
@@ -35,6 +35,11 @@ impl Onsets {
     ) -> Alert {
         let since = self.since(condition.clone(), now);
         Alert::new(condition, level, since, text, advice)
+    }
+
+    /// By a clock that was set forward by so much.
+    pub(crate) fn shift(&mut self, by: Duration) {
+        self.onsets.values_mut().for_each(|(at, _)| *at += by);
     }
 
     /// Drops the conditions that were not active since the last call: they are resolved, and get a new

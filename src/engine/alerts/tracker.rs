@@ -110,6 +110,19 @@ impl AlertTracker {
         notices
     }
 
+    /// By a clock that was set forward by so much: no debounce and no repetition becomes longer.
+    pub(crate) fn shift(&mut self, by: Duration) {
+        for tracked in &mut self.alerts {
+            let read = tracked.read_at.iter_mut().chain(&mut tracked.last_sent);
+            for time in read.chain([&mut tracked.first_seen, &mut tracked.last_seen]) {
+                *time += by;
+            }
+        }
+        for (_, over) in &mut self.resolved {
+            *over += by;
+        }
+    }
+
     /// Persists the alerts that were sent. A failure does not stop notices.
     fn persist(&self) {
         let Some(file) = &self.file else { return };

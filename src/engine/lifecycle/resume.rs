@@ -11,10 +11,7 @@ use crate::journal::Ledger;
 const NONCE_STEP: u64 = 0x5851_f42d_4c95_7f2d;
 
 /// The sprint that an earlier run left unfinished or unreported.
-pub fn saved_sprint(
-    ledger: &Ledger,
-    replica: &ReplicaId,
-) -> Result<Option<Sprint>, serde_json::Error> {
+fn saved_sprint(ledger: &Ledger, replica: &ReplicaId) -> Result<Option<Sprint>, serde_json::Error> {
     let Some(saved) = ledger.checkpoint(replica) else {
         return Ok(None);
     };
@@ -24,20 +21,26 @@ pub fn saved_sprint(
     Ok(Some(sprint).filter(|_| !reported))
 }
 
-/// The same of every replica.
-pub fn saved_sprints(ledger: &Ledger) -> Result<Vec<Sprint>, serde_json::Error> {
-    let replicas = ledger.checkpoints().map(|(replica, _)| replica);
-    let saved = replicas.map(|replica| saved_sprint(ledger, replica).transpose());
-    saved.flatten().collect()
+/// The same of every replica that has one.
+pub fn saved_sprints(
+    ledger: &Ledger,
+) -> impl Iterator<Item = (&ReplicaId, Result<Sprint, serde_json::Error>)> {
+    ledger.checkpoints().filter_map(|(replica, _)| {
+        let saved = saved_sprint(ledger, replica).transpose()?;
+        Some((replica, saved))
+    })
+}
+
+/// Those that can be read.
+pub fn readable_sprints(ledger: &Ledger) -> impl Iterator<Item = (&ReplicaId, Sprint)> {
+    saved_sprints(ledger).filter_map(|(replica, saved)| Some((replica, saved.ok()?)))
 }
 
 impl Engine {
     /// Takes up what an earlier run left.
     pub(crate) fn resume(&mut self, now: Time) {
         // A sprint in progress is more urgent; it ends with a compaction.
-        if let Ok(saved) = saved_sprints(&self.shared.ledger)
-            && saved.is_empty()
-        {
+        if saved_sprints(&self.shared.ledger).next().is_none() {
             self.shared.compact_journal(now);
         }
         let pursued = self.epochs_pursued();
@@ -52,8 +55,8 @@ impl Engine {
         if self.shared.options.end_after != EndAfter::OneSprint {
             return Vec::new();
         }
-        let saved = saved_sprints(&self.shared.ledger).unwrap_or_default();
-        saved.iter().filter_map(Sprint::poc_epoch).collect()
+        let saved = readable_sprints(&self.shared.ledger);
+        saved.filter_map(|(_, sprint)| sprint.poc_epoch()).collect()
     }
 
     /// Starts a replica's sprint for the next `PoC` after that of epoch `done`.

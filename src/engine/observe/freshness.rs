@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::Time;
+use crate::domain::{Duration, Time};
 use crate::engine::alerts::alert::Condition;
 
 /// Something that is polled: its successful readings, or (`...Poll`) every poll where silence is a
@@ -28,6 +28,11 @@ pub(crate) struct Freshness(BTreeMap<Feed, Time>);
 impl Freshness {
     pub(crate) fn mark(&mut self, feed: Feed, now: Time) {
         self.0.insert(feed, now);
+    }
+
+    /// By a clock that was set forward by so much.
+    pub(crate) fn shift(&mut self, by: Duration) {
+        self.0.values_mut().for_each(|at| *at += by);
     }
 
     /// When a condition's feed was last read; `None` if it has no feed.

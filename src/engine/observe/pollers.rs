@@ -154,27 +154,24 @@ impl Poller {
             if !self.report(Observation::Chain(reports)).await {
                 return;
             }
-            wait_for_next_poll(&self.ports, clock.now(), interval, &mut schedule).await;
+            wait_for_next_poll(&self.ports, interval, &mut schedule).await;
         }
     }
 
     /// Lists all rentals of the account. An interval that becomes shorter counts at once.
     async fn poll_listing(self, mut schedule: watch::Receiver<PollSchedule>) {
         let clock = &self.ports.clock;
+        let is_urgent = |schedule: &PollSchedule| schedule.listing == PLACING_LISTING_INTERVAL;
         loop {
             failpoint(Failpoint::Poller);
-            let listed = clock.now();
             let listing = Observation::Listing(self.ports.market.instances().await);
             if !self.report(listing).await {
                 return;
             }
-            loop {
-                let next = listed + schedule.borrow_and_update().listing;
-                let pause = clock.sleep(next - clock.now());
-                tokio::select! {
-                    () = pause => break,
-                    changed = schedule.changed() => if changed.is_err() { return; }
-                }
+            clock.sleep(PLACING_LISTING_INTERVAL).await;
+            tokio::select! {
+                () = clock.sleep(LISTING_INTERVAL - PLACING_LISTING_INTERVAL) => {}
+                urgent = schedule.wait_for(is_urgent) => if urgent.is_err() { return; }
             }
         }
     }
@@ -235,23 +232,29 @@ pub(crate) struct PollSchedule {
     pub listing: Duration,
 }
 
+/// Waits at most `interval`, however the clock is set meanwhile.
 async fn wait_for_next_poll(
     ports: &Ports,
-    polled: Time,
     interval: Duration,
     schedule: &mut watch::Receiver<PollSchedule>,
 ) {
+    let clock = &ports.clock;
+    let earliest = OVERDUE_INTERVAL.min(interval);
+    clock.sleep(earliest).await;
+    let mut latest = clock.sleep(interval - earliest);
     loop {
-        let latest = polled + interval;
-        let earliest = polled + OVERDUE_INTERVAL.min(interval);
         let expected = schedule.borrow_and_update().next;
-        let next = expected.map_or(latest, |at| at.clamp(earliest, latest));
-        let pause = ports.clock.sleep(next - ports.clock.now());
+        let due = async {
+            match expected {
+                Some(at) => clock.sleep(at - clock.now()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            () = pause => return,
+            () = &mut latest => return,
+            () = due => return,
             changed = schedule.changed() => if changed.is_err() {
-                ports.clock.sleep(next - ports.clock.now()).await;
-                return;
+                return latest.await;
             }
         }
     }

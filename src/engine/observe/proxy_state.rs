@@ -50,6 +50,13 @@ impl ProxyState {
         }
     }
 
+    /// When what is known was read.
+    pub(crate) fn times(&mut self) -> impl Iterator<Item = &mut Time> {
+        let figures = self.figures.iter_mut().map(|(at, _)| at);
+        let silence = self.silence.iter_mut().map(|silence| &mut silence.since);
+        figures.chain(silence)
+    }
+
     pub(crate) fn snapshot(&self, address: SocketAddr) -> ProxySnapshot {
         ProxySnapshot {
             address,

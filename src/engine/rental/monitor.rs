@@ -92,7 +92,7 @@ impl RentalMonitor {
 
     pub(crate) fn on_instance(&mut self, now: Time, row: &Instance) {
         if let Some(watcher) = &self.watcher {
-            watcher.set_row(now, row);
+            watcher.set_row(row);
         }
         self.has_run |= row.actual == ActualStatus::Running;
         self.boot.observe_instance(now, row);

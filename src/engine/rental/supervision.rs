@@ -96,12 +96,7 @@ impl Replica {
         }
     }
 
-    fn start_monitor(
-        &self,
-        shared: &Shared,
-        rental: &Rental,
-        tunnel: TunnelSpec,
-    ) -> RentalMonitor {
+    fn start_monitor(&self, shared: &Shared, rental: &Rental, tunnel: TunnelSpec) -> RentalMonitor {
         let vast = &self.config.vast;
         let ordered = OrderedMachine {
             gpus: rental.offer.gpu_count,

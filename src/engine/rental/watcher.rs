@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{ActualStatus, Duration, Instance, InstanceId, Time};
+use crate::domain::{ActualStatus, Duration, Instance, InstanceId};
 use crate::engine::Ports;
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::{LISTING_INTERVAL, PLACING_LISTING_INTERVAL, Poller};
@@ -24,7 +24,7 @@ const LISTING_SLACK: Duration = Duration::seconds(5);
 /// The watcher of one rental, until [`Watcher::stop`].
 pub(crate) struct Watcher {
     rows: watch::Sender<Option<Instance>>,
-    read_at: watch::Sender<Option<Time>>,
+    row_read: Arc<Notify>,
     lease: watch::Sender<Lease>,
     tunnel: watch::Sender<TunnelSpec>,
     stop: CancellationToken,
@@ -43,15 +43,15 @@ impl Watcher {
         let (lease, lease_updates) = watch::channel(lease);
         let (tunnel, tunnel_updates) = watch::channel(access.tunnel);
         let (rows_sender, rows) = watch::channel(None);
-        let (read_at_sender, read_at) = watch::channel(None);
+        let row_read = Arc::new(Notify::new());
         let poller = Poller {
             ports: ports.clone(),
             reports: reports.clone(),
             stop: stop.clone(),
         };
         poller.spawn("asking for a rental's row", {
-            let rows = rows.clone();
-            move |poller| ask_for_overdue_rows(poller, instance, rows.clone(), read_at.clone())
+            let (rows, row_read) = (rows.clone(), row_read.clone());
+            move |poller| ask_for_overdue_rows(poller, instance, rows.clone(), row_read.clone())
         });
         let log_started = stop.child_token();
         let copies = poll_container_log(poller, instance, rows.clone());
@@ -78,7 +78,7 @@ impl Watcher {
         };
         Watcher {
             rows: rows_sender,
-            read_at: read_at_sender,
+            row_read,
             lease,
             tunnel,
             link: tokio::spawn(link.restart_on_panic(rows)),
@@ -87,8 +87,8 @@ impl Watcher {
     }
 
     /// What the market says of the rental now.
-    pub(crate) fn set_row(&self, now: Time, row: &Instance) {
-        self.read_at.send_replace(Some(now));
+    pub(crate) fn set_row(&self, row: &Instance) {
+        self.row_read.notify_one();
         self.rows.send_if_modified(|known| {
             let is_news = known.as_ref() != Some(row);
             *known = Some(row.clone());
@@ -116,40 +116,36 @@ impl Watcher {
     }
 }
 
-/// Asks for the rental alone while no listing shows it in time: its address must not wait for a listing that
-/// fails or lacks it.
+/// Asks for the rental alone, at first and while no listing shows it in time: its address must not wait for a
+/// listing that fails or lacks it.
 async fn ask_for_overdue_rows(
     poller: Poller,
     id: InstanceId,
     rows: watch::Receiver<Option<Instance>>,
-    mut read_at: watch::Receiver<Option<Time>>,
+    row_read: Arc<Notify>,
 ) {
-    let clock = &poller.ports.clock;
     loop {
-        let interval = if is_running(&rows.borrow()) {
-            LISTING_INTERVAL
-        } else {
-            PLACING_LISTING_INTERVAL
-        };
-        let last = *read_at.borrow_and_update();
-        let overdue = last.map_or(clock.now(), |last| last + interval + LISTING_SLACK);
-        tokio::select! {
-            () = clock.sleep(overdue - clock.now()) => {}
-            changed = read_at.changed() => match changed {
-                Ok(()) => continue,
-                Err(_) => return,
-            }
-        }
         let row = poller.ports.market.instance(id).await;
         if !poller.report(Observation::Instance(id, row)).await {
             return;
         }
-        clock.sleep(interval).await;
+        loop {
+            let interval = if is_running(&rows.borrow()) {
+                LISTING_INTERVAL
+            } else {
+                PLACING_LISTING_INTERVAL
+            };
+            tokio::select! {
+                () = poller.ports.clock.sleep(interval + LISTING_SLACK) => break,
+                () = row_read.notified() => {}
+            }
+        }
     }
 }
 
 fn is_running(row: &Option<Instance>) -> bool {
-    row.as_ref().is_some_and(|row| row.actual == ActualStatus::Running)
+    row.as_ref()
+        .is_some_and(|row| row.actual == ActualStatus::Running)
 }
 
 /// Polls the market's copy of the container's log while the container runs.

@@ -212,12 +212,11 @@ fn release_survives_bad_config_and_journal() {
 
 /// What is wrong with a state directory, and how it comes about.
 type Damage = (&'static str, fn(&std::path::Path));
-const DAMAGES: [Damage; 4] = [
+const DAMAGES: [Damage; 3] = [
     ("damaged", |state| {
         std::fs::create_dir_all(state).unwrap();
         std::fs::write(state.join("journal.sqlite"), "not a journal at all").unwrap();
     }),
-    ("newer", newer),
     ("an odd spool", |state| {
         std::fs::create_dir_all(state.join("journal.spool")).unwrap();
     }),
@@ -273,6 +272,51 @@ fn unusable_journal_is_taken_down_by_label() {
         assert_eq!(account.rentals(), [others], "{what}");
         assert!(!account.is_registered(&node), "{what}");
     }
+}
+
+/// A saved sprint, whose rental has this label.
+const SAVED: &str = include_str!("../../component/flow/saved_sprints.json");
+const PROVING: usize = 2;
+const PROVED: &str = "pocpit/home/359/2-y78n6z7z";
+
+#[test]
+fn unreadable_sprint_of_one_replica_leaves_the_others() {
+    let account = Account::new();
+    let labels = ["pocpit/demo/359/1-a", "pocpit/demo/359/1-b"];
+    let [lost, kept] = labels.map(|label| account.rent(label));
+    // Given two replicas that prove, of which one has a saved sprint that cannot be read,
+    let state = account.home.path("fleet");
+    let (mut journal, _) = Journal::open(&state).unwrap();
+    let saved: Vec<Value> = serde_json::from_str(SAVED).unwrap();
+    let proving = saved[PROVING].to_string();
+    assert!(proving.contains(PROVED), "{proving}");
+    let readable: Value = serde_json::from_str(&proving.replace(PROVED, labels[1])).unwrap();
+    for (replica, sprint) in [
+        ("pool/1", json!({"step": "unknown to us"})),
+        ("pool/2", readable),
+    ] {
+        let saved = Record::Checkpoint {
+            replica: replica.parse().unwrap(),
+            sprint,
+            clock: None,
+        };
+        let _ = journal.append(account.world_time(), &saved).unwrap();
+    }
+    drop(journal);
+    // then the rental of that one alone is left over.
+    let mut gc = account.home.command(&["--config", &account.sim.config]);
+    gc.args(["gc", "--dry-run"])
+        .env("POCPIT_PATHS_STATE_DIR", &state);
+    let looked = ran(&mut gc);
+    assert_eq!(looked.code, Some(0), "{}", looked.stderr);
+    assert!(
+        looked.stderr.contains("saved sprint of pool/1"),
+        "{}",
+        looked.stderr
+    );
+    let line = |id| format!("destroy rental {id}");
+    assert!(looked.stdout.contains(&line(lost)), "{}", looked.stdout);
+    assert!(!looked.stdout.contains(&line(kept)), "{}", looked.stdout);
 }
 
 #[test]

@@ -32,18 +32,22 @@ fn downgrade_is_refused_and_loses_nothing() {
     newer(&state);
     let journal = || std::fs::read(state.join("journal.sqlite")).unwrap();
     let before = journal();
-    // Given the journal of a newer pocpit, with its sprint under way, an older auto refuses in words,
-    let mut auto = account.home.command(&["--config", &account.sim.config]);
-    auto.args(["auto", "--once"])
-        .env("POCPIT_PATHS_STATE_DIR", &state);
-    let refused = ran(&mut auto);
-    assert_eq!(refused.code, Some(3), "{}", refused.stderr);
-    for words in [
-        "has version 99",
-        "install a newer pocpit",
-        "`pocpit release`",
-    ] {
-        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    // Given the journal of a newer pocpit, with its sprint under way, an older one refuses in words, by a
+    // person, unattended or by the hourly timer,
+    let commands: [&[&str]; 3] = [&["auto", "--once"], &["gc", "--yes"], &["gc", "--dry-run"]];
+    for arguments in commands {
+        let mut older = account.home.command(&["--config", &account.sim.config]);
+        older.args(arguments).env("POCPIT_PATHS_STATE_DIR", &state);
+        let refused = ran(&mut older);
+        assert_eq!(refused.code, Some(3), "{arguments:?}: {}", refused.stderr);
+        for words in [
+            "has version 99",
+            "install a newer pocpit",
+            "Nothing was released",
+            "`pocpit release`",
+        ] {
+            assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        }
     }
     // and the newer one finds everything as it was.
     assert_eq!(account.rentals(), [ours]);

@@ -349,3 +349,20 @@ fn notice_of_foreign_rental_has_its_price() {
     let money = "the price of instance 7 is unknown";
     assert!(unknown.contains(money), "{unknown}");
 }
+
+#[test]
+fn clock_that_is_set_back_delays_no_alert() {
+    let hour = Duration::hours(1);
+    let mut tracker = AlertTracker::default();
+    let alerts = [unread(AlertLevel::Warning)];
+    // Given an alert that has lasted for half a minute when the clock is set back by an hour,
+    assert!(update(&mut tracker, 3_600, &alerts).is_empty());
+    assert!(update(&mut tracker, 3_630, &alerts).is_empty());
+    tracker.shift(-hour);
+    // then it is sent half a minute later,
+    assert_eq!(titles(&mut tracker, 60, &alerts), [UNREAD]);
+    // and its end too, as soon as it is over.
+    let over = update(&mut tracker, 200, &[]);
+    assert_eq!(over.len(), 1);
+    assert_eq!(over[0].level, NoticeLevel::Resolved);
+}
