@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::engine::{Place, sprint_rules};
 use crate::flow::{Effect, Event, Funds, Sprint};
-use crate::journal::Ledger;
+use crate::journal::{Ledger, Whose};
 use crate::ports::{Chain, SourceSelection};
 
 pub(super) struct NextSprint {
@@ -92,11 +92,12 @@ impl NextSprint {
 pub(super) fn funds(ledger: &Ledger, now: Time, credit: Option<Usd>) -> Funds {
     let reserved = ledger.reserved(now);
     Funds {
-        hour: ledger.price_of_open_rentals(),
+        hour: ledger.price_of_open_rentals(Whose::Everybodys),
         sprint: reserved,
         day: ledger.spent_within(Duration::hours(24), now) + reserved,
         month: ledger.spent_within(Duration::days(30), now) + reserved,
         credit,
+        ..Funds::default()
     }
 }
 

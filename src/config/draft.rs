@@ -13,8 +13,8 @@ use url::Url;
 use super::proxy::ProxyConfig;
 use super::settings::{
     BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
-    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, PoolConfig, PoolSettings, Pools,
-    SimulationConfig, SshConfig, TelegramConfig, VastConfig, VllmConfig,
+    NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, PoolBudget, PoolConfig,
+    PoolSettings, Pools, SimulationConfig, SshConfig, TelegramConfig, VastConfig, VllmConfig,
 };
 use super::value::blank_url;
 use crate::domain::{CockpitId, Duration, PoolName, UsdPerHour};
@@ -69,6 +69,8 @@ pub(super) struct PoolDraft {
     #[default = 1]
     pub(super) min_replicas: u32,
     pub(super) max_per_host: Option<u32>,
+    pub(super) hedges: Option<u32>,
+    pub(super) budget: PoolBudget,
 }
 
 impl PoolDraft {
@@ -79,6 +81,8 @@ impl PoolDraft {
         Some(PoolConfig {
             min_replicas: at_least_one(self.min_replicas),
             max_per_host: self.max_per_host.unwrap_or(pool.max_per_host),
+            hedges: self.hedges.unwrap_or(pool.hedges),
+            budget: self.budget,
             settings: settings.map(Box::new),
             ..pool
         })

@@ -16,6 +16,7 @@ use crate::domain::{PoolName, UsdPerHour};
 const API: &str = "network_node.api_listen";
 const INFERENCE: &str = "network_node.inference_listen";
 const PER_HOUR: &str = "budget.per_hour";
+const POOL_PER_HOUR: &str = "pool.per_hour";
 const LAST_PORT: u32 = u16::MAX as u32;
 
 /// Problems of the pools; those of the file's own settings become the reader's.
@@ -25,6 +26,7 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, pools: &[PoolRead<'_>]
     if problems.is_empty() && !pools.is_empty() {
         ports(reader, draft, replicas(pools));
     }
+    problems.extend(pools.iter().filter_map(small_pool_cap));
     small_cap(reader, draft, pools);
     problems
 }
@@ -193,6 +195,19 @@ fn check_proxy(reader: &mut Reader<'_>, draft: &Draft, range: Ports) {
             reader.problem(setting, what, "another port");
         }
     }
+}
+
+/// The same of a pool's own cap.
+fn small_pool_cap(pool: &PoolRead<'_>) -> Option<Problem> {
+    let cap = pool.draft.pool.budget.per_hour?;
+    let price = pool.max_price();
+    (price > cap).then(|| {
+        let line = pool.layer.line_of(POOL_PER_HOUR);
+        let what =
+            format!("{cap} is less than one of its replicas may cost (vast.max_price, {price})");
+        let hint = Hint::Expected(format!("at least {}", price.0));
+        Problem::new(&pool.layer.key(POOL_PER_HOUR), Some(line), what, hint)
+    })
 }
 
 /// A cap below the price of one replica would keep its pool from ever renting.

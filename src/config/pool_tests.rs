@@ -2,6 +2,7 @@ use std::num::NonZeroU32;
 
 use super::samples::{LEAST, PROXY};
 use super::schema::{Kind, POOL_SECTIONS, Scope};
+use super::settings::PoolBudget;
 use super::table::{POOL_SETTINGS, SETTINGS};
 use super::tests::*;
 use super::*;
@@ -202,6 +203,38 @@ fn what_every_pool_gives_need_not_be_given_for_all() {
     assert_eq!(models.collect::<Vec<_>>(), ["m/a", "m/b"]);
     let one = text + &pool("a", &model("m/a")) + &pool("b", "");
     assert_eq!(problem_of(&one, "mlnode.model").what, "missing");
+}
+
+#[test]
+fn pool_has_caps_of_its_own_within_the_budget() {
+    let pools = pool(
+        "a",
+        "replicas = 6\nper_hour = \"$60\"\nper_epoch = 100.5\nhedges = 3",
+    ) + &pool("b", "replicas = 6");
+    let config = parsed_with(&(with_line("budget", "per_epoch = 120") + &pools), &[]);
+    let config = config.unwrap().config;
+    let of = |pool: &PoolConfig| config.of_replica(pool, Slot(0)).budget;
+    let (first, second) = (&config.pools.first, &config.pools.others[0]);
+    assert_eq!(first.hedges, 3);
+    assert_eq!(second.hedges, 2, "a fifth, rounded up");
+    let hour = Some(UsdPerHour::from_dollars(60.0));
+    assert_eq!(of(first).pool.per_hour, hour);
+    assert_eq!(of(first).pool.per_epoch, Some(Usd::from_dollars(100.5)));
+    assert_eq!(of(second).pool, PoolBudget::default());
+    let epoch = Some(Usd::from_dollars(120.0));
+    assert_eq!((of(first).per_epoch, of(second).per_epoch), (epoch, epoch));
+    // A cap below the price of one of its replicas is refused.
+    let text = with_pools(&pool(
+        "a",
+        "replicas = 2\nper_hour = 3\n[pool.vast]\nmax_price = 4",
+    ));
+    let problem = problem_of(&text, "pool.a.per_hour");
+    assert!(
+        problem
+            .what
+            .contains("less than one of its replicas may cost"),
+        "{problem:?}"
+    );
 }
 
 #[test]

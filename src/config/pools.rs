@@ -169,9 +169,14 @@ impl PoolRead<'_> {
     /// What it has of its own, under its name.
     pub(super) fn into_shown(mut self) -> Option<(PoolName, Values)> {
         let pool = self.draft.pool.finish(None)?;
-        let per_host = Value::Integer(pool.max_per_host.into());
-        let shown = self.shown.entry("pool.max_per_host");
-        shown.or_insert_with(|| by_default(per_host));
+        let derived = [
+            ("pool.max_per_host", pool.max_per_host),
+            ("pool.hedges", pool.hedges),
+        ];
+        for (path, count) in derived {
+            let shown = self.shown.entry(path);
+            shown.or_insert_with(|| by_default(Value::Integer(count.into())));
+        }
         Some((pool.name, self.shown))
     }
 

@@ -126,6 +126,9 @@ pub struct PoolConfig {
     pub min_replicas: NonZeroU32,
     /// At most so many of them rent from one host.
     pub max_per_host: u32,
+    /// At most so many of them have a second machine at the same time.
+    pub hedges: u32,
+    pub budget: PoolBudget,
     /// `None`: those of the fleet.
     pub settings: Option<Box<PoolSettings>>,
 }
@@ -147,6 +150,8 @@ impl PoolConfig {
             replicas,
             min_replicas: NonZeroU32::MIN,
             max_per_host: usual_per_host(replicas),
+            hedges: replicas.get().div_ceil(5),
+            budget: PoolBudget::default(),
             settings: None,
         }
     }
@@ -180,6 +185,7 @@ impl Config {
             config.poc = settings.poc;
             config.budget = settings.budget;
         }
+        config.budget.pool = pool.budget;
         if let Exposure::Tunnel {
             api_listen,
             inference_listen,
@@ -310,6 +316,8 @@ pub struct BudgetConfig {
     /// Of everything that is rented at the same time.
     pub per_hour: UsdPerHour,
     pub per_sprint: Usd,
+    /// Of all sprints of an epoch.
+    pub per_epoch: Option<Usd>,
     /// Of 24 hours, rolling, UTC.
     pub per_day: Usd,
     /// Of 30 days, rolling, UTC.
@@ -318,6 +326,17 @@ pub struct BudgetConfig {
     pub credit_floor: Usd,
     /// A rental whose worst case is above this is approved by typing the sum.
     pub confirm_above: Usd,
+    /// Of the replica's pool, within these.
+    pub pool: PoolBudget,
+}
+
+/// Caps of a pool beside those of the fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PoolBudget {
+    /// Of its rentals at the same time.
+    pub per_hour: Option<UsdPerHour>,
+    /// Of its sprints of an epoch.
+    pub per_epoch: Option<Usd>,
 }
 
 /// The default is a blank for the draft, not a working configuration.

@@ -318,6 +318,10 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("budget.per_sprint", Kind::Money(|d, v| d.budget.per_sprint = v))
         .required("40.0")
         .doc("Maximum worst-case cost of one sprint."),
+    setting("budget.per_epoch", Kind::Money(|d, v| d.budget.per_epoch = Some(v)))
+        .optional("120.0")
+        .shared()
+        .doc("Maximum worst-case cost of all sprints of an epoch. Without it the other caps count."),
     setting("budget.per_day", Kind::Money(|d, v| d.budget.per_day = v))
         .required("60.0")
         .shared()
@@ -524,6 +528,15 @@ pub(super) const POOL_SETTINGS: &[Setting] = &[
     count("pool.max_per_host", 1, MAX_REPLICAS, |d, v| d.pool.max_per_host = Some(v))
         .optional("2")
         .doc("Maximum number of its rentals on one host. Default: a third of the replicas, rounded up."),
+    count("pool.hedges", 1, MAX_REPLICAS, |d, v| d.pool.hedges = Some(v))
+        .optional("2")
+        .doc("With poc.hedge on: maximum number of its replicas that have a second machine at the same time. Default: a fifth of the replicas, rounded up."),
+    setting("pool.per_hour", Kind::Money(|d, v| d.pool.budget.per_hour = Some(UsdPerHour(v))))
+        .optional("60.0")
+        .doc("Maximum cost per hour of its rentals at the same time, within budget.per_hour."),
+    setting("pool.per_epoch", Kind::Money(|d, v| d.pool.budget.per_epoch = Some(v)))
+        .optional("100.0")
+        .doc("Maximum worst-case cost of its sprints of an epoch, within budget.per_epoch."),
 ];
 
 /// The settings of a section, in the order of the example file.

@@ -117,6 +117,7 @@ impl Replica {
             standing: seat.standing,
             place: seat.place,
             max_per_host: seat.pool.max_per_host,
+            max_hedges: seat.pool.hedges,
             sprint: Sprint::new(plan, shared.options.mode, now),
             running: HashSet::new(),
             waiting: VecDeque::new(),

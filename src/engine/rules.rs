@@ -16,9 +16,13 @@ pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
 }
 
 pub fn caps_of(budget: &BudgetConfig) -> Caps {
+    let none = Caps::default();
     Caps {
         hour: budget.per_hour,
+        pool_hour: budget.pool.per_hour.unwrap_or(none.pool_hour),
         sprint: budget.per_sprint,
+        pool_epoch: budget.pool.per_epoch.unwrap_or(none.pool_epoch),
+        epoch: budget.per_epoch.unwrap_or(none.epoch),
         day: budget.per_day,
         month: budget.per_month,
         credit_floor: budget.credit_floor,

@@ -78,6 +78,7 @@ pub fn start(
         running: HashSet::new(),
         registering: Arc::default(),
         searches: BTreeMap::new(),
+        examining: Vec::new(),
         reports,
         quitting: None,
         release_only: None,

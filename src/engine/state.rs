@@ -19,6 +19,7 @@ use crate::engine::alerts::heartbeat::Heartbeat;
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::alerts::tracker::AlertTracker;
 use crate::engine::clock::SteadyClock;
+use crate::engine::effects::preflight::Examined;
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::effects::task_set::TaskSet;
@@ -26,6 +27,7 @@ use crate::engine::observe::clock_skew::ClockSkew;
 use crate::engine::observe::freshness::Freshness;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::Observation;
+use crate::engine::observe::offers::LastSearch;
 use crate::engine::observe::proxy_state::ProxyState;
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::rules::Place;
@@ -103,6 +105,8 @@ pub(crate) struct Shared {
     pub(crate) registering: Arc<tokio::sync::Mutex<()>>,
     /// Searches in flight, by pool, with the replicas that wait for them.
     pub(crate) searches: BTreeMap<PoolName, Vec<(ReplicaId, Effect)>>,
+    /// Replicas that wait for the preflight in flight.
+    pub(crate) examining: Vec<ReplicaId>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) quitting: Option<QuitChoice>,
     pub(crate) release_only: Option<ReleaseOnly>,
@@ -131,6 +135,8 @@ pub(crate) struct Replica {
     pub(crate) place: Place,
     /// At most so many of its pool rent from one host.
     pub(crate) max_per_host: u32,
+    /// At most so many of its pool have a second machine at the same time.
+    pub(crate) max_hedges: u32,
     pub(crate) sprint: Sprint,
     pub(crate) running: HashSet<EffectKey>,
     pub(crate) waiting: VecDeque<Effect>,
@@ -245,6 +251,10 @@ pub(crate) struct Observations {
     /// The offers for each pool.
     pub(crate) markets: BTreeMap<PoolName, MarketView>,
     pub(crate) search_error: Option<String>,
+    /// The last search for each pool, for replicas that ask a moment later.
+    pub(crate) searches: BTreeMap<PoolName, LastSearch>,
+    /// The same of the last preflight.
+    pub(crate) examined: Option<Arc<Examined>>,
     pub(crate) searching: bool,
     /// When each of our rentals was last listed.
     pub(crate) listed_at: BTreeMap<InstanceId, Time>,
@@ -275,6 +285,10 @@ impl Observations {
         let failure = self.listing_error.iter_mut().map(|(at, _)| at);
         let account = self.account.iter_mut().map(|(at, _)| at);
         let markets = self.markets.values_mut().map(|market| &mut market.read_at);
+        let searches = self.searches.values_mut().map(|last| &mut last.at);
+        let markets = markets.chain(searches);
+        // By another clock it would look too old or too new.
+        self.examined = None;
         let rentals = self
             .listed_at
             .values_mut()

@@ -33,7 +33,15 @@ impl Sprint {
             // It was to serve until the operator ends it.
             Event::AbortRequested if self.step == Step::Serving => self.end(Outcome::Served),
             Event::AbortRequested => self.end(Outcome::Aborted),
-            Event::OffersRanked { offers, funds } => self.on_offers(now, offers, funds),
+            Event::OffersRanked {
+                offers,
+                funds,
+                hedges,
+            } => {
+                self.volatile.search.hedges = hedges;
+                self.on_offers(now, offers, funds);
+            }
+            Event::HedgeRefused(room) => self.on_hedge_refused(room, effects),
             Event::SearchFailed(error) => self.on_search_failed(now, &error),
             Event::PreflightCompleted(preflight) => self.on_preflight(now, preflight),
             Event::Rented(instance) => self.adopt_instance(instance),

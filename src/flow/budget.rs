@@ -10,7 +10,16 @@ pub struct Caps {
     /// Of all rentals at the same time.
     #[serde(default = "no_hourly_cap")]
     pub hour: UsdPerHour,
+    /// Of all rentals of the replica's pool at the same time.
+    #[serde(default = "no_hourly_cap")]
+    pub pool_hour: UsdPerHour,
     pub sprint: Usd,
+    /// Of the pool's sprints of an epoch.
+    #[serde(default = "no_cap")]
+    pub pool_epoch: Usd,
+    /// Of all sprints of an epoch.
+    #[serde(default = "no_cap")]
+    pub epoch: Usd,
     /// Of 24 hours.
     pub day: Usd,
     /// Of 30 days.
@@ -19,9 +28,29 @@ pub struct Caps {
     pub credit_floor: Usd,
 }
 
+/// Nothing is ever refused.
+impl Default for Caps {
+    fn default() -> Caps {
+        Caps {
+            hour: no_hourly_cap(),
+            pool_hour: no_hourly_cap(),
+            sprint: no_cap(),
+            pool_epoch: no_cap(),
+            epoch: no_cap(),
+            day: no_cap(),
+            month: no_cap(),
+            credit_floor: Usd::ZERO,
+        }
+    }
+}
+
 /// Sprints that were saved before this cap existed go without it.
 fn no_hourly_cap() -> UsdPerHour {
-    UsdPerHour(Usd(i64::MAX))
+    UsdPerHour(no_cap())
+}
+
+fn no_cap() -> Usd {
+    Usd(i64::MAX)
 }
 
 /// What counts against the caps.
@@ -29,14 +58,23 @@ fn no_hourly_cap() -> UsdPerHour {
 pub struct Funds {
     /// The price of everything that is rented.
     pub hour: UsdPerHour,
+    /// The same of the pool.
+    pub pool_hour: UsdPerHour,
     /// Spent and reserved by this sprint.
     pub sprint: Usd,
+    /// Spent and reserved for the sprint's epoch by its pool.
+    pub pool_epoch: Usd,
+    /// The same by all pools.
+    pub epoch: Usd,
     /// Spent and reserved in the last 24 hours.
     pub day: Usd,
     /// Spent and reserved in the last 30 days.
     pub month: Usd,
     /// The account's credit, when it could be read.
     pub credit: Option<Usd>,
+    /// The part of it that others have reserved for rent calls that are not answered yet: it may be free again
+    /// in a moment.
+    pub in_doubt: Usd,
 }
 
 impl Funds {
@@ -45,10 +83,14 @@ impl Funds {
     pub fn after(&self, price: UsdPerHour, reserved: Usd) -> Funds {
         Funds {
             hour: self.hour + price,
+            pool_hour: self.pool_hour + price,
             sprint: self.sprint + reserved,
+            pool_epoch: self.pool_epoch + reserved,
+            epoch: self.epoch + reserved,
             day: self.day + reserved,
             month: self.month + reserved,
             credit: self.credit.map(|credit| credit.left_after(reserved)),
+            in_doubt: self.in_doubt,
         }
     }
 }
@@ -58,8 +100,14 @@ impl Funds {
 pub enum Cap {
     #[display("budget of an hour (budget.per_hour)")]
     Hour,
+    #[display("budget of an hour of this pool (pool.per_hour)")]
+    PoolHour,
     #[display("budget of this sprint (budget.per_sprint)")]
     Sprint,
+    #[display("budget of an epoch of this pool (pool.per_epoch)")]
+    PoolEpoch,
+    #[display("budget of an epoch (budget.per_epoch)")]
+    Epoch,
     #[display("budget of 24 hours (budget.per_day)")]
     Day,
     #[display("budget of 30 days (budget.per_month)")]
@@ -69,11 +117,52 @@ pub enum Cap {
 }
 
 impl Cap {
-    /// `hour`, `sprint`, `day`, `month`, `credit`.
+    /// The caps of what is spent and reserved, in the order in which they refuse.
+    pub const SUMS: [Cap; 5] = [
+        Cap::Sprint,
+        Cap::PoolEpoch,
+        Cap::Epoch,
+        Cap::Day,
+        Cap::Month,
+    ];
+
+    /// How much it allows; `None` if it is not one of [`Cap::SUMS`].
+    pub fn limit(self, caps: &Caps) -> Option<Usd> {
+        match self {
+            Cap::Sprint => Some(caps.sprint),
+            Cap::PoolEpoch => Some(caps.pool_epoch),
+            Cap::Epoch => Some(caps.epoch),
+            Cap::Day => Some(caps.day),
+            Cap::Month => Some(caps.month),
+            Cap::Hour | Cap::PoolHour | Cap::Credit => None,
+        }
+    }
+
+    /// What counts against it; `None` if it is not one of [`Cap::SUMS`].
+    pub fn used(self, funds: &Funds) -> Option<Usd> {
+        match self {
+            Cap::Sprint => Some(funds.sprint),
+            Cap::PoolEpoch => Some(funds.pool_epoch),
+            Cap::Epoch => Some(funds.epoch),
+            Cap::Day => Some(funds.day),
+            Cap::Month => Some(funds.month),
+            Cap::Hour | Cap::PoolHour | Cap::Credit => None,
+        }
+    }
+
+    /// Whether it limits an hour's price, not a sum.
+    pub fn is_of_price(self) -> bool {
+        matches!(self, Cap::Hour | Cap::PoolHour)
+    }
+
+    /// `hour`, `sprint`, `day`, `month`, `credit`, …
     pub fn name(self) -> &'static str {
         match self {
             Cap::Hour => "hour",
+            Cap::PoolHour => "pool hour",
             Cap::Sprint => "sprint",
+            Cap::PoolEpoch => "pool epoch",
+            Cap::Epoch => "epoch",
             Cap::Day => "day",
             Cap::Month => "month",
             Cap::Credit => "credit",
@@ -92,7 +181,10 @@ impl Cap {
     pub fn setting(self) -> Option<&'static str> {
         match self {
             Cap::Hour => Some("budget.per_hour"),
+            Cap::PoolHour => Some("pool.per_hour"),
             Cap::Sprint => Some("budget.per_sprint"),
+            Cap::PoolEpoch => Some("pool.per_epoch"),
+            Cap::Epoch => Some("budget.per_epoch"),
             Cap::Day => Some("budget.per_day"),
             Cap::Month => Some("budget.per_month"),
             Cap::Credit => None,
@@ -129,7 +221,7 @@ impl CapCheck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error(
     "{} of {cost} does not fit into the {cap}: {left} is left, {missing} is missing",
-    match cap { Cap::Hour => "a price per hour", _ => "a worst case" }
+    if cap.is_of_price() { "a price per hour" } else { "a worst case" }
 )]
 pub struct Refusal {
     pub cap: Cap,
@@ -146,16 +238,22 @@ pub fn admit(price: UsdPerHour, worst: Usd, funds: &Funds, caps: &Caps) -> Resul
         .credit
         .unwrap_or(Usd::ZERO)
         .left_after(caps.credit_floor);
-    let limits = [
+    let pool_hour = caps.pool_hour.0.left_after(funds.pool_hour.0);
+    let prices = [
         (Cap::Hour, price.0, caps.hour.0.left_after(funds.hour.0)),
-        (Cap::Sprint, worst, caps.sprint.left_after(funds.sprint)),
-        (Cap::Day, worst, caps.day.left_after(funds.day)),
-        (Cap::Month, worst, caps.month.left_after(funds.month)),
-        (Cap::Credit, worst, credit),
+        (Cap::PoolHour, price.0, pool_hour),
     ];
-    let refusal = limits
+    let sums = Cap::SUMS.into_iter().filter_map(|cap| {
+        let left = cap.limit(caps)?.left_after(cap.used(funds)?);
+        Some((cap, worst, left))
+    });
+    let limits = prices
         .into_iter()
-        .find_map(|(cap, needed, left)| CapCheck { cap, needed, left }.refusal());
+        .chain(sums)
+        .chain([(Cap::Credit, worst, credit)]);
+    let refusal = limits
+        .map(|(cap, needed, left)| CapCheck { cap, needed, left })
+        .find_map(|check| check.refusal());
     refusal.map_or(Ok(()), Err)
 }
 
@@ -170,6 +268,9 @@ mod tests {
             day: Usd::from_dollars(30.0),
             month: Usd::from_dollars(300.0),
             credit_floor: Usd::from_dollars(1.0),
+            epoch: Usd::from_dollars(100.0),
+            pool_epoch: Usd::from_dollars(60.0),
+            pool_hour: UsdPerHour::from_dollars(12.0),
         };
         let price = UsdPerHour::from_dollars(10.0);
         admit(price, Usd::from_dollars(worst), funds, &caps)
@@ -191,8 +292,23 @@ mod tests {
             hour: UsdPerHour(dollars(9.0)),
             ..rich
         };
+        let of_epoch = Funds {
+            epoch: dollars(95.0),
+            ..rich
+        };
+        let of_pool = Funds {
+            pool_epoch: dollars(59.0),
+            ..of_epoch
+        };
+        let pool_rented = Funds {
+            pool_hour: UsdPerHour(dollars(4.0)),
+            ..of_pool
+        };
         let cases = [
             (8.0, spent, Cap::Day, dollars(3.0)),
+            (8.0, of_epoch, Cap::Epoch, dollars(3.0)),
+            (8.0, of_pool, Cap::PoolEpoch, dollars(7.0)),
+            (8.0, pool_rented, Cap::PoolHour, dollars(2.0)),
             (8.0, rented, Cap::Hour, dollars(5.0)),
             (0.01, Funds::default(), Cap::Credit, dollars(0.01)),
         ];

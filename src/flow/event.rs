@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::budget::{Funds, Refusal};
+use super::hedge_room::HedgeRoom;
 use crate::domain::{
     BootFault, CallError, CallbackProof, Duration, EpochIndex, EpochView, GateKind, InstanceId,
     Likeness, Mode, ModelState, NodeDuty, NodeId, NodeStatus, Offer, OfferId, PocStatus, Preflight,
@@ -38,6 +39,7 @@ pub enum Event {
         /// Usable offers, best first.
         offers: Vec<Candidate>,
         funds: Funds,
+        hedges: HedgeRoom,
     },
     SearchFailed(CallError),
     PreflightCompleted(Preflight),
@@ -48,6 +50,8 @@ pub enum Event {
     RentRefused(CallError),
     /// The rent call was not made: since the search a cap has less left than it costs.
     RentOverCap(Refusal),
+    /// The rent call for a second machine was not made: since the search the pool has rented too many.
+    HedgeRefused(HedgeRoom),
     /// The rent call was not made: its intent could not be recorded.
     RentNotRecorded,
     /// It is unknown whether something was rented.

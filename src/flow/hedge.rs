@@ -7,6 +7,7 @@ use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
+use super::hedge_room::HedgeRoom;
 use super::release::ASK_AGAIN;
 use super::transitions::START_MODEL_EVERY;
 use super::{BootProgress, BootReading, Candidate, Effect, Rental, RentalRole, Sprint, is_due};
@@ -75,7 +76,7 @@ impl Hedge {
 
 impl Sprint {
     /// The open rent call is for a hedge.
-    pub(super) fn is_renting_hedge(&self) -> bool {
+    pub fn is_renting_hedge(&self) -> bool {
         self.rent_attempt.is_some() && self.step != Step::Renting
     }
 
@@ -90,6 +91,12 @@ impl Sprint {
     /// No second rental costs anything, or could yet.
     pub(super) fn no_hedge_left(&self) -> bool {
         self.hedge.rental().is_none() && self.rent_attempt.is_none()
+    }
+
+    /// How the boot of its rental comes on, while it boots.
+    pub fn boot_pace(&self) -> Option<BootProgress> {
+        let has_rental = self.is_booting() && self.rental.is_some();
+        has_rental.then_some(self.volatile.boot.pace)
     }
 
     fn is_booting(&self) -> bool {
@@ -164,6 +171,11 @@ impl Sprint {
     /// An offer of another machine: the operator's choice, or the best in auto mode.
     fn choose_hedge_offer(&mut self, now: Time) -> Option<(Offer, Usd)> {
         let mut offers = self.fresh_offers(now)?;
+        let room = self.volatile.search.hedges;
+        if room != HedgeRoom::Free {
+            self.explain_no_hedge(room);
+            return None;
+        }
         let first = &self.rental.as_ref()?.offer;
         offers.retain(|candidate| !candidate.offer.is_same_machine(first));
         // What slows one machine down may slow down all of its host.
@@ -186,6 +198,13 @@ impl Sprint {
     pub(super) fn abandon_hedge(&mut self, error: &CallError) {
         self.hedge = Hedge::Over;
         self.explain_no_hedge(error);
+    }
+
+    /// Others of the pool were faster: there may be room after their races.
+    pub(super) fn on_hedge_refused(&mut self, room: HedgeRoom, effects: &mut Vec<Effect>) {
+        self.void_rent(&room.to_string(), effects);
+        self.volatile.search.hedges = room;
+        self.explain_no_hedge(room);
     }
 
     /// The hedge is rented.

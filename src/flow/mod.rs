@@ -22,6 +22,7 @@ mod event;
 mod failure;
 mod forecast;
 mod hedge;
+mod hedge_room;
 mod heights;
 mod lead;
 mod note;
@@ -38,6 +39,7 @@ pub use budget::{Cap, CapCheck, Caps, Funds, Refusal, admit};
 pub use effect::{Effect, EffectKey, RentalRole};
 pub use event::{BootProgress, BootReading, Candidate, Event, NodeReading, PriceIncrease};
 pub use forecast::{ASSUMED_CONFIRMATION, PolicyForecast, Terms, forecast};
+pub use hedge_room::HedgeRoom;
 pub use lead::{BootTime, boot_time, lead};
 pub use plan::Plan;
 pub use proof::{EARLY_SHARE_ALLOWS, Proof};
@@ -209,6 +211,8 @@ struct Search {
     picked: Option<(OfferId, Usd)>,
     /// Why the caps admitted none, until the next pick.
     refusal: Option<Refusal>,
+    /// Whether its pool may rent another second machine.
+    hedges: HedgeRoom,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

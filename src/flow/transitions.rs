@@ -234,8 +234,11 @@ impl Sprint {
             Err(refusal) => refusal,
         };
         self.set_note(refusal.to_string());
-        // Credit that could not be read may be readable in a minute; a cap stays what it is.
-        if self.mode == Mode::Auto && self.volatile.search.funds.credit.is_some() {
+        // Credit that could not be read may be readable in a minute, and what a rent call of another replica
+        // has reserved may be free again; a cap stays what it is.
+        let funds = &self.volatile.search.funds;
+        let is_final = funds.credit.is_some() && funds.in_doubt == Usd::ZERO;
+        if self.mode == Mode::Auto && is_final {
             self.fail("budget_refused", refusal.to_string());
         }
         None

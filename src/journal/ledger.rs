@@ -2,6 +2,8 @@
 
 mod spend;
 
+pub use spend::Whose;
+
 use std::collections::BTreeMap;
 
 use super::Record;

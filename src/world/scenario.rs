@@ -12,8 +12,10 @@ pub struct Scenario {
     pub blocks_before_poc: u64,
     /// Mean block time in seconds.
     pub block_seconds: f64,
-    /// Machines on the market. The first 60 are alike; those beyond are of all kinds.
+    /// Machines on the market.
     pub machines: u64,
+    /// So many of them are alike, of one data centre; those beyond are of all kinds.
+    pub data_centre: u64,
     /// Money on the account in dollars.
     pub credit: f64,
     /// The market enforces its documented rate limits.
@@ -376,6 +378,7 @@ impl Default for Scenario {
             blocks_before_poc: 1020,
             block_seconds: 5.6,
             machines: 60,
+            data_centre: 60,
             credit: 250.0,
             rate_limits: true,
             node_version: "v3.0.16".into(),

@@ -1,5 +1,5 @@
 //! How the cockpit feels: from a key to its frame while a log floods in, a frame beside ratatui's own
-//! empty one, and a frame by the number of offers. Prints the median and the 99th of 100.
+//! empty one, and a frame by the number of offers and of replicas. Prints the median and the 99th of 100.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench")]
 
 #[path = "scene.rs"]
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use pocpit::domain::{BootTime, MachineId, Offer, OfferId, OwnBoots, RankedOffer, Usd, UsdPerHour};
-use pocpit::engine::Snapshot;
+use pocpit::engine::{LogBuffer, ReplicaSnapshot, Snapshot};
 use pocpit::tui::keymap::Keymap;
 use pocpit::tui::message::Message;
 use pocpit::tui::model::Model;
@@ -32,6 +32,16 @@ fn main() {
         let mut model = Model::new(Arc::new(with_offers(offers)));
         press(&mut model, KeyCode::Char('3'));
         let name = format!("frame with {offers} offers, a row down");
+        let times = measured(&mut screen(), |terminal| {
+            press(&mut model, KeyCode::Down);
+            draw(terminal, &mut model);
+        });
+        told(&name, &times);
+    }
+    for replicas in [1, 50, 500] {
+        let mut model = Model::new(Arc::new(with_replicas(replicas)));
+        press(&mut model, KeyCode::Char('0'));
+        let name = format!("frame with {replicas} replicas, a row down");
         let times = measured(&mut screen(), |terminal| {
             press(&mut model, KeyCode::Down);
             draw(terminal, &mut model);
@@ -105,6 +115,27 @@ fn measured(
 fn told(what: &str, times: &[Duration]) {
     let at = |part: usize| times[(times.len() - 1) * part / 100];
     println!("{what:<42} {:>9.1?} median {:>9.1?} p99", at(50), at(99));
+}
+
+fn with_replicas(count: u64) -> Snapshot {
+    let mut snapshot = scene::empty();
+    let replicas = (1..=count).map(|number| {
+        Arc::new(ReplicaSnapshot {
+            id: format!("minimax/{number}").parse().unwrap(),
+            mode: snapshot.mode,
+            sprint: snapshot.sprint.clone(),
+            rental: None,
+            hedge: None,
+            node: None,
+            caps: snapshot.money.caps.clone(),
+            pool_hour: None,
+            refused: None,
+            boot_log: LogBuffer::default(),
+        })
+    });
+    let replicas = replicas.collect();
+    snapshot.replicas = replicas;
+    snapshot
 }
 
 fn with_offers(count: u64) -> Snapshot {

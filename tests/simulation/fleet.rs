@@ -6,19 +6,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pocpit::config::{Config, PoolConfig};
-use pocpit::domain::{Duration, OutcomeKind, ReplicaId, SprintReport, Time, UsdPerHour};
+use pocpit::domain::{
+    Duration, Hedging, OutcomeKind, ReplicaId, SprintReport, Step, Time, Usd, UsdPerHour,
+};
+use pocpit::flow::Cap;
 use pocpit::journal::{self, Journal};
 use pocpit::world::{TrueRental, World};
 
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::plan::{Plan, scenario, with_releases};
-use crate::played::Stage;
+use crate::played::{MarketCall, Stage};
 use crate::setup::configuration;
 
 /// From the beginning of an epoch's first life to its `PoC`.
 const LEAD: Duration = Duration::minutes(70);
 const LONGEST: Duration = Duration::hours(9);
+/// A fifth of the machines are of use to a rental.
+const MACHINES_EACH: u64 = 10;
 const MANY_LIVES: u32 = 60;
 
 /// Epoch after epoch with one pool of replicas.
@@ -37,7 +42,13 @@ pub struct FleetSum {
     /// A replica's part of an epoch, if nothing made it impossible.
     pub windows: u32,
     pub made: u32,
+    /// Replicas that a cap kept from renting.
+    pub refused: u32,
+    /// Boots that raced a second machine.
+    pub races: u32,
     pub crashes: u32,
+    /// The longest time from when a replica may rent until it has a rental, in seconds.
+    pub slowest_rent: i64,
 }
 
 /// Wide caps for so many replicas.
@@ -66,7 +77,12 @@ pub fn fleet_configuration(state: &Path, pool: PoolConfig) -> Config {
 impl FleetCampaign {
     pub fn new(seed: u64, plan: Plan, replicas: u32) -> FleetCampaign {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
-        let stage = Stage::new(seed, with_releases(seed, scenario(plan)), start);
+        let mut scenario = with_releases(seed, scenario(plan));
+        scenario.data_centre = scenario
+            .data_centre
+            .max(MACHINES_EACH * u64::from(replicas));
+        scenario.machines = scenario.machines.max(scenario.data_centre);
+        let stage = Stage::new(seed, scenario, start);
         let directory = tempfile::tempdir().unwrap();
         let replicas = NonZeroU32::new(replicas).unwrap();
         let pool = PoolConfig::new("minimax".parse().unwrap(), replicas);
@@ -88,13 +104,50 @@ impl FleetCampaign {
         }
     }
 
+    /// With this cap of an epoch, of the fleet or of its pool.
+    pub fn with_cap(mut self, cap: Cap, dollars: f64) -> FleetCampaign {
+        let limit = Some(Usd::from_dollars(dollars));
+        match cap {
+            Cap::PoolEpoch => self.config.pools.first.budget.per_epoch = limit,
+            _ => self.config.budget.per_epoch = limit,
+        }
+        self.judge.purse.caps.sprint = dollars;
+        self
+    }
+
+    /// With second machines for slow boots, and money for them.
+    pub fn with_hedges(mut self) -> FleetCampaign {
+        self.config.poc.hedge = Hedging::On;
+        let hour = &mut self.config.budget.per_hour;
+        *hour = *hour + *hour;
+        self.judge.at_once += self.config.pools.first.hedges as usize;
+        self
+    }
+
     pub fn run(mut self, epochs: u64) -> FleetSum {
+        self.play(epochs);
+        self.sum
+    }
+
+    pub fn play(&mut self, epochs: u64) {
         for _ in 0..epochs {
             let poc_start = self.epoch();
             self.stage.skip_to(poc_start + Duration::minutes(10));
         }
         println!("{}: {:?}", self.judge.name, self.sum);
-        self.sum
+    }
+
+    /// The most calls of the market of each kind in a minute.
+    pub fn busiest_minute(&self) -> BTreeMap<MarketCall, u32> {
+        self.stage.busiest_minute()
+    }
+
+    /// How many entries the journal has had.
+    pub fn entries(&self) -> i64 {
+        let path = self.directory.path().join("journal.sqlite");
+        let journal = rusqlite::Connection::open(path).unwrap();
+        let last = journal.query_row("SELECT max(id) FROM entry", [], |row| row.get(0));
+        last.unwrap()
     }
 
     fn epoch(&mut self) -> Time {
@@ -165,6 +218,13 @@ impl FleetCampaign {
         }
     }
 
+    /// The cap of an epoch does not hold all replicas.
+    fn is_capped(&self) -> bool {
+        let budget = &self.config.budget;
+        let of_pool = self.config.pools.first.budget.per_epoch;
+        budget.per_epoch.or(of_pool).is_some()
+    }
+
     fn crash_at(&self) -> Option<Time> {
         let mut chance = self.stage.chance();
         let dies = self.plan == Plan::Crashing && chance.happens(0.6);
@@ -228,6 +288,19 @@ impl FleetCampaign {
         for id in self.config.pools.first.replica_ids() {
             let report = last.get(&id);
             let is_made = report.is_some_and(|it| it.outcome == OutcomeKind::Confirmed);
+            let cause = report.and_then(|it| it.cause_parts());
+            let is_refused = cause.is_some_and(|(kind, _)| kind == "budget_refused");
+            self.sum.refused += u32::from(is_refused);
+            let spans = report.map_or_else(|| &[][..], |it| &it.steps);
+            let began = |step| spans.iter().find(|span| span.step == step);
+            if let (Some(choosing), Some(booting)) = (began(Step::Choosing), began(Step::Booting)) {
+                let seconds = (booting.started - choosing.started).num_seconds();
+                self.sum.slowest_rent = self.sum.slowest_rent.max(seconds);
+            }
+            self.sum.races += u32::from(report.is_some_and(|it| it.race.is_some()));
+            if is_refused && self.is_capped() {
+                continue;
+            }
             // Whose rental failed is not known by its label; any that failed excuses one replica.
             let broken = troubled.iter().any(|rental| rental.is_troubled);
             if is_made || !(excused || broken) {

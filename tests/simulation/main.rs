@@ -41,13 +41,14 @@ use pocpit::domain::{
     BootStage, Duration, Hedging, InstanceId, Outcome, OutcomeKind, ReleasePolicy, Step, UsdPerHour,
 };
 use pocpit::engine::{AlertLevel, Condition};
+use pocpit::flow::Cap;
 use pocpit::world::{MlNodeRelease, WorkloadFault};
 
 use boot::Failure;
 use epoch::Campaign;
 use fleet::{FleetCampaign, FleetSum};
 use plan::Plan;
-use played::MachineFault;
+use played::{MachineFault, MarketCall};
 use summary::Summary;
 
 const MINUTE: Duration = Duration::seconds(60);
@@ -136,6 +137,50 @@ fn calm_epochs_make_every_window() {
 fn every_replica_of_a_calm_fleet_makes_its_window() {
     let sum = FleetCampaign::new(1, Plan::Calm, 6).run(3);
     assert_eq!((sum.windows, sum.made), (18, 18), "{sum:?}");
+}
+
+/// What the market allows in a minute, and a replica's share of the journal.
+#[test]
+#[ignore = "deep: 50 replicas"]
+fn fifty_replicas_stay_within_the_markets_limits() {
+    let mut fleet = FleetCampaign::new(1, Plan::Calm, 50);
+    fleet.play(2);
+    let sum = fleet.sum;
+    assert_eq!((sum.windows, sum.made), (100, 100), "{sum:?}");
+    assert!(sum.slowest_rent <= 30, "{sum:?}");
+    let limits = [
+        (MarketCall::Listing, 18),
+        (MarketCall::Instance, 10),
+        (MarketCall::Search, 6),
+        (MarketCall::Rent, 12),
+        (MarketCall::Destroy, 20),
+        (MarketCall::Log, 10),
+    ];
+    let busiest = fleet.busiest_minute();
+    for (call, limit) in limits {
+        let most = busiest.get(&call).copied().unwrap_or_default();
+        assert!(most <= limit, "{call:?}: {most} in a minute, {busiest:?}");
+    }
+    let entries = fleet.entries();
+    assert!(entries <= 40 * 100, "{entries} entries");
+}
+
+/// The judge compares the cap with what the world has charged, at every look.
+#[test]
+fn cap_of_an_epoch_holds_for_all_replicas_together() {
+    for cap in [Cap::Epoch, Cap::PoolEpoch] {
+        let sum = FleetCampaign::new(1, Plan::Calm, 6)
+            .with_cap(cap, 60.0)
+            .run(2);
+        assert!(sum.made > 2 && sum.refused > 2, "{cap:?} {sum:?}");
+        assert_eq!(sum.made + sum.refused, 12, "{cap:?} {sum:?}");
+    }
+}
+
+#[test]
+fn few_second_machines_race_at_the_same_time() {
+    let sum = FleetCampaign::new(3, Plan::Faulty, 6).with_hedges().run(3);
+    assert!(sum.races > 0, "{sum:?}");
 }
 
 #[test]

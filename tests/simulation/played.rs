@@ -9,6 +9,7 @@ use std::time::Duration as RealDuration;
 
 use async_trait::async_trait;
 use pocpit::domain::{DescriptorUsage, Duration, InstanceId, SshEndpoint, Time};
+use pocpit::http::HttpMethod;
 use pocpit::ports::{
     CallbackForward, Clock, CommandOutput, Descriptors, LinkError, LogPosition, Remote,
     RemoteSession, TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
@@ -48,9 +49,37 @@ pub struct Stage {
     /// What fails on the program's machine, and when.
     machine_faults: Mutex<BTreeMap<MachineFault, Range<Time>>>,
     announces: AtomicBool,
+    /// Calls of the market in each minute.
+    market_calls: Mutex<BTreeMap<(MarketCall, i64), u32>>,
     /// Level and title of each notice, and the number of heartbeats.
     told: Mutex<Vec<String>>,
     beats: AtomicU64,
+}
+
+/// What a call of the market asks for. Each kind has a rate limit of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MarketCall {
+    Listing,
+    Instance,
+    Search,
+    Rent,
+    Destroy,
+    Log,
+}
+
+impl MarketCall {
+    pub fn of(method: HttpMethod, path: &str) -> Option<MarketCall> {
+        let of_one = path.starts_with("/api/v0/instances/");
+        match method {
+            HttpMethod::Get if path == "/api/v1/instances/" => Some(MarketCall::Listing),
+            HttpMethod::Get if of_one => Some(MarketCall::Instance),
+            HttpMethod::Post if path == "/api/v0/bundles/" => Some(MarketCall::Search),
+            HttpMethod::Put if path.starts_with("/api/v0/asks/") => Some(MarketCall::Rent),
+            HttpMethod::Put if path.contains("/request_logs/") => Some(MarketCall::Log),
+            HttpMethod::Delete if of_one => Some(MarketCall::Destroy),
+            _ => None,
+        }
+    }
 }
 
 /// What fails on the program's machine for a while.
@@ -123,6 +152,7 @@ impl Stage {
             clock_errors: Mutex::default(),
             machine_faults: Mutex::default(),
             announces: AtomicBool::new(false),
+            market_calls: Mutex::default(),
             told: Mutex::default(),
             beats: AtomicU64::new(0),
         })
@@ -231,6 +261,23 @@ impl Stage {
     /// From now on nodes announce their blocks. A campaign has too many of them.
     pub fn announce_blocks(&self) {
         self.announces.store(true, Ordering::Relaxed);
+    }
+
+    pub fn count_call(&self, call: MarketCall) {
+        let minute = self.time().timestamp() / 60;
+        *locked(&self.market_calls)
+            .entry((call, minute))
+            .or_default() += 1;
+    }
+
+    /// The most calls of a kind in a minute.
+    pub fn busiest_minute(&self) -> BTreeMap<MarketCall, u32> {
+        let mut busiest = BTreeMap::new();
+        for ((call, _), count) in locked(&self.market_calls).iter() {
+            let most: &mut u32 = busiest.entry(*call).or_default();
+            *most = (*most).max(*count);
+        }
+        busiest
     }
 
     pub fn announces_blocks(&self) -> bool {

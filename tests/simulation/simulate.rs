@@ -1,14 +1,17 @@
 //! The long run: `cargo run --release --example simulate -- --epochs 100000 --seed 7`.
 //!
 //! Many campaigns of a few hundred epochs, each on a world, a journal and a seed of its own, on all
-//! cores. With `--unattended` it is one, and the time in between is played too. A violation ends its campaign with the seed and what came before; the others are played on,
-//! so that one run finds more than one.
+//! cores. With `--unattended` it is one, and the time in between is played too. A violation ends its campaign
+//! with the seed and what came before; the others are played on, so that one run finds more than one. With
+//! `--replicas` it is one campaign of a fleet, on one core: the figures of several sizes show what a replica
+//! costs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(dead_code, reason = "the tests play the same parts, and more of them")]
 
 mod chance;
 mod epoch;
+mod fleet;
 mod hedge;
 mod judge;
 mod life;
@@ -29,6 +32,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use epoch::Campaign;
+use fleet::FleetCampaign;
 use plan::Plan;
 use summary::Summary;
 
@@ -48,6 +52,9 @@ struct Arguments {
     /// Plays these epochs with one program that runs on its own between crashes.
     #[arg(long)]
     unattended: bool,
+    /// Plays these epochs with so many replicas.
+    #[arg(long, conflicts_with = "unattended")]
+    replicas: Option<u32>,
     /// Plays only this plan.
     #[arg(long)]
     plan: Option<Plan>,
@@ -63,6 +70,11 @@ fn main() -> ExitCode {
     if arguments.unattended {
         print!("{}", unattended::play(arguments.seed, arguments.epochs));
         println!("  peak memory {}", peak_memory());
+        return ExitCode::SUCCESS;
+    }
+    if let Some(replicas) = arguments.replicas {
+        let plan = arguments.plan.unwrap_or(Plan::Calm);
+        play_fleet(&arguments, plan, replicas);
         return ExitCode::SUCCESS;
     }
     let begun = Instant::now();
@@ -118,6 +130,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// What a replica costs this program and the simulated world together, and the market's busiest minute.
+fn play_fleet(arguments: &Arguments, plan: Plan, replicas: u32) {
+    let mut fleet = FleetCampaign::new(arguments.seed, plan, replicas);
+    fleet.play(arguments.epochs);
+    let parts = u64::from(replicas) * arguments.epochs;
+    println!(
+        "  {parts} sprints: {:.2} s of a core each, {:.1} entries each, peak memory {}",
+        f64::from(seconds_of_processor()) / f64::from(u32::try_from(parts).unwrap()),
+        f64::from(i32::try_from(fleet.entries()).unwrap())
+            / f64::from(u32::try_from(parts).unwrap()),
+        peak_memory()
+    );
+    println!("  busiest minute: {:?}", fleet.busiest_minute());
+}
+
 /// One campaign; of one that ended with a violation, nothing else counts.
 fn played(seed: u64, plan: Plan, epochs: u64) -> Summary {
     let campaign = || Campaign::new(seed, plan).run(epochs);
@@ -136,14 +163,14 @@ fn peak_memory() -> String {
 
 /// What this process used of the processor; unlike the time that passed, it does not depend on who
 /// else works here.
-fn seconds_of_processor() -> u64 {
+fn seconds_of_processor() -> u32 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the name, which may hold anything: user and system time are the 12th and 13th, in
     // hundredths of a second on every Linux.
     let fields = stat.rsplit(')').next().unwrap_or_default();
     let ticks = fields.split_whitespace().skip(11).take(2);
     ticks
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum::<u64>()
+        .filter_map(|ticks| ticks.parse::<u32>().ok())
+        .sum::<u32>()
         / 100
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::chance::{Chance, Fault, of_planned};
-use crate::played::{MachineFault, NO_DESCRIPTORS, Stage, nonsense};
+use crate::played::{MachineFault, MarketCall, NO_DESCRIPTORS, Stage, nonsense};
 
 pub struct Wire {
     pub stage: Arc<Stage>,
@@ -178,6 +178,9 @@ impl Transport for Wire {
 
     async fn exchange(&self, request: &HttpRequest) -> Result<Answer, TransportError> {
         let name = format!("{:?} {}", request.method, request.url.path());
+        if let Some(call) = MarketCall::of(request.method, request.url.path()) {
+            self.stage.count_call(call);
+        }
         self.stage.moment(|| format!("before {name}"));
         tokio::time::sleep(Duration::from_millis(60)).await;
         let ask = asked(request);

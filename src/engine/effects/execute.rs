@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    CallError, GovernanceModel, HostId, InstanceId, MachineId, NodeId, Offer, Preflight, Workload,
-    WorkloadModel, is_public_address,
+    CallError, Finding, GovernanceModel, HostId, InstanceId, MachineId, NodeId, Offer, Time,
+    Workload, WorkloadModel, is_public_address,
 };
-use crate::engine::effects::preflight::{run_chain_preflight, run_preflight};
-use crate::engine::effects::task_key::TaskKey;
+use crate::engine::effects::preflight::{Examined, judge, read_facts, run_chain_preflight};
+use crate::engine::effects::task_key::{SHARED_FOR, TaskKey};
 use crate::engine::observe::observation::{ReplicaReport, TaskReport};
+use crate::engine::observe::offers::Found;
 use crate::engine::state::{Replica, Shared};
 use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;
@@ -99,7 +100,11 @@ impl Replica {
     }
 
     fn search(&mut self, shared: &mut Shared, effect: Effect) {
+        let now = self.ports.clock.now();
         let pool = self.id.pool.clone();
+        if let Some((found, boots)) = shared.recently_found(now, &self.id) {
+            return self.on_offers(shared, now, &effect, &found, boots);
+        }
         self.running.insert(EffectKey::Search);
         let seekers = shared.searches.entry(pool.clone()).or_default();
         seekers.push((self.id.clone(), effect));
@@ -120,11 +125,8 @@ impl Replica {
                 Err(error) => Err(error),
             };
             let account = ports.market.account().await;
-            TaskReport::Searched {
-                pool,
-                offers,
-                account,
-            }
+            let found = Found { offers, account };
+            TaskReport::Searched { pool, found }
         });
     }
 
@@ -141,20 +143,39 @@ impl Replica {
         self.spawn_effect(shared, key, async move {
             let now = ports.clock.now();
             let mut preflight = run_chain_preflight(ports.chain.as_ref(), now, &config).await;
-            add_market_findings(&mut preflight, ports.market.as_ref()).await;
+            let market = market_finding(ports.market.as_ref()).await;
+            preflight.findings.push(market);
             ReplicaReport::done(key, Some(Event::PreflightCompleted(preflight)))
         });
     }
 
+    /// Replicas that ask at the same time, or soon after, share what is read.
     fn preflight_for_a_node(&mut self, shared: &mut Shared, key: EffectKey) {
+        let now = self.ports.clock.now();
+        let last = shared.observed.examined.clone();
+        if let Some(last) = last.filter(|last| now - last.at <= SHARED_FOR) {
+            return self.on_examined(shared, now, &last);
+        }
+        self.running.insert(key);
+        shared.examining.push(self.id.clone());
+        if shared.examining.len() > 1 {
+            return;
+        }
         let (ports, config) = (self.ports.clone(), self.config.clone());
-        self.spawn_effect(shared, key, async move {
+        shared.spawn_task(TaskKey::Preflight, async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
-            // Our leftovers hold their address until they are gone.
-            let mut examined = run_preflight(chain, node, ports.clock.now(), &config, &[]).await;
-            add_market_findings(&mut examined.preflight, ports.market.as_ref()).await;
-            ReplicaReport::Examined { key, examined }
+            let at = ports.clock.now();
+            let facts = read_facts(chain, node, at, &config).await;
+            let market = market_finding(ports.market.as_ref()).await;
+            TaskReport::Examined(Examined { at, facts, market })
         });
+    }
+
+    pub(crate) fn on_examined(&mut self, shared: &mut Shared, now: Time, examined: &Examined) {
+        // Our leftovers hold their address until they are gone.
+        let mut preflight = judge(examined.at, &self.config, &[], &examined.facts);
+        preflight.findings.push(examined.market.clone());
+        self.dispatch(shared, now, Event::PreflightCompleted(preflight));
     }
 
     fn start_model(&mut self, shared: &mut Shared, key: EffectKey, instance: InstanceId) {
@@ -206,10 +227,9 @@ impl Replica {
     }
 }
 
-/// Adds what the market itself can tell before a rental.
-async fn add_market_findings(preflight: &mut Preflight, market: &dyn Market) {
-    let read = market.try_single_read().await;
-    preflight.findings.push(judge_single_read(&read));
+/// What the market itself can tell before a rental.
+async fn market_finding(market: &dyn Market) -> Finding {
+    judge_single_read(&market.try_single_read().await)
 }
 
 /// The model with the arguments that the Network Node would start it with. It does not restart a healthy

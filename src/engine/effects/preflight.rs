@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    CallError, CallErrorKind, GovernanceModel, NodeConfig, NodeId, OfferQuery, Preflight,
+    CallError, CallErrorKind, Finding, GovernanceModel, NodeConfig, NodeId, OfferQuery, Preflight,
     RegisteredNode, Time,
 };
 use crate::engine::effects::requests::{NodeAddress, node_config};
@@ -20,6 +20,16 @@ pub struct PreflightRun {
     pub catalogue: Result<Vec<GovernanceModel>, CallError>,
 }
 
+/// What a preflight of every replica rests on.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    /// When reading it began.
+    pub(crate) at: Time,
+    pub(crate) facts: PreflightFacts,
+    /// What the market itself can tell before a rental.
+    pub(crate) market: Finding,
+}
+
 /// Whether a rental could do its work, by what the outside world says now. Spends nothing.
 /// Registrations that are `leaving` are ours and gone before the next rental: they hold no address.
 pub async fn run_preflight(
@@ -29,6 +39,31 @@ pub async fn run_preflight(
     config: &Config,
     leaving: &[NodeId],
 ) -> PreflightRun {
+    let facts = read_facts(chain, network_node, now, config).await;
+    PreflightRun {
+        preflight: judge(now, config, leaving, &facts),
+        nodes: facts.nodes,
+        catalogue: facts.approved_models,
+    }
+}
+
+/// What those facts say of a rental with these settings.
+pub(crate) fn judge(
+    now: Time,
+    config: &Config,
+    leaving: &[NodeId],
+    facts: &PreflightFacts,
+) -> Preflight {
+    evaluate(now, &intent(config, leaving), facts)
+}
+
+/// The facts that all rentals for a participant and its Network Node depend on.
+pub(crate) async fn read_facts(
+    chain: &dyn Chain,
+    network_node: &dyn NetworkNode,
+    now: Time,
+    config: &Config,
+) -> PreflightFacts {
     let participant = &config.chain.participant;
     let callback = async {
         match config.network_node.exposure {
@@ -47,7 +82,7 @@ pub async fn run_preflight(
         chain.reward_rules(participant, now),
         network_node.setup_report(),
     );
-    let facts = PreflightFacts {
+    PreflightFacts {
         nodes,
         approved_models,
         is_participant,
@@ -56,12 +91,6 @@ pub async fn run_preflight(
         callback_address,
         rules,
         report,
-    };
-    let preflight = evaluate(now, &intent(config, leaving), &facts);
-    PreflightRun {
-        preflight,
-        nodes: facts.nodes,
-        catalogue: facts.approved_models,
     }
 }
 

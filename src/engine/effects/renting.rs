@@ -17,7 +17,7 @@ use crate::engine::reconcile::plan::find;
 use crate::engine::rental::access::container_spec;
 use crate::engine::state::{Replica, Shared};
 use crate::fleet::deal::Spread;
-use crate::flow::{self, EffectKey, Event, RentalRole};
+use crate::flow::{self, EffectKey, Event, HedgeRoom, RentalRole};
 use crate::journal::Record;
 use crate::ports::RentError;
 
@@ -45,6 +45,10 @@ impl Replica {
         // Another replica may have taken the machine since the search.
         if !shared.taken_from(&self.id).admits(offer, Spread::Anywhere) {
             return self.dispatch(shared, now, Event::OfferGone);
+        }
+        let room = self.hedge_room(shared);
+        if self.sprint.is_renting_hedge() && room != HedgeRoom::Free {
+            return self.dispatch(shared, now, Event::HedgeRefused(room));
         }
         // The caps were checked when the offers came; what counts is what is spent now (law 5).
         let price = offer.price_with_disk(self.config.vast.query.disk_gb);

@@ -1,6 +1,9 @@
 //! Dispatches observations.
 
+use std::sync::Arc;
+
 use crate::domain::{CallError, InstanceId, ReleaseAction, ReplicaId, Time};
+use crate::engine::effects::preflight::Examined;
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::{Observation, ReplicaReport, TaskReport};
@@ -102,14 +105,6 @@ impl Engine {
                 replica.on_model_start(shared, now, instance, result);
                 replica.effect_ended(shared, key);
             }
-            ReplicaReport::Examined { key, examined } => {
-                if let Ok(catalogue) = examined.catalogue {
-                    shared.observed.catalogue = Some(catalogue.into());
-                }
-                replica.dispatch(shared, now, Event::PreflightCompleted(examined.preflight));
-                self.on_nodes(now, examined.nodes);
-                self.effect_ended(id, key);
-            }
             ReplicaReport::Release { action, reply } => {
                 replica.release_log.reply(now, action, reply);
             }
@@ -142,19 +137,33 @@ impl Engine {
         }
     }
 
+    fn on_examined(&mut self, now: Time, examined: Examined) {
+        if let Ok(catalogue) = &examined.facts.approved_models {
+            self.shared.observed.catalogue = Some(catalogue.clone().into());
+        }
+        let nodes = examined.facts.nodes.clone();
+        let examined = Arc::new(examined);
+        self.shared.observed.examined = Some(examined.clone());
+        let asked = std::mem::take(&mut self.shared.examining);
+        for id in &asked {
+            if let Some(replica) = self.replicas.get_mut(id) {
+                replica.on_examined(&mut self.shared, now, &examined);
+            }
+        }
+        self.on_nodes(now, nodes);
+        for id in &asked {
+            self.effect_ended(id, EffectKey::Preflight);
+        }
+    }
+
     fn on_task_report(&mut self, now: Time, report: TaskReport) {
         self.shared.running.remove(&report.key());
         match report {
-            TaskReport::Searched {
-                pool,
-                offers,
-                account,
-            } => {
-                for (id, effect) in self.shared.searches.remove(&pool).unwrap_or_default() {
-                    let (offers, account) = (offers.clone(), &account);
-                    if let Some(replica) = self.replicas.get_mut(&id) {
-                        replica.on_offers(&mut self.shared, now, &effect, offers, account);
-                    }
+            TaskReport::Searched { pool, found } => self.on_searched(now, &pool, found),
+            TaskReport::Examined(examined) => self.on_examined(now, examined),
+            TaskReport::Broken(TaskKey::Preflight) => {
+                for id in std::mem::take(&mut self.shared.examining) {
+                    self.effect_ended(&id, EffectKey::Preflight);
                 }
             }
             TaskReport::Broken(TaskKey::Search(pool)) => {

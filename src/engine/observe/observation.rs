@@ -2,14 +2,14 @@
 
 use crate::domain::{
     Account, ApiRelease, BlockHeader, CallError, CallbackProof, DescriptorUsage, Governance,
-    Instance, InstanceId, MlNodeStatus, Offer, PoolName, ProxyFigures, RegisteredNode,
-    ReleaseAction, ReplicaId, RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep,
-    WatchdogCheck,
+    Instance, InstanceId, MlNodeStatus, PoolName, ProxyFigures, RegisteredNode, ReleaseAction,
+    ReplicaId, RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep, WatchdogCheck,
 };
-use crate::engine::effects::preflight::PreflightRun;
+use crate::engine::effects::preflight::Examined;
 use crate::engine::effects::release_log::ReleaseReply;
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::charges::ChargesRead;
+use crate::engine::observe::offers::Found;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
 use crate::flow::{EffectKey, Event};
@@ -63,11 +63,6 @@ pub(crate) enum ReplicaReport {
         instance: InstanceId,
         result: Result<StartStep, CallError>,
     },
-    /// What a rental's usefulness depends on was read.
-    Examined {
-        key: EffectKey,
-        examined: PreflightRun,
-    },
     /// What came back from a call of the sprint's release.
     Release {
         action: ReleaseAction,
@@ -91,11 +86,9 @@ pub(crate) enum ReplicaReport {
 #[derive(Debug)]
 pub(crate) enum TaskReport {
     /// The offers for a pool.
-    Searched {
-        pool: PoolName,
-        offers: Result<Vec<Offer>, CallError>,
-        account: Result<Account, CallError>,
-    },
+    Searched { pool: PoolName, found: Found },
+    /// What a rental's usefulness depends on was read.
+    Examined(Examined),
     /// The operator's change of a node ended.
     NodeChanged {
         error: Option<String>,
@@ -139,6 +132,7 @@ impl TaskReport {
     pub(crate) fn key(&self) -> TaskKey {
         match self {
             TaskReport::Searched { pool, .. } => TaskKey::Search(pool.clone()),
+            TaskReport::Examined(_) => TaskKey::Preflight,
             TaskReport::NodeChanged { .. } => TaskKey::ChangeNode,
             TaskReport::NodeCleanedUp(_) => TaskKey::CleanUpNode,
             TaskReport::RentalCleanedUp(..) => TaskKey::CleanUpRental,

@@ -1,18 +1,39 @@
 //! Offers and money.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Account, CallError, Duration, Offer, RankedOffer, ReplicaId, Time, Usd};
+use crate::domain::{
+    Account, CallError, Duration, Offer, PoolName, RankedOffer, ReplicaId, Time, Usd,
+};
 use crate::engine::effects::requests;
+use crate::engine::effects::task_key::SHARED_FOR;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::snapshot::RejectedOffer;
-use crate::engine::state::{MAX_OFFERS, MarketView, Replica, Shared};
+use crate::engine::state::{Engine, MAX_OFFERS, MarketView, Replica, Shared};
 use crate::fleet::deal::{Spread, Taken};
-use crate::flow::{Candidate, Effect, EffectKey, Event, Funds};
+use crate::flow::{BootProgress, Candidate, Effect, EffectKey, Event, Funds, HedgeRoom};
+use crate::journal::Whose;
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
 /// Credit read longer ago than this counts as unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
+
+/// What a search came back with.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) offers: Result<Vec<Offer>, CallError>,
+    pub(crate) account: Result<Account, CallError>,
+}
+
+/// The last search for a pool.
+pub(crate) struct LastSearch {
+    pub(crate) at: Time,
+    found: Arc<Found>,
+    boots: HedgeRoom,
+    /// Replicas that have had it: who asks again wants to know what has changed since.
+    had: BTreeSet<ReplicaId>,
+}
 
 impl Replica {
     pub(crate) fn on_offers(
@@ -20,25 +41,21 @@ impl Replica {
         shared: &mut Shared,
         now: Time,
         effect: &Effect,
-        offers: Result<Vec<Offer>, CallError>,
-        account: &Result<Account, CallError>,
+        found: &Found,
+        boots: HedgeRoom,
     ) {
-        shared.observed.searching = false;
-        let event = match offers {
-            Err(error) => {
-                shared.observed.search_error = Some(error.to_string());
-                Event::SearchFailed(error)
-            }
+        let event = match &found.offers {
+            Err(error) => Event::SearchFailed(error.clone()),
             Ok(offers) => {
-                shared.observed.search_error = None;
-                if let Ok(account) = account {
-                    shared.on_account(now, *account);
-                }
-                let ranked = self.rank(shared, now, effect, offers);
+                let ranked = self.rank(shared, now, effect, offers.clone());
                 let view = market_view(now, ranked);
                 let event = Event::OffersRanked {
                     offers: self.deal(shared, now, &view.rows),
                     funds: self.funds(shared, now),
+                    hedges: match boots {
+                        HedgeRoom::Free => self.hedge_room(shared),
+                        full => full,
+                    },
                 };
                 let pool = self.id.pool.clone();
                 shared.observed.markets.insert(pool, view);
@@ -86,22 +103,94 @@ impl Replica {
         rank(offers, &self.config.vast.query, &needs, &experience)
     }
 
+    /// By the second machines of the others of its pool.
+    pub(crate) fn hedge_room(&self, shared: &Shared) -> HedgeRoom {
+        if shared.ledger.hedges_of(&self.id) < self.max_hedges {
+            HedgeRoom::Free
+        } else {
+            HedgeRoom::Full(self.max_hedges)
+        }
+    }
+
     pub(crate) fn funds(&self, shared: &Shared, now: Time) -> Funds {
         let reserved = shared.ledger.reserved(now);
         let back = shared.observed.skew.perhaps_ahead();
-        let within = |window| shared.ledger.spent_within(window + back, now) + reserved;
+        let ledger = &shared.ledger;
+        let within = |window| ledger.spent_within(window + back, now) + reserved;
+        let epoch = self.sprint.poc_epoch();
+        let in_epoch = |whose| {
+            epoch.map_or(Usd::ZERO, |epoch| {
+                ledger.committed_in_epoch(epoch, whose, now)
+            })
+        };
+        let of_pool = Whose::OfPool(&self.id.pool);
         Funds {
-            sprint: shared.ledger.spent_in_sprint(&self.id, now)
-                + shared.ledger.reserved_by(&self.id, now),
+            sprint: ledger.spent_in_sprint(&self.id, now) + ledger.reserved_by(&self.id, now),
+            pool_epoch: in_epoch(of_pool),
+            epoch: in_epoch(Whose::Everybodys),
             day: within(Duration::hours(24)),
             month: within(Duration::days(30)),
-            hour: shared.ledger.price_of_open_rentals(),
+            hour: ledger.price_of_open_rentals(Whose::Everybodys),
+            pool_hour: ledger.price_of_open_rentals(of_pool),
             credit: shared.credit(now),
+            in_doubt: ledger.reserved_in_doubt(&self.id),
         }
     }
 }
 
+impl Engine {
+    /// What a search has found goes to all replicas that wait for it.
+    pub(crate) fn on_searched(&mut self, now: Time, pool: &PoolName, found: Found) {
+        let shared = &mut self.shared;
+        shared.observed.searching = false;
+        let error = found.offers.as_ref().err();
+        shared.observed.search_error = error.map(ToString::to_string);
+        if let (Ok(_), Ok(account)) = (&found.offers, &found.account) {
+            shared.on_account(now, *account);
+        }
+        let seekers = shared.searches.remove(pool).unwrap_or_default();
+        let (found, boots) = (Arc::new(found), self.boots_of(pool));
+        let search = LastSearch {
+            at: now,
+            found: found.clone(),
+            boots,
+            had: seekers.iter().map(|(id, _)| id.clone()).collect(),
+        };
+        self.shared.observed.searches.insert(pool.clone(), search);
+        for (id, effect) in seekers {
+            if let Some(replica) = self.replicas.get_mut(&id) {
+                replica.on_offers(&mut self.shared, now, &effect, &found, boots);
+            }
+        }
+    }
+
+    /// Whether many boots of a pool are behind at once.
+    pub(crate) fn boots_of(&self, pool: &PoolName) -> HedgeRoom {
+        let of_pool = self
+            .replicas
+            .iter()
+            .filter(|replica| replica.id.pool == *pool);
+        let (mut behind, mut booting) = (0, 0);
+        for pace in of_pool.filter_map(|replica| replica.sprint.boot_pace()) {
+            booting += 1;
+            behind += u32::from(pace == BootProgress::Behind);
+        }
+        HedgeRoom::of_boots(behind, booting)
+    }
+}
+
 impl Shared {
+    /// What a replica of the same pool has found a moment ago.
+    pub(crate) fn recently_found(
+        &mut self,
+        now: Time,
+        id: &ReplicaId,
+    ) -> Option<(Arc<Found>, HedgeRoom)> {
+        let last = self.observed.searches.get_mut(&id.pool)?;
+        let is_new = now - last.at <= SHARED_FOR && last.had.insert(id.clone());
+        is_new.then(|| (last.found.clone(), last.boots))
+    }
+
     pub(crate) fn on_account(&mut self, now: Time, account: Account) {
         self.observed.freshness.mark(Feed::Account, now);
         self.observed

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::domain::{NodeId, PoolName, Time, Usd, UsdPerHour};
 use crate::engine::alerts::onset::Onsets;
+use crate::engine::rules::caps_of;
 use crate::engine::snapshot::{
     CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
-    OffersSnapshot, ReplicaSnapshot, SearchState, Snapshot,
+    OffersSnapshot, PoolHour, ReplicaSnapshot, SearchState, Snapshot,
 };
 use crate::engine::state::{Engine, Replica, Shared};
-use crate::flow::Cap;
+use crate::flow::{Caps, Funds};
 
 impl Engine {
     /// The snapshot to publish: it keeps the onsets of its alerts for the next one.
@@ -162,28 +163,38 @@ impl Engine {
     fn money_snapshot(&self, now: Time) -> MoneySnapshot {
         let replica = self.replicas.first();
         let funds = replica.funds(&self.shared, now);
-        let caps = &self.shared.config.budget;
+        let budget = &self.shared.config.budget;
+        let caps = &replica.caps();
         MoneySnapshot {
             per_hour: self.price(),
             sprint: self.spent(now),
             reserved: self.shared.ledger.reserved(now),
-            caps: vec![
-                CapSnapshot::new(Cap::Sprint, caps.per_sprint, funds.sprint),
-                CapSnapshot::new(Cap::Day, caps.per_day, funds.day),
-                CapSnapshot::new(Cap::Month, caps.per_month, funds.month),
-            ],
-            hour_limit: caps.per_hour,
+            caps: CapSnapshot::all(caps, &funds),
+            pool_hour: replica.pool_hour(&funds),
+            hour_limit: budget.per_hour,
             hour_used: funds.hour,
             credit: funds.credit,
-            credit_floor: caps.credit_floor,
+            credit_floor: budget.credit_floor,
             refused: replica.sprint.cap_refusal(),
         }
     }
 }
 
 impl Replica {
+    /// Those of the configuration: the next sprint has them, whatever an active one was begun with.
+    fn caps(&self) -> Caps {
+        caps_of(&self.config.budget)
+    }
+
+    fn pool_hour(&self, funds: &Funds) -> Option<PoolHour> {
+        let limit = self.config.budget.pool.per_hour?;
+        let used = funds.pool_hour;
+        Some(PoolHour { limit, used })
+    }
+
     fn snapshot(&self, shared: &Shared, now: Time) -> ReplicaSnapshot {
         let sprint = &self.sprint;
+        let funds = self.funds(shared, now);
         let rental = |rental| self.rental_snapshot(shared, now, rental);
         let log = self.primary.as_ref().map(|monitor| monitor.log.clone());
         ReplicaSnapshot {
@@ -193,7 +204,8 @@ impl Replica {
             rental: sprint.rental().map(rental),
             hedge: sprint.hedge().map(rental),
             node: sprint.node_id().cloned(),
-            committed: self.funds(shared, now).sprint,
+            caps: CapSnapshot::all(&self.caps(), &funds),
+            pool_hour: self.pool_hour(&funds),
             refused: sprint.cap_refusal(),
             boot_log: log.unwrap_or_default(),
         }

@@ -130,7 +130,7 @@ async fn ask_for_overdue_rows(
             return;
         }
         loop {
-            let interval = if is_running(&rows.borrow()) {
+            let interval = if is_running(rows.borrow().as_ref()) {
                 LISTING_INTERVAL
             } else {
                 PLACING_LISTING_INTERVAL
@@ -143,9 +143,8 @@ async fn ask_for_overdue_rows(
     }
 }
 
-fn is_running(row: &Option<Instance>) -> bool {
-    row.as_ref()
-        .is_some_and(|row| row.actual == ActualStatus::Running)
+fn is_running(row: Option<&Instance>) -> bool {
+    row.is_some_and(|row| row.actual == ActualStatus::Running)
 }
 
 /// Polls the market's copy of the container's log while the container runs.
@@ -154,7 +153,7 @@ async fn poll_container_log(
     id: InstanceId,
     mut rows: watch::Receiver<Option<Instance>>,
 ) {
-    while rows.wait_for(is_running).await.is_ok() {
+    while rows.wait_for(|row| is_running(row.as_ref())).await.is_ok() {
         let copy = poller.ports.market.container_log(id, COPY_LINES).await;
         if !poller.report(Observation::ContainerLog(id, copy)).await {
             return;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BootTally, CockpitId, Mode, NodeId, PoolName, ReplicaId, Time, Usd};
+use crate::domain::{BootTally, CockpitId, Mode, NodeId, PoolName, ReplicaId, Time};
 use crate::engine::alerts::alert::{Alert, Condition};
 
 pub use chain::*;
@@ -81,8 +81,10 @@ pub struct ReplicaSnapshot {
     pub hedge: Option<RentalSnapshot>,
     /// Its node's id in this sprint.
     pub node: Option<NodeId>,
-    /// What counts against the cap of its sprint: spent and reserved.
-    pub committed: Usd,
+    /// Each cap with what is used of it by its sprint, its pool and the fleet.
+    pub caps: Vec<CapSnapshot>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_hour: Option<PoolHour>,
     /// Why the caps refused the offers that were to be rented last.
     pub refused: Option<Refusal>,
     /// Not sent to viewers: they have the first replica's.

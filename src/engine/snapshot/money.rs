@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::ReplicaSnapshot;
 use crate::domain::{RankedOffer, Usd, UsdPerHour};
 pub use crate::flow::{Cap, CapCheck, Refusal};
+use crate::flow::{Caps, Funds};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct MoneySnapshot {
@@ -20,6 +21,10 @@ pub struct MoneySnapshot {
     pub hour_limit: UsdPerHour,
     /// What everything that may be rented costs now.
     pub hour_used: UsdPerHour,
+    /// Most that what the pool has rented at the same time may cost, and what it costs now; absent without a
+    /// cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool_hour: Option<PoolHour>,
     /// The account's credit, once read.
     pub credit: Option<Usd>,
     /// Credit that must be left on the account.
@@ -36,11 +41,8 @@ impl MoneySnapshot {
             refused: replica.refused,
             ..self.clone()
         };
-        let of_sprint = money
-            .caps
-            .iter_mut()
-            .filter(|cap| cap.cap() == Some(Cap::Sprint));
-        of_sprint.for_each(|cap| cap.used = replica.committed);
+        money.caps.clone_from(&replica.caps);
+        money.pool_hour = replica.pool_hour;
         money
     }
 
@@ -61,11 +63,14 @@ impl MoneySnapshot {
     }
 
     fn checks_of(&self, price: UsdPerHour, worst: Usd) -> Vec<CapCheck> {
-        let hour = CapCheck {
-            cap: Cap::Hour,
+        let of_price = |cap, limit: UsdPerHour, used: UsdPerHour| CapCheck {
+            cap,
             needed: price.0,
-            left: self.hour_limit.0.left_after(self.hour_used.0),
+            left: limit.0.left_after(used.0),
         };
+        let hour = of_price(Cap::Hour, self.hour_limit, self.hour_used);
+        let pool = self.pool_hour;
+        let pool_hour = pool.map(|pool| of_price(Cap::PoolHour, pool.limit, pool.used));
         let credit = self.credit.unwrap_or(Usd::ZERO);
         let credit = (Cap::Credit, credit.left_after(self.credit_floor));
         let spent = self
@@ -77,13 +82,20 @@ impl MoneySnapshot {
             needed: worst,
             left,
         });
-        [hour].into_iter().chain(spent).collect()
+        [hour].into_iter().chain(pool_hour).chain(spent).collect()
     }
+}
+
+/// A pool's cap of an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolHour {
+    pub limit: UsdPerHour,
+    pub used: UsdPerHour,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapSnapshot {
-    /// `sprint`, `day`, `month`.
+    /// `sprint`, `pool epoch`, `epoch`, `day`, `month`.
     pub name: String,
     pub limit: Usd,
     /// Spent and reserved in its period.
@@ -99,21 +111,30 @@ impl CapSnapshot {
         }
     }
 
+    /// The caps of sums that are set, in the order in which they refuse.
+    pub fn all(caps: &Caps, funds: &Funds) -> Vec<CapSnapshot> {
+        let none = Caps::default();
+        let sums = Cap::SUMS.into_iter().filter_map(|cap| {
+            let limit = cap.limit(caps)?;
+            (Some(limit) != cap.limit(&none))
+                .then(|| CapSnapshot::new(cap, limit, cap.used(funds).unwrap_or_default()))
+        });
+        sums.collect()
+    }
+
     pub fn left(&self) -> Usd {
         self.limit.left_after(self.used)
     }
 
     fn cap(&self) -> Option<Cap> {
-        [Cap::Sprint, Cap::Day, Cap::Month]
-            .into_iter()
-            .find(|cap| cap.name() == self.name)
+        Cap::SUMS.into_iter().find(|cap| cap.name() == self.name)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::{Caps, Funds, admit};
+    use crate::flow::admit;
 
     /// What the cockpit says of a cap is what the engine does.
     #[test]
@@ -125,6 +146,9 @@ mod tests {
             day: usd(30.0),
             month: usd(300.0),
             credit_floor: usd(5.0),
+            epoch: usd(60.0),
+            pool_epoch: usd(40.0),
+            pool_hour: UsdPerHour(usd(12.0)),
         };
         let rich = Funds {
             credit: Some(usd(50.0)),
@@ -140,6 +164,9 @@ mod tests {
             Funds::default(),
             poor(|funds| funds.hour = UsdPerHour(Usd::from_dollars(9.0))),
             poor(|funds| funds.sprint = Usd::from_dollars(2.5)),
+            poor(|funds| funds.pool_hour = UsdPerHour(Usd::from_dollars(6.0))),
+            poor(|funds| funds.pool_epoch = Usd::from_dollars(30.0)),
+            poor(|funds| funds.epoch = Usd::from_dollars(50.0)),
             poor(|funds| funds.day = Usd::from_dollars(20.0)),
             poor(|funds| funds.month = Usd::from_dollars(299.0)),
             poor(|funds| funds.credit = Some(Usd::from_dollars(22.0))),
@@ -147,11 +174,11 @@ mod tests {
         let (price, worst) = (UsdPerHour(usd(8.0)), usd(18.0));
         for funds in all {
             let money = MoneySnapshot {
-                caps: vec![
-                    CapSnapshot::new(Cap::Sprint, caps.sprint, funds.sprint),
-                    CapSnapshot::new(Cap::Day, caps.day, funds.day),
-                    CapSnapshot::new(Cap::Month, caps.month, funds.month),
-                ],
+                caps: CapSnapshot::all(&caps, &funds),
+                pool_hour: Some(PoolHour {
+                    limit: caps.pool_hour,
+                    used: funds.pool_hour,
+                }),
                 hour_limit: caps.hour,
                 hour_used: funds.hour,
                 credit: funds.credit,

@@ -3,12 +3,30 @@
 use std::collections::BTreeMap;
 
 use super::{ChargedRental, Ledger, OpenRental, Settled};
-use crate::domain::{Duration, InstanceId, RentalCharge, ReplicaId, Time, Usd, UsdPerHour};
+use crate::domain::{
+    Duration, EpochIndex, InstanceId, PoolName, RentalCharge, ReplicaId, Time, Usd, UsdPerHour,
+};
 use crate::journal::Record;
 
 /// A cap looks back this much further than its window, so that a clock that was an hour behind when the
 /// rental was recorded, and is an hour ahead now, raises no cap.
 pub(in crate::journal) const CLOCK_ALLOWANCE: Duration = Duration::hours(2);
+
+/// Whose spending.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    Everybodys,
+    OfPool(&'a PoolName),
+}
+
+impl Whose<'_> {
+    fn includes(self, replica: &ReplicaId) -> bool {
+        match self {
+            Whose::Everybodys => true,
+            Whose::OfPool(pool) => replica.pool == *pool,
+        }
+    }
+}
 
 impl Ledger {
     /// The record that settles a rental that was gone at `ended`; `None` when it is not open. It was last
@@ -123,11 +141,42 @@ impl Ledger {
         reserved_for(open.filter(|open| open.replica == *replica), now)
     }
 
+    /// What the rentals for an epoch have cost, and what is reserved for them.
+    pub fn committed_in_epoch(&self, epoch: EpochIndex, whose: Whose<'_>, now: Time) -> Usd {
+        let settled = self.settled.iter();
+        let settled =
+            settled.filter(|entry| entry.label.epoch == epoch && whose.includes(&entry.replica));
+        let open = self.rentals.values();
+        let open = open.filter(|open| open.label.epoch == epoch && whose.includes(&open.replica));
+        let committed = open.map(|open| open.reserved.max(open.spent(now)));
+        settled
+            .map(|entry| self.cost_of(entry))
+            .chain(committed)
+            .sum()
+    }
+
+    /// How many replicas of a pool have a second rental, but for this one.
+    pub fn hedges_of(&self, except: &ReplicaId) -> u32 {
+        let open = self.rentals.values().map(|open| &open.replica);
+        let siblings = open.filter(|replica| replica.pool == except.pool && *replica != except);
+        let mut rentals: BTreeMap<&ReplicaId, u32> = BTreeMap::new();
+        siblings.for_each(|replica| *rentals.entry(replica).or_default() += 1);
+        let hedged = rentals.values().filter(|count| **count > 1).count();
+        u32::try_from(hedged).unwrap_or(u32::MAX)
+    }
+
+    /// What rent calls that are not answered yet have reserved, but for those of this replica.
+    pub fn reserved_in_doubt(&self, except: &ReplicaId) -> Usd {
+        let open = self.rentals.values();
+        let in_doubt = open.filter(|open| open.instance.is_none() && open.replica != *except);
+        in_doubt.map(|open| open.reserved).sum()
+    }
+
     /// What everything that may be rented costs in an hour.
-    pub fn price_of_open_rentals(&self) -> UsdPerHour {
-        let prices = self.rentals.values().map(|open| &open.prices);
-        prices
-            .map(|prices| prices.gpu_price + prices.storage_price)
+    pub fn price_of_open_rentals(&self, whose: Whose<'_>) -> UsdPerHour {
+        let open = self.rentals.values();
+        let open = open.filter(|open| whose.includes(&open.replica));
+        open.map(|open| open.prices.gpu_price + open.prices.storage_price)
             .sum()
     }
 }

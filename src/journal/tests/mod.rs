@@ -241,6 +241,55 @@ fn two_hour_clock_error_empties_no_cap() {
     assert_eq!(ledger.spent_within(DAY, at(day + 2 * hour + 1)), Usd::ZERO);
 }
 
+#[test]
+fn epoch_counts_what_its_rentals_cost_and_may_cost() {
+    // Given a rental that is gone and a rent call of one pool, and a rental of another pool that runs,
+    let ledger = folded(&[
+        (0, rent_intended(1)),
+        (1, rented(1, 5)),
+        (0, rent_intended(4)),
+        (1, rented(4, 6)),
+        (60, gone(1, 5, 9.5)),
+        (61, rent_intended(2)),
+    ]);
+    let (ours, other) = (replica(1), replica(4));
+    let of = |epoch, whose| {
+        let sum = ledger.committed_in_epoch(EpochIndex(epoch), whose, at(61));
+        sum.dollars()
+    };
+    // then an epoch has the cost of what is gone and the worst case of what is not, by pool and in all,
+    assert!((of(359, Whose::Everybodys) - 49.5).abs() < 1e-9);
+    assert!((of(359, Whose::OfPool(&ours.pool)) - 29.5).abs() < 1e-9);
+    assert!((of(359, Whose::OfPool(&other.pool)) - 20.0).abs() < 1e-9);
+    assert!(of(360, Whose::Everybodys).abs() < 1e-9);
+    // what is not answered yet is in doubt for the others alone,
+    assert_eq!(ledger.reserved_in_doubt(&other), Usd::from_dollars(20.0));
+    assert_eq!(ledger.reserved_in_doubt(&ours), Usd::ZERO);
+    // and the price of an hour is that of what may be rented.
+    let hour = |whose| ledger.price_of_open_rentals(whose).0.dollars();
+    assert!((hour(Whose::Everybodys) - 20.0).abs() < 1e-9);
+    assert!((hour(Whose::OfPool(&other.pool)) - 10.0).abs() < 1e-9);
+}
+
+#[test]
+fn second_rental_of_another_replica_is_a_hedge() {
+    let mut records = vec![
+        (0, rent_intended(1)),
+        (1, rented(1, 5)),
+        (2, rent_intended(2)),
+    ];
+    let sibling: ReplicaId = "default/7".parse().unwrap();
+    let (ours, other) = (replica(1), replica(4));
+    let hedges = |records: &[(i64, Record)]| {
+        let ledger = folded(records);
+        [&ours, &sibling, &other].map(|id| ledger.hedges_of(id))
+    };
+    // Given one replica with two rentals, then its siblings count a hedge, and no other pool does.
+    assert_eq!(hedges(&records), [0, 1, 0]);
+    records.push((9, gone(1, 5, 1.0)));
+    assert_eq!(hedges(&records), [0, 0, 0]);
+}
+
 /// Two replicas rent side by side; the sprint of one ends.
 #[test]
 fn replicas_have_sprints_of_their_own() {

@@ -5,10 +5,9 @@ use std::net::Ipv4Addr;
 use serde_json::{Map, Value, json};
 
 use crate::world::numbers::{number, number_of, uniform, whole};
+use crate::world::state::World;
 use crate::world::vast::gpus::{COMMUNITY, DATA_CENTRE, GpuKind};
 
-/// The first machines are alike: modern, verified, in one data centre. The others are of all kinds.
-const ALIKE: u64 = 60;
 /// The id of the first machine.
 pub(super) const FIRST_MACHINE: u64 = 40_000;
 /// The kinds of a machine's random numbers begin here.
@@ -76,6 +75,7 @@ const BOARDS: [Board; 6] = [
 /// One machine of the market.
 pub(super) struct SimMachine {
     pub number: u64,
+    pub kind: MachineKind,
     pub gpu: &'static GpuKind,
     pub gpus: u64,
     host: u64,
@@ -124,17 +124,34 @@ enum Verification {
     Deverified = 2,
 }
 
-pub(super) fn is_alike(machine: u64) -> bool {
-    machine < ALIKE
+/// What a machine is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MachineKind {
+    /// Modern, verified, in one data centre.
+    DataCentre,
+    /// Of all kinds, all over the world.
+    Community,
+}
+
+impl World {
+    pub(super) fn kind_of(&self, machine: u64) -> MachineKind {
+        if machine < self.scenario.data_centre {
+            MachineKind::DataCentre
+        } else {
+            MachineKind::Community
+        }
+    }
 }
 
 /// A machine's GPUs and their count. Cheaper than the whole machine, for searches.
-pub(super) fn gpus_of(seed: u64, machine: u64) -> (&'static GpuKind, u64) {
-    if is_alike(machine) {
-        let (gpu, gpus) = one_of(&DATA_CENTRE, machine);
-        return (gpu, *gpus);
+pub(super) fn gpus_of(seed: u64, kind: MachineKind, machine: u64) -> (&'static GpuKind, u64) {
+    match kind {
+        MachineKind::DataCentre => {
+            let (gpu, gpus) = one_of(&DATA_CENTRE, machine);
+            (gpu, *gpus)
+        }
+        MachineKind::Community => community_gpus(&mut Rolls::of(seed, machine)),
     }
-    community_gpus(&mut Rolls::of(seed, machine))
 }
 
 /// Takes the first two rolls of a machine.
@@ -144,11 +161,10 @@ fn community_gpus(rolls: &mut Rolls) -> (&'static GpuKind, u64) {
 }
 
 impl SimMachine {
-    pub fn of(seed: u64, machine: u64) -> SimMachine {
-        if is_alike(machine) {
-            alike(seed, machine)
-        } else {
-            various(seed, machine)
+    pub fn of(seed: u64, kind: MachineKind, machine: u64) -> SimMachine {
+        match kind {
+            MachineKind::DataCentre => alike(seed, machine),
+            MachineKind::Community => various(seed, machine),
         }
     }
 
@@ -236,10 +252,11 @@ impl SimMachine {
 }
 
 fn alike(seed: u64, machine: u64) -> SimMachine {
-    let (gpu, gpus) = gpus_of(seed, machine);
+    let (gpu, gpus) = gpus_of(seed, MachineKind::DataCentre, machine);
     let share = |what: u64| uniform(seed, what, machine);
     SimMachine {
         number: machine,
+        kind: MachineKind::DataCentre,
         gpu,
         gpus,
         host: 50_000 + machine / 3,
@@ -288,6 +305,7 @@ fn various(seed: u64, machine: u64) -> SimMachine {
     let optional = ["cpu_name", "cpu_ghz", "pcie_bw", "dlperf", "disk_name"];
     SimMachine {
         number: machine,
+        kind: MachineKind::Community,
         gpu,
         gpus,
         host,

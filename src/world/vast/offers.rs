@@ -13,7 +13,7 @@ use crate::world::oddity::{HOSTILE_TEXT, MarketOddity};
 use crate::world::state::World;
 use crate::world::vast::filter::{self, Direction};
 use crate::world::vast::gpus;
-use crate::world::vast::machines::{FIRST_MACHINE, SimMachine, gpus_of, is_alike, round4};
+use crate::world::vast::machines::{FIRST_MACHINE, MachineKind, SimMachine, gpus_of, round4};
 
 /// A machine's asks have a thousand ids.
 const FIRST_ASK: u64 = 20_000_000;
@@ -87,7 +87,8 @@ impl World {
         let generation = whole(age / life + phase);
         let key = machine * 1000 + generation;
         let day = machine * 1000 + whole(age / 86_400.0);
-        let is_away = !is_alike(machine) && uniform(self.seed, 70, day) < 0.05;
+        let is_stray = self.kind_of(machine) == MachineKind::Community;
+        let is_away = is_stray && uniform(self.seed, 70, day) < 0.05;
         let is_let = machine > 4 && uniform(self.seed, 3, key) < 0.15;
         (!is_away && !is_let).then(|| Ask {
             id: FIRST_ASK + machine * 1000 + generation % 1000,
@@ -103,7 +104,7 @@ impl World {
         if self.live().any(|i| i.holds_gpu(self.now) && is_ours(i)) {
             return None;
         }
-        let one = SimMachine::of(self.seed, machine);
+        let one = SimMachine::of(self.seed, self.kind_of(machine), machine);
         let base = round4(one.price(uniform(self.seed, 4, ask.key)) * demand(&one, ask.since));
         let is_bid = is_bid || self.is_odd(MarketOddity::BidOffers) && machine % 3 == 2;
         let has_fee = self.is_odd(MarketOddity::PlatformFee);
@@ -151,7 +152,7 @@ impl World {
 
     /// Seconds from now.
     fn lasts(&self, machine: &SimMachine, ask: &Ask) -> f64 {
-        if is_alike(machine.number) {
+        if machine.kind == MachineKind::DataCentre {
             return LASTS;
         }
         // The square makes many that end soon.
@@ -170,7 +171,7 @@ impl World {
     /// has thousands of machines.
     fn listed_for(&self, query: &Value, gb: f64) -> impl Iterator<Item = Listed> {
         let is_wanted = |machine: &u64| {
-            let (gpu, gpus) = gpus_of(self.seed, *machine);
+            let (gpu, gpus) = gpus_of(self.seed, self.kind_of(*machine), *machine);
             filter::holds(&json!(gpus), &query["num_gpus"])
                 && filter::holds(&json!(gpu.name), &query["gpu_name"])
         };
@@ -281,7 +282,7 @@ fn without(query: &Value, columns: &[&str]) -> Value {
 
 /// Factor of a price by the hour of the day; always 1 for the machines that are alike.
 fn demand(machine: &SimMachine, at: Time) -> f64 {
-    if is_alike(machine.number) {
+    if machine.kind == MachineKind::DataCentre {
         return 1.0;
     }
     let day = (unix(at) / 86_400.0).fract();

@@ -61,6 +61,8 @@ pub(super) fn offline() -> Model {
 
 /// Three replicas: one proves, one waits for its registration, one boots.
 pub(super) fn several() -> Snapshot {
+    let mut caps = unspent().caps;
+    caps[0].used = Usd::from_dollars(20.0);
     let of = |number: u64, part: Snapshot| {
         let mut rental = part.rental;
         if let Some(rental) = &mut rental {
@@ -73,7 +75,8 @@ pub(super) fn several() -> Snapshot {
             rental,
             hedge: None,
             node: Some(NodeId(format!("vastai-{}", 27_000_000 + number))),
-            committed: Usd::from_dollars(20.0),
+            caps: caps.clone(),
+            pool_hour: None,
             refused: None,
             boot_log: part.boot_log,
         })

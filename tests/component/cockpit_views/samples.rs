@@ -102,6 +102,7 @@ pub(super) fn unspent() -> MoneySnapshot {
         ],
         hour_limit: UsdPerHour::from_dollars(14.0),
         hour_used: UsdPerHour::ZERO,
+        pool_hour: None,
         credit: Some(Usd::from_dollars(212.4)),
         credit_floor: Usd::from_dollars(5.0),
         refused: None,

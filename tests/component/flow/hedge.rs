@@ -4,7 +4,7 @@ use pocpit::domain::{
     Blame, Duration, GateKind, Hedging, HostId, InstanceId, Mode, Offer, OfferId, Outcome, Race,
     Step, Usd, UsdPerHour,
 };
-use pocpit::flow::{Effect, Event, Plan};
+use pocpit::flow::{Effect, Event, HedgeRoom, Plan};
 use proptest::prelude::*;
 
 use super::world::{self, World};
@@ -114,6 +114,36 @@ fn hedge_saves_epoch_of_stalled_boot() {
     assert_eq!((world.rents(), world.most_rentals), (2, 2));
     assert_eq!(world.sprint.race(), Some(race(Some(SECOND))));
     assert_nothing_is_left(&world);
+}
+
+#[test]
+fn pool_without_room_rents_no_second_machine() {
+    for (room, says) in [
+        (HedgeRoom::Full(2), "the pool has 2 second machines"),
+        (
+            HedgeRoom::of_boots(3, 6),
+            "3 of 6 boots of the pool are behind",
+        ),
+    ] {
+        // Given a boot that is behind in a pool with too many races, or with a common cause,
+        let mut world = stalled(plan()).with(|faults| faults.hedges = room);
+        // then nothing is rented beside it, and the reason is told;
+        world.until_note(says);
+        assert_eq!(world.rents(), 1);
+        // when there is room again, it is hedged after all.
+        world.faults.hedges = HedgeRoom::Free;
+        world.run_to_the_end();
+        assert_eq!(world.rents(), 2);
+        assert_confirmed(&world);
+    }
+}
+
+#[test]
+fn one_slow_boot_is_no_common_cause() {
+    assert_eq!(HedgeRoom::of_boots(1, 1), HedgeRoom::Free);
+    assert_eq!(HedgeRoom::of_boots(1, 2), HedgeRoom::Free);
+    assert_eq!(HedgeRoom::of_boots(2, 6), HedgeRoom::Free);
+    assert_ne!(HedgeRoom::of_boots(2, 2), HedgeRoom::Free);
 }
 
 #[test]

@@ -302,6 +302,30 @@ fn cap_that_refuses_at_the_last_check_keeps_the_gate() {
 }
 
 #[test]
+fn refusal_waits_for_the_rent_calls_of_others() {
+    let poor = || {
+        let mut plan = plan();
+        plan.caps.sprint = Usd::from_dollars(10.0);
+        World::new(plan, Mode::Auto, 60)
+    };
+    // Given a cap that admits nothing, the sprint ends,
+    let mut world = poor();
+    world.run_to_the_end();
+    assert_eq!(cause(&world).name, "budget_refused");
+    // but not while others have reserved money for calls that may yet fail,
+    let mut world = poor().with(|faults| faults.in_doubt = Usd::from_dollars(20.0));
+    world.until_note("does not fit");
+    for _ in 0..30 {
+        world.tick();
+    }
+    assert_eq!(world.sprint.step(), Step::Choosing);
+    // and when the last of them is answered, it ends.
+    world.faults.in_doubt = Usd::ZERO;
+    world.run_to_the_end();
+    assert_eq!(cause(&world).name, "budget_refused");
+}
+
+#[test]
 fn unrecorded_rent_is_retried() {
     let mut world = World::auto(60).with(|faults| faults.withheld_rents = (1..=8).collect());
     world.until(|world| world.rents() == 1);

@@ -11,8 +11,8 @@ use pocpit::domain::{
     WatchdogCheck, Weight,
 };
 use pocpit::flow::{
-    BootProgress, BootReading, Candidate, Cap, Caps, Effect, Event, Funds, NodeReading, Plan,
-    PriceIncrease, Refusal, Sprint,
+    BootProgress, BootReading, Candidate, Cap, Caps, Effect, Event, Funds, HedgeRoom, NodeReading,
+    Plan, PriceIncrease, Refusal, Sprint,
 };
 
 use super::fault;
@@ -62,6 +62,10 @@ pub struct Faults {
     pub challenge: Option<(u64, u64)>,
     /// The list of weights cannot be read.
     pub weight_unreadable: bool,
+    /// What other replicas have reserved for rent calls that are not answered yet.
+    pub in_doubt: Usd,
+    /// Whether the pool may rent another second machine.
+    pub hedges: HedgeRoom,
     /// The account's credit is unknown.
     pub no_credit: bool,
     /// The chain cannot be read from this minute on.
@@ -152,6 +156,7 @@ pub fn plan() -> Plan {
             day: Usd::from_dollars(80.0),
             month: Usd::from_dollars(500.0),
             credit_floor: Usd::from_dollars(1.0),
+            ..Caps::default()
         },
         slot: Slot::default(),
         nonce: 7,
@@ -661,8 +666,10 @@ impl World {
                 credit,
                 hour: UsdPerHour::from_dollars(9.0 * f64::from(live)),
                 sprint: Usd::from_dollars(20.0 * f64::from(live)),
+                in_doubt: self.faults.in_doubt,
                 ..Funds::default()
             },
+            hedges: self.faults.hedges,
         }
     }
 
