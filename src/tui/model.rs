@@ -16,7 +16,7 @@ use crate::domain::{
     Duration, GateKind, MachineId, NodeId, RankedOffer, ReplicaId, Step, Time, Usd,
 };
 use crate::engine::{
-    Command, NodeChange, NodeOwner, QuitChoice, Refusal, RentalSnapshot, Snapshot, SprintCommand,
+    Command, NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, SprintCommand,
     WorldKind,
 };
 
@@ -258,26 +258,11 @@ impl Model {
         self.dialog.is_some() || self.overlay.is_some() || self.prompt.is_some()
     }
 
-    /// Every rental of every sprint.
-    pub fn rentals(&self) -> Vec<&RentalSnapshot> {
-        let snapshot = &self.snapshot;
-        if snapshot.replicas.is_empty() {
-            return snapshot.rental.iter().chain(&snapshot.hedge).collect();
-        }
-        let replicas = snapshot.replicas.iter();
-        replicas
-            .flat_map(|replica| replica.rental.iter().chain(&replica.hedge))
-            .collect()
-    }
-
     /// Something is rented, or may be.
     pub fn is_rented(&self) -> bool {
         let may_rent = |step: Step| step >= Step::Renting && step < Step::Done;
-        let snapshot = &self.snapshot;
-        let mut replicas = snapshot.replicas.iter();
-        !self.rentals().is_empty()
-            || may_rent(snapshot.sprint.step)
-            || replicas.any(|replica| may_rent(replica.sprint.step))
+        let mut sprints = self.snapshot.sprints();
+        self.snapshot.rentals().next().is_some() || sprints.any(|(_, it)| may_rent(it.step))
     }
 
     pub fn gate(&self) -> Option<GateKind> {

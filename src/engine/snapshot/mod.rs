@@ -116,6 +116,27 @@ impl Snapshot {
             .map(|replica| &**replica)
     }
 
+    /// Every sprint with its replica, in their order.
+    pub fn sprints(&self) -> impl Iterator<Item = (&ReplicaId, &SprintSnapshot)> {
+        let only = self.is_single().then_some((&self.replica, &self.sprint));
+        let replicas = self.replicas.iter();
+        let replicas = replicas.map(|replica| (&replica.id, &replica.sprint));
+        only.into_iter().chain(replicas)
+    }
+
+    /// Every rental of every sprint.
+    pub fn rentals(&self) -> impl Iterator<Item = &RentalSnapshot> {
+        let only = self.rental.iter().chain(&self.hedge);
+        let only = only.filter(|_| self.is_single());
+        let replicas = self.replicas.iter();
+        only.chain(replicas.flat_map(|replica| replica.rental.iter().chain(&replica.hedge)))
+    }
+
+    /// There is one replica: what is said of a sprint is all there is.
+    pub fn is_single(&self) -> bool {
+        self.replicas.is_empty()
+    }
+
     /// When chain and rentals were last read.
     pub fn last_reads(&self) -> LastReads {
         LastReads {

@@ -276,6 +276,23 @@ fn each_replica_has_a_row_and_the_panes_of_the_opened_one() {
 }
 
 #[test]
+fn snapshot_knows_the_rentals_and_sprints_of_every_replica() {
+    let rentals = |s: &Snapshot| s.rentals().map(|it| it.id.0).collect::<Vec<_>>();
+    let steps = |s: &Snapshot| s.sprints().map(|(_, it)| it.step).collect::<Vec<_>>();
+    // Given one sprint with a race, then both of its rentals are there;
+    let mut s = rented(Step::Booting);
+    s.hedge = s.rental.clone();
+    assert_eq!(rentals(&s), [28_111_222, 28_111_222]);
+    assert_eq!(steps(&s), [Step::Booting]);
+    // given three replicas, then each is counted once, whichever is shown.
+    let s = several();
+    assert_eq!(rentals(&s), [27_000_001, 27_000_002, 27_000_003]);
+    assert_eq!(steps(&s), [Step::Proving, Step::Registering, Step::Booting]);
+    let second = s.of(&s.replicas[1]);
+    assert_eq!(rentals(&second), rentals(&s));
+}
+
+#[test]
 fn quitting_tells_what_all_replicas_have_rented() {
     let mut m = model(several());
     type_and_draw(&mut m, "q");

@@ -265,8 +265,8 @@ struct Several {
 
 /// `None` if there is one at most.
 fn several(model: &Model) -> Option<Several> {
-    let rentals = model.rentals();
-    if model.snapshot.replicas.is_empty() || rentals.len() < 2 {
+    let rentals: Vec<&RentalSnapshot> = model.snapshot.rentals().collect();
+    if model.snapshot.is_single() || rentals.len() < 2 {
         return None;
     }
     let price: UsdPerHour = rentals.iter().map(|rental| rental.price).sum();
@@ -306,7 +306,7 @@ pub(super) fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Q
         };
         Line::styled(format!("{mark} {text}"), style)
     };
-    let rentals = model.rentals().into_iter();
+    let rentals = model.snapshot.rentals();
     let price: UsdPerHour = rentals.map(|rental| rental.price).sum();
     let price = price.times(RELEASE_TAKES);
     let release = format!(
