@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ExitReason;
 use super::fleet::FleetPane;
 use super::hit_areas::HitAreas;
+use super::lists::ColumnScroll;
 use super::log::{LogPane, RentalMarks};
 use super::offers::OffersPane;
 use super::pane::Pane;
@@ -175,9 +176,8 @@ pub struct Model {
     pub rental_marks: RentalMarks,
     pub fleet: FleetPane,
     pub selected_node: Option<NodeId>,
-    /// Columns of the registrations that are scrolled away; so many of the history below.
-    pub node_column: usize,
-    pub history_column: usize,
+    pub node_columns: ColumnScroll,
+    pub history_columns: ColumnScroll,
     /// Only registrations with these words; empty for all.
     pub node_filter: String,
     /// Index of the selected past sprint among those that are shown, newest first.

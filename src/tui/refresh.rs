@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::fleet::{self, FleetPane};
 use super::hit_areas::HitAreas;
+use super::lists::ColumnScroll;
 use super::log::{LogPane, RentalMarks};
 use super::model::{Answer, Effects, Model, Role};
 use super::offers::OffersPane;
@@ -35,8 +36,8 @@ impl Model {
             rental_marks: RentalMarks::default(),
             fleet: FleetPane::default(),
             selected_node: None,
-            node_column: 0,
-            history_column: 0,
+            node_columns: ColumnScroll::default(),
+            history_columns: ColumnScroll::default(),
             node_filter: String::new(),
             history_index: 0,
             history_filter: String::new(),

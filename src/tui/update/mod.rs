@@ -138,6 +138,12 @@ fn on_drawn(model: &mut Model, frame: DrawnFrame) {
         model.dialog = None;
         model.show_toast("too small for a dialog: enlarge to at least 60x16");
         return;
+    if let Some(most) = frame.most_away.nodes {
+        model.node_columns.set_most(most);
+    }
+    if let Some(most) = frame.most_away.history {
+        model.history_columns.set_most(most);
+    }
     }
     model.answer.enabled = model.dialog.is_some();
 }

@@ -36,6 +36,7 @@ pub(super) struct Fitting<'a> {
     all: &'a [TableColumn],
     shown: Vec<usize>,
 }
+    most_away: usize,
 
 impl<'a> Fitting<'a> {
     /// The first column, and as many as fit of those behind the ones that are scrolled away. When the last
@@ -43,14 +44,22 @@ impl<'a> Fitting<'a> {
     pub(super) fn new(all: &'a [TableColumn], width: u16, away: usize) -> Fitting<'a> {
         let last = all.len().checked_sub(1);
         let shows_last = |away: &usize| fit(all, width, *away).last().copied() == last;
-        let away = (0..away).find(shows_last).unwrap_or(away);
+        // The first and the last one stay.
+        let most = all.len().saturating_sub(2);
+        let most_away = (0..most).find(shows_last).unwrap_or(most);
         Fitting {
             all,
-            shown: fit(all, width, away),
+            shown: fit(all, width, away.min(most_away)),
+            most_away,
         }
     }
 
     /// Columns that are left out.
+    /// How many columns can be scrolled away.
+    pub(super) fn most_away(&self) -> usize {
+        self.most_away
+    }
+
     pub(super) fn hidden(&self) -> usize {
         self.all.len() - self.shown.len()
     }
@@ -102,6 +111,12 @@ fn fit(all: &[TableColumn], width: u16, away: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn columns_are_scrolled_until_the_last_one_is_in_sight() {
+        let most = |width| Fitting::new(&ALL, width, 9).most_away();
+        assert_eq!([16, 12, 8, 3].map(most), [0, 1, 2, 2]);
+    }
+
     use super::*;
 
     const ALL: [TableColumn; 4] = [left("name", 4), right("a", 3), right("b", 3), right("c", 3)];

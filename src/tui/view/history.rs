@@ -53,7 +53,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let filter = filter_line(canvas, Filtered::Pane(Pane::History));
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
-    let columns = Fitting::new(&COLUMNS, inner.width, model.history_column);
+    let columns = Fitting::new(&COLUMNS, inner.width, model.history_columns.away);
+    canvas.most_away.history = Some(columns.most_away());
+    let why = why_width(&columns, inner.width);
     let height = usize::from(inner.height).saturating_sub(lines.len());
     // Rows that the list does not need are for the details.
     let spare = height.saturating_sub(1 + shown.len());
@@ -103,9 +105,6 @@ const COLUMNS: [TableColumn; 10] = [
 const COUNTED: u16 = 100;
 /// Columns that a cause needs to say anything.
 const WHY: usize = 12;
-
-/// So many columns can be scrolled away: the first and the last one stay.
-pub(in crate::tui) const LAST_COLUMN: usize = COLUMNS.len() - 2;
 
 /// `12 sprints, 9 confirmed, 1 reward lost, 1 failed, $86.27 billed`
 fn note(model: &Model, shown: usize, width: u16) -> String {

@@ -34,7 +34,7 @@ use pocpit::tui::ExitReason;
 use pocpit::tui::breakpoint::Breakpoint;
 use pocpit::tui::hit_areas::{HitAreas, HitTarget};
 use pocpit::tui::keymap::{Action, Binding, Context, Keymap, disabled_reason, markdown_table};
-use pocpit::tui::message::{DrawnFrame, LogSizes, Message, Pointer};
+use pocpit::tui::message::{DrawnFrame, LogSizes, Message, MostAway, Pointer};
 use pocpit::tui::model::{Dialog, Model};
 use pocpit::tui::pane::Pane;
 use pocpit::tui::theme::{BackgroundShade, ColorDepth, ColorOverrides, Theme};
