@@ -17,8 +17,7 @@ use crate::domain::{
     Duration, GateKind, MachineId, NodeId, RankedOffer, ReplicaId, Step, Time, Usd,
 };
 use crate::engine::{
-    Command, NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, SprintCommand,
-    WorldKind,
+    Command, NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, SprintCommand, WorldKind,
 };
 
 /// Ticks (of 1 s) that a toast is shown.
@@ -149,8 +148,6 @@ pub struct Model {
     pub snapshot: Arc<Snapshot>,
     /// As the engine sent it: the one above is about the replica that is shown.
     pub received: Arc<Snapshot>,
-    /// The replica that is shown, once the operator has chosen; the first one until then.
-    pub replica: Option<ReplicaId>,
     /// Real time since the snapshot came.
     pub since_snapshot: Duration,
     /// Worst-case cost above which a rental is confirmed by typing the sum.
@@ -199,13 +196,30 @@ pub struct Model {
 impl Model {
     /// Keeps what the engine sent. Returns what it says of the replica that is shown.
     pub fn receive(&mut self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
-        self.received = snapshot.clone();
-        let chosen = self.replica.as_ref();
-        let replica = chosen.and_then(|id| snapshot.replica(id));
-        match replica {
-            Some(replica) => Arc::new(snapshot.of(replica)),
-            None => snapshot,
+        self.received = snapshot;
+        self.received_of(&self.snapshot.replica)
+    }
+
+    /// What the engine last sent of this replica; of the first one if there is none of this name.
+    pub fn received_of(&self, id: &ReplicaId) -> Arc<Snapshot> {
+        let received = &self.received;
+        // A viewer is sent log and offers as part of the whole, not of a replica.
+        let other = received.replica(id).filter(|_| *id != received.replica);
+        match other {
+            Some(replica) => Arc::new(received.of(replica)),
+            None => received.clone(),
         }
+    }
+
+    /// The log is not here: a viewer is sent that of the first replica only.
+    pub fn lacks_log(&self) -> bool {
+        self.role != Role::Driver && self.snapshot.replica != self.received.replica
+    }
+
+    /// The offers are not here: a viewer is sent those of the first replica's pool only.
+    pub fn lacks_offers(&self) -> bool {
+        let (shown, first) = (&self.snapshot.replica, &self.received.replica);
+        self.role != Role::Driver && shown.pool != first.pool
     }
 
     /// A command to the sprint that is shown.
@@ -263,6 +277,11 @@ impl Model {
         let may_rent = |step: Step| step >= Step::Renting && step < Step::Done;
         let mut sprints = self.snapshot.sprints();
         self.snapshot.rentals().next().is_some() || sprints.any(|(_, it)| may_rent(it.step))
+    }
+
+    /// A sprint can be aborted, of whichever replica.
+    pub fn can_abort_any(&self) -> bool {
+        self.snapshot.sprints().any(|(_, sprint)| sprint.can_abort)
     }
 
     pub fn gate(&self) -> Option<GateKind> {

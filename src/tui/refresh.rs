@@ -49,7 +49,6 @@ impl Model {
             seen_until: None,
             exit: None,
             received: snapshot.clone(),
-            replica: None,
             snapshot,
         };
         model.update_log();
@@ -64,7 +63,11 @@ impl Model {
 
     /// The rental's log follows the snapshot, unless a past one is shown.
     pub fn update_log(&mut self) {
-        let marks = self.rental_marks.of(&self.snapshot, self.poc_started());
+        let mut marks = self.rental_marks.of(&self.snapshot, self.poc_started());
+        if self.lacks_log() {
+            // There are no lines that they could stand between.
+            marks.clear();
+        }
         if self.log.past.is_none() {
             self.log.set_log(self.snapshot.boot_log.clone());
             self.log.set_marks(marks);

@@ -96,10 +96,7 @@ impl Snapshot {
     pub fn of(&self, replica: &ReplicaSnapshot) -> Snapshot {
         Snapshot {
             replica: replica.id.clone(),
-            offers: match self.offers_by_pool.get(&replica.id.pool) {
-                Some(offers) => offers.clone(),
-                None => self.offers.clone(),
-            },
+            offers: self.offers_of(&replica.id.pool),
             mode: replica.mode,
             sprint: replica.sprint.clone(),
             rental: replica.rental.clone(),
@@ -107,6 +104,15 @@ impl Snapshot {
             boot_log: replica.boot_log.clone(),
             money: self.money.of(replica),
             ..self.clone()
+        }
+    }
+
+    /// Unknown for another pool than that of the first replica, where they are not sent.
+    fn offers_of(&self, pool: &PoolName) -> OffersSnapshot {
+        match self.offers_by_pool.get(pool) {
+            Some(offers) => offers.clone(),
+            None if *pool == self.replica.pool => self.offers.clone(),
+            None => OffersSnapshot::unread(self.offers.avoided.clone()),
         }
     }
 

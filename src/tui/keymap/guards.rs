@@ -121,6 +121,10 @@ pub(super) fn cannot_abort(model: &Model) -> Option<&'static str> {
     (!model.snapshot.sprint.can_abort).then_some("nothing to abort")
 }
 
+pub(super) fn cannot_abort_any(model: &Model) -> Option<&'static str> {
+    (!model.can_abort_any()).then_some("nothing to abort")
+}
+
 pub(super) fn already_following(model: &Model) -> Option<&'static str> {
     model
         .focused_log()
@@ -178,7 +182,7 @@ pub(super) fn no_node(model: &Model) -> Option<&'static str> {
 
 pub(super) fn no_opened_row(model: &Model) -> Option<&'static str> {
     let none = model.fleet.opened.is_none();
-    none.then_some("no row of 0 Fleet is open: Enter opens one there")
+    none.then_some("no fleet row is open: press Enter on one in 0 Fleet")
 }
 
 fn no_past_sprint(model: &Model) -> Option<&'static str> {

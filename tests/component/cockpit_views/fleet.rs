@@ -86,6 +86,7 @@ pub(super) fn several() -> Snapshot {
     let first = parts[0].clone();
     let mut s = rented(Step::Proving);
     s.replicas = parts.to_vec();
+    s.replica = first.id.clone();
     s.of(&first)
 }
 
@@ -214,7 +215,7 @@ fn braces_go_through_the_opened_rows() {
     type_and_draw(&mut m, "}");
     assert_eq!(
         toast(&m),
-        Some("no row of 0 Fleet is open: Enter opens one there")
+        Some("no fleet row is open: press Enter on one in 0 Fleet")
     );
     let opened = |m: &Model| m.fleet.opened_row().map(|row| row.name.clone());
     // Given an opened row, when the next one is asked for, then the panes are about that,

@@ -17,6 +17,7 @@ mod offers;
 mod overrides;
 mod past;
 mod pointer;
+mod replicas;
 mod rig;
 mod samples;
 mod serving;
