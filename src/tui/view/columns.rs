@@ -1,5 +1,6 @@
 //! Tables whose columns are shown whole or not at all.
 
+use super::format;
 use super::widgets::Align;
 
 /// A column of a table.
@@ -35,8 +36,8 @@ pub(super) const fn right(title: &'static str, width: usize) -> TableColumn {
 pub(super) struct Fitting<'a> {
     all: &'a [TableColumn],
     shown: Vec<usize>,
-}
     most_away: usize,
+}
 
 impl<'a> Fitting<'a> {
     /// The first column, and as many as fit of those behind the ones that are scrolled away. When the last
@@ -54,12 +55,12 @@ impl<'a> Fitting<'a> {
         }
     }
 
-    /// Columns that are left out.
     /// How many columns can be scrolled away.
     pub(super) fn most_away(&self) -> usize {
         self.most_away
     }
 
+    /// Columns that are left out.
     pub(super) fn hidden(&self) -> usize {
         self.all.len() - self.shown.len()
     }
@@ -80,12 +81,7 @@ impl<'a> Fitting<'a> {
             0 => return titles,
             more => format!(" +{more}"),
         };
-        let noun = if self.hidden() == 1 {
-            "column"
-        } else {
-            "columns"
-        };
-        let in_words = format!("{more} {noun}");
+        let in_words = format!(" +{}", format::count(self.hidden(), "column"));
         let room = usize::from(width).saturating_sub(titles.chars().count());
         match room {
             _ if in_words.len() <= room => titles + &in_words,
@@ -111,15 +107,15 @@ fn fit(all: &[TableColumn], width: u16, away: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    const ALL: [TableColumn; 4] = [left("name", 4), right("a", 3), right("b", 3), right("c", 3)];
+
     #[test]
     fn columns_are_scrolled_until_the_last_one_is_in_sight() {
         let most = |width| Fitting::new(&ALL, width, 9).most_away();
         assert_eq!([16, 12, 8, 3].map(most), [0, 1, 2, 2]);
     }
-
-    use super::*;
-
-    const ALL: [TableColumn; 4] = [left("name", 4), right("a", 3), right("b", 3), right("c", 3)];
 
     fn heads(width: u16) -> Vec<String> {
         (0..4)

@@ -113,7 +113,7 @@ fn note(model: &Model, hidden: usize) -> String {
     };
     let more = match hidden {
         0 => String::new(),
-        _ => format!("{} more, ", format::count(hidden, "row")),
+        _ => format!("{}, ", format::count(hidden, "more row")),
     };
     format!(
         "{more}{of}{}, {}, {}",
