@@ -100,14 +100,14 @@ pub fn rows(model: &Model) -> Rows {
     Rows::up_to(4, 2 + listed + usize::from(model.has_filter_row(FILTER)))
 }
 
-/// What is listed, and how much of it is left out.
-fn note(model: &Model, hidden: usize) -> String {
+/// What is listed, how many rows pass the filter, and how many of them are left out.
+fn note(model: &Model, passing: usize, hidden: usize) -> String {
     let fleet = &model.fleet;
     let all: Vec<&FleetRow> = fleet.groups.iter().flat_map(|group| &group.rows).collect();
     let is_sprint = |row: &&&FleetRow| matches!(row.key, FleetKey::Sprint | FleetKey::Replica(_));
     let sprints = all.iter().filter(is_sprint).count();
     let rentals = all.iter().filter(|row| row.price.is_some()).count();
-    let of = match count_of(model, Pane::Fleet, fleet.rows().len()) {
+    let of = match count_of(model, Pane::Fleet, passing) {
         of if of.is_empty() => of,
         of => format!("{of}{}, ", format::count(all.len(), "row")),
     };
@@ -140,7 +140,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let all = rows.iter().filter(is_row).count();
     let window: Vec<Target> = rows.into_iter().skip(first).take(visible).collect();
     let hidden = all - window.iter().filter(is_row).count();
-    let inner = canvas.section_rule(area, Section::Fleet, &note(model, hidden));
+    let inner = canvas.section_rule(area, Section::Fleet, &note(model, all, hidden));
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     lines.push(if all == 0 {
         Line::styled(" No row passes the filter.", theme.dim())
