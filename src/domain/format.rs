@@ -232,6 +232,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_are_counted_in_the_order_of_their_first() {
+        let words = ["FAILED", "CONFIRMED", "FAILED"];
+        assert_eq!(tallied(&tally(words)), "2 failed, 1 confirmed");
+        assert_eq!(tallied(&tally([])), "");
+    }
+
+    #[test]
     fn cut_leaves_no_half_of_a_number() {
         assert_eq!(cut("costs $9.10/h now", 12, "…"), "costs…");
         assert_eq!(cut("costs $9.10/h now", 15, "…"), "costs $9.10/h…");

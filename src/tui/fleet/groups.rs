@@ -88,7 +88,7 @@ fn replica_row(model: &Model, replica: &ReplicaSnapshot) -> FleetRow {
         Step::Waiting => sprint.rent_at,
         Step::Booting | Step::Warming => rental.and_then(|rental| rental.boot.ready_at),
         Step::Proving | Step::Serving => sprint.release_at.map(|at| at.p50),
-        _ => None,
+        _ => sprint.gate.as_ref().and_then(|gate| gate.until),
     };
     FleetRow {
         next,

@@ -107,9 +107,11 @@ pub(super) fn cannot_take_out(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn cannot_search(model: &Model) -> Option<&'static str> {
-    let step = model.snapshot.sprint.step;
-    (!matches!(step, Step::Waiting | Step::Choosing))
-        .then_some("offers are searched only while a sprint waits or chooses")
+    let pool = &model.snapshot.replica.pool;
+    // The replicas of a pool have their offers in common.
+    let mut sprints = model.snapshot.sprints().filter(|(id, _)| id.pool == *pool);
+    let searches = sprints.any(|(_, it)| matches!(it.step, Step::Waiting | Step::Choosing));
+    (!searches).then_some("offers are searched only while a sprint waits or chooses")
 }
 
 pub(super) fn no_lost_journal(model: &Model) -> Option<&'static str> {

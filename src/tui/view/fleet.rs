@@ -290,9 +290,15 @@ fn boot(row: &FleetRow, canvas: &Canvas<'_>) -> String {
     }
 }
 
-/// What it does, or which key it waits for.
+/// What it does, or which key it waits for. Keys act on the replica that is shown: another one is opened
+/// first.
 fn status(row: &FleetRow, canvas: &Canvas<'_>) -> String {
+    let shown = &canvas.model.snapshot.replica;
+    let is_other = matches!(&row.key, FleetKey::Replica(id) if id != shown);
+    let opened_by = |action| format!("{}, {}", canvas.key(Action::Open), canvas.key(action));
     match row.waits {
+        Some(GateKind::Start) if is_other => opened_by(Action::Start),
+        Some(GateKind::Register | GateKind::Release) if is_other => opened_by(Action::Approve),
         Some(GateKind::Start) => format!("start: {}", canvas.key(Action::Start)),
         Some(GateKind::Rent | GateKind::Hedge) => "pick one".to_owned(),
         Some(GateKind::Register | GateKind::Release) => {

@@ -216,6 +216,20 @@ fn offers_are_those_of_the_pool_of_the_shown_replica() {
 }
 
 #[test]
+fn offers_are_searched_again_while_any_replica_of_the_pool_chooses() {
+    // Given a shown replica that does not choose, and one of its pool that does, then a search is sent;
+    let mut s = several();
+    change(&mut s, 1, |it| it.sprint = choosing().sprint);
+    let mut m = model(s);
+    assert_eq!(type_and_draw(&mut m, "r"), vec![Command::RefreshOffers]);
+    // one of another pool is none of its.
+    let mut m = model(two_pools());
+    assert_eq!(type_and_draw(&mut m, "r"), vec![]);
+    let refused = "offers are searched only while a sprint waits or chooses";
+    assert_eq!(toast(&m), Some(refused));
+}
+
+#[test]
 fn viewer_shows_no_offers_of_another_pool_as_those_of_this_one() {
     let mut m = viewer(sent(two_pools()));
     open(&mut m, "llama/1");
@@ -327,5 +341,43 @@ fn others_that_wait_are_counted() {
     assert_shows(
         &shown(&model(s), 120, 40),
         &["; 2 more replicas waiting too"],
+    );
+}
+
+#[test]
+fn keys_that_act_on_the_shown_replica_say_so() {
+    // Given a shown replica, and one that waits, then its row tells to open it first,
+    let mut m = model(several());
+    type_and_draw(&mut m, "0");
+    assert_shows(
+        &shown(&m, 80, 24),
+        &["! minimax/2       REGISTER", "Enter, a"],
+    );
+    // and a question tells of which one it is.
+    type_and_draw(&mut m, "x");
+    assert_shows(
+        &shown(&m, 80, 24),
+        &["minimax/1: Abort epoch 153 and release rental 27000001?"],
+    );
+    press(&mut m, KeyCode::Esc);
+    open(&mut m, "minimax/2");
+    type_and_draw(&mut m, "a");
+    assert_shows(&shown(&m, 80, 24), &["minimax/2: Register rental 27000002"]);
+    press(&mut m, KeyCode::Esc);
+    type_and_draw(&mut m, "0");
+    assert_shows(&shown(&m, 80, 24), &["waits: a"]);
+}
+
+#[test]
+fn replica_with_the_least_time_for_its_decision_comes_first() {
+    // Given one that waits for its start, and one that waits for an offer and has less time,
+    let mut s = several();
+    change(&mut s, 0, |it| it.sprint = waiting().sprint);
+    change(&mut s, 2, |it| it.sprint = choosing().sprint);
+    let m = model(s);
+    let names: Vec<_> = m.fleet.rows().iter().map(|row| row.name.clone()).collect();
+    assert_eq!(
+        names[..3],
+        ["minimax/2", "minimax/3", "minimax/1"].map(str::to_owned)
     );
 }
