@@ -81,23 +81,6 @@ impl Model {
     }
 }
 
-/// How far a table is scrolled sideways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ColumnScroll {
-    /// Columns that are scrolled away.
-    pub away: usize,
-    /// So many can be: the last frame knows.
-    pub most: usize,
-}
-
-impl ColumnScroll {
-    /// A frame has shown how many columns can be scrolled away: no more are.
-    pub fn set_most(&mut self, most: usize) {
-        self.most = most;
-        self.away = self.away.min(most);
-    }
-}
-
 /// The row of an index, or the last one.
 fn selected<'a, T>(rows: &[&'a T], index: usize) -> Option<&'a T> {
     rows.get(index).or(rows.last()).copied()

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::ExitReason;
+use super::column_scroll::ColumnScroll;
 use super::fleet::FleetPane;
 use super::hit_areas::HitAreas;
-use super::lists::ColumnScroll;
 use super::log::{LogPane, RentalMarks};
 use super::offers::OffersPane;
 use super::pane::Pane;

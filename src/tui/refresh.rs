@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::column_scroll::ColumnScroll;
 use super::fleet::{self, FleetPane};
 use super::hit_areas::HitAreas;
-use super::lists::ColumnScroll;
 use super::log::{LogPane, RentalMarks};
 use super::model::{Answer, Effects, Model, Role};
 use super::offers::OffersPane;
