@@ -393,7 +393,7 @@ pub(crate) struct Demo {
     /// Approve every step automatically.
     #[arg(long)]
     pub(crate) auto: bool,
-    /// Rent so many machines at a time, each with a node of its own (1 to 50).
+    /// Rent this many machines at once, each with its own node (1 to 50).
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=50))]
     pub(crate) replicas: u32,
     /// Run one sprint without the cockpit, then exit.

@@ -91,6 +91,25 @@ pub fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) ->
     format!("{} {noun}{plural}", group(&number.to_string()))
 }
 
+/// How often each word comes, in the order in which they came first.
+pub fn tally<'a>(words: impl IntoIterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    let mut tally: Vec<(&str, usize)> = Vec::new();
+    for word in words {
+        match tally.iter_mut().find(|(known, _)| *known == word) {
+            Some((_, number)) => *number += 1,
+            None => tally.push((word, 1)),
+        }
+    }
+    tally
+}
+
+/// `9 confirmed, 1 reward lost`.
+pub fn tallied(tally: &[(&str, usize)]) -> String {
+    let parts = tally.iter();
+    let parts = parts.map(|(word, number)| format!("{number} {}", word.to_lowercase()));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
 /// Our own count of a cost, which the market has not billed: `~$9.61`.
 pub fn estimate(cost: Usd) -> String {
     Spent::Estimated(cost).to_string()
@@ -211,6 +230,13 @@ pub fn wrap_into(text: &str, columns: usize, most: usize, ellipsis: &str) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_counted_in_the_order_of_their_first() {
+        let words = ["FAILED", "CONFIRMED", "FAILED"];
+        assert_eq!(tallied(&tally(words)), "2 failed, 1 confirmed");
+        assert_eq!(tallied(&tally([])), "");
+    }
 
     #[test]
     fn cut_leaves_no_half_of_a_number() {

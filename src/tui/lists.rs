@@ -4,7 +4,6 @@ use super::filter::{Words, avoided_text, node_text, past_text, rejected_text};
 use super::model::Model;
 use super::offers::OffersPane;
 use super::pane::Pane;
-use super::view::{LAST_HISTORY_COLUMN, LAST_NODE_COLUMN};
 use crate::domain::AvoidedMachine;
 use crate::engine::{NodeRow, PastSprintRow, RejectedOffer};
 
@@ -65,8 +64,8 @@ impl Model {
     pub fn scrolled_columns(&self) -> Option<(usize, usize)> {
         match self.focus {
             Pane::Offers => Some((self.offers.first_column, OffersPane::LAST_COLUMN)),
-            Pane::Nodes => Some((self.node_column, LAST_NODE_COLUMN)),
-            Pane::History => Some((self.history_column, LAST_HISTORY_COLUMN)),
+            Pane::Nodes => Some((self.node_columns.away, self.node_columns.most)),
+            Pane::History => Some((self.history_columns.away, self.history_columns.most)),
             _ => None,
         }
     }
@@ -75,8 +74,8 @@ impl Model {
         let (_, last) = self.scrolled_columns()?;
         let column = match self.focus {
             Pane::Offers => &mut self.offers.first_column,
-            Pane::Nodes => &mut self.node_column,
-            _ => &mut self.history_column,
+            Pane::Nodes => &mut self.node_columns.away,
+            _ => &mut self.history_columns.away,
         };
         Some((column, last))
     }

@@ -47,6 +47,13 @@ pub struct LogSizes {
     pub program: Option<Size>,
 }
 
+/// How many columns can be scrolled away in the tables that are on the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MostAway {
+    pub nodes: Option<usize>,
+    pub history: Option<usize>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrawnFrame {
     pub size: Breakpoint,
@@ -54,6 +61,7 @@ pub struct DrawnFrame {
     /// The panes that are on the screen, in the order of the screen.
     pub panes: Vec<Pane>,
     pub logs: LogSizes,
+    pub most_away: MostAway,
     /// First visible row of the dialog, or of an overlay that scrolls.
     pub overlay_top: Option<usize>,
 }

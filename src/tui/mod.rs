@@ -5,6 +5,7 @@ mod app;
 pub mod attention;
 mod bell;
 pub mod breakpoint;
+mod column_scroll;
 mod decoder;
 mod error;
 pub mod filter;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ExitReason;
+use super::column_scroll::ColumnScroll;
 use super::fleet::FleetPane;
 use super::hit_areas::HitAreas;
 use super::log::{LogPane, RentalMarks};
@@ -16,8 +17,7 @@ use crate::domain::{
     Duration, GateKind, MachineId, NodeId, RankedOffer, ReplicaId, Step, Time, Usd,
 };
 use crate::engine::{
-    Command, NodeChange, NodeOwner, QuitChoice, Refusal, RentalSnapshot, Snapshot, SprintCommand,
-    WorldKind,
+    Command, NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, SprintCommand, WorldKind,
 };
 
 /// Ticks (of 1 s) that a toast is shown.
@@ -148,8 +148,6 @@ pub struct Model {
     pub snapshot: Arc<Snapshot>,
     /// As the engine sent it: the one above is about the replica that is shown.
     pub received: Arc<Snapshot>,
-    /// The replica that is shown, once the operator has chosen; the first one until then.
-    pub replica: Option<ReplicaId>,
     /// Real time since the snapshot came.
     pub since_snapshot: Duration,
     /// Worst-case cost above which a rental is confirmed by typing the sum.
@@ -175,9 +173,8 @@ pub struct Model {
     pub rental_marks: RentalMarks,
     pub fleet: FleetPane,
     pub selected_node: Option<NodeId>,
-    /// Columns of the registrations that are scrolled away; so many of the history below.
-    pub node_column: usize,
-    pub history_column: usize,
+    pub node_columns: ColumnScroll,
+    pub history_columns: ColumnScroll,
     /// Only registrations with these words; empty for all.
     pub node_filter: String,
     /// Index of the selected past sprint among those that are shown, newest first.
@@ -199,13 +196,30 @@ pub struct Model {
 impl Model {
     /// Keeps what the engine sent. Returns what it says of the replica that is shown.
     pub fn receive(&mut self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
-        self.received = snapshot.clone();
-        let chosen = self.replica.as_ref();
-        let replica = chosen.and_then(|id| snapshot.replica(id));
-        match replica {
-            Some(replica) => Arc::new(snapshot.of(replica)),
-            None => snapshot,
+        self.received = snapshot;
+        self.received_of(&self.snapshot.replica)
+    }
+
+    /// What the engine last sent of this replica; of the first one if there is none of this name.
+    pub fn received_of(&self, id: &ReplicaId) -> Arc<Snapshot> {
+        let received = &self.received;
+        // A viewer is sent log and offers as part of the whole, not of a replica.
+        let other = received.replica(id).filter(|_| *id != received.replica);
+        match other {
+            Some(replica) => Arc::new(received.of(replica)),
+            None => received.clone(),
         }
+    }
+
+    /// The log is not here: a viewer is sent that of the first replica only.
+    pub fn lacks_log(&self) -> bool {
+        self.role != Role::Driver && self.snapshot.replica != self.received.replica
+    }
+
+    /// The offers are not here: a viewer is sent those of the first replica's pool only.
+    pub fn lacks_offers(&self) -> bool {
+        let (shown, first) = (&self.snapshot.replica, &self.received.replica);
+        self.role != Role::Driver && shown.pool != first.pool
     }
 
     /// A command to the sprint that is shown.
@@ -258,26 +272,16 @@ impl Model {
         self.dialog.is_some() || self.overlay.is_some() || self.prompt.is_some()
     }
 
-    /// Every rental of every sprint.
-    pub fn rentals(&self) -> Vec<&RentalSnapshot> {
-        let snapshot = &self.snapshot;
-        if snapshot.replicas.is_empty() {
-            return snapshot.rental.iter().chain(&snapshot.hedge).collect();
-        }
-        let replicas = snapshot.replicas.iter();
-        replicas
-            .flat_map(|replica| replica.rental.iter().chain(&replica.hedge))
-            .collect()
-    }
-
     /// Something is rented, or may be.
     pub fn is_rented(&self) -> bool {
         let may_rent = |step: Step| step >= Step::Renting && step < Step::Done;
-        let snapshot = &self.snapshot;
-        let mut replicas = snapshot.replicas.iter();
-        !self.rentals().is_empty()
-            || may_rent(snapshot.sprint.step)
-            || replicas.any(|replica| may_rent(replica.sprint.step))
+        let mut sprints = self.snapshot.sprints();
+        self.snapshot.rentals().next().is_some() || sprints.any(|(_, it)| may_rent(it.step))
+    }
+
+    /// A sprint can be aborted, of whichever replica.
+    pub fn can_abort_any(&self) -> bool {
+        self.snapshot.sprints().any(|(_, sprint)| sprint.can_abort)
     }
 
     pub fn gate(&self) -> Option<GateKind> {

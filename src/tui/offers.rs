@@ -204,6 +204,18 @@ impl OffersPane {
         }
     }
 
+    /// Shows the offers of another pool, from the first one on.
+    pub fn show(&mut self, ranked: &Arc<Vec<RankedOffer>>) {
+        if Arc::ptr_eq(&self.ranked, ranked) {
+            return;
+        }
+        self.ranked = ranked.clone();
+        self.marked.clear();
+        (self.selected, self.changed, self.gone) = (None, None, None);
+        (self.rejected_index, self.avoided_index) = (0, 0);
+        self.arrange();
+    }
+
     /// After a search: the cursor was in this row, on this offer.
     fn keep_cursor(&mut self, row: usize, offer: OfferId) {
         if !self.row_of.contains_key(&offer) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::column_scroll::ColumnScroll;
 use super::fleet::{self, FleetPane};
 use super::hit_areas::HitAreas;
 use super::log::{LogPane, RentalMarks};
@@ -35,8 +36,8 @@ impl Model {
             rental_marks: RentalMarks::default(),
             fleet: FleetPane::default(),
             selected_node: None,
-            node_column: 0,
-            history_column: 0,
+            node_columns: ColumnScroll::default(),
+            history_columns: ColumnScroll::default(),
             node_filter: String::new(),
             history_index: 0,
             history_filter: String::new(),
@@ -48,7 +49,6 @@ impl Model {
             seen_until: None,
             exit: None,
             received: snapshot.clone(),
-            replica: None,
             snapshot,
         };
         model.update_log();
@@ -63,7 +63,11 @@ impl Model {
 
     /// The rental's log follows the snapshot, unless a past one is shown.
     pub fn update_log(&mut self) {
-        let marks = self.rental_marks.of(&self.snapshot, self.poc_started());
+        let mut marks = self.rental_marks.of(&self.snapshot, self.poc_started());
+        if self.lacks_log() {
+            // There are no lines that they could stand between.
+            marks.clear();
+        }
         if self.log.past.is_none() {
             self.log.set_log(self.snapshot.boot_log.clone());
             self.log.set_marks(marks);

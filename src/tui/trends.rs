@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::domain::{Duration, Height, InstanceId, RankedOffer, Time};
+use crate::domain::{Duration, Height, InstanceId, RankedOffer, ReplicaId, Time};
 use crate::engine::{OffersSnapshot, Snapshot};
 
 /// Samples of a series. Beyond that every second one is dropped, and the interval doubles.
@@ -63,14 +63,16 @@ pub struct Trends {
     pub usable: Series,
     /// Least cost of a success, in dollars.
     pub success: Series,
-    /// Nonces a minute of this sprint's node.
+    /// Nonces a minute of the rental's node.
     pub nonces: Series,
     /// When the boot was expected to end, as it was seen lately.
     ready: VecDeque<(Time, Time)>,
-    /// The rental that `ready` is about.
+    /// The rental that `ready` is about, and `nonces`, which stay when it is gone.
     rental: Option<InstanceId>,
     /// Start height that `poc_start` is about.
     poc: Option<Height>,
+    /// The replica that is shown.
+    replica: Option<ReplicaId>,
     offers_read: Option<Time>,
 }
 
@@ -89,6 +91,7 @@ impl Trends {
                 self.poc_start.push(reading.at, seconds(expected));
             }
         }
+        self.follow(snapshot);
         self.record_ready(snapshot);
         self.record_nonces(snapshot);
         self.record_offers(&snapshot.offers);
@@ -101,6 +104,25 @@ const DRIFT_OVER: Duration = Duration::minutes(3);
 const DRIFT_LEAST: Duration = Duration::minutes(1);
 
 impl Trends {
+    /// Ends the curves of another pool, replica or rental.
+    fn follow(&mut self, snapshot: &Snapshot) {
+        let replica = &snapshot.replica;
+        let before = self.replica.replace(replica.clone());
+        if before.as_ref().map(|it| &it.pool) != Some(&replica.pool) {
+            (self.price, self.usable, self.success) = Default::default();
+            self.offers_read = None;
+        }
+        let is_other_replica = before.as_ref() != Some(replica);
+        let rental = snapshot.rental.as_ref().map(|rental| rental.id);
+        if is_other_replica || rental != self.rental {
+            self.ready.clear();
+        }
+        if is_other_replica || rental.is_some() && rental != self.rental {
+            self.nonces = Series::default();
+        }
+        self.rental = rental;
+    }
+
     /// Each generation has a curve of its own.
     fn record_nonces(&mut self, snapshot: &Snapshot) {
         let proof = &snapshot.sprint.proof;
@@ -134,11 +156,6 @@ impl Trends {
 
     fn record_ready(&mut self, snapshot: &Snapshot) {
         let rental = snapshot.rental.as_ref();
-        let id = rental.map(|rental| rental.id);
-        if self.rental != id {
-            self.rental = id;
-            self.ready.clear();
-        }
         let Some(ready) = rental.and_then(|rental| rental.boot.ready_at) else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use crate::cli::page::{Look, Page};
 use crate::cli::table::{Cell, Table, cell, number, or_none, words};
-use crate::domain::format::{count, grouped, roughly};
+use crate::domain::format::{count, grouped, roughly, tallied, tally};
 use crate::domain::{BootTimes, OutcomeKind, Spent};
 use crate::flow::ASSUMED_CONFIRMATION;
 use crate::journal::PastSprint;
@@ -91,18 +91,7 @@ fn remark(past: &PastSprint<'_>) -> String {
 
 /// `3 sprints: 1 confirmed, 1 failed; ~$23.37; ~$9.72 per 1000 weight`.
 fn summary(history: &[PastSprint<'_>]) -> String {
-    let mut outcomes: Vec<(&str, usize)> = Vec::new();
-    for past in history {
-        let (word, _) = outcome(past);
-        match outcomes.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, count)) => *count += 1,
-            None => outcomes.push((word, 1)),
-        }
-    }
-    let outcomes = outcomes
-        .iter()
-        .map(|(word, count)| format!("{count} {}", word.to_lowercase()));
-    let outcomes: Vec<String> = outcomes.collect();
+    let outcomes = tally(history.iter().map(|past| outcome(past).0));
     let total: Spent = history.iter().map(PastSprint::spent).sum();
     let kept = history.iter().filter(|past| !is_reward_lost(past));
     let weight: u64 = kept
@@ -111,7 +100,7 @@ fn summary(history: &[PastSprint<'_>]) -> String {
         .sum();
     let sprints = count(history.len(), "sprint");
     let mut parts = vec![
-        format!("{sprints}: {}", outcomes.join(", ")),
+        format!("{sprints}: {}", tallied(&outcomes)),
         total.to_string(),
     ];
     if weight > 0 {

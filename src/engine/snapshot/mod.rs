@@ -98,10 +98,7 @@ impl Snapshot {
     pub fn of(&self, replica: &ReplicaSnapshot) -> Snapshot {
         Snapshot {
             replica: replica.id.clone(),
-            offers: match self.offers_by_pool.get(&replica.id.pool) {
-                Some(offers) => offers.clone(),
-                None => self.offers.clone(),
-            },
+            offers: self.offers_of(&replica.id.pool),
             mode: replica.mode,
             sprint: replica.sprint.clone(),
             rental: replica.rental.clone(),
@@ -112,10 +109,40 @@ impl Snapshot {
         }
     }
 
+    /// Unknown for another pool than that of the first replica, where they are not sent.
+    fn offers_of(&self, pool: &PoolName) -> OffersSnapshot {
+        match self.offers_by_pool.get(pool) {
+            Some(offers) => offers.clone(),
+            None if *pool == self.replica.pool => self.offers.clone(),
+            None => OffersSnapshot::unread(self.offers.avoided.clone()),
+        }
+    }
+
     pub fn replica(&self, id: &ReplicaId) -> Option<&ReplicaSnapshot> {
         let mut all = self.replicas.iter();
         all.find(|replica| replica.id == *id)
             .map(|replica| &**replica)
+    }
+
+    /// Every sprint with its replica, in their order.
+    pub fn sprints(&self) -> impl Iterator<Item = (&ReplicaId, &SprintSnapshot)> {
+        let only = self.is_single().then_some((&self.replica, &self.sprint));
+        let replicas = self.replicas.iter();
+        let replicas = replicas.map(|replica| (&replica.id, &replica.sprint));
+        only.into_iter().chain(replicas)
+    }
+
+    /// Every rental of every sprint.
+    pub fn rentals(&self) -> impl Iterator<Item = &RentalSnapshot> {
+        let only = self.rental.iter().chain(&self.hedge);
+        let only = only.filter(|_| self.is_single());
+        let replicas = self.replicas.iter();
+        only.chain(replicas.flat_map(|replica| replica.rental.iter().chain(&replica.hedge)))
+    }
+
+    /// There is one replica: what is said of a sprint is all there is.
+    pub fn is_single(&self) -> bool {
+        self.replicas.is_empty()
     }
 
     /// When chain and rentals were last read.

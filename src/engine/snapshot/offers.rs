@@ -19,6 +19,19 @@ pub struct OffersSnapshot {
     pub read_at: Option<Time>,
 }
 
+impl OffersSnapshot {
+    /// Before the first search. Machines are avoided whatever was searched.
+    pub(super) fn unread(avoided: Vec<AvoidedMachine>) -> OffersSnapshot {
+        OffersSnapshot {
+            state: SearchState::Idle,
+            rows: Arc::default(),
+            rejected: Arc::default(),
+            avoided,
+            read_at: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchState {

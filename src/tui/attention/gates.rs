@@ -58,7 +58,7 @@ pub(super) fn elsewhere(model: &Model, keys: &Keymap) -> Option<Attention> {
     });
     let more = match waiting.len() - 1 {
         0 => String::new(),
-        more => format!("; {} more wait too", format::count(more, "replica")),
+        more => format!("; {} waiting too", format::count(more, "more replica")),
     };
     let key = keys.key_of(Action::Pane(Pane::Fleet));
     let text = format!("{key}: {id} waits for you ({}){within}{more}", gate.kind);

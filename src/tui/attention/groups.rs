@@ -1,7 +1,6 @@
 //! Alerts by root cause: a cause counts once, however many alerts it has.
 
-use crate::domain::SourceHealth;
-use crate::domain::Time;
+use crate::domain::{SourceHealth, Time, UsdPerHour};
 use crate::engine::{Alert, AlertLevel, ChainSnapshot, Condition, RootCause, began_together};
 use crate::tui::model::Model;
 use crate::tui::view::format;
@@ -118,12 +117,11 @@ fn offline_line(members: &[Alert], lasted: &str, model: &Model) -> String {
     let names = members.iter().filter_map(|alert| silent(&alert.condition));
     let names: Vec<&str> = names.collect();
     let mut line = format!("Offline {lasted}: {} unreachable", format::listed(&names));
-    if let Some(rental) = model.snapshot.rental.as_ref() {
-        let lease = format::clock(rental.lease_until, model.now());
-        line = format!(
-            "{line}. {} may be running; lease ends {lease}",
-            rental.price
-        );
+    let rentals = || model.snapshot.rentals();
+    if let Some(lease) = rentals().map(|rental| rental.lease_until).max() {
+        let lease = format::clock(lease, model.now());
+        let price: UsdPerHour = rentals().map(|rental| rental.price).sum();
+        line = format!("{line}. {price} may be running; lease ends {lease}");
     }
     line
 }

@@ -92,17 +92,9 @@ pub fn headline(model: &Model, keys: &Keymap) -> Headline {
     all.extend(refusal.clone());
     all.extend(losses::unseen(model));
     all.extend(freshness::unread(model, &groups));
-    let outlook = outlook::outlook(model, keys);
-    all.extend(Some(outlook.clone()).filter(|it| it.rank > Rank::Ok));
+    all.push(outlook::outlook(model, keys));
     // Stable: what was collected first stays first among equals.
     all.sort_by_key(|it| std::cmp::Reverse(it.rank));
-    if all.is_empty() {
-        return Headline {
-            first: outlook,
-            second: None,
-            others: 0,
-        };
-    }
     let first = all.remove(0);
     let is_beside = |it: &Attention| match first.rank {
         Rank::Critical => it.is_decision(),
@@ -114,6 +106,7 @@ pub fn headline(model: &Model, keys: &Keymap) -> Headline {
     Headline {
         first,
         second,
-        others: all.len(),
+        // What is well is not counted.
+        others: all.iter().filter(|it| it.rank > Rank::Ok).count(),
     }
 }

@@ -82,14 +82,17 @@ fn choosing(model: &Model) -> Attention {
         return Attention::new(Rank::Ok, "Searching for offers");
     }
     let until = model.deadline().filter(|at| *at > now);
-    let until = until.map_or_else(String::new, |at| {
-        let left = format::short(at - now);
-        format!(" until {} ({left})", format::clock(at, now))
-    });
     let epoch = model.next_epoch();
     let epoch = epoch.map_or_else(|| "the epoch".to_owned(), |epoch| format!("epoch {epoch}"));
-    let text = format!("No usable offer: it searches on{until}, then {epoch} is lost");
-    Attention::new(Rank::Warning, text)
+    let Some(until) = until else {
+        let text = format!("No usable offer yet: searching; without one {epoch} is lost");
+        return Attention::new(Rank::Warning, text);
+    };
+    let (clock, left) = (format::clock(until, now), format::short(until - now));
+    let text = |left: &str| {
+        format!("No usable offer yet: searching until {clock}{left}; after that {epoch} is lost")
+    };
+    Attention::new(Rank::Warning, text("")).or_long(text(&format!(" ({left})")))
 }
 
 fn booting(rental: &RentalSnapshot, model: &Model, keys: &Keymap) -> Attention {

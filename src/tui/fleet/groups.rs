@@ -1,7 +1,7 @@
 //! The rows of the fleet by Network Node, the most urgent first. Derived from a snapshot: pure.
 
 use super::{Boot, FleetGroup, FleetKey, FleetRow, Stage, Urgency};
-use crate::domain::{NodeStatus, Step, Time};
+use crate::domain::{NodeStatus, Step, Time, Usd, UsdPerHour};
 use crate::engine::{NodeOwner, NodeRow, RentalSnapshot, ReplicaSnapshot, SprintSnapshot};
 use crate::tui::model::Model;
 
@@ -9,7 +9,7 @@ use crate::tui::model::Model;
 pub fn groups(model: &Model) -> Vec<FleetGroup> {
     let snapshot = &*model.snapshot;
     let listed = || snapshot.nodes.rows.iter();
-    let mut rows = if snapshot.replicas.is_empty() {
+    let mut rows = if snapshot.is_single() {
         let ours = listed().find(|row| row.owner == NodeOwner::Sprint);
         let hedge = snapshot.hedge.as_ref();
         let hedge = hedge.map(|rental| hedge_row(rental, model));
@@ -30,7 +30,7 @@ pub fn groups(model: &Model) -> Vec<FleetGroup> {
         a.urgency
             .cmp(&b.urgency)
             .then(times)
-            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| numbered(&a.name).cmp(&numbered(&b.name)))
     });
     let place = snapshot.nodes.network_node.as_ref();
     vec![FleetGroup {
@@ -40,6 +40,13 @@ pub fn groups(model: &Model) -> Vec<FleetGroup> {
         trouble: snapshot.nodes.trouble.clone(),
         rows,
     }]
+}
+
+/// A name in parts that sort as people count: `minimax/2` comes before `minimax/10`.
+fn numbered(name: &str) -> (&str, u64) {
+    let words = name.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let number = &name[words.len()..];
+    (words, number.parse().unwrap_or_default())
 }
 
 fn sprint_row(model: &Model, node: Option<&NodeRow>) -> FleetRow {
@@ -76,17 +83,22 @@ fn replica_row(model: &Model, replica: &ReplicaSnapshot) -> FleetRow {
     let row = row
         .with_sprint(sprint, rental, node)
         .with_rental(rental, model);
-    let hedge = replica.hedge.as_ref().map(|hedge| hedge.price);
+    let hedge = replica.hedge.as_ref();
     let next = match sprint.step {
         Step::Waiting => sprint.rent_at,
         Step::Booting | Step::Warming => rental.and_then(|rental| rental.boot.ready_at),
         Step::Proving | Step::Serving => sprint.release_at.map(|at| at.p50),
-        _ => None,
+        _ => sprint.gate.as_ref().and_then(|gate| gate.until),
     };
     FleetRow {
         next,
         // Both are paid for while they race.
-        price: row.price.map(|price| price + hedge.unwrap_or_default()),
+        price: row
+            .price
+            .map(|price| price + hedge.map_or(UsdPerHour::ZERO, |it| it.price)),
+        cost: row
+            .cost
+            .map(|cost| cost + hedge.map_or(Usd::ZERO, |it| it.cost)),
         ..row
     }
 }

@@ -107,9 +107,11 @@ pub(super) fn cannot_take_out(model: &Model) -> Option<&'static str> {
 }
 
 pub(super) fn cannot_search(model: &Model) -> Option<&'static str> {
-    let step = model.snapshot.sprint.step;
-    (!matches!(step, Step::Waiting | Step::Choosing))
-        .then_some("offers are searched only while a sprint waits or chooses")
+    let pool = &model.snapshot.replica.pool;
+    // The replicas of a pool have their offers in common.
+    let mut sprints = model.snapshot.sprints().filter(|(id, _)| id.pool == *pool);
+    let searches = sprints.any(|(_, it)| matches!(it.step, Step::Waiting | Step::Choosing));
+    (!searches).then_some("offers are searched only while a sprint waits or chooses")
 }
 
 pub(super) fn no_lost_journal(model: &Model) -> Option<&'static str> {
@@ -119,6 +121,10 @@ pub(super) fn no_lost_journal(model: &Model) -> Option<&'static str> {
 
 pub(super) fn cannot_abort(model: &Model) -> Option<&'static str> {
     (!model.snapshot.sprint.can_abort).then_some("nothing to abort")
+}
+
+pub(super) fn cannot_abort_any(model: &Model) -> Option<&'static str> {
+    (!model.can_abort_any()).then_some("nothing to abort")
 }
 
 pub(super) fn already_following(model: &Model) -> Option<&'static str> {
@@ -178,7 +184,7 @@ pub(super) fn no_node(model: &Model) -> Option<&'static str> {
 
 pub(super) fn no_opened_row(model: &Model) -> Option<&'static str> {
     let none = model.fleet.opened.is_none();
-    none.then_some("no row of 0 Fleet is open: Enter opens one there")
+    none.then_some("no fleet row is open: press Enter on one in 0 Fleet")
 }
 
 fn no_past_sprint(model: &Model) -> Option<&'static str> {

@@ -78,7 +78,7 @@ fn sprint() -> Vec<Binding> {
             "Abort every sprint; asks for the word \"all\"",
         )
         .danger()
-        .guard(guards::cannot_abort),
+        .guard(guards::cannot_abort_any),
         bind(
             "m",
             Action::ToggleMode,

@@ -175,8 +175,8 @@ impl Theme {
         if self.unicode { unicode } else { ascii }
     }
 
-    /// Sparkline, scaled from the smallest to the largest value; half high if all are equal.
-    /// A curve of a row. It spans at least the noise: what is below is flat.
+    /// A curve one row high, scaled from the smallest to the largest value. It spans at least the noise:
+    /// smaller changes are around the middle.
     pub fn spark(self, values: &[f64], noise: f64) -> String {
         let glyphs: &[char] = if self.unicode {
             &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']

@@ -29,9 +29,8 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
         Dialog::Approve(kind) => {
             (model.gate() != Some(*kind)).then_some("this gate no longer waits")
         }
-        Dialog::Abort | Dialog::AbortAll => {
-            (!model.snapshot.sprint.can_abort).then_some("nothing left to abort")
-        }
+        Dialog::Abort => (!model.snapshot.sprint.can_abort).then_some("nothing left to abort"),
+        Dialog::AbortAll => (!model.can_abort_any()).then_some("nothing left to abort"),
         Dialog::Allow(machine) => {
             (!model.is_avoided(*machine)).then_some("the machine is no longer avoided")
         }

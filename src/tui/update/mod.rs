@@ -7,6 +7,8 @@ mod navigation;
 mod pointer;
 mod prompt;
 
+use std::collections::HashSet;
+
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::ExitReason;
@@ -18,7 +20,7 @@ use super::model::{Dialog, Model, Overlay, Role};
 use super::pane::Pane;
 use super::prompt::{push, typed_character};
 use super::scene::Scene;
-use crate::domain::Duration;
+use crate::domain::{Duration, GateKind, ReplicaId};
 use crate::engine::{AlertLevel, Command, Snapshot};
 use navigation::focus;
 
@@ -37,9 +39,9 @@ fn on_message(model: &mut Model, keys: &Keymap, message: Message) -> Vec<Command
         Message::Pointer(pointer) => return pointer::on_pointer(model, keys, pointer),
         Message::Paste(_) => model.show_toast("pasted text is ignored: only keys count"),
         Message::Snapshot(snapshot) => {
+            let bell = bell_text(&model.received, &snapshot);
             let snapshot = model.receive(snapshot);
             let scene = model.scene();
-            let bell = bell_text(&model.snapshot, &snapshot);
             let refused = snapshot.money.refused;
             if let Some(refusal) = refused.filter(|it| Some(*it) != model.snapshot.money.refused) {
                 model.show_toast(refusal_text(&refusal));
@@ -91,9 +93,19 @@ fn bell_text(before: &Snapshot, now: &Snapshot) -> Option<String> {
     if let Some(worst) = now.alerts.first().filter(|_| has_more) {
         return Some(worst.text.clone());
     }
-    let kind = |snapshot: &Snapshot| snapshot.sprint.gate.as_ref().map(|gate| gate.kind);
-    let gate = kind(now).filter(|_| kind(now) != kind(before))?;
-    Some(format!("the {gate} gate waits for you"))
+    let known: HashSet<_> = gates(before).collect();
+    let (replica, gate) = gates(now).find(|gate| !known.contains(gate))?;
+    Some(if now.is_single() {
+        format!("the {gate} gate waits for you")
+    } else {
+        format!("{replica}: the {gate} gate waits for you")
+    })
+}
+
+/// What waits for the operator, whichever replica is shown.
+fn gates(snapshot: &Snapshot) -> impl Iterator<Item = (&ReplicaId, GateKind)> {
+    let sprints = snapshot.sprints();
+    sprints.filter_map(|(replica, sprint)| Some((replica, sprint.gate.as_ref()?.kind)))
 }
 
 fn after_snapshot(model: &mut Model, before: Scene) {
@@ -125,6 +137,12 @@ fn on_drawn(model: &mut Model, frame: DrawnFrame) {
     }
     if let Some(size) = frame.logs.program {
         model.program_log.size = size;
+    }
+    if let Some(most) = frame.most_away.nodes {
+        model.node_columns.set_most(most);
+    }
+    if let Some(most) = frame.most_away.history {
+        model.history_columns.set_most(most);
     }
     if let (Some(_), Some(top)) = (&model.dialog, frame.overlay_top) {
         model.answer.scroll = top;

@@ -4,7 +4,7 @@ use crate::domain::ReplicaId;
 use crate::tui::filter::Filtered;
 use crate::tui::fleet::FleetKey;
 use crate::tui::keymap::{Keymap, search::search};
-use crate::tui::log::LogPane;
+use crate::tui::log::{LogPane, RentalMarks};
 use crate::tui::model::{Model, Overlay, Picked};
 use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
@@ -115,23 +115,27 @@ pub(super) fn drill_beside(model: &mut Model, toward: Turn) {
     }
 }
 
-/// From now on the panes are about this replica.
-fn show_replica(model: &mut Model, id: ReplicaId) {
-    model.replica = Some(id);
-    model.snapshot = model.receive(model.received.clone());
-    model.update_log();
-    model.focus = model.scene().home();
+/// From now on the panes are about this replica: nothing of the one before is left in them.
+fn show_replica(model: &mut Model, id: &ReplicaId) {
+    if *id == model.snapshot.replica {
+        return;
+    }
+    model.snapshot = model.received_of(id);
+    model.rental_marks = RentalMarks::default();
+    model.show_live_log();
+    model.trends.record(&model.snapshot);
+    model.offers.show(&model.snapshot.offers.rows);
 }
 
 fn open_row(model: &mut Model, row: FleetKey) {
+    if let FleetKey::Replica(id) = &row {
+        show_replica(model, id);
+    }
     model.picked = None;
     model.focus = model.scene().home();
     if let FleetKey::Node(id) = &row {
         model.selected_node = Some(id.clone());
         pick(model, Pane::Nodes);
-    }
-    if let FleetKey::Replica(id) = &row {
-        show_replica(model, id.clone());
     }
     model.fleet.opened = Some(row);
 }

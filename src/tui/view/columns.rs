@@ -1,5 +1,6 @@
 //! Tables whose columns are shown whole or not at all.
 
+use super::format;
 use super::widgets::Align;
 
 /// A column of a table.
@@ -35,6 +36,7 @@ pub(super) const fn right(title: &'static str, width: usize) -> TableColumn {
 pub(super) struct Fitting<'a> {
     all: &'a [TableColumn],
     shown: Vec<usize>,
+    most_away: usize,
 }
 
 impl<'a> Fitting<'a> {
@@ -43,11 +45,19 @@ impl<'a> Fitting<'a> {
     pub(super) fn new(all: &'a [TableColumn], width: u16, away: usize) -> Fitting<'a> {
         let last = all.len().checked_sub(1);
         let shows_last = |away: &usize| fit(all, width, *away).last().copied() == last;
-        let away = (0..away).find(shows_last).unwrap_or(away);
+        // The first and the last one stay.
+        let most = all.len().saturating_sub(2);
+        let most_away = (0..most).find(shows_last).unwrap_or(most);
         Fitting {
             all,
-            shown: fit(all, width, away),
+            shown: fit(all, width, away.min(most_away)),
+            most_away,
         }
+    }
+
+    /// How many columns can be scrolled away.
+    pub(super) fn most_away(&self) -> usize {
+        self.most_away
     }
 
     /// Columns that are left out.
@@ -71,12 +81,7 @@ impl<'a> Fitting<'a> {
             0 => return titles,
             more => format!(" +{more}"),
         };
-        let noun = if self.hidden() == 1 {
-            "column"
-        } else {
-            "columns"
-        };
-        let in_words = format!("{more} {noun}");
+        let in_words = format!(" +{}", format::count(self.hidden(), "column"));
         let room = usize::from(width).saturating_sub(titles.chars().count());
         match room {
             _ if in_words.len() <= room => titles + &in_words,
@@ -105,6 +110,12 @@ mod tests {
     use super::*;
 
     const ALL: [TableColumn; 4] = [left("name", 4), right("a", 3), right("b", 3), right("c", 3)];
+
+    #[test]
+    fn columns_are_scrolled_until_the_last_one_is_in_sight() {
+        let most = |width| Fitting::new(&ALL, width, 9).most_away();
+        assert_eq!([16, 12, 8, 3].map(most), [0, 1, 2, 2]);
+    }
 
     fn heads(width: u16) -> Vec<String> {
         (0..4)

@@ -100,20 +100,20 @@ pub fn rows(model: &Model) -> Rows {
     Rows::up_to(4, 2 + listed + usize::from(model.has_filter_row(FILTER)))
 }
 
-/// What is listed, and how much of it is left out.
-fn note(model: &Model, hidden: usize) -> String {
+/// What is listed, how many rows pass the filter, and how many of them are left out.
+fn note(model: &Model, passing: usize, hidden: usize) -> String {
     let fleet = &model.fleet;
     let all: Vec<&FleetRow> = fleet.groups.iter().flat_map(|group| &group.rows).collect();
     let is_sprint = |row: &&&FleetRow| matches!(row.key, FleetKey::Sprint | FleetKey::Replica(_));
     let sprints = all.iter().filter(is_sprint).count();
     let rentals = all.iter().filter(|row| row.price.is_some()).count();
-    let of = match count_of(model, Pane::Fleet, fleet.rows().len()) {
+    let of = match count_of(model, Pane::Fleet, passing) {
         of if of.is_empty() => of,
         of => format!("{of}{}, ", format::count(all.len(), "row")),
     };
     let more = match hidden {
         0 => String::new(),
-        _ => format!("{} more, ", format::count(hidden, "row")),
+        _ => format!("{}, ", format::count(hidden, "more row")),
     };
     format!(
         "{more}{of}{}, {}, {}",
@@ -140,7 +140,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let all = rows.iter().filter(is_row).count();
     let window: Vec<Target> = rows.into_iter().skip(first).take(visible).collect();
     let hidden = all - window.iter().filter(is_row).count();
-    let inner = canvas.section_rule(area, Section::Fleet, &note(model, hidden));
+    let inner = canvas.section_rule(area, Section::Fleet, &note(model, all, hidden));
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     lines.push(if all == 0 {
         Line::styled(" No row passes the filter.", theme.dim())
@@ -290,9 +290,15 @@ fn boot(row: &FleetRow, canvas: &Canvas<'_>) -> String {
     }
 }
 
-/// What it does, or which key it waits for.
+/// What it does, or which key it waits for. Keys act on the replica that is shown: another one is opened
+/// first.
 fn status(row: &FleetRow, canvas: &Canvas<'_>) -> String {
+    let shown = &canvas.model.snapshot.replica;
+    let is_other = matches!(&row.key, FleetKey::Replica(id) if id != shown);
+    let opened_by = |action| format!("{}, {}", canvas.key(Action::Open), canvas.key(action));
     match row.waits {
+        Some(GateKind::Start) if is_other => opened_by(Action::Start),
+        Some(GateKind::Register | GateKind::Release) if is_other => opened_by(Action::Approve),
         Some(GateKind::Start) => format!("start: {}", canvas.key(Action::Start)),
         Some(GateKind::Rent | GateKind::Hedge) => "pick one".to_owned(),
         Some(GateKind::Register | GateKind::Release) => {

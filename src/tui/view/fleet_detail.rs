@@ -3,10 +3,11 @@
 use ratatui::text::Line;
 
 use crate::domain::Step;
-use crate::engine::{RentalSnapshot, ReplicaSnapshot};
+use crate::engine::{RentalSnapshot, ReplicaSnapshot, SprintSnapshot};
 use crate::tui::breakpoint::Breakpoint;
 use crate::tui::fleet::FleetKey;
 use crate::tui::model::Model;
+use crate::tui::theme::Theme;
 
 use super::top::last;
 use super::widgets::{Canvas, indented, two_rows};
@@ -62,15 +63,19 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static
     }
 }
 
+/// What a sprint does, and what it asks.
+fn doing(sprint: &SprintSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>> {
+    let doing = format!("{}: {}", sprint.step.verb().to_uppercase(), sprint.doing);
+    let question = sprint.gate.iter();
+    let question = question.flat_map(|gate| two_rows(&gate.question, theme.warn(), width, theme));
+    let mut lines = two_rows(&doing, theme.text(), width, theme);
+    lines.extend(question);
+    lines
+}
+
 /// Its log and all its panes are one key away.
 fn of_replica(replica: &ReplicaSnapshot, canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
-    let theme = canvas.theme;
-    let sprint = &replica.sprint;
-    let doing = format!("{}: {}", sprint.step.verb().to_uppercase(), sprint.doing);
-    let mut lines = two_rows(&doing, theme.text(), width, theme);
-    if let Some(gate) = &sprint.gate {
-        lines.extend(two_rows(&gate.question, theme.warn(), width, theme));
-    }
+    let mut lines = doing(&replica.sprint, width, canvas.theme);
     let rentals = replica.rental.iter().chain(&replica.hedge);
     lines.extend(rentals.flat_map(|rental| in_brief(rental, canvas, width)));
     lines
@@ -79,12 +84,7 @@ fn of_replica(replica: &ReplicaSnapshot, canvas: &Canvas<'_>, width: u16) -> Vec
 fn of_sprint(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static>> {
     let (model, theme) = (canvas.model, canvas.theme);
     let snapshot = &*model.snapshot;
-    let sprint = &snapshot.sprint;
-    let doing = format!("{}: {}", sprint.step.verb().to_uppercase(), sprint.doing);
-    let mut lines = two_rows(&doing, theme.text(), width, theme);
-    if let Some(gate) = &sprint.gate {
-        lines.extend(two_rows(&gate.question, theme.warn(), width, theme));
-    }
+    let mut lines = doing(&snapshot.sprint, width, theme);
     if let Some(rental) = &snapshot.rental {
         lines.extend(in_brief(rental, canvas, width));
         let worst = snapshot.money.sprint + snapshot.money.reserved;

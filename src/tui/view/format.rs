@@ -2,7 +2,7 @@
 
 pub use crate::domain::format::{
     both_ends, clock, count, cut, estimate, grouped, in_largest_unit, length, listed, roughly,
-    second, short, short_id, wrap, wrap_into,
+    second, short, short_id, tallied, tally, wrap, wrap_into,
 };
 use crate::domain::{ChainPhase, Milestone, Outcome, ReleasePolicy, Time, TimeBand, Usd};
 use crate::engine::{SprintSnapshot, TunnelRate};

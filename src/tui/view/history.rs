@@ -53,7 +53,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
     let filter = filter_line(canvas, Filtered::Pane(Pane::History));
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
-    let columns = Fitting::new(&COLUMNS, inner.width, model.history_column);
+    let columns = Fitting::new(&COLUMNS, inner.width, model.history_columns.away);
+    canvas.most_away.history = Some(columns.most_away());
+    let why = why_width(&columns, inner.width);
     let height = usize::from(inner.height).saturating_sub(lines.len());
     // Rows that the list does not need are for the details.
     let spare = height.saturating_sub(1 + shown.len());
@@ -66,7 +68,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     lines.push(if shown.is_empty() {
         Line::styled("No sprint passes the filter.", theme.dim())
     } else {
-        Line::styled(head(&columns, inner.width), theme.dim())
+        let title = if why.is_some() { " why" } else { "" };
+        Line::styled(columns.head(inner.width) + title, theme.dim())
     });
     let selected = model.history_index.min(shown.len().saturating_sub(1));
     let first = (selected + 1).saturating_sub(visible);
@@ -77,7 +80,7 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         canvas
             .hits
             .add_row(inner, lines.len(), HitTarget::Past(place));
-        let row = row(past, &ended, &columns, inner.width, theme);
+        let row = row(past, &ended, &columns, why, theme);
         lines.push(Line::styled(row, style));
     }
     if let Some(past) = chosen {
@@ -104,9 +107,6 @@ const COUNTED: u16 = 100;
 /// Columns that a cause needs to say anything.
 const WHY: usize = 12;
 
-/// So many columns can be scrolled away: the first and the last one stay.
-pub(in crate::tui) const LAST_COLUMN: usize = COLUMNS.len() - 2;
-
 /// `12 sprints, 9 confirmed, 1 reward lost, 1 failed, $86.27 billed`
 fn note(model: &Model, shown: usize, width: u16) -> String {
     let history = &model.snapshot.history;
@@ -114,24 +114,14 @@ fn note(model: &Model, shown: usize, width: u16) -> String {
     if history.is_empty() {
         return sprints;
     }
-    let mut outcomes: Vec<(&str, usize)> = Vec::new();
-    for past in history.iter() {
-        let word = outcome::word(past, model);
-        match outcomes.iter_mut().find(|(known, _)| *known == word) {
-            Some((_, number)) => *number += 1,
-            None => outcomes.push((word, 1)),
-        }
-    }
+    let mut outcomes = format::tally(history.iter().map(|past| outcome::word(past, model)));
     outcomes.sort_by_key(|(word, number)| (*word != "CONFIRMED", std::cmp::Reverse(*number)));
     outcomes.truncate(if width < COUNTED { 1 } else { outcomes.len() });
-    let outcomes = outcomes.iter();
-    let outcomes = outcomes.map(|(word, number)| format!("{number} {}", word.to_lowercase()));
-    let outcomes: Vec<String> = outcomes.collect();
     let cost: Spent = history.iter().map(PastSprintRow::spent).sum();
     let of = count_of(model, Pane::History, shown);
     format!(
         "{of}{sprints}, {}, {}",
-        outcomes.join(", "),
+        format::tallied(&outcomes),
         cost.in_words()
     )
 }
@@ -143,26 +133,18 @@ fn why_width(columns: &Fitting<'_>, width: u16) -> Option<usize> {
     (columns.hidden() == 0 && room >= WHY).then_some(room)
 }
 
-fn head(columns: &Fitting<'_>, width: u16) -> String {
-    let head = columns.head(width);
-    match why_width(columns, width) {
-        Some(_) => format!("{head} why"),
-        None => head,
-    }
-}
-
 fn row(
     past: &PastSprintRow,
     ended: &Ended,
     columns: &Fitting<'_>,
-    width: u16,
+    why: Option<usize>,
     theme: Theme,
 ) -> String {
     let cells = cells(past, ended.word);
     let row = columns.row(|place| cells[place].clone());
-    match (&ended.why, why_width(columns, width)) {
-        (Some(why), Some(room)) => {
-            let why = format::cut(why, room, theme.glyph("…", "..."));
+    match (&ended.why, why) {
+        (Some(text), Some(room)) => {
+            let why = format::cut(text, room, theme.glyph("…", "..."));
             format!("{row} {why}")
         }
         _ => row,

@@ -95,6 +95,10 @@ fn why_empty(canvas: &Canvas<'_>, section: Section) -> String {
     match section {
         Section::ProgramLog => "Nothing logged yet.".to_owned(),
         _ if model.log.past.is_some() => "Nothing of this log is saved.".to_owned(),
+        _ if model.lacks_log() && model.snapshot.rental.is_some() => {
+            let replica = &model.snapshot.replica;
+            format!("Not sent to viewers: the log of {replica} is in the main cockpit.")
+        }
         _ if model.snapshot.rental.is_some() => "No line yet.".to_owned(),
         _ if model.snapshot.history.is_empty() => "Nothing rented.".to_owned(),
         _ => {

@@ -42,13 +42,11 @@ use super::breakpoint::Breakpoint;
 use super::hit_areas::HitAreas;
 use super::keymap::Keymap;
 use super::layout::{areas, place, place_pane};
-use super::message::{DrawnFrame, LogSizes};
+use super::message::{DrawnFrame, LogSizes, MostAway};
 use super::model::{Model, Overlay};
 use super::pane::Pane;
 use super::theme::Theme;
 pub(super) use dialog::next_decision;
-pub(super) use history::LAST_COLUMN as LAST_HISTORY_COLUMN;
-pub(super) use nodes::LAST_COLUMN as LAST_NODE_COLUMN;
 use sections::Prepared;
 use widgets::Canvas;
 
@@ -66,6 +64,7 @@ pub fn draw(
     let mut canvas = Canvas {
         buf,
         hits: HitAreas::default(),
+        most_away: MostAway::default(),
         model,
         keys,
         theme,
@@ -84,6 +83,7 @@ pub fn draw(
         hit_areas: canvas.hits,
         panes: body.panes,
         logs: body.logs,
+        most_away: canvas.most_away,
         overlay_top,
     }
 }
@@ -95,6 +95,7 @@ pub(super) fn pane_text(model: &Model, keys: &Keymap) -> String {
     let mut canvas = Canvas {
         buf: &mut buf,
         hits: HitAreas::default(),
+        most_away: MostAway::default(),
         model,
         keys,
         theme: Theme::PLAIN,

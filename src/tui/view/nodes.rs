@@ -49,7 +49,8 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         ..inner
     };
     let widths = columns(&nodes.rows, inner.width);
-    let columns = Fitting::new(&widths, inner.width, model.node_column);
+    let columns = Fitting::new(&widths, inner.width, model.node_columns.away);
+    canvas.most_away.nodes = Some(columns.most_away());
     let trouble = nodes.trouble.as_ref();
     let trouble = trouble.map(|it| Line::styled(format!("TROUBLE {it}"), theme.bad()));
     let head = match nodes.read_at {
@@ -134,9 +135,6 @@ const NAME: usize = 14;
 const ADDRESS: usize = 19;
 /// Columns of the others, with the spaces between them.
 const OTHERS: usize = 46;
-
-/// So many columns can be scrolled away: the first and the last one stay.
-pub(in crate::tui) const LAST_COLUMN: usize = 5;
 
 fn columns(rows: &[NodeRow], width: u16) -> [TableColumn; 7] {
     let longest = |text: fn(&NodeRow) -> String| {

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::domain::{
-    ChainPhase, Duration, EpochView, GateKind, Milestone, Mode, PocActivity, Step, Time,
+    ChainPhase, Duration, EpochView, GateKind, Milestone, Mode, Outcome, PocActivity, Step, Time,
 };
 use crate::engine::NodeOwner;
 use crate::tui::attention::{Feed, frozen_since, time_of};
@@ -257,8 +257,12 @@ fn registered(canvas: &Canvas<'_>) -> Phase {
     let is_listed = listed.clone().any(|row| row.owner == NodeOwner::Sprint);
     let deadline = model.deadline();
     let waits = model.gate() == Some(GateKind::Register);
+    // Only what is registered goes on to the proof; a rehearsal may end with it.
+    let is_registered =
+        span(Step::Proving).is_some() || matches!(sprint.outcome, Some(Outcome::Rehearsed));
     let (state, note) = match ended {
-        Some(at) => (StepState::Done, early(at, model)),
+        Some(at) if is_registered => (StepState::Done, early(at, model)),
+        Some(_) => (StepState::Failed, "not registered".to_owned()),
         None if waits => {
             let key = canvas.key(Action::Approve);
             let left = deadline.map(|at| format!(", {} left", format::short(at - now)));

@@ -93,32 +93,24 @@ pub fn draw(canvas: &mut Canvas<'_>, placed: &Placed, mut prepared: Prepared) ->
 
 fn draw_section(canvas: &mut Canvas<'_>, section: Section, area: Rect, prepared: &mut Prepared) {
     let model = canvas.model;
-    let note = match section {
+    let note = |canvas: &mut Canvas<'_>, note: &str| canvas.section_rule(area, section, note);
+    let titled = |canvas: &mut Canvas<'_>, (title, note): (String, String)| {
+        canvas.rule(area, &title, &note, false)
+    };
+    let inner = match section {
         Section::Fleet => return fleet::draw(canvas, area),
         Section::Offers => return offers::draw(canvas, area),
         Section::Nodes => return nodes::draw(canvas, area),
         Section::History => return history::draw(canvas, area),
         Section::Epochs => return charts::draw_epochs(canvas, area),
         Section::Trends => return charts::draw_trends(canvas, area),
-        Section::Schedule => schedule::note(model),
-        Section::Stages => stages::note(model),
-        Section::Sprint => sprint::note(model),
-        Section::Gpus => rental::gpu_note(model),
-        Section::FleetDetail
-        | Section::Proof
-        | Section::Rental
-        | Section::Money
-        | Section::Log
-        | Section::ProgramLog => String::new(),
-    };
-    let own_title = match section {
-        Section::FleetDetail => Some(fleet_detail::title(model)),
-        Section::Proof => Some(proof::title(model)),
-        _ => None,
-    };
-    let inner = match own_title {
-        Some((title, note)) => canvas.rule(area, &title, &note, false),
-        None => canvas.section_rule(area, section, &note),
+        Section::FleetDetail => titled(canvas, fleet_detail::title(model)),
+        Section::Proof => titled(canvas, proof::title(model)),
+        Section::Schedule => note(canvas, &schedule::note(model)),
+        Section::Stages => note(canvas, &stages::note(model)),
+        Section::Sprint => note(canvas, &sprint::note(model)),
+        Section::Gpus => note(canvas, &rental::gpu_note(model)),
+        Section::Rental | Section::Money | Section::Log | Section::ProgramLog => note(canvas, ""),
     };
     let mut lines = prepared.take(section).unwrap_or_default();
     if section == Section::Stages && usize::from(inner.height) < lines.len() {

@@ -12,6 +12,7 @@ use crate::tui::filter::Filtered;
 use crate::tui::hit_areas::HitAreas;
 use crate::tui::keymap::{Action, Keymap};
 use crate::tui::layout::centered;
+use crate::tui::message::MostAway;
 use crate::tui::model::Model;
 use crate::tui::pane::Pane;
 use crate::tui::prompt::Prompt;
@@ -23,6 +24,7 @@ use crate::tui::view::format::{cut, wrap_into};
 pub(super) struct Canvas<'a> {
     pub(super) buf: &'a mut Buffer,
     pub(super) hits: HitAreas,
+    pub(super) most_away: MostAway,
     pub(super) model: &'a Model,
     pub(super) keys: &'a Keymap,
     pub(super) theme: Theme,

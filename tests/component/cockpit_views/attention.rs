@@ -229,7 +229,9 @@ fn epoch_without_an_offer_is_a_warning() {
     let (rank, text) = first(&model(snapshot.clone()));
     assert_eq!(rank, Rank::Warning);
     assert!(
-        text.starts_with("No usable offer: it searches on until 16:26 (2h 13m), then epoch 153"),
+        text.starts_with(
+            "No usable offer yet: searching until 16:26; after that epoch 153 is lost"
+        ),
         "{text}"
     );
     // before the first answer nothing is known.

@@ -89,6 +89,7 @@ pub(super) fn several() -> Snapshot {
     let first = parts[0].clone();
     let mut s = rented(Step::Proving);
     s.replicas = parts.to_vec();
+    s.replica = first.id.clone();
     s.of(&first)
 }
 
@@ -217,7 +218,7 @@ fn braces_go_through_the_opened_rows() {
     type_and_draw(&mut m, "}");
     assert_eq!(
         toast(&m),
-        Some("no row of 0 Fleet is open: Enter opens one there")
+        Some("no fleet row is open: press Enter on one in 0 Fleet")
     );
     let opened = |m: &Model| m.fleet.opened_row().map(|row| row.name.clone());
     // Given an opened row, when the next one is asked for, then the panes are about that,
@@ -276,6 +277,23 @@ fn each_replica_has_a_row_and_the_panes_of_the_opened_one() {
     // and the braces go to the next one.
     type_and_draw(&mut m, "}");
     assert_eq!(m.snapshot.replica.to_string(), "minimax/3");
+}
+
+#[test]
+fn snapshot_knows_the_rentals_and_sprints_of_every_replica() {
+    let rentals = |s: &Snapshot| s.rentals().map(|it| it.id.0).collect::<Vec<_>>();
+    let steps = |s: &Snapshot| s.sprints().map(|(_, it)| it.step).collect::<Vec<_>>();
+    // Given one sprint with a race, then both of its rentals are there;
+    let mut s = rented(Step::Booting);
+    s.hedge = s.rental.clone();
+    assert_eq!(rentals(&s), [28_111_222, 28_111_222]);
+    assert_eq!(steps(&s), [Step::Booting]);
+    // given three replicas, then each is counted once, whichever is shown.
+    let s = several();
+    assert_eq!(rentals(&s), [27_000_001, 27_000_002, 27_000_003]);
+    assert_eq!(steps(&s), [Step::Proving, Step::Registering, Step::Booting]);
+    let second = s.of(&s.replicas[1]);
+    assert_eq!(rentals(&second), rentals(&s));
 }
 
 #[test]

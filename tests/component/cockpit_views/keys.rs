@@ -413,25 +413,36 @@ fn toast_leaves_the_keys_of_a_prompt() {
 fn tables_scroll_to_the_columns_that_are_left_out() {
     // Given a narrow history, when it is scrolled to the right, then the next columns come, and the first stays;
     let mut m = model(with_past());
-    type_and_draw(&mut m, "7");
+    let scroll = |m: &mut Model, keys: &str| {
+        for key in keys.chars() {
+            press(m, KeyCode::Char(key));
+            draw_frame(m, (60, 16));
+        }
+    };
+    scroll(&mut m, "7");
     let text = shown(&m, 60, 16);
     assert!(
         text.contains("ended       epoch outcome") && !text.contains("GPUs"),
         "{text}"
     );
-    type_and_draw(&mut m, "llllllll");
+    scroll(&mut m, "llllllll");
     let text = shown(&m, 60, 16);
     assert_shows(&text, &["ended       ", "GPUs          machine"]);
     assert!(!text.contains("epoch outcome"), "{text}");
     // at the end it says so;
-    type_and_draw(&mut m, "l");
     assert_eq!(toast(&m), Some("the last columns are shown"));
+    // and the first key back goes back.
+    scroll(&mut m, "h");
+    assert!(!shown(&m, 60, 16).contains("GPUs          machine"));
+    // In a wide pane there is nothing to scroll to.
+    draw_frame(&mut m, (200, 60));
+    assert_eq!(m.history_columns.away, 0);
     // registrations are wide by their addresses.
     let mut m = model(proving());
-    type_and_draw(&mut m, "5");
+    scroll(&mut m, "5");
     assert!(!shown(&m, 60, 16).contains("10.0.0.7:8080/5000"));
-    type_and_draw(&mut m, "lll");
+    scroll(&mut m, "lll");
     assert_shows(&shown(&m, 60, 16), &["whose", "10.0.0.7:8080/5000"]);
-    type_and_draw(&mut m, "hhhh");
+    scroll(&mut m, "hhhh");
     assert_eq!(toast(&m), Some("the first columns are shown"));
 }

@@ -243,6 +243,21 @@ fn release_is_a_checklist() {
 }
 
 #[test]
+fn registration_that_failed_is_not_told_as_done() {
+    // Given a sprint that ended before its node was registered, then nothing says that it was.
+    let mut s = failed();
+    let is_before = |step| step <= Step::Registering;
+    s.sprint.spans.retain(|span| is_before(span.step));
+    let mut m = model(s);
+    type_and_draw(&mut m, "5");
+    assert_shows(&shown(&m, 120, 40), &["✗ registered", "not registered"]);
+    // One that went on to the proof has been.
+    let mut m = model(proving());
+    type_and_draw(&mut m, "5");
+    assert_shows(&shown(&m, 120, 40), &["✓ registered"]);
+}
+
+#[test]
 fn rate_of_nonces_is_a_curve() {
     let count = |s: &mut Snapshot, second: i64, per_minute| {
         let nonces = s.sprint.proof.nonces.as_mut().unwrap();

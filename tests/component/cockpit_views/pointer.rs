@@ -178,7 +178,7 @@ fn scrolled_fleet_counts_rows_and_is_clicked_where_it_shows() {
     let mut m = model(s);
     type_and_draw(&mut m, "0G");
     let screen = drawn(&mut m, SIZE);
-    assert!(screen.contains("rows more, 1 Network Node"), "{screen}");
+    assert!(screen.contains("more rows, 1 Network Node"), "{screen}");
     // then a click selects the row that it is on.
     assert_eq!(click(&mut m, "colleague-57"), vec![]);
     let row = FleetKey::Node(NodeId("colleague-57".into()));

@@ -74,6 +74,7 @@ pub(super) fn drawn_message(size: Breakpoint, hit_areas: HitAreas) -> Message {
         hit_areas,
         panes: Vec::new(),
         logs: LogSizes::default(),
+        most_away: MostAway::default(),
         overlay_top: None,
     })
 }

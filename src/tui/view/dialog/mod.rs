@@ -110,7 +110,20 @@ fn add_targets(canvas: &mut Canvas<'_>, area: Rect, rows: usize, question: &Ques
     }
 }
 
+/// What is asked; of which replica, where there are several.
 fn question(dialog: &Dialog, canvas: &Canvas<'_>) -> Question {
+    let question = question_of(dialog, canvas);
+    let snapshot = &canvas.model.snapshot;
+    match dialog {
+        Dialog::Rent(_) | Dialog::Abort | Dialog::Approve(_) if !snapshot.is_single() => Question {
+            title: format!("{}: {}", snapshot.replica, question.title),
+            ..question
+        },
+        _ => question,
+    }
+}
+
+fn question_of(dialog: &Dialog, canvas: &Canvas<'_>) -> Question {
     let (model, theme) = (canvas.model, canvas.theme);
     match dialog {
         Dialog::Rent(row) => rent::rent(row, model, theme),

@@ -116,14 +116,22 @@ pub(super) fn orphaned(model: &Model) -> Question {
         Line::raw("The main cockpit has exited; this view is frozen."),
         Line::raw("Quit, and start pocpit again to take over."),
     ];
-    lines.extend(model.snapshot.rental.as_ref().map(|rental| {
+    lines.extend(were_running(model).map(Line::raw));
+    Question::new("Quit the viewer?", lines).asks("quit; this changes nothing", "keep the view")
+}
+
+/// What was rented when the main cockpit exited.
+fn were_running(model: &Model) -> Option<String> {
+    let rentals = rentals(model);
+    if let [rental] = rentals[..] {
         let (id, price) = (rental.id, rental.price);
         let lease = format::clock(rental.lease_until, model.now());
-        Line::raw(format!(
+        return Some(format!(
             "Rental {id} was running when it exited, at {price}; its lease ends {lease}."
-        ))
-    }));
-    Question::new("Quit the viewer?", lines).asks("quit; this changes nothing", "keep the view")
+        ));
+    }
+    let running = running_all(&rentals, model)?;
+    Some(format!("When it exited: {running}"))
 }
 
 pub(super) fn abort(model: &Model) -> Question {
@@ -147,12 +155,7 @@ pub(super) fn abort(model: &Model) -> Question {
             .as_ref()
             .map(|hedge| Line::raw(format!("Rental {} too: {}.", hedge.id, running(hedge)))),
     );
-    let mut alerts = model.snapshot.alerts.iter();
-    if alerts.any(|alert| matches!(alert.condition, Condition::Challenge(_))) {
-        lines.push(Line::raw(
-            "A PoC Challenge is open: part of the collateral is lost too.",
-        ));
-    }
+    lines.extend(challenge(model));
     let next = model.upcoming().into_iter().next();
     let next = next.map(|next| {
         let at = format::clock(next.at.p50, model.now());
@@ -166,17 +169,24 @@ pub(super) fn abort(model: &Model) -> Question {
 }
 
 pub(super) fn abort_all(model: &Model) -> Question {
-    let question = abort(model);
-    let title = "Abort every sprint and release everything?";
-    let question = match several(model) {
-        Some(all) => Question::new(title, vec![Line::raw(all.running)]),
-        None => question,
-    };
-    Question {
-        title: title.to_owned(),
-        ..question
-    }
-    .asks("abort every sprint", "let them go on")
+    let mut lines = vec![Line::raw(
+        "Every registration is removed, every rental destroyed, and the rewards of this epoch given up. This cannot be undone.",
+    )];
+    let running = running_all(&rentals(model), model);
+    lines.push(Line::raw(
+        running.unwrap_or_else(|| "Nothing is rented.".to_owned()),
+    ));
+    lines.extend(challenge(model));
+    lines.push(Line::raw("If you do nothing, every sprint goes on."));
+    Question::new("Abort every sprint and release everything?", lines)
+        .asks("abort every sprint", "let them go on")
+}
+
+/// What an abort costs while a challenge is open.
+fn challenge(model: &Model) -> Option<Line<'static>> {
+    let mut alerts = model.snapshot.alerts.iter();
+    let is_open = alerts.any(|alert| matches!(alert.condition, Condition::Challenge(_)));
+    is_open.then(|| Line::raw("A PoC Challenge is open: part of the collateral is lost too."))
 }
 
 pub(super) fn approve(kind: GateKind, model: &Model, theme: Theme) -> Question {
@@ -256,48 +266,40 @@ fn release(model: &Model, theme: Theme) -> Question {
         .asks("release it", "keep it running")
 }
 
-/// What several sprints have rented.
-struct Several {
-    count: usize,
-    /// Their price, what they have cost, and when the last of them ends itself.
-    running: String,
+/// What the sprints of all replicas have rented.
+fn rentals(model: &Model) -> Vec<&RentalSnapshot> {
+    model.snapshot.rentals().collect()
 }
 
-/// `None` if there is one at most.
-fn several(model: &Model) -> Option<Several> {
-    let rentals = model.rentals();
-    if model.snapshot.replicas.is_empty() || rentals.len() < 2 {
-        return None;
+/// What they cost now and so far, and when the last lease ends; `None` without any.
+fn running_all(rentals: &[&RentalSnapshot], model: &Model) -> Option<String> {
+    let last = rentals.iter().map(|rental| rental.lease_until).max()?;
+    let lease = format::clock(last, model.now());
+    if let [rental] = rentals {
+        return Some(format!("{}, lease ends {lease}.", running(rental)));
     }
     let price: UsdPerHour = rentals.iter().map(|rental| rental.price).sum();
     let cost: Usd = rentals.iter().map(|rental| rental.cost).sum();
-    let last = rentals.iter().map(|rental| rental.lease_until).max()?;
-    Some(Several {
-        count: rentals.len(),
-        running: format!(
-            "{price} now for {}, {} est. so far, the last lease ends {}.",
-            format::count(rentals.len(), "rental"),
-            format::estimate(cost),
-            format::clock(last, model.now())
-        ),
-    })
+    Some(format!(
+        "{price} now for {}, {} est. so far, the last lease ends {lease}.",
+        format::count(rentals.len(), "rental"),
+        format::estimate(cost),
+    ))
 }
 
 pub(super) fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Question {
-    let rental = model.snapshot.rental.as_ref();
-    let several = several(model);
-    let title = match (&several, rental) {
-        (Some(all), _) => format!("Quit while {} run?", format::count(all.count, "rental")),
-        (None, Some(rental)) => format!("Quit while rental {} runs?", rental.id),
-        (None, None) => "Quit while something is rented?".to_owned(),
+    let rentals = rentals(model);
+    let title = match rentals[..] {
+        [] => "Quit while something is rented?".to_owned(),
+        [rental] => format!("Quit while rental {} runs?", rental.id),
+        _ => format!("Quit while {} run?", format::count(rentals.len(), "rental")),
     };
-    let money = match (&several, rental) {
-        (Some(all), _) => Some(Line::raw(all.running.clone())),
-        (None, rental) => rental.map(|rental| {
-            let lease = format::clock(rental.lease_until, model.now());
-            Line::raw(format!("{}, lease ends {lease}.", running(rental)))
-        }),
+    let leave = match rentals[..] {
+        [] => "quit, leave it running".to_owned(),
+        [rental] => format!("quit, leave it running {}", rest_of_lease(rental, model)),
+        _ => "quit, leave them running".to_owned(),
     };
+    let money = running_all(&rentals, model).map(Line::raw);
     let option = |text: &str, of: Option<QuitChoice>| {
         let (mark, style) = if choice == of {
             (theme.glyph("▸", ">"), theme.accent())
@@ -306,18 +308,13 @@ pub(super) fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Q
         };
         Line::styled(format!("{mark} {text}"), style)
     };
-    let rentals = model.rentals().into_iter();
-    let price: UsdPerHour = rentals.map(|rental| rental.price).sum();
+    let price: UsdPerHour = rentals.iter().map(|rental| rental.price).sum();
     let price = price.times(RELEASE_TAKES);
     let release = format!(
         "release everything, then quit: about {}, {}",
         format::roughly(RELEASE_TAKES),
         format::estimate(price)
     );
-    let leave = match rental.filter(|_| several.is_none()) {
-        Some(rental) => format!("quit, leave it running {}", rest_of_lease(rental, model)),
-        None => "quit, leave it running".to_owned(),
-    };
     let mut lines: Vec<Line<'_>> = money.into_iter().collect();
     lines.push(Line::raw(""));
     lines.push(option("stay (default)", None));
@@ -330,6 +327,9 @@ pub(super) fn quit(choice: Option<QuitChoice>, model: &Model, theme: Theme) -> Q
     let question = Question::new(title, lines);
     match choice {
         Some(QuitChoice::Release) => question.asks("release everything, then quit", "stay"),
+        Some(QuitChoice::Detach) if rentals.len() > 1 => {
+            question.asks("quit and leave them running", "stay")
+        }
         Some(QuitChoice::Detach) => question.asks("quit and leave it running", "stay"),
         None => Question {
             no: "stay",

@@ -156,6 +156,7 @@ fn age(model: &Model) -> String {
     let now = model.now();
     let ago = format::ago(offers.read_at, now);
     match (&offers.state, offers.read_at) {
+        _ if model.lacks_offers() => "not sent".to_owned(),
         (SearchState::Searching, None) => "searching".to_owned(),
         (SearchState::Searching, _) => format!("searching, rows {ago}"),
         (SearchState::Failed(_), _) => format!("search FAILED, rows {ago}"),
@@ -348,6 +349,10 @@ fn why_line(canvas: &Canvas<'_>) -> Line<'static> {
 fn nothing(offers: &OffersSnapshot, canvas: &Canvas<'_>) -> String {
     let refresh = canvas.key(Action::Refresh);
     match offers.state {
+        _ if canvas.model.lacks_offers() => {
+            let pool = &canvas.model.snapshot.replica.pool;
+            format!("Not sent to viewers: the offers of {pool} are in the main cockpit.")
+        }
         SearchState::Idle => {
             format!("No search yet: a sprint searches when it chooses; {refresh} searches now.")
         }

@@ -48,8 +48,9 @@ fn running(model: &Model, is_wide: bool, theme: Theme) -> Vec<Item> {
         theme.text()
     };
     let mut items = vec![item(money.per_hour.to_string(), price)];
-    if model.snapshot.hedge.is_some() {
-        items.push(item(", 2 rentals", theme.warn()));
+    let rentals = model.snapshot.rentals().count();
+    if rentals > 1 {
+        items.push(item(format!(", {rentals} rentals"), theme.warn()));
     }
     let est = if is_wide { " est." } else { "" };
     items.push(item(

@@ -77,10 +77,11 @@ pub(super) fn row(canvas: &Canvas<'_>, width: u16) -> Row {
     };
     let epoch = sprint.epoch.map(|epoch| format!(" epoch {epoch} "));
     let epoch = epoch.filter(|_| width >= WIDE);
-    let replica = Some(&model.snapshot.replica).filter(|_| !model.snapshot.replicas.is_empty());
-    let epoch = match replica {
-        Some(id) => Some(format!(" {id}{}", epoch.as_deref().unwrap_or(" "))),
-        None => epoch,
+    let epoch = if model.snapshot.is_single() {
+        epoch
+    } else {
+        let id = &model.snapshot.replica;
+        Some(format!(" {id}{}", epoch.as_deref().unwrap_or(" ")))
     };
     let room = usize::from(width).saturating_sub(epoch.as_ref().map_or(0, String::len));
     let mut places = Vec::new();
@@ -220,8 +221,7 @@ fn in_words(canvas: &Canvas<'_>) -> Vec<Span<'static>> {
 
 fn quitting(model: &Model) -> String {
     let snapshot = &model.snapshot;
-    let rentals = [&snapshot.rental, &snapshot.hedge];
-    let rentals = rentals.into_iter().flatten().count();
+    let rentals = snapshot.rentals().count();
     let nodes = snapshot.nodes.rows.iter();
     let registrations = nodes.filter(|row| row.owner == NodeOwner::Sprint).count();
     if rentals + registrations == 0 {
