@@ -8,6 +8,7 @@ use url::Url;
 
 use super::rate_limit::{RateLimit, RateLimiter, VastEndpoint};
 use super::refusal;
+use super::shared_listing::SharedListing;
 use crate::config::VastConfig;
 use crate::domain::{CallError, CallErrorKind};
 use crate::http::json::Fields;
@@ -20,7 +21,8 @@ pub struct VastClient {
     pub(super) key: SecretString,
     pub(super) timeout: std::time::Duration,
     pub(super) tries: u32,
-    limiter: Arc<RateLimiter>,
+    pub(super) limiter: Arc<RateLimiter>,
+    pub(super) listing: SharedListing,
 }
 
 impl VastClient {
@@ -32,6 +34,7 @@ impl VastClient {
             timeout: config.request_timeout,
             tries: config.read_attempts,
             limiter: RateLimiter::new(RateLimit::Documented),
+            listing: SharedListing::default(),
         }
     }
 

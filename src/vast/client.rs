@@ -113,7 +113,9 @@ impl Market for VastClient {
     }
 
     async fn instances(&self) -> Result<Vec<Instance>, CallError> {
-        self.list(InstanceFilter::All).await
+        let interval = self.limiter.interval(VastEndpoint::Instances);
+        let list = || self.list(InstanceFilter::All);
+        self.listing.read(interval, list).await
     }
 
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {

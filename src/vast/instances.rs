@@ -12,7 +12,7 @@ use crate::http::HttpRequest;
 use crate::http::json::Fields;
 
 /// Instances per page: the market's maximum.
-const PAGE: usize = 25;
+pub(super) const PAGE: usize = 25;
 /// Ids count up from 1: the first contract ended years ago, and was never ours.
 pub(super) const NO_INSTANCE: InstanceId = InstanceId(1);
 

@@ -11,6 +11,7 @@ mod rank;
 mod rate_limit;
 mod refusal;
 mod request;
+mod shared_listing;
 mod single_read;
 mod wire;
 

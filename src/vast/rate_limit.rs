@@ -89,7 +89,7 @@ impl RateLimiter {
         })
     }
 
-    fn interval(&self, endpoint: VastEndpoint) -> Duration {
+    pub(super) fn interval(&self, endpoint: VastEndpoint) -> Duration {
         match self.limit {
             RateLimit::Documented => endpoint.interval(),
             RateLimit::Scaled(speed) => endpoint.interval().div_f64(speed.max(1.0)) + JITTER,

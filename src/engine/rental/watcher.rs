@@ -116,8 +116,8 @@ impl Watcher {
     }
 }
 
-/// Asks for the rental alone, at first and while no listing shows it in time: its address must not wait for a
-/// listing that fails or lacks it.
+/// Asks for the rental alone while no listing shows it in time: its address must not wait for a listing that
+/// fails or lacks it.
 async fn ask_for_overdue_rows(
     poller: Poller,
     id: InstanceId,
@@ -125,20 +125,18 @@ async fn ask_for_overdue_rows(
     row_read: Arc<Notify>,
 ) {
     loop {
+        let interval = if is_running(rows.borrow().as_ref()) {
+            LISTING_INTERVAL
+        } else {
+            PLACING_LISTING_INTERVAL
+        };
+        tokio::select! {
+            () = poller.ports.clock.sleep(interval + LISTING_SLACK) => {}
+            () = row_read.notified() => continue,
+        }
         let row = poller.ports.market.instance(id).await;
         if !poller.report(Observation::Instance(id, row)).await {
             return;
-        }
-        loop {
-            let interval = if is_running(rows.borrow().as_ref()) {
-                LISTING_INTERVAL
-            } else {
-                PLACING_LISTING_INTERVAL
-            };
-            tokio::select! {
-                () = poller.ports.clock.sleep(interval + LISTING_SLACK) => break,
-                () = row_read.notified() => {}
-            }
         }
     }
 }

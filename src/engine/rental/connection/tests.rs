@@ -186,8 +186,7 @@ async fn only_an_overdue_row_is_asked_for() {
     let watcher = watch(&host, &LogStore::disabled(), &sender);
     let mut listings = tokio::time::interval(std::time::Duration::from_secs(10));
     let mut left = 30;
-    // Given one that is asked for at first, then a listing each ten seconds for five minutes, and then none,
-    let mut is_first = true;
+    // Given a listing each ten seconds for five minutes, and none afterwards,
     let asked = async {
         loop {
             tokio::select! {
@@ -195,15 +194,13 @@ async fn only_an_overdue_row_is_asked_for() {
                     left -= 1;
                     watcher.set_row(&row());
                 }
-                report = reports.recv() => if let Some(Observation::Instance(ID, _)) = report
-                    && !std::mem::take(&mut is_first)
-                {
+                report = reports.recv() => if let Some(Observation::Instance(ID, _)) = report {
                     return left;
                 }
             }
         }
     };
-    // when it is asked for again, then no listing is left, and it is a minute later at most.
+    // when the rental is asked for, then no listing is left, and it is a minute later at most.
     let left = tokio::time::timeout(std::time::Duration::from_secs(360), asked).await;
     assert_eq!(left.ok(), Some(0));
 }
