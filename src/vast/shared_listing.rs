@@ -33,8 +33,8 @@ impl SharedListing {
         F: Future<Output = Result<Vec<Instance>, CallError>>,
     {
         let asked = Instant::now();
-        let mut last = self.0.lock().await;
-        if let Some(last) = last.as_ref() {
+        let mut latest = self.0.lock().await;
+        if let Some(last) = latest.as_ref() {
             if last.began > asked {
                 return last.result.clone();
             }
@@ -42,7 +42,7 @@ impl SharedListing {
         }
         let began = Instant::now();
         let result = list().await;
-        *last = Some(Listed {
+        *latest = Some(Listed {
             began,
             result: result.clone(),
         });

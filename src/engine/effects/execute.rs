@@ -167,7 +167,7 @@ impl Replica {
             let at = ports.clock.now();
             let facts = read_facts(chain, node, at, &config).await;
             let market = market_finding(ports.market.as_ref()).await;
-            TaskReport::Examined(Examined { at, facts, market })
+            TaskReport::Examined(Box::new(Examined { at, facts, market }))
         });
     }
 

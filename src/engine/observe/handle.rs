@@ -160,7 +160,7 @@ impl Engine {
         self.shared.running.remove(&report.key());
         match report {
             TaskReport::Searched { pool, found } => self.on_searched(now, &pool, found),
-            TaskReport::Examined(examined) => self.on_examined(now, examined),
+            TaskReport::Examined(examined) => self.on_examined(now, *examined),
             TaskReport::Broken(TaskKey::Preflight) => {
                 for id in std::mem::take(&mut self.shared.examining) {
                     self.effect_ended(&id, EffectKey::Preflight);

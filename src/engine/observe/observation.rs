@@ -88,7 +88,7 @@ pub(crate) enum TaskReport {
     /// The offers for a pool.
     Searched { pool: PoolName, found: Found },
     /// What a rental's usefulness depends on was read.
-    Examined(Examined),
+    Examined(Box<Examined>),
     /// The operator's change of a node ended.
     NodeChanged {
         error: Option<String>,
