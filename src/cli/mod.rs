@@ -25,6 +25,7 @@ mod offers;
 mod on_demand;
 mod page;
 mod plan;
+mod pools;
 mod proxy;
 mod read_only;
 mod recorder;

@@ -168,7 +168,7 @@ impl Engine {
             sprint: self.spent(now),
             reserved: self.shared.ledger.reserved(now),
             caps: vec![
-                CapSnapshot::new(Cap::Sprint, caps.per_sprint, funds.sprint),
+                CapSnapshot::new(Cap::Sprint, replica.config.budget.per_sprint, funds.sprint),
                 CapSnapshot::new(Cap::Day, caps.per_day, funds.day),
                 CapSnapshot::new(Cap::Month, caps.per_month, funds.month),
             ],
@@ -193,7 +193,9 @@ impl Replica {
             rental: sprint.rental().map(rental),
             hedge: sprint.hedge().map(rental),
             node: sprint.node_id().cloned(),
+            spent: shared.ledger.spent_in_sprint(&self.id, now),
             committed: self.funds(shared, now).sprint,
+            sprint_cap: self.config.budget.per_sprint,
             refused: sprint.cap_refusal(),
             boot_log: log.unwrap_or_default(),
         }

@@ -81,8 +81,14 @@ pub struct ReplicaSnapshot {
     pub hedge: Option<RentalSnapshot>,
     /// Its node's id in this sprint.
     pub node: Option<NodeId>,
+    /// What its sprint has spent so far, by our own count.
+    #[serde(default)]
+    pub spent: Usd,
     /// What counts against the cap of its sprint: spent and reserved.
     pub committed: Usd,
+    /// The cap of its sprint.
+    #[serde(default)]
+    pub sprint_cap: Usd,
     /// Why the caps refused the offers that were to be rented last.
     pub refused: Option<Refusal>,
     /// Not sent to viewers: they have the first replica's.
@@ -114,6 +120,28 @@ impl Snapshot {
         let mut all = self.replicas.iter();
         all.find(|replica| replica.id == *id)
             .map(|replica| &**replica)
+    }
+
+    /// Every replica's part, also that of an only one.
+    pub fn all_replicas(&self) -> Vec<Arc<ReplicaSnapshot>> {
+        if !self.replicas.is_empty() {
+            return self.replicas.clone();
+        }
+        let cap = self.money.cap(Cap::Sprint);
+        let only = ReplicaSnapshot {
+            id: self.replica.clone(),
+            mode: self.mode,
+            sprint: self.sprint.clone(),
+            rental: self.rental.clone(),
+            hedge: self.hedge.clone(),
+            node: None,
+            spent: self.money.sprint,
+            committed: cap.map_or(Usd::ZERO, |cap| cap.used),
+            sprint_cap: cap.map_or(Usd::ZERO, |cap| cap.limit),
+            refused: self.money.refused,
+            boot_log: self.boot_log.clone(),
+        };
+        vec![Arc::new(only)]
     }
 
     /// When chain and rentals were last read.

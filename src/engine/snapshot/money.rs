@@ -40,8 +40,15 @@ impl MoneySnapshot {
             .caps
             .iter_mut()
             .filter(|cap| cap.cap() == Some(Cap::Sprint));
-        of_sprint.for_each(|cap| cap.used = replica.committed);
+        of_sprint.for_each(|cap| {
+            cap.used = replica.committed;
+            cap.limit = replica.sprint_cap;
+        });
         money
+    }
+
+    pub(super) fn cap(&self, wanted: Cap) -> Option<&CapSnapshot> {
+        self.caps.iter().find(|cap| cap.cap() == Some(wanted))
     }
 
     /// What an offer needs of each cap, in the order in which they refuse. Unknown credit is none (law 3).

@@ -73,7 +73,9 @@ pub(super) fn several() -> Snapshot {
             rental,
             hedge: None,
             node: Some(NodeId(format!("vastai-{}", 27_000_000 + number))),
+            spent: Usd::from_dollars(3.0),
             committed: Usd::from_dollars(20.0),
+            sprint_cap: Usd::from_dollars(40.0),
             refused: None,
             boot_log: part.boot_log,
         })
