@@ -74,7 +74,7 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
         Probe::from(judge_single_read(&single_read)),
         Probe::new(Subject::Account, account::peers(config, &instances)),
     ];
-    probes.extend(fleet::merged(money));
+    probes.extend(fleet::merged(&money));
     probes.extend([
         Probe::new(Subject::Ssh, machine::ssh(config).await),
         Probe::new(Subject::Journal, journal),

@@ -11,7 +11,7 @@ use crate::config::Pools;
 use crate::domain::{BootStage, BootTimes, Duration, ForeignText, PoolName, Race, Step};
 use crate::journal::{self, PastSprint};
 
-pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
+pub(crate) fn run(arguments: &History, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let history = match &arguments.pool {

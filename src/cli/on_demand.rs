@@ -54,7 +54,7 @@ pub(super) async fn run(
     if let Some(refusal) = auto::another_cockpit(&config).await {
         return Err(refused(refusal));
     }
-    let inputs = plan::read_inputs(&config, aim.workload()).await?;
+    let inputs = Box::pin(plan::read_inputs(&config, aim.workload())).await?;
     let proposal = Proposal::new(&inputs, aim)
         .map_err(|why| refused(format!("nothing can be {done} now{why}")))?;
     let money = match runtime::world_kind(&config) {

@@ -51,7 +51,7 @@ struct Outlook<'a> {
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let inputs = read_inputs(&config, Workload::MlNode).await?;
+    let inputs = Box::pin(read_inputs(&config, Workload::MlNode)).await?;
     let plan = report::plan(&config.pools, &inputs);
     print_report(output, &plan, || {
         text::of(&plan, &Page::stdout(common, output))
@@ -65,7 +65,8 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     let now = clients.clock.now();
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let next = NextSprint::read(chain, now);
-    let first = PoolReader::of(config, &config.pools.first).read(&clients, now, &ledger, workload);
+    let first = PoolReader::of(config, &config.pools.first);
+    let first = Box::pin(first.read(&clients, now, &ledger, workload));
     let (next, first) = tokio::join!(next, first);
     let mut others = Vec::new();
     // Without the Network Node there is one rental.
@@ -78,7 +79,7 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
         let known = others.iter().chain([&first]).find(|it| reader.is_like(it));
         let read = match known {
             Some(known) => reader.like(known),
-            None => reader.read(&clients, now, &ledger, workload).await,
+            None => Box::pin(reader.read(&clients, now, &ledger, workload)).await,
         };
         others.push(read);
     }

@@ -5,7 +5,7 @@ use crate::domain::PoolName;
 
 /// The checks of all pools in their order. Where a check does not say the same of each of them, it names the
 /// pool.
-pub(super) fn merged(pools: Vec<(&PoolName, Vec<Probe>)>) -> Vec<Probe> {
+pub(super) fn merged(pools: &[(&PoolName, Vec<Probe>)]) -> Vec<Probe> {
     let mut subjects: Vec<Subject> = Vec::new();
     for probe in pools.iter().flat_map(|(_, probes)| probes) {
         if !subjects.contains(&probe.what) {
@@ -57,7 +57,7 @@ mod tests {
         let approved = || probes(Ok("approved".to_owned()));
         let refused = || probes(Err(unmet("not approved", "choose another")));
         // when their checks are put together,
-        let merged = merged(vec![(&minimax, approved()), (&glm, refused())]);
+        let merged = merged(&[(&minimax, approved()), (&glm, refused())]);
         // then the participant is there once, and the model names its pool.
         let told: Vec<(Subject, Option<&str>)> = merged
             .iter()
@@ -70,7 +70,7 @@ mod tests {
         ];
         assert_eq!(told, expected);
         // A pool that is alone is not named.
-        let alone = super::merged(vec![(&glm, refused())]);
+        let alone = super::merged(&[(&glm, refused())]);
         assert!(alone.iter().all(|probe| probe.pool.is_none()));
     }
 }

@@ -30,7 +30,7 @@ pub(super) async fn sprint_needs(
         let findings = examined.preflight.findings.iter().cloned();
         (*pool, findings.map(Probe::from).collect())
     });
-    let mut probes = merged(findings.collect());
+    let mut probes = merged(&findings.collect::<Vec<_>>());
     let release = api_release(&network_node.release().await);
     probes.push(Probe::new(Subject::ApiRelease, Ok(release)));
     let arguments = of_pools.iter().map(|(pool, config, examined)| {
@@ -39,7 +39,7 @@ pub(super) async fn sprint_needs(
         let probe = merged.map(|merged| Probe::new(Subject::Arguments, arguments_of(&merged)));
         (*pool, Vec::from_iter(probe))
     });
-    probes.extend(merged(arguments.collect()));
+    probes.extend(merged(&arguments.collect::<Vec<_>>()));
     let nodes = of_pools.first().map(|(_, _, examined)| &examined.nodes);
     if let Some((settings, nodes)) = loaded.config.inference_proxy.as_ref().zip(nodes) {
         let client = ProxyClient::new(HttpClient::new(), settings);
