@@ -22,14 +22,22 @@ pub(super) fn of(history: &[PastSprint<'_>], page: &Page) -> String {
         number("$/1000"),
         number("conf."),
         number("boot"),
-        number("machine"),
     ];
     let has_pools = history.iter().any(|past| !past.report.replica.is_default());
-    columns.extend(has_pools.then_some(words("replica")));
+    // There is no room for both: JSON and CSV have the machine.
+    columns.push(if has_pools {
+        words("replica")
+    } else {
+        number("machine")
+    });
     let mut table = Table::new(columns).below_at(2);
     for past in history {
-        let replica = has_pools.then(|| Cell::from(&past.report.replica));
-        let cells: Vec<Cell> = cells(past).into_iter().chain(replica).collect();
+        let last = if has_pools {
+            Cell::from(&past.report.replica)
+        } else {
+            or_none(past.boot().map(|boot| boot.machine))
+        };
+        let cells: Vec<Cell> = cells(past).into_iter().chain([last]).collect();
         table.row_with(cells, [remark(past)]);
     }
     let mut lines = table.lines(page);
@@ -56,7 +64,7 @@ fn summaries(history: &[PastSprint<'_>]) -> Vec<String> {
         .collect()
 }
 
-fn cells(past: &PastSprint<'_>) -> [Cell; 9] {
+fn cells(past: &PastSprint<'_>) -> [Cell; 8] {
     let (report, boot) = (past.report, past.boot());
     let spent = past.spent();
     let (word, look) = outcome(past);
@@ -70,7 +78,6 @@ fn cells(past: &PastSprint<'_>) -> [Cell; 9] {
         or_none(report.per_1000_weight(spent)),
         or_none(confirmed.map(|percent| format!("{percent:.0}%"))),
         or_none(boot.and_then(BootTimes::total).map(roughly)),
-        or_none(boot.map(|boot| boot.machine)),
     ]
 }
 
@@ -228,7 +235,7 @@ mod tests {
         let text = super::of(&history, &Page::plain(80));
         // then each row says whose it is, and each pool has its sum,
         for said in [
-            "minimax/12",
+            "FAILED          -  ~$2.00       -      -     -  minimax/12",
             "glm: 1 sprint: 1 confirmed; ~$4.00; ~$4.00 per 1000 weight",
             "minimax: 2 sprints: 1 confirmed, 1 failed; ~$10.00; ~$5.00 per 1000 weight",
             "3 sprints: 2 confirmed, 1 failed; ~$14.00; ~$4.67 per 1000 weight",
