@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 
 use super::{Exit, status_line, version};
 use crate::config::Config;
-use crate::domain::CockpitId;
+use crate::domain::{CockpitId, PoolName, ReplicaId};
 use crate::notify::{Channel, NoticeLevel};
 use crate::tui::keymap::Keymap;
 use crate::tui::theme::{
@@ -228,7 +228,7 @@ pub(crate) enum Command {
     Plan(Output),
     /// List the market's offers, best first, with the cost of a sprint.
     #[command(
-        after_help = "Examples:\n  pocpit offers\n  pocpit offers --out\n  pocpit offers --json"
+        after_help = "Examples:\n  pocpit offers\n  pocpit offers --out\n  pocpit offers --pool minimax --json"
     )]
     Offers(Offers),
     /// List avoided machines with the reason, or allow one again.
@@ -245,11 +245,13 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  pocpit nodes\n  pocpit nodes --json")]
     Nodes(Output),
     /// List past sprints with outcome and cost.
-    #[command(after_help = "Examples:\n  pocpit history\n  pocpit history --csv > history.csv")]
-    History(History),
-    /// Open a shell on the current rental.
     #[command(
-        after_help = "Examples:\n  pocpit ssh\n  pocpit ssh -- nvidia-smi\n  pocpit ssh --json"
+        after_help = "Examples:\n  pocpit history\n  pocpit history --pool minimax\n  pocpit history --csv > history.csv"
+    )]
+    History(History),
+    /// Open a shell on the current rental, or on that of a replica.
+    #[command(
+        after_help = "Examples:\n  pocpit ssh\n  pocpit ssh minimax/3\n  pocpit ssh -- nvidia-smi\n  pocpit ssh --json"
     )]
     Ssh(Ssh),
     /// Run the inference proxy: serve requests from the upstream.
@@ -424,8 +426,11 @@ pub(crate) struct Gc {
     pub(crate) output: Output,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Offers {
+    /// Offers for this pool's replicas [default: the first pool].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pool: Option<PoolName>,
     /// List the offers that are not usable, with the reason.
     #[arg(long, conflicts_with = "json")]
     pub(crate) out: bool,
@@ -487,6 +492,9 @@ pub(crate) struct Man {
 
 #[derive(Debug, Args)]
 pub(crate) struct Ssh {
+    /// The replica, like minimax/3 [default: the only one that has a rental].
+    #[arg(value_name = "REPLICA")]
+    pub(crate) replica: Option<ReplicaId>,
     /// Print the SSH command instead of running it.
     #[arg(long)]
     pub(crate) print: bool,
@@ -498,8 +506,11 @@ pub(crate) struct Ssh {
     pub(crate) remote: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct History {
+    /// Only sprints of this pool's replicas.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pool: Option<PoolName>,
     #[command(flatten)]
     pub(crate) output: Output,
     /// Print CSV: one line per sprint, times of each stage in seconds.

@@ -2,6 +2,7 @@
 
 mod account;
 mod chain;
+mod fleet;
 mod machine;
 mod node;
 mod probe;
@@ -17,8 +18,9 @@ use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
 use super::page::Page;
 use super::runtime::{self, Clients};
-use super::{Exit, logging, offers, print_report};
-use crate::config::Loaded;
+use super::{Exit, logging, offers, pools, print_report};
+use crate::config::{Config, Loaded};
+use crate::domain::{Account, CallError, Offer, PoolName, RankedOffer};
 use crate::journal::{self, Journal};
 use crate::ports::{Chain, Market, SourceSelection};
 use crate::vast::judge_single_read;
@@ -45,7 +47,6 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     // One after the other: the market limits calls by the second.
     let single_read = market.try_single_read().await;
     let account = market.account().await;
-    let offers = market.search(&config.vast.query, now).await;
     // Held only for a moment: a cockpit that starts meanwhile becomes a viewer.
     let opened = Journal::open(&config.paths.state_dir);
     let owner = Owner::by(&opened);
@@ -53,24 +54,51 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     drop(opened);
     let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_default();
     let next = NextSprint::by(chain, now, sources.clone(), governance).await;
-    let found = offers.as_ref().map_or(&[][..], Vec::as_slice).to_vec();
-    let (ranked, _) = offers::judged(now, config, next, &ledger, found);
-    let usable = ranked.usable;
+    let pools = config.pools.iter();
+    let pools: Vec<(&PoolName, Config)> = pools
+        .map(|pool| (&pool.name, pools::config_of(config, pool)))
+        .collect();
+    let mut money = Vec::new();
+    for (pool, config) in &pools {
+        let offers = market.search(&config.vast.query, now).await;
+        let found = offers.as_ref().map_or(&[][..], Vec::as_slice).to_vec();
+        let (ranked, _) = offers::judged(now, config, &next, &ledger, found);
+        money.push((
+            *pool,
+            money_probes(config, &account, &offers, &ranked.usable),
+        ));
+    }
     let leaving = ledger.our_nodes();
     let mut probes = vec![
         Probe::new(Subject::VastKey, account::key(config, &instances)),
         Probe::from(judge_single_read(&single_read)),
         Probe::new(Subject::Account, account::peers(config, &instances)),
-        Probe::new(Subject::Credit, account::credit(config, account, &usable)),
-        Probe::new(Subject::Budget, account::budget(config, &usable)),
-        Probe::new(Subject::Offers, account::market_offers(&offers)),
+    ];
+    probes.extend(fleet::merged(&money));
+    probes.extend([
         Probe::new(Subject::Ssh, machine::ssh(config).await),
         Probe::new(Subject::Journal, journal),
         Probe::new(Subject::Clock, chain::clock(now, &sources)),
-    ];
+    ]);
     let sources = sources.iter().map(chain::source);
     probes.extend(sources.map(|checked| Probe::new(Subject::ChainSource, checked)));
-    probes.extend(node::sprint_needs(chain, &clients.network_node, now, loaded, &leaving).await);
+    let node = &clients.network_node;
+    probes.extend(node::sprint_needs(chain, node, now, loaded, &pools, &leaving).await);
     probes.extend(machine::listeners(loaded, owner));
     probes
+}
+
+/// Whether a pool's sprint can be paid, and whether there is anything to rent for it.
+fn money_probes(
+    config: &Config,
+    account: &Result<Account, CallError>,
+    offers: &Result<Vec<Offer>, CallError>,
+    usable: &[RankedOffer],
+) -> Vec<Probe> {
+    let credit = account::credit(config, account.clone(), usable);
+    vec![
+        Probe::new(Subject::Credit, credit),
+        Probe::new(Subject::Budget, account::budget(config, usable)),
+        Probe::new(Subject::Offers, account::market_offers(offers)),
+    ]
 }

@@ -6,14 +6,18 @@ use color_eyre::eyre::Report;
 
 use super::arguments::{Common, History};
 use super::page::Page;
-use super::{Exit, print, print_report, runtime};
-use crate::domain::{BootStage, BootTimes, Duration, ForeignText, Race, Step};
+use super::{Exit, pools, print, print_report, runtime};
+use crate::config::Pools;
+use crate::domain::{BootStage, BootTimes, Duration, ForeignText, PoolName, Race, Step};
 use crate::journal::{self, PastSprint};
 
-pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
+pub(crate) fn run(arguments: &History, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
-    let history = ledger.history();
+    let history = match &arguments.pool {
+        Some(pool) => of_pool(ledger.history(), pool, &config.pools)?,
+        None => ledger.history(),
+    };
     if arguments.csv {
         print(&csv(&history))?;
         return Ok(Exit::Done);
@@ -21,6 +25,19 @@ pub(crate) fn run(arguments: History, common: &Common) -> Result<Exit, Report> {
     print_report(arguments.output, &history, || {
         text::of(&history, &Page::stdout(common, arguments.output))
     })
+}
+
+/// A pool may be known by its sprints alone: it was taken out of the configuration since.
+fn of_pool<'a>(
+    mut history: Vec<PastSprint<'a>>,
+    pool: &PoolName,
+    pools: &Pools,
+) -> Result<Vec<PastSprint<'a>>, Report> {
+    history.retain(|past| past.report.replica.pool == *pool);
+    if history.is_empty() {
+        pools::chosen(pools, Some(pool))?;
+    }
+    Ok(history)
 }
 
 fn or(value: Option<impl ToString>, none: &str) -> String {
@@ -32,7 +49,7 @@ const CSV_HEADER: &str = "ended,epoch,outcome,cause,node,weight,participant_weig
     confirmation_ratio,cost_usd,usd_per_weight,rentals,race_won_by,machine,host,gpu,gpus,boot_seconds";
 
 /// Columns after the durations.
-const LATER_COLUMNS: &str = "charged_usd";
+const LATER_COLUMNS: &str = "charged_usd,replica";
 
 /// One line per sprint; times in seconds, money in dollars, empty if unknown.
 fn csv(history: &[PastSprint<'_>]) -> String {
@@ -86,6 +103,7 @@ fn cells(past: &PastSprint<'_>) -> Vec<String> {
     }));
     cells.extend(steps().map(|step| or(report.time_in(step).map(seconds), "")));
     cells.push(or(past.charged_usd.map(|usd| format!("{usd:.4}")), ""));
+    cells.push(report.replica.to_string());
     cells
 }
 
@@ -127,7 +145,7 @@ mod tests {
         assert!(header.starts_with(first), "{header}");
         // and later ones are behind them.
         assert!(
-            header.ends_with("releasing_seconds,charged_usd"),
+            header.ends_with("releasing_seconds,charged_usd,replica"),
             "{header}"
         );
     }

@@ -25,6 +25,7 @@ mod offers;
 mod on_demand;
 mod page;
 mod plan;
+mod pools;
 mod proxy;
 mod read_only;
 mod recorder;
@@ -137,7 +138,7 @@ pub fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<Exit, Report> {
     let common = arguments.common;
     match arguments.command {
-        None => cockpit::run(&common).await,
+        None => Box::pin(cockpit::run(&common)).await,
         Some(Command::Demo(demo)) => demo::run(demo, &common).await,
         Some(Command::Sim(sim)) => sim::run(&sim).await,
         Some(Command::Auto(auto)) => auto::run(auto, &common).await,
@@ -154,7 +155,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         }
         Some(Command::Epoch(output)) => read_only::epoch(&common, output).await,
         Some(Command::Nodes(output)) => read_only::nodes(&common, output).await,
-        Some(Command::History(arguments)) => history::run(arguments, &common),
+        Some(Command::History(arguments)) => history::run(&arguments, &common),
         Some(Command::Ssh(arguments)) => ssh::run(arguments, &common).await,
         Some(Command::Proxy) => proxy::run(&common).await,
         Some(Command::Notify(command)) => notify::run(command, &common).await,

@@ -12,10 +12,10 @@ use super::arguments::{Common, Offers};
 use super::next_sprint::{NextSprint, funds};
 use super::page::Page;
 use super::runtime::{self, Clients};
-use super::{Exit, print_report, status_line};
+use super::{Exit, pools, print_report, status_line};
 use crate::config::Config;
 use crate::domain::{
-    Aim, Duration, Height, Offer, OfferId, OwnBoots, RankedOffer, ReleasePolicy, Time,
+    Aim, Duration, Height, Offer, OfferId, OwnBoots, PoolName, RankedOffer, ReleasePolicy, Time,
 };
 use crate::engine::{caps_of, needs};
 use crate::flow::Effect;
@@ -59,6 +59,9 @@ pub(super) enum JudgedBy {
 /// Offers as the next sprint judges them.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct OffersReport<'a> {
+    /// The pool whose replicas they are for; absent without pools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<&'a PoolName>,
     /// The deadline that offers are judged by.
     judged_by: &'a JudgedBy,
     /// Usable offers, best first.
@@ -150,6 +153,9 @@ fn reasons_schema(_: &mut SchemaGenerator) -> Schema {
 pub(crate) async fn run(common: &Common, arguments: Offers) -> Result<Exit, Report> {
     let output = arguments.output;
     let config = runtime::load_quietly(common)?;
+    let pool = pools::chosen(&config.pools, arguments.pool.as_ref())?;
+    let named = pools::are_configured(&config.pools).then_some(&pool.name);
+    let config = pools::config_of(&config, pool);
     let clients = Clients::new(&config);
     let now = clients.clock.now();
     let (next, offers) = tokio::join!(
@@ -157,14 +163,15 @@ pub(crate) async fn run(common: &Common, arguments: Offers) -> Result<Exit, Repo
         clients.market.search(&config.vast.query, now)
     );
     let ledger = ledger_of(&config);
-    let (ranked, judged_by) = judged(now, &config, next, &ledger, offers?);
+    let (ranked, judged_by) = judged(now, &config, &next, &ledger, offers?);
     if let Some(doubt) = text::doubt(&judged_by).filter(|_| !output.json) {
         status_line(doubt);
     }
-    let report = OffersReport::new(&ranked, &judged_by);
+    let report = OffersReport::new(named, &ranked, &judged_by);
     print_report(output, &report, || {
         let scene = text::Scene {
             now,
+            pool: named,
             ranked: &ranked,
             judged_by: &judged_by,
             funds: funds(&ledger, now, None),
@@ -183,12 +190,12 @@ pub(crate) async fn run(common: &Common, arguments: Offers) -> Result<Exit, Repo
 pub(super) fn judged(
     now: Time,
     config: &Config,
-    next: Result<NextSprint, String>,
+    next: &Result<NextSprint, String>,
     ledger: &Ledger,
     offers: Vec<Offer>,
 ) -> (RankedOffers, JudgedBy) {
-    let known = next.and_then(|next| {
-        let known = next_poc(config, &next, ledger);
+    let known = next.as_ref().map_err(String::clone).and_then(|next| {
+        let known = next_poc(config, next, ledger);
         known.ok_or_else(|| "the start of the next PoC is unknown".to_owned())
     });
     let (needs, by) = known.unwrap_or_else(|why| without_a_chain(now, config, why));
@@ -258,13 +265,18 @@ fn without_a_chain(now: Time, config: &Config, why: String) -> (SessionNeeds, Ju
 }
 
 impl OffersReport<'_> {
-    fn new<'a>(ranked: &'a RankedOffers, judged_by: &'a JudgedBy) -> OffersReport<'a> {
+    fn new<'a>(
+        pool: Option<&'a PoolName>,
+        ranked: &'a RankedOffers,
+        judged_by: &'a JudgedBy,
+    ) -> OffersReport<'a> {
         let rejected = ranked.rejected.iter();
         let out = rejected.map(|(offer, reason)| RejectedOffer {
             offer: offer.id,
             reason,
         });
         OffersReport {
+            pool,
             judged_by,
             offers: ranked.usable.iter().map(UsableOffer::new).collect(),
             out: out.collect(),

@@ -7,8 +7,8 @@ use color_eyre::eyre::Report;
 use super::arguments::{Common, Confirmation, SprintOutput};
 use super::headless::{self, Signals};
 use super::logging;
-use super::plan::report::{self, Certainty, Obstacle};
-use super::plan::{self, PlanInputs};
+use super::plan::obstacles::{self, Certainty, Obstacle};
+use super::plan::{self, PlanInputs, report};
 use super::{Exit, auto, runtime, status_line, stop, teardown};
 use crate::config::Config;
 use crate::domain::format::count;
@@ -28,6 +28,11 @@ pub(super) async fn run(
         _ => ("A rehearsal", "rehearsed"),
     };
     let config = runtime::load(common)?.config;
+    // It rents once, whatever pools there are.
+    let config = Config {
+        pools: config.pools.of_one(),
+        ..config
+    };
     let _guard = logging::start(common.log_format, &config.paths.log_dir)?;
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let saved = engine::saved_sprints(&ledger).map(|(_, saved)| saved);
@@ -49,14 +54,14 @@ pub(super) async fn run(
     if let Some(refusal) = auto::another_cockpit(&config).await {
         return Err(refused(refusal));
     }
-    let inputs = plan::read_inputs(&config, aim.workload()).await?;
-    let proposal = Proposal::new(&config, &inputs, aim)
+    let inputs = Box::pin(plan::read_inputs(&config, aim.workload())).await?;
+    let proposal = Proposal::new(&inputs, aim)
         .map_err(|why| refused(format!("nothing can be {done} now{why}")))?;
     let money = match runtime::world_kind(&config) {
         WorldKind::Real => "with real money",
         WorldKind::Simulated { .. } => "in the simulated world",
     };
-    let summary = summary(&config, &proposal);
+    let summary = summary(&inputs.first.config, &proposal);
     status_line(format_args!("{name}, {money}:{summary}"));
     if !teardown::confirm(confirmation, "Rent now?")? {
         return Err(refused("nothing was rented"));
@@ -65,14 +70,9 @@ pub(super) async fn run(
 }
 
 async fn start(config: &Config, aim: Aim, output: SprintOutput) -> Result<Exit, Report> {
-    // It rents once, whatever pools there are.
-    let config = Config {
-        pools: config.pools.of_one(),
-        ..config.clone()
-    };
     let signals = Signals::listen()?;
-    let handle = runtime::start_on_demand(&config, aim)?;
-    headless::follow(handle, signals, &config, output).await
+    let handle = runtime::start_on_demand(config, aim)?;
+    headless::follow(handle, signals, config, output).await
 }
 
 fn serves(aim: Aim) -> bool {
@@ -97,12 +97,13 @@ struct Proposal {
 
 impl Proposal {
     /// The error says why there can be no sprint.
-    fn new(config: &Config, inputs: &PlanInputs, aim: Aim) -> Result<Proposal, String> {
-        let (sprint, search) = inputs.next.sprint(config, &inputs.ledger, aim);
-        let ranked = report::ranked(config, inputs, search.as_ref());
-        let obstacles = report::obstacles(inputs, &sprint, ranked.as_ref()).into_iter();
+    fn new(inputs: &PlanInputs, aim: Aim) -> Result<Proposal, String> {
+        let first = &inputs.first;
+        let (sprint, search) = inputs.next.sprint(&first.config, &inputs.ledger, aim);
+        let ranked = report::ranked(first, inputs, search.as_ref());
+        let found = obstacles::of_sprint(inputs, first, &sprint, ranked.as_ref()).into_iter();
         let (stops, may): (Vec<_>, Vec<_>) =
-            obstacles.partition(|obstacle| obstacle.certainty == Certainty::Stops);
+            found.partition(|obstacle| obstacle.certainty == Certainty::Stops);
         if !stops.is_empty() {
             return Err(format!(":{}", listed(&stops)));
         }

@@ -1,5 +1,7 @@
 //! `pocpit plan`: what the next sprint will do. It only reads.
 
+mod fleet;
+pub(super) mod obstacles;
 pub(super) mod report;
 mod text;
 
@@ -8,30 +10,49 @@ use color_eyre::eyre::{Report, eyre};
 use super::arguments::{Common, Output};
 use super::next_sprint::{NextSprint, funds};
 use super::page::Page;
+use super::pools;
 use super::runtime::{self, Clients};
 use super::{Exit, print_report};
-use crate::config::Config;
-use crate::domain::{Account, CallError, GovernanceModel, Offer, Preflight, Workload};
+use crate::config::{Config, PoolConfig};
+use crate::domain::{Account, Aim, CallError, GovernanceModel, Offer, Preflight, Time, Workload};
 use crate::engine::preflight::{run_chain_preflight, run_preflight};
-use crate::flow::Funds;
+use crate::flow::{Funds, Sprint};
 use crate::journal::{self, Ledger};
 use crate::ports::Market;
+use crate::vast::RankedOffers;
 
 /// Everything a plan is based on. The plan reports what could not be read instead of failing.
 pub(super) struct PlanInputs {
     pub next: NextSprint,
+    account: Result<Account, CallError>,
+    pub ledger: Ledger,
+    /// The first pool, or the only one of a configuration without pools.
+    pub first: PoolInputs,
+    others: Vec<PoolInputs>,
+}
+
+/// What was read for one pool.
+pub(super) struct PoolInputs {
+    pool: PoolConfig,
+    /// With the pool's own settings.
+    pub config: Config,
     preflight: Preflight,
     /// Governance's models; absent for a workload that governance does not affect.
     catalogue: Option<Result<Vec<GovernanceModel>, CallError>>,
     offers: Result<Vec<Offer>, CallError>,
-    account: Result<Account, CallError>,
-    pub ledger: Ledger,
+}
+
+/// A pool's next sprint, and the offers as it would rank them; absent when those are not known.
+struct Outlook<'a> {
+    inputs: &'a PoolInputs,
+    sprint: Sprint,
+    ranked: Option<RankedOffers>,
 }
 
 pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let inputs = read_inputs(&config, Workload::MlNode).await?;
-    let plan = report::plan(&config, &inputs);
+    let inputs = Box::pin(read_inputs(&config, Workload::MlNode)).await?;
+    let plan = report::plan(&config.pools, &inputs);
     print_report(output, &plan, || {
         text::of(&plan, &Page::stdout(common, output))
     })
@@ -43,33 +64,111 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
     let (chain, market) = (&clients.chain, &clients.market);
     let now = clients.clock.now();
     let ledger = journal::read_only(&config.paths.state_dir)?;
-    let leaving = ledger.our_nodes();
-    let preflight = async {
-        match workload {
-            Workload::Vllm => (run_chain_preflight(chain, now, config).await, None),
-            Workload::MlNode => {
-                let node = &clients.network_node;
-                let examined = run_preflight(chain, node, now, config, &leaving).await;
-                (examined.preflight, Some(examined.catalogue))
-            }
-        }
+    let next = NextSprint::read(chain, now);
+    let first = PoolReader::of(config, &config.pools.first);
+    let first = Box::pin(first.read(&clients, now, &ledger, workload));
+    let (next, first) = tokio::join!(next, first);
+    let mut others = Vec::new();
+    // Without the Network Node there is one rental.
+    let pools = match workload {
+        Workload::MlNode => config.pools.others.as_slice(),
+        Workload::Vllm => &[],
     };
-    let (next, (preflight, catalogue)) = tokio::join!(NextSprint::read(chain, now), preflight);
-    // One after the other: the market limits calls by the second.
-    let offers = market.search(&config.vast.query, now).await;
+    for pool in pools {
+        let reader = PoolReader::of(config, pool);
+        let known = others.iter().chain([&first]).find(|it| reader.is_like(it));
+        let read = match known {
+            Some(known) => reader.like(known),
+            None => Box::pin(reader.read(&clients, now, &ledger, workload)).await,
+        };
+        others.push(read);
+    }
     let account = market.account().await;
     let next = next.map_err(|why| eyre!("no plan, because the chain cannot be read: {why}"))?;
     Ok(PlanInputs {
         next,
-        preflight,
-        catalogue,
-        offers,
         account,
         ledger,
+        first,
+        others,
     })
 }
 
+/// A pool that is still to be read.
+struct PoolReader {
+    pool: PoolConfig,
+    config: Config,
+}
+
+impl PoolReader {
+    fn of(config: &Config, pool: &PoolConfig) -> PoolReader {
+        PoolReader {
+            pool: pool.clone(),
+            config: pools::config_of(config, pool),
+        }
+    }
+
+    async fn read(
+        self,
+        clients: &Clients,
+        now: Time,
+        ledger: &Ledger,
+        workload: Workload,
+    ) -> PoolInputs {
+        let (chain, node) = (&clients.chain, &clients.network_node);
+        let config = &self.config;
+        let preflight = async {
+            match workload {
+                Workload::Vllm => (run_chain_preflight(chain, now, config).await, None),
+                Workload::MlNode => {
+                    let leaving = ledger.our_nodes();
+                    let examined = run_preflight(chain, node, now, config, &leaving).await;
+                    (examined.preflight, Some(examined.catalogue))
+                }
+            }
+        };
+        let offers = clients.market.search(&config.vast.query, now);
+        let ((preflight, catalogue), offers) = tokio::join!(preflight, offers);
+        PoolInputs {
+            pool: self.pool,
+            config: self.config,
+            preflight,
+            catalogue,
+            offers,
+        }
+    }
+
+    /// Both have the settings of the fleet: what was read for the one counts for the other.
+    fn is_like(&self, read: &PoolInputs) -> bool {
+        self.pool.settings.is_none() && read.pool.settings.is_none()
+    }
+
+    fn like(self, read: &PoolInputs) -> PoolInputs {
+        PoolInputs {
+            pool: self.pool,
+            config: self.config,
+            preflight: read.preflight.clone(),
+            catalogue: read.catalogue.clone(),
+            offers: read.offers.clone(),
+        }
+    }
+}
+
 impl PlanInputs {
+    fn pools(&self) -> impl Iterator<Item = &PoolInputs> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn outlook<'a>(&self, pool: &'a PoolInputs) -> Outlook<'a> {
+        let (sprint, search) = self.next.sprint(&pool.config, &self.ledger, Aim::Proof);
+        let ranked = report::ranked(pool, self, search.as_ref());
+        Outlook {
+            inputs: pool,
+            sprint,
+            ranked,
+        }
+    }
+
     fn funds(&self) -> Funds {
         let credit = self.account.as_ref().ok().map(|account| account.credit);
         funds(&self.ledger, self.next.now, credit)

@@ -1,16 +1,20 @@
 //! Commands that only read: `epoch`, `nodes`.
 
 use color_eyre::eyre::{Report, eyre};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
 use super::page::{Look, Page};
 use super::runtime::{self, Clients};
 use super::table::{Cell, Table, cell, number, or_none, words};
-use super::{Exit, print_report, status_line};
+use super::{Exit, pools, print_report, status_line};
 use crate::config::Config;
 use crate::domain::format::{count, grouped, roughly};
-use crate::domain::{ConfirmationPhase, Height, Milestone, NodeStatus, RegisteredNode, TimeBand};
+use crate::domain::{
+    ConfirmationPhase, Height, Milestone, NodeStatus, RegisteredNode, ReplicaId, TimeBand,
+};
 use crate::journal::{self, Ledger};
 use crate::ports::NetworkNode;
 use crate::tui::view::format::{milestone, phase};
@@ -115,18 +119,45 @@ pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Repor
     let config = runtime::load_quietly(common)?;
     let network_node = Clients::new(&config).network_node;
     let nodes = network_node.nodes().await?;
+    let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
+        status_line(format_args!(
+            "warning: which nodes are ours is unknown: {error}"
+        ));
+        Ledger::default()
+    });
+    let nodes = nodes.into_iter();
+    let nodes: Vec<ListedNode> = nodes.map(|node| ListedNode::of(node, &ledger)).collect();
     print_report(output, &nodes, || {
-        let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
-            status_line(format_args!(
-                "warning: which nodes are ours is unknown: {error}"
-            ));
-            Ledger::default()
-        });
         nodes_text(&nodes, &config, &ledger, &Page::stdout(common, output))
     })
 }
 
-fn nodes_text(nodes: &[RegisteredNode], config: &Config, ledger: &Ledger, page: &Page) -> String {
+/// A registered node, and which of our replicas it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ListedNode {
+    #[serde(flatten)]
+    node: RegisteredNode,
+    /// The replica whose rental is behind it; absent if there is none, and without pools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<ReplicaId>,
+}
+
+impl ListedNode {
+    fn of(node: RegisteredNode, ledger: &Ledger) -> ListedNode {
+        let mut registrations = ledger.registrations().into_iter();
+        let ours = registrations.find(|registration| registration.node == node.config.id);
+        let mut rentals = ledger.open_rentals().into_iter();
+        let mut behind = |instance| rentals.find(|rental| rental.instance == Some(instance));
+        let rental = ours.and_then(|registration| behind(registration.instance));
+        let replica = rental.and_then(|rental| pools::replica_cell(&rental.replica));
+        ListedNode {
+            replica: replica.cloned(),
+            node,
+        }
+    }
+}
+
+fn nodes_text(nodes: &[ListedNode], config: &Config, ledger: &Ledger, page: &Page) -> String {
     let source = &config.network_node.admin_api;
     if nodes.is_empty() {
         return format!("No node is registered at {source}.");
@@ -141,7 +172,7 @@ fn nodes_text(nodes: &[RegisteredNode], config: &Config, ledger: &Ledger, page: 
         number("weight"),
     ])
     .below_at(1);
-    for node in nodes {
+    for ListedNode { node, replica } in nodes {
         let weight: u64 = node.weights.values().map(|weight| weight.0).sum();
         let weight = (!node.weights.is_empty()).then(|| grouped(weight));
         let service = match node.current {
@@ -151,7 +182,10 @@ fn nodes_text(nodes: &[RegisteredNode], config: &Config, ledger: &Ledger, page: 
         table.row_with(
             [
                 Cell::from(&node.config.id),
-                whose(node, config, ledger).into(),
+                match replica {
+                    Some(replica) => replica.into(),
+                    None => whose(node, config, ledger).into(),
+                },
                 service,
                 node.poc_word().into(),
                 if node.enabled { "yes" } else { "no" }.into(),
@@ -211,21 +245,31 @@ mod tests {
     use super::*;
     use crate::config::samples::config;
     use crate::domain::samples::{listed, node_config};
-    use crate::domain::{PocStatus, Weight};
+    use crate::domain::{
+        InstanceId, MachineId, NodeId, OfferId, PocStatus, RentalLabel, RentalPrices, Time, Usd,
+        UsdPerHour, Weight,
+    };
+    use crate::journal::{Journal, Record};
 
-    fn node(id: &str) -> RegisteredNode {
-        listed(node_config(id))
+    fn node(id: &str) -> ListedNode {
+        ListedNode {
+            node: listed(node_config(id)),
+            replica: None,
+        }
     }
 
     #[test]
     fn nodes_fit_into_eighty_columns() {
         // Given a node with a long name that failed for a long reason, and one with weight,
         let mut failed = node(&"a-node-with-a-name-".repeat(6));
-        failed.current = NodeStatus::Failed;
-        failed.poc_current = PocStatus::Validating;
-        failed.failure_reason = "health check timed out ".repeat(9);
+        failed.node.current = NodeStatus::Failed;
+        failed.node.poc_current = PocStatus::Validating;
+        failed.node.failure_reason = "health check timed out ".repeat(9);
         let mut heavy = node("colleague-1");
-        heavy.weights.insert("m".to_owned(), Weight(12_345_678));
+        heavy
+            .node
+            .weights
+            .insert("m".to_owned(), Weight(12_345_678));
         let page = Page::plain(80);
         let text = nodes_text(&[failed, heavy], &config(), &Ledger::default(), &page);
         // then no line is wider than the page, the address and the reason stand below, weights are whole.
@@ -238,6 +282,50 @@ mod tests {
             assert!(text.contains(said), "{said}: {text}");
         }
         assert!(text.contains("2 nodes, read from http"), "{text}");
+    }
+
+    #[test]
+    fn nodes_name_their_replica() {
+        // Given a node of one of several replicas, and one of somebody else,
+        let now: Time = "2026-11-29T02:51:00Z".parse().unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(place.path()).unwrap();
+        let label: RentalLabel = "pocpit/north/7/1-0000000a".parse().unwrap();
+        let (instance, id) = (InstanceId(7), NodeId("vastai-7".to_owned()));
+        for record in [
+            Record::RentIntended {
+                label: label.clone(),
+                replica: "minimax/3".parse().unwrap(),
+                offer: OfferId(1),
+                machine: MachineId(1),
+                host: None,
+                prices: RentalPrices {
+                    gpu_price: UsdPerHour::ZERO,
+                    storage_price: UsdPerHour::ZERO,
+                    download_per_gb: Usd::ZERO,
+                    download_gb: 0.0,
+                },
+                reserved: Usd::ZERO,
+            },
+            Record::Rented { label, instance },
+            Record::RegisterIntended {
+                node: id.clone(),
+                instance,
+            },
+        ] {
+            let _kept = journal.append(now, &record).unwrap();
+        }
+        drop(journal);
+        let ledger = journal::read_only(place.path()).unwrap();
+        let of = |id: &str| ListedNode::of(listed(node_config(id)), &ledger);
+        let nodes = [of("vastai-7"), of("theirs-1")];
+        // then ours says which one it is, in the table and as data.
+        let text = nodes_text(&nodes, &config(), &ledger, &Page::plain(80));
+        assert!(text.contains("vastai-7  minimax/3"), "{text}");
+        assert!(text.contains("theirs-1  other"), "{text}");
+        let json = serde_json::to_value(&nodes).unwrap();
+        assert_eq!(json[0]["replica"], "minimax/3");
+        assert!(json[1].get("replica").is_none(), "{json}");
     }
 
     #[test]

@@ -12,5 +12,11 @@ pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Re
     } else {
         Aim::Rehearsal
     };
-    on_demand::run(aim, arguments.confirmation, arguments.output, common).await
+    Box::pin(on_demand::run(
+        aim,
+        arguments.confirmation,
+        arguments.output,
+        common,
+    ))
+    .await
 }

@@ -8,16 +8,18 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
+use super::avoided::Avoidance;
 use super::check::Probe;
 use super::gc::GcReport;
 use super::notify::ChannelReport;
 use super::offers::OffersReport;
 use super::plan::report::PlanReport;
+use super::read_only::ListedNode;
 use super::release::ReleaseReport;
 use super::ssh::SshTarget;
 use super::{Exit, print, stop};
 use crate::config::ShownSetting;
-use crate::domain::{AvoidedMachine, EpochView, RegisteredNode, SprintReport, nearest};
+use crate::domain::{EpochView, SprintReport, nearest};
 use crate::journal::PastSprint;
 
 /// What one or more commands print with `--json`.
@@ -35,7 +37,7 @@ const REPORTS: [Report; 13] = [
         commands: &["avoided"],
         title: "Avoided machines",
         description: "What `pocpit avoided --json` prints: machines that are not rented for a time because of what they did. With `--remove` nothing is printed.",
-        schema: of::<Vec<AvoidedMachine>>,
+        schema: of::<Vec<Avoidance>>,
     },
     Report {
         name: "check",
@@ -77,7 +79,7 @@ const REPORTS: [Report; 13] = [
         commands: &["nodes"],
         title: "Registered nodes",
         description: "What `pocpit nodes --json` prints: everything that is registered at the Network Node, ours or not.",
-        schema: of::<Vec<RegisteredNode>>,
+        schema: of::<Vec<ListedNode>>,
     },
     Report {
         name: "notify",

@@ -1,5 +1,6 @@
 //! `pocpit ssh`: a shell on the current rental.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -9,9 +10,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::{Common, Ssh};
-use super::{Exit, print, print_json, runtime, stop};
+use super::{Exit, pools, print, print_json, runtime, stop};
 use crate::config::Config;
-use crate::domain::{ActualStatus, Instance, InstanceId, SshEndpoint, excerpt};
+use crate::domain::{ActualStatus, Instance, InstanceId, ReplicaId, SshEndpoint, excerpt};
 use crate::journal::{self, OpenRental};
 use crate::ports::Market as _;
 use crate::ssh::{known_hosts, shell_command};
@@ -20,10 +21,8 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
     let config = runtime::load_quietly(common)?;
     let state_dir = &config.paths.state_dir;
     let ledger = journal::read_only(state_dir)?;
-    let Some(id) = newest_rental(&ledger.open_rentals()) else {
-        let why = format!("no active rental recorded in {}", state_dir.display());
-        return Err(stop(Exit::Failed, why));
-    };
+    let rental = wanted_rental(&ledger.open_rentals(), arguments.replica.as_ref());
+    let (id, replica) = rental.map_err(|missing| missing.report(state_dir))?;
     let market = runtime::Clients::new(&config).market;
     let instance = market
         .instance(id)
@@ -40,6 +39,7 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
     if arguments.json {
         print_json(&SshTarget {
             rental: id,
+            replica: pools::replica_cell(replica),
             host: &endpoint.host,
             port: endpoint.port,
             user: &config.ssh.user,
@@ -67,6 +67,9 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
 pub(super) struct SshTarget<'a> {
     /// Vast's id of the instance.
     rental: InstanceId,
+    /// The replica that it belongs to; absent without pools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<&'a ReplicaId>,
     /// Host name or address.
     #[schemars(length(min = 1))]
     host: &'a str,
@@ -82,13 +85,76 @@ pub(super) struct SshTarget<'a> {
     known_hosts: PathBuf,
 }
 
-/// The newest rental, preferably one that is not being destroyed.
-fn newest_rental(rentals: &[&OpenRental]) -> Option<InstanceId> {
-    let newest = rentals
-        .iter()
-        .filter(|rental| rental.instance.is_some())
-        .max_by_key(|rental| (!rental.destroying, rental.intended_at))?;
-    newest.instance
+/// Why there is no one rental to connect to.
+#[derive(Debug, PartialEq, Eq)]
+enum NoRental<'a> {
+    Nothing,
+    /// The replica has none; these have.
+    NotOf(ReplicaId, Vec<&'a ReplicaId>),
+    /// The operator has to name one of these.
+    Several(Vec<&'a ReplicaId>),
+}
+
+impl NoRental<'_> {
+    fn report(&self, state_dir: &Path) -> Report {
+        let state_dir = state_dir.display();
+        match self {
+            NoRental::Nothing => {
+                let why = format!("no active rental recorded in {state_dir}");
+                stop(Exit::Failed, why)
+            }
+            NoRental::NotOf(replica, active) => {
+                let why = format!("no active rental of {replica} recorded in {state_dir}");
+                let active = listed(active);
+                stop(Exit::Failed, format!("{why}; active are: {active}"))
+            }
+            NoRental::Several(active) => {
+                let active = listed(active);
+                let why = format!("several replicas have a rental, name one: {active}");
+                stop(Exit::Usage, why)
+            }
+        }
+    }
+}
+
+fn listed(replicas: &[&ReplicaId]) -> String {
+    let names: Vec<String> = replicas.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+/// The newest rental of the replica, or of the only one that has any; preferably one that is not being
+/// destroyed.
+fn wanted_rental<'a>(
+    rentals: &[&'a OpenRental],
+    replica: Option<&ReplicaId>,
+) -> Result<(InstanceId, &'a ReplicaId), NoRental<'a>> {
+    let rented = || rentals.iter().filter(|rental| rental.instance.is_some());
+    let all = replicas(rented());
+    let kept = replicas(rented().filter(|rental| !rental.destroying));
+    let active = if kept.is_empty() { &all } else { &kept };
+    let chosen = match (replica, active.as_slice()) {
+        (_, []) => return Err(NoRental::Nothing),
+        (Some(replica), _) => {
+            let found = all.iter().find(|known| **known == replica);
+            *found.ok_or_else(|| NoRental::NotOf(replica.clone(), all.clone()))?
+        }
+        (None, [only]) => *only,
+        (None, several) => return Err(NoRental::Several(several.to_vec())),
+    };
+    let newest = rented()
+        .filter(|rental| rental.replica == *chosen)
+        .max_by_key(|rental| (!rental.destroying, rental.intended_at));
+    let instance = newest.and_then(|rental| rental.instance);
+    Ok((instance.ok_or(NoRental::Nothing)?, chosen))
+}
+
+/// Each of them once.
+fn replicas<'a, 'b>(rentals: impl Iterator<Item = &'b &'a OpenRental>) -> Vec<&'a ReplicaId>
+where
+    'a: 'b,
+{
+    let replicas: BTreeSet<&ReplicaId> = rentals.map(|rental| &rental.replica).collect();
+    replicas.into_iter().collect()
 }
 
 /// The first address that accepts a connection; if none does, the first, so that `ssh` reports why.

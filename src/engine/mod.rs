@@ -37,6 +37,7 @@ pub use observe::clock_skew::CLOCK_SLACK;
 pub use reconcile::absence::{Absence, prove_absence};
 pub use reconcile::plan::{CleanupAction, NEVER_LISTED, ReconcileInput, foreign, plan};
 pub use rental::log_store::LogStore;
+pub use replicas::rent_turns;
 pub use rules::{Place, caps_of, lead_of, sprint_rules};
 pub use run::{EngineHandle, start};
 pub use snapshot::*;

@@ -33,9 +33,9 @@ impl Replicas {
             Aim::Proof => config.pools.clone(),
             _ => config.pools.of_one(),
         };
-        let in_turn = in_turn(&pools);
+        let in_turn = rent_turns(&pools);
         let retiring = retiring(&pools, &shared.ledger);
-        let all = in_turn.iter().chain(&retiring).cloned();
+        let all = in_turn.iter().map(|(id, _)| id).chain(&retiring).cloned();
         let slots = slots::assign(all, &saved_slots(&shared.ledger));
         let mut make = |id: ReplicaId, pool, standing, head_start| {
             let slot = slots.get(&id).copied().unwrap_or_default();
@@ -51,11 +51,8 @@ impl Replicas {
         let first = &pools.first;
         let first_id = first.replica_id(NonZeroU32::MIN);
         let mut others = Vec::new();
-        // Who rents first begins earliest: the last one is on time.
-        let places = (0_i32..).zip(in_turn.iter().rev());
-        let starts: BTreeMap<&ReplicaId, Duration> = places
-            .map(|(place, id)| (id, BETWEEN_RENTS * place))
-            .collect();
+        let starts: BTreeMap<&ReplicaId, Duration> =
+            in_turn.iter().map(|(id, earlier)| (id, *earlier)).collect();
         let head_start = |id: &ReplicaId| starts.get(id).copied().unwrap_or_default();
         for pool in pools.iter() {
             for id in pool.replica_ids().filter(|id| *id != first_id) {
@@ -71,6 +68,18 @@ impl Replicas {
         let first = make(first_id, first, Standing::Active, head_start);
         Replicas::new(first, others)
     }
+}
+
+/// All replicas in the order in which they rent, each with how much earlier it begins: the last one is on
+/// time.
+pub fn rent_turns(pools: &Pools) -> Vec<(ReplicaId, Duration)> {
+    let in_turn = in_turn(pools);
+    let places = (0_i32..).zip(in_turn.into_iter().rev());
+    let mut turns: Vec<(ReplicaId, Duration)> = places
+        .map(|(place, id)| (id, BETWEEN_RENTS * place))
+        .collect();
+    turns.reverse();
+    turns
 }
 
 /// The first replica of every pool before the second of any: a model that nobody serves costs most.

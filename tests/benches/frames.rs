@@ -127,6 +127,7 @@ fn with_replicas(count: u64) -> Snapshot {
             rental: None,
             hedge: None,
             node: None,
+            spent: Usd::ZERO,
             caps: snapshot.money.caps.clone(),
             pool_hour: None,
             refused: None,

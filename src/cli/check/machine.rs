@@ -99,19 +99,46 @@ pub(super) fn listeners(loaded: &Loaded, owner: Owner) -> Vec<Probe> {
         ..
     } = config.network_node.exposure
     {
-        probes.extend([
-            probe(Subject::Tunnel, "network_node.api_listen", api_listen),
-            probe(
+        let replicas = config.pools.replicas();
+        let ends = [
+            ("network_node.api_listen", api_listen),
+            ("network_node.inference_listen", inference_listen),
+        ];
+        probes.extend(ends.map(|(setting, first)| {
+            Probe::new(
                 Subject::Tunnel,
-                "network_node.inference_listen",
-                inference_listen,
-            ),
-        ]);
+                tunnel_ends(setting, first, replicas, owner),
+            )
+        }));
     }
     probes.push(Probe::new(Subject::Serve, serving(loaded, owner)));
     let metrics = config.notify.metrics_listen;
     probes.extend(metrics.map(|address| probe(Subject::Metrics, "notify.metrics_listen", address)));
     probes
+}
+
+/// One end of every replica's tunnel: the first port and those after it.
+pub(super) fn tunnel_ends(
+    setting: &str,
+    first: SocketAddr,
+    replicas: u32,
+    owner: Owner,
+) -> Checked {
+    if replicas == 1 {
+        return listener(setting, first, owner);
+    }
+    let ports = (first.port()..).take(replicas as usize);
+    let mut last = first;
+    for port in ports {
+        last = SocketAddr::new(first.ip(), port);
+        listener(setting, last, owner)?;
+    }
+    let state = match owner {
+        Owner::Running => "free, or in use by a running pocpit",
+        Owner::Absent => "free",
+    };
+    let last = last.port();
+    Ok(format!("{first} to {last} are {state} ({setting})"))
 }
 
 /// Where `pocpit serve` would listen. If [vllm] is not configured, an occupied default port is no failure.

@@ -1,9 +1,10 @@
 //! The Network Node and the inference proxy.
 
+use super::fleet::merged;
 use super::probe::{Checked, Probe, Subject, unknown, unmet};
-use crate::config::{Credential, Loaded, ProxyConfig};
+use crate::config::{Config, Credential, Loaded, ProxyConfig};
 use crate::domain::format::count;
-use crate::domain::{ApiRelease, CallError, NodeId, RegisteredNode, Time};
+use crate::domain::{ApiRelease, CallError, NodeId, PoolName, RegisteredNode, Time};
 use crate::engine::preflight;
 use crate::http::HttpClient;
 use crate::mlnode::arguments::{self, Merged};
@@ -17,21 +18,32 @@ pub(super) async fn sprint_needs(
     network_node: &dyn NetworkNode,
     now: Time,
     loaded: &Loaded,
+    pools: &[(&PoolName, Config)],
     leaving: &[NodeId],
 ) -> Vec<Probe> {
-    let config = &loaded.config;
-    let examined = preflight::run_preflight(chain, network_node, now, config, leaving).await;
-    let findings = examined.preflight.findings.into_iter();
-    let mut probes: Vec<Probe> = findings.map(Probe::from).collect();
+    let mut of_pools = Vec::new();
+    for (pool, config) in pools {
+        let examined = preflight::run_preflight(chain, network_node, now, config, leaving).await;
+        of_pools.push((*pool, config, examined));
+    }
+    let findings = of_pools.iter().map(|(pool, _, examined)| {
+        let findings = examined.preflight.findings.iter().cloned();
+        (*pool, findings.map(Probe::from).collect())
+    });
+    let mut probes = merged(&findings.collect::<Vec<_>>());
     let release = api_release(&network_node.release().await);
     probes.push(Probe::new(Subject::ApiRelease, Ok(release)));
-    if let Ok(catalogue) = &examined.catalogue {
-        let merged = arguments::of_model(catalogue, &config.mlnode.model);
-        probes.push(Probe::new(Subject::Arguments, arguments_of(&merged)));
-    }
-    if let Some(settings) = &config.inference_proxy {
+    let arguments = of_pools.iter().map(|(pool, config, examined)| {
+        let catalogue = examined.catalogue.as_ref().ok();
+        let merged = catalogue.map(|known| arguments::of_model(known, &config.mlnode.model));
+        let probe = merged.map(|merged| Probe::new(Subject::Arguments, arguments_of(&merged)));
+        (*pool, Vec::from_iter(probe))
+    });
+    probes.extend(merged(&arguments.collect::<Vec<_>>()));
+    let nodes = of_pools.first().map(|(_, _, examined)| &examined.nodes);
+    if let Some((settings, nodes)) = loaded.config.inference_proxy.as_ref().zip(nodes) {
         let client = ProxyClient::new(HttpClient::new(), settings);
-        let registered = registered_proxy(settings, &examined.nodes);
+        let registered = registered_proxy(settings, nodes);
         let running = running_proxy(&client).await;
         let keys = upstream_keys(loaded, running.is_ok());
         probes.extend([

@@ -8,12 +8,15 @@ use serde::Serialize;
 use crate::cli::Exit;
 use crate::cli::page::{Look, Page};
 use crate::domain::format::count;
-use crate::domain::{Finding, Requirement, UnknownEffect, Verdict};
+use crate::domain::{Finding, PoolName, Requirement, UnknownEffect, Verdict};
 
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(in crate::cli) struct Probe {
-    /// Name of the check. `chain source` appears once per source, `tunnel` once per port.
+    /// Name of the check. `chain source` appears once per source, `tunnel` once per range of ports.
     pub what: Subject,
+    /// The pool that was checked; absent if it is about all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolName>,
     /// The result; may be empty.
     pub seen: String,
     #[serde(flatten)]
@@ -179,6 +182,7 @@ impl Probe {
         };
         Probe {
             what,
+            pool: None,
             seen,
             verdict,
         }
@@ -193,6 +197,7 @@ impl From<Finding> for Probe {
         };
         Probe {
             what: finding.requirement.into(),
+            pool: None,
             seen,
             verdict: finding.verdict,
         }
@@ -226,7 +231,11 @@ pub(super) fn text_of(probes: &[Probe], page: &Page) -> String {
             Verdict::Unknown { cause, remedy, .. } => ("UNKNOWN", Look::Warn, cause, Some(remedy)),
         };
         let head = format!("{word:<VERDICT$}{}", probe.what);
-        let mut found = page.paragraph(text, indent);
+        let text = match &probe.pool {
+            Some(pool) => format!("{pool}: {text}"),
+            None => text.clone(),
+        };
+        let mut found = page.paragraph(&text, indent);
         if let Some(first) = found.first_mut() {
             let rest = indent.saturating_sub(head.chars().count());
             let head = head.replacen(word, &page.paint(look, word), 1);

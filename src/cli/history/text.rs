@@ -1,9 +1,11 @@
 //! Past sprints as text.
 
+use std::collections::BTreeMap;
+
 use crate::cli::page::{Look, Page};
 use crate::cli::table::{Cell, Table, cell, number, or_none, words};
 use crate::domain::format::{count, grouped, roughly, tallied, tally};
-use crate::domain::{BootTimes, OutcomeKind, Spent};
+use crate::domain::{BootTimes, OutcomeKind, PoolName, Spent};
 use crate::flow::ASSUMED_CONFIRMATION;
 use crate::journal::PastSprint;
 
@@ -11,7 +13,7 @@ pub(super) fn of(history: &[PastSprint<'_>], page: &Page) -> String {
     if history.is_empty() {
         return "No sprints yet.".to_owned();
     }
-    let columns = [
+    let mut columns = vec![
         words("ended (UTC)"),
         number("epoch"),
         words("outcome"),
@@ -20,18 +22,49 @@ pub(super) fn of(history: &[PastSprint<'_>], page: &Page) -> String {
         number("$/1000"),
         number("conf."),
         number("boot"),
-        number("machine"),
     ];
+    let has_pools = history.iter().any(|past| !past.report.replica.is_default());
+    // There is no room for both: JSON and CSV have the machine.
+    columns.push(if has_pools {
+        words("replica")
+    } else {
+        number("machine")
+    });
     let mut table = Table::new(columns).below_at(2);
     for past in history {
-        table.row_with(cells(past), [remark(past)]);
+        let last = if has_pools {
+            Cell::from(&past.report.replica)
+        } else {
+            or_none(past.boot().map(|boot| boot.machine))
+        };
+        let cells: Vec<Cell> = cells(past).into_iter().chain([last]).collect();
+        table.row_with(cells, [remark(past)]);
     }
     let mut lines = table.lines(page);
-    lines.extend(page.paragraph(&summary(history), 0));
+    lines.extend(
+        summaries(history)
+            .iter()
+            .flat_map(|sum| page.paragraph(sum, 0)),
+    );
     lines.join("\n")
 }
 
-fn cells(past: &PastSprint<'_>) -> [Cell; 9] {
+/// The sum of each pool, where there are several, and that of all.
+fn summaries(history: &[PastSprint<'_>]) -> Vec<String> {
+    let mut pools: BTreeMap<&PoolName, Vec<&PastSprint<'_>>> = BTreeMap::new();
+    for past in history {
+        let pool = &past.report.replica.pool;
+        pools.entry(pool).or_default().push(past);
+    }
+    let all: Vec<&PastSprint<'_>> = history.iter().collect();
+    let of_pools = pools.iter().filter(|_| pools.len() > 1);
+    of_pools
+        .map(|(name, sprints)| format!("{name}: {}", summary(sprints)))
+        .chain([summary(&all)])
+        .collect()
+}
+
+fn cells(past: &PastSprint<'_>) -> [Cell; 8] {
     let (report, boot) = (past.report, past.boot());
     let spent = past.spent();
     let (word, look) = outcome(past);
@@ -45,7 +78,6 @@ fn cells(past: &PastSprint<'_>) -> [Cell; 9] {
         or_none(report.per_1000_weight(spent)),
         or_none(confirmed.map(|percent| format!("{percent:.0}%"))),
         or_none(boot.and_then(BootTimes::total).map(roughly)),
-        or_none(boot.map(|boot| boot.machine)),
     ]
 }
 
@@ -90,9 +122,9 @@ fn remark(past: &PastSprint<'_>) -> String {
 }
 
 /// `3 sprints: 1 confirmed, 1 failed; ~$23.37; ~$9.72 per 1000 weight`.
-fn summary(history: &[PastSprint<'_>]) -> String {
+fn summary(history: &[&PastSprint<'_>]) -> String {
     let outcomes = tally(history.iter().map(|past| outcome(past).0));
-    let total: Spent = history.iter().map(PastSprint::spent).sum();
+    let total: Spent = history.iter().map(|past| past.spent()).sum();
     let kept = history.iter().filter(|past| !is_reward_lost(past));
     let weight: u64 = kept
         .filter_map(|past| past.report.weight)
@@ -171,6 +203,38 @@ mod tests {
         }
         // and no line is wider than the page.
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+    }
+
+    #[test]
+    fn history_of_pools_names_replicas_and_adds_up_by_pool() {
+        // Given sprints of two pools,
+        let of = |replica: &str, report: SprintReport| SprintReport {
+            replica: replica.parse().unwrap(),
+            ..report
+        };
+        let reports = [
+            of(
+                "minimax/1",
+                report(OutcomeKind::Confirmed, 8.0, Some(2_000)),
+            ),
+            of("minimax/12", report(OutcomeKind::Failed, 2.0, None)),
+            of("glm/1", report(OutcomeKind::Confirmed, 4.0, Some(1_000))),
+        ];
+        let history: Vec<PastSprint<'_>> = reports.iter().map(past).collect();
+        let text = super::of(&history, &Page::plain(80));
+        // then each row says whose it is, and each pool has its sum,
+        for said in [
+            "FAILED          -  ~$2.00       -      -     -  minimax/12",
+            "glm: 1 sprint: 1 confirmed; ~$4.00; ~$4.00 per 1000 weight",
+            "minimax: 2 sprints: 1 confirmed, 1 failed; ~$10.00; ~$5.00 per 1000 weight",
+            "3 sprints: 2 confirmed, 1 failed; ~$14.00; ~$4.67 per 1000 weight",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        // and one pool has no sum beside that of all.
+        let text = super::of(&history[..2], &Page::plain(80));
+        assert!(!text.contains("minimax: "), "{text}");
     }
 
     #[test]

@@ -11,8 +11,11 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::domain::{BootEnd, ChainPhase, Duration, Mode, OutcomeKind, Step, Time, Usd};
-use crate::engine::{AlertLevel, CapSnapshot, LinkSnapshot, Snapshot, WorldKind};
+use super::pools::{Pool, Pools};
+use crate::domain::{BootEnd, ChainPhase, Duration, Step, Time, Usd};
+use crate::engine::{
+    AlertLevel, Cap, CapSnapshot, LinkSnapshot, MoneySnapshot, Snapshot, WorldKind,
+};
 
 /// The page of `/metrics`, from a snapshot of this age.
 pub(super) fn page(
@@ -53,9 +56,10 @@ impl Collector for SnapshotMetrics {
         let age = Some(self.age.as_secs_f64());
         families.seconds("snapshot_age", "Time since the engine last turned", age)?;
         chain(&mut families, snapshot, now)?;
-        sprint(&mut families, snapshot)?;
+        let pools = Pools::of(snapshot);
+        sprint(&mut families, &pools)?;
         boots(&mut families, snapshot)?;
-        money(&mut families, snapshot, now)?;
+        money(&mut families, snapshot, &pools, now)?;
         let alerts = [
             ("notice", AlertLevel::Notice),
             ("warning", AlertLevel::Warning),
@@ -66,7 +70,7 @@ impl Collector for SnapshotMetrics {
             let count = alerts.filter(|alert| alert.level == level).count();
             (name, number(count as u64))
         });
-        families.gauges("alerts", "Alerts by level", None, "level", &alerts)?;
+        families.gauges("alerts", "Alerts by level", "level", &alerts)?;
         let what = "Notices that were not delivered, by channel";
         families.counter("notices_lost", what, snapshot.notices_lost)
     }
@@ -84,7 +88,7 @@ fn chain(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
     });
     let what = "1 for the phase of the chain, by the chain's own name";
     let phases: Vec<_> = phases.collect();
-    families.gauges("chain_phase", what, None, "phase", &phases)?;
+    families.gauges("chain_phase", what, "phase", &phases)?;
     let age = reading.map(|reading| seconds(reading.at, now));
     families.seconds("chain_read_age", "Time since the chain was read", age)?;
     let start = reading.and_then(|reading| reading.poc_start.expected);
@@ -96,32 +100,43 @@ fn chain(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Re
     families.seconds("registration_deadline_in", what, left)
 }
 
-fn sprint(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
-    let auto = f64::from(snapshot.mode == Mode::Auto);
-    families.gauge("auto", "1 in auto mode", Some(auto))?;
-    let current = snapshot.sprint.step;
-    let steps = Step::ALL.iter();
-    let steps = steps.map(|step| (step.name(), f64::from(current == *step)));
+fn sprint(families: &mut Families<'_>, pools: &Pools) -> fmt::Result {
+    let auto = pools.each(|pool| Some(f64::from(pool.is_auto())));
+    let what = "1 while every replica of the pool is in auto mode";
+    families.by_pool("auto", what, None, &auto)?;
+    let steps = Step::ALL.iter().flat_map(|step| {
+        let counts = pools.each(|pool| Some(counted(pool.at_step(*step))));
+        let counts = counts.into_iter();
+        counts.map(|(pool, count)| (vec![(POOL, pool), ("step", step.name())], count))
+    });
     let steps: Vec<_> = steps.collect();
-    families.gauges("step", "1 for the step of the sprint", None, "step", &steps)?;
-    let waits = f64::from(snapshot.sprint.gate.is_some());
-    families.gauge(
-        "gate_waits",
-        "1 while a gate waits for approval",
-        Some(waits),
-    )?;
-    let link = snapshot.rental.as_ref().map(|rental| &rental.link);
-    let up = link.map(|link| f64::from(matches!(link, LinkSnapshot::Up { .. })));
-    families.gauge("link_up", "1 while the SSH link to the rental is up", up)?;
-    let up = link.map(|link| f64::from(matches!(link, LinkSnapshot::Up { tunnel: true, .. })));
-    families.gauge("tunnel_up", "1 while requests go through the tunnel", up)?;
-    let last = snapshot.history.last();
-    let confirmed = last.map(|last| f64::from(last.report.outcome == OutcomeKind::Confirmed));
-    let what = "1 when the last sprint ended with weight on the chain";
-    families.gauge("last_sprint_confirmed", what, confirmed)?;
-    let ended = last.map(|last| seconds(Time::UNIX_EPOCH, last.at));
-    let what = "When the last sprint ended, since 1970";
-    families.seconds("last_sprint_end_timestamp", what, ended)
+    let what = "Replicas of the pool by the step of their sprint";
+    families.labelled("step", what, None, &steps)?;
+    let waiting = pools.each(|pool| Some(counted(pool.waiting_at_gates())));
+    let what = "Replicas of the pool that wait for approval at a gate";
+    families.by_pool("gate_waits", what, None, &waiting)?;
+    links(families, pools)?;
+    let confirmed = pools.each(Pool::confirmed_share);
+    let what =
+        "Share of the pool's replicas whose last sprint ended with weight on the chain, 0 to 1";
+    families.by_pool("last_sprint_confirmed", what, None, &confirmed)?;
+    let ended = pools.each(|pool| Some(seconds(Time::UNIX_EPOCH, pool.last_end()?)));
+    let what = "When a sprint of the pool last ended, since 1970";
+    let unit = Some(&Unit::Seconds);
+    families.by_pool("last_sprint_end_timestamp", what, unit, &ended)
+}
+
+/// The worst of a pool: one rental out of reach is enough to look.
+fn links(families: &mut Families<'_>, pools: &Pools) -> fmt::Result {
+    let all = |is_good: fn(&LinkSnapshot) -> bool| {
+        pools.each(|pool| Some(f64::from(pool.links(is_good)?)))
+    };
+    let up = all(|link| matches!(link, LinkSnapshot::Up { .. }));
+    let what = "1 while the SSH links to all rentals of the pool are up";
+    families.by_pool("link_up", what, None, &up)?;
+    let up = all(|link| matches!(link, LinkSnapshot::Up { tunnel: true, .. }));
+    let what = "1 while requests go through the tunnels of all rentals of the pool";
+    families.by_pool("tunnel_up", what, None, &up)
 }
 
 fn boots(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
@@ -135,39 +150,64 @@ fn boots(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
     families.counters("boot_faults", what, "fault", &faults)
 }
 
-fn money(families: &mut Families<'_>, snapshot: &Snapshot, now: Time) -> fmt::Result {
+fn money(
+    families: &mut Families<'_>,
+    snapshot: &Snapshot,
+    pools: &Pools,
+    now: Time,
+) -> fmt::Result {
     let money = &snapshot.money;
-    let rentals = [&snapshot.rental, &snapshot.hedge].into_iter().flatten();
-    let rentals = number(rentals.count() as u64);
-    families.gauge("rentals", "Rentals of the sprint", Some(rentals))?;
+    let rentals = pools.each(|pool| Some(counted(pool.rentals())));
+    let what = "Rentals of all sprints of the pool, hedges included";
+    families.by_pool("rentals", what, None, &rentals)?;
     let age = snapshot.rentals_read_at.map(|at| seconds(at, now));
     let what = "Time since all rentals of the account were listed";
     families.seconds("rentals_read_age", what, age)?;
-    let what = "Cost of all rentals per hour";
-    families.dollars("hourly_cost", what, Some(money.per_hour.0))?;
-    let what = "Cost of this sprint so far";
-    families.dollars("sprint_cost", what, Some(money.sprint))?;
-    let of_caps = |value: fn(&CapSnapshot) -> Usd| -> Vec<(&str, f64)> {
-        let caps = money.caps.iter();
-        caps.map(|cap| (cap.name.as_str(), value(cap).dollars()))
-            .collect()
-    };
-    let dollars = Some(&dollars());
-    let limits = of_caps(|cap| cap.limit);
-    families.gauges("cap_limit", "The cap of a period", dollars, "cap", &limits)?;
-    let used = of_caps(|cap| cap.used);
-    families.gauges(
-        "cap_used",
-        "Spent and reserved within the period",
-        dollars,
-        "cap",
-        &used,
-    )?;
+    let unit = dollars();
+    let unit = Some(&unit);
+    let per_hour = pools.each(|pool| Some(pool.per_hour().0.dollars()));
+    let what = "Cost of all rentals of the pool per hour";
+    families.by_pool("hourly_cost", what, unit, &per_hour)?;
+    let spent = pools.each(|pool| Some(pool.spent().dollars()));
+    let what = "Cost of the current sprints of the pool so far, added up";
+    families.by_pool("sprint_cost", what, unit, &spent)?;
+    let limits = caps(money, pools, |cap| cap.limit);
+    let what = "The cap of a period; of a sprint, that of the replica that has least left of it";
+    families.labelled("cap_limit", what, unit, &limits)?;
+    let used = caps(money, pools, |cap| cap.used);
+    let what =
+        "Spent and reserved within the period; of a sprint, by the replica that has least left";
+    families.labelled("cap_used", what, unit, &used)?;
     families.dollars("credit", "The account's credit", money.credit)
+}
+
+/// Caps of a sprint, or of its pool.
+const OF_POOL: [Cap; 2] = [Cap::Sprint, Cap::PoolEpoch];
+
+/// The caps of an epoch, a day and a month are for all pools; each sprint and each pool have some of their own.
+fn caps<'a>(
+    money: &'a MoneySnapshot,
+    pools: &'a Pools,
+    value: fn(&CapSnapshot) -> Usd,
+) -> Vec<Sample<'a, f64>> {
+    let is_of_all = |cap: &&CapSnapshot| cap.cap().is_none_or(|cap| !OF_POOL.contains(&cap));
+    let of_all = money.caps.iter().filter(is_of_all);
+    let of_all = of_all.map(|cap| (vec![("cap", cap.name.as_str())], value(cap).dollars()));
+    let of_pools = OF_POOL.into_iter().flat_map(|cap| {
+        let each = pools.each(|pool| Some(value(pool.nearest(cap)?).dollars()));
+        let name = ("cap", cap.name());
+        each.into_iter()
+            .map(move |(pool, usd)| (vec![name, (POOL, pool)], usd))
+    });
+    of_pools.chain(of_all).collect()
 }
 
 fn dollars() -> Unit {
     Unit::Other("dollars".into())
+}
+
+fn counted(things: usize) -> f64 {
+    number(things as u64)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -178,6 +218,12 @@ fn number(count: u64) -> f64 {
 fn seconds(from: Time, to: Time) -> f64 {
     (to - from).as_seconds_f64()
 }
+
+/// Whose figure it is, where it belongs to a sprint or a rental.
+const POOL: &str = "pool";
+
+/// A value with its labels.
+type Sample<'a, N> = (Vec<(&'a str, &'a str)>, N);
 
 /// Writes families of metrics. An unknown value has no sample, but its family is there.
 struct Families<'a>(DescriptorEncoder<'a>);
@@ -212,14 +258,33 @@ impl Families<'_> {
         &mut self,
         name: &str,
         help: &str,
-        unit: Option<&Unit>,
         label: &str,
         values: &[(&str, f64)],
+    ) -> fmt::Result {
+        self.labelled(name, help, None, &with_label(label, values))
+    }
+
+    fn by_pool(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        values: &[(&str, f64)],
+    ) -> fmt::Result {
+        self.labelled(name, help, unit, &with_label(POOL, values))
+    }
+
+    fn labelled(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        samples: &[Sample<'_, f64>],
     ) -> fmt::Result {
         let family = self
             .0
             .encode_descriptor(name, help, unit, MetricType::Gauge)?;
-        encode_all(family, label, values, ConstGauge::new)
+        encode_all(family, samples, ConstGauge::new)
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
@@ -239,20 +304,25 @@ impl Families<'_> {
         let family = self
             .0
             .encode_descriptor(name, help, None, MetricType::Counter)?;
-        encode_all(family, label, values, ConstCounter::new)
+        encode_all(family, &with_label(label, values), ConstCounter::new)
     }
 }
 
 /// A sample per value of a label.
+fn with_label<'a, N: Copy>(label: &'a str, values: &[(&'a str, N)]) -> Vec<Sample<'a, N>> {
+    let values = values.iter();
+    values
+        .map(|(name, value)| (vec![(label, *name)], *value))
+        .collect()
+}
+
 fn encode_all<N: Copy, M: EncodeMetric>(
     mut family: MetricEncoder<'_>,
-    label: &str,
-    values: &[(&str, N)],
+    samples: &[Sample<'_, N>],
     metric: fn(N) -> M,
 ) -> fmt::Result {
-    for (name, value) in values {
-        let labels = [(label, *name)];
-        metric(*value).encode(family.encode_family(&labels)?)?;
+    for (labels, value) in samples {
+        metric(*value).encode(family.encode_family(labels)?)?;
     }
     Ok(())
 }

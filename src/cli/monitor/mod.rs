@@ -1,6 +1,7 @@
 //! For monitoring services: `/metrics` in the `OpenMetrics` format and `/healthz`, on loopback.
 
 mod metrics;
+mod pools;
 #[cfg(test)]
 mod tests;
 

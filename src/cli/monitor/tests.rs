@@ -3,18 +3,29 @@
 mod assets;
 
 use super::*;
-use crate::domain::{BootEnd, ChainPhase, Usd, UsdPerHour};
+use crate::domain::{
+    BootEnd, ChainPhase, GateKind, Mode, OutcomeKind, SprintReport, Step, Usd, UsdPerHour,
+};
 use crate::engine::attach::tests::snapshot;
-use crate::engine::{Alert, AlertLevel, CapSnapshot, Condition, WorldKind};
+use crate::engine::{
+    Alert, AlertLevel, BootSnapshot, Cap, CapSnapshot, Condition, GateSnapshot, LinkSnapshot,
+    PastSprintRow, RentalSnapshot, ReplicaSnapshot, TunnelRate, WorldKind,
+};
 
 fn busy() -> Snapshot {
     let mut snapshot = snapshot(0);
-    snapshot.money.per_hour = UsdPerHour::from_dollars(9.6);
-    snapshot.money.caps = vec![CapSnapshot {
-        name: "day".into(),
-        limit: Usd::from_dollars(60.0),
-        used: Usd::from_dollars(12.5),
-    }];
+    let link = LinkSnapshot::Connecting {
+        attempts: 1,
+        last_error: None,
+    };
+    snapshot.rental = Some(rental(7, 9.6, link));
+    let cap = |name: &str, limit, used| CapSnapshot {
+        name: name.to_owned(),
+        limit: Usd::from_dollars(limit),
+        used: Usd::from_dollars(used),
+    };
+    snapshot.money.caps = vec![cap("sprint", 40.0, 12.0), cap("day", 60.0, 12.5)];
+    snapshot.history = Arc::new(vec![past("default/1", OutcomeKind::Confirmed, 0)]);
     snapshot.alerts = vec![Alert {
         condition: Condition::ChainUnreachable,
         level: AlertLevel::Critical,
@@ -24,6 +35,101 @@ fn busy() -> Snapshot {
     }];
     snapshot.rentals_read_at = Some(snapshot.at - domain::Duration::seconds(30));
     snapshot
+}
+
+fn rental(id: u64, price: f64, link: LinkSnapshot) -> RentalSnapshot {
+    RentalSnapshot {
+        id: domain::InstanceId(id),
+        label: "pocpit/north/7/1-0000000a".parse().unwrap(),
+        gpus: "4x H100 SXM".into(),
+        location: None,
+        machine: None,
+        status: "running".into(),
+        rented_at: domain::Time::UNIX_EPOCH,
+        price: UsdPerHour::from_dollars(price),
+        cost: Usd::ZERO,
+        lease_until: domain::Time::UNIX_EPOCH,
+        ssh: None,
+        link,
+        boot: BootSnapshot::default(),
+        devices: Vec::new(),
+        service: None,
+        releasing: false,
+    }
+}
+
+fn past(replica: &str, outcome: OutcomeKind, minute: i64) -> PastSprintRow {
+    PastSprintRow {
+        at: domain::Time::UNIX_EPOCH + domain::Duration::minutes(minute),
+        report: SprintReport {
+            replica: replica.parse().unwrap(),
+            outcome,
+            ..SprintReport::default()
+        },
+        boots: Vec::new(),
+        confirmation_ratio: None,
+        charged_usd: None,
+    }
+}
+
+fn sprint_cap(used: f64) -> CapSnapshot {
+    let (limit, used) = (Usd::from_dollars(40.0), Usd::from_dollars(used));
+    CapSnapshot::new(Cap::Sprint, limit, used)
+}
+
+/// A pool of two, of which one waits for approval and one proves, and a pool of one that waits.
+fn fleet() -> Snapshot {
+    let mut snapshot = busy();
+    let part = |id: &str, mode, step| ReplicaSnapshot {
+        id: id.parse().unwrap(),
+        mode,
+        sprint: at_step(step),
+        rental: None,
+        hedge: None,
+        node: None,
+        spent: Usd::from_dollars(2.0),
+        caps: vec![sprint_cap(10.0)],
+        pool_hour: None,
+        refused: None,
+        boot_log: crate::engine::LogBuffer::default(),
+    };
+    let up = LinkSnapshot::Up {
+        since: snapshot.at,
+        tunnel: true,
+        rate: TunnelRate::default(),
+    };
+    let mut proving = part("minimax/1", Mode::Auto, Step::Proving);
+    proving.rental = Some(rental(7, 9.0, up));
+    let mut waiting = part("minimax/2", Mode::Manual, Step::Warming);
+    waiting.rental = Some(rental(8, 8.0, LinkSnapshot::None));
+    waiting.hedge = Some(rental(9, 7.0, LinkSnapshot::None));
+    waiting.caps = vec![sprint_cap(37.0)];
+    waiting.sprint.gate = Some(GateSnapshot {
+        kind: GateKind::Register,
+        question: String::new(),
+        since: snapshot.at,
+        until: None,
+    });
+    let idle = part("glm/1", Mode::Auto, Step::Waiting);
+    snapshot.replica = proving.id.clone();
+    snapshot.replicas = [proving, waiting, idle].map(Arc::new).to_vec();
+    let history = [
+        ("minimax/1", OutcomeKind::Failed, 1),
+        ("minimax/1", OutcomeKind::Confirmed, 3),
+        ("minimax/2", OutcomeKind::NoWeight, 2),
+        // Of a pool that is gone.
+        ("default/1", OutcomeKind::Confirmed, 4),
+    ];
+    let history = history.map(|(replica, outcome, minute)| past(replica, outcome, minute));
+    snapshot.history = Arc::new(history.to_vec());
+    snapshot
+}
+
+fn at_step(step: Step) -> crate::engine::SprintSnapshot {
+    crate::engine::SprintSnapshot {
+        step,
+        ..snapshot(0).sprint
+    }
 }
 
 /// The page of a snapshot that has just arrived.
@@ -62,9 +168,14 @@ fn assert_has_lines(page: &str, lines: &[&str]) {
 fn snapshot_is_valid_openmetrics() {
     let page = page(busy());
     let lines = [
-        "pocpit_hourly_cost_dollars 9.6",
+        "pocpit_hourly_cost_dollars{pool=\"default\"} 9.6",
+        "pocpit_link_up{pool=\"default\"} 0.0",
+        "pocpit_rentals{pool=\"default\"} 1.0",
+        "pocpit_last_sprint_confirmed{pool=\"default\"} 1.0",
+        "pocpit_cap_limit_dollars{cap=\"sprint\",pool=\"default\"} 40.0",
+        "pocpit_cap_used_dollars{cap=\"sprint\",pool=\"default\"} 12.0",
         "pocpit_cap_used_dollars{cap=\"day\"} 12.5",
-        "pocpit_step{step=\"waiting\"} 1.0",
+        "pocpit_step{pool=\"default\",step=\"waiting\"} 1.0",
         "pocpit_alerts{level=\"critical\"} 1.0",
         "pocpit_rentals_read_age_seconds 30.0",
         "pocpit_notices_lost_total 0",
@@ -75,6 +186,42 @@ fn snapshot_is_valid_openmetrics() {
     let is_height = |line: &str| line.starts_with("pocpit_chain_height ");
     assert!(!lines.any(is_height), "{page}");
     assert!(page.ends_with("# EOF\n"));
+}
+
+#[test]
+fn figures_of_a_pool_are_sums_or_the_worst() {
+    let page = page(fleet());
+    let lines = [
+        // Sums: replicas by step, at gates, rentals with hedges, money.
+        "pocpit_step{pool=\"minimax\",step=\"proving\"} 1.0",
+        "pocpit_step{pool=\"minimax\",step=\"warming\"} 1.0",
+        "pocpit_step{pool=\"glm\",step=\"waiting\"} 1.0",
+        "pocpit_gate_waits{pool=\"minimax\"} 1.0",
+        "pocpit_gate_waits{pool=\"glm\"} 0.0",
+        "pocpit_rentals{pool=\"minimax\"} 3.0",
+        "pocpit_rentals{pool=\"glm\"} 0.0",
+        "pocpit_hourly_cost_dollars{pool=\"minimax\"} 24.0",
+        "pocpit_sprint_cost_dollars{pool=\"minimax\"} 4.0",
+        // The worst: one by hand, one without a link, one near its cap.
+        "pocpit_auto{pool=\"minimax\"} 0.0",
+        "pocpit_auto{pool=\"glm\"} 1.0",
+        "pocpit_link_up{pool=\"minimax\"} 0.0",
+        "pocpit_tunnel_up{pool=\"minimax\"} 0.0",
+        "pocpit_cap_used_dollars{cap=\"sprint\",pool=\"minimax\"} 37.0",
+        "pocpit_cap_used_dollars{cap=\"day\"} 12.5",
+        // A share: the last sprint of each replica counts.
+        "pocpit_last_sprint_confirmed{pool=\"minimax\"} 0.5",
+        "pocpit_last_sprint_end_timestamp_seconds{pool=\"minimax\"} 180.0",
+    ];
+    assert_has_lines(&page, &lines);
+    // What a pool does not have is unknown, and a pool that is gone has no figure.
+    for absent in [
+        "pocpit_link_up{pool=\"glm\"}",
+        "pocpit_last_sprint_confirmed{pool=\"glm\"}",
+        "pool=\"default\"",
+    ] {
+        assert!(!page.contains(absent), "{absent}: {page}");
+    }
 }
 
 #[test]

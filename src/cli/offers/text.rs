@@ -4,13 +4,15 @@ use super::JudgedBy;
 use crate::cli::page::{Look, Page};
 use crate::cli::table::{Cell, Column, Table, cell, number, words};
 use crate::domain::format::{clock, roughly};
-use crate::domain::{Duration, Offer, RankedOffer, Time, Usd};
+use crate::domain::{Duration, Offer, PoolName, RankedOffer, Time, Usd};
 use crate::flow::{Caps, Funds, admit};
 use crate::vast::RankedOffers;
 
 /// What the text shows beside the ranking.
 pub(super) struct Scene<'a> {
     pub now: Time,
+    /// Whose offers they are; `None` without pools.
+    pub pool: Option<&'a PoolName>,
     pub ranked: &'a RankedOffers,
     pub judged_by: &'a JudgedBy,
     pub funds: Funds,
@@ -20,7 +22,12 @@ pub(super) struct Scene<'a> {
 /// Usable offers, best first.
 pub(super) fn usable(scene: &Scene<'_>, page: &Page) -> String {
     let usable = &scene.ranked.usable;
-    let mut lines = page.paragraph(&headline(scene.judged_by, scene.now), 0);
+    let headline = headline(scene.judged_by, scene.now);
+    let headline = match scene.pool {
+        Some(pool) => format!("Pool {pool}; {headline}"),
+        None => headline,
+    };
+    let mut lines = page.paragraph(&headline, 0);
     lines.push(String::new());
     let Some(best) = usable.first() else {
         let out = scene.ranked.rejected.len();
@@ -65,7 +72,9 @@ pub(super) fn out(scene: &Scene<'_>, page: &Page) -> String {
             reason.as_str().into(),
         ]);
     }
-    table.lines(page).join("\n")
+    let pool = scene.pool.map(|pool| format!("Pool {pool}"));
+    let lines: Vec<String> = pool.into_iter().chain(table.lines(page)).collect();
+    lines.join("\n")
 }
 
 /// What every usable offer has in common: it stands below the table, not in a column.
@@ -254,6 +263,7 @@ mod tests {
         };
         let scene = Scene {
             now: time("2026-11-29T02:51:00Z"),
+            pool: None,
             ranked,
             judged_by: &JudgedBy::NextPoc {
                 epoch: 359,

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::PlanInputs;
+use super::fleet::{self, FleetPlan, PoolPlan};
+use super::obstacles::{self, Obstacle};
+use super::{Outlook, PlanInputs, PoolInputs};
 use crate::cli::next_sprint::NextSprint;
-use crate::cli::{accept_journal, offers};
-use crate::config::Config;
-use crate::domain::format;
+use crate::cli::{offers, pools};
+use crate::config::{Config, Pools};
 use crate::domain::{
-    Aim, ChallengeRule, ConfirmationParams, Duration, Finding, Hedging, Height, RankedOffer,
-    ReleasePolicy, SourceHealth, SourceStatus, Time, Usd,
+    ChallengeRule, ConfirmationParams, Duration, Hedging, Height, RankedOffer, ReleasePolicy,
+    SourceStatus, Time, Usd,
 };
 use crate::engine::{lead_of, needs};
 use crate::flow::{ASSUMED_CONFIRMATION, BootTime, Effect, Sprint, Terms, admit, forecast};
@@ -52,6 +53,12 @@ pub(in crate::cli) struct PlanReport {
     pub policies: Vec<Policy>,
     /// Arguments that vLLM starts with; null if governance's are unknown.
     pub arguments: Option<Arguments>,
+    /// All replicas together; absent without pools. What is above is of one replica of the first pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetPlan>,
+    /// What each pool would do, in the order of the configuration; absent without pools.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolPlan>,
 }
 
 /// Arguments of vLLM, as the Network Node merges them. A model started with others proves nothing or is
@@ -149,27 +156,6 @@ pub(in crate::cli) enum SecondRental {
     NotOffered,
 }
 
-/// Something that stops the sprint, or may.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(in crate::cli) struct Obstacle {
-    /// Whether it stops the sprint.
-    pub certainty: Certainty,
-    /// The problem.
-    pub what: String,
-    /// What to do; null if that is obvious.
-    pub remedy: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub(in crate::cli) enum Certainty {
-    /// Nothing is rented while this lasts.
-    Stops,
-    /// It may stop the sprint.
-    May,
-}
-
 /// How often and how strictly the chain confirms.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Confirmation {
@@ -232,19 +218,34 @@ const AN_EPOCH: Duration = Duration::hours(36);
 const FOR_EXAMPLE: ReleasePolicy = ReleasePolicy::MinutesAfterStart(360);
 const TYPICAL_BLOCK: Duration = Duration::milliseconds(5_600);
 
-pub(super) fn plan(config: &Config, inputs: &PlanInputs) -> PlanReport {
-    let next = &inputs.next;
-    let (sprint, search) = next.sprint(config, &inputs.ledger, Aim::Proof);
+pub(super) fn plan(pools: &Pools, inputs: &PlanInputs) -> PlanReport {
+    let outlooks = inputs.pools().map(|pool| inputs.outlook(pool));
+    let outlooks: Vec<Outlook<'_>> = outlooks.collect();
+    let could_stop = obstacles::by_pool(inputs, &outlooks);
+    let fleet =
+        pools::are_configured(pools).then(|| fleet::plan(pools, inputs, &outlooks, &could_stop));
+    let (fleet, pools) = fleet.unzip();
+    let plan = of_replica(inputs, &outlooks[0], could_stop);
+    PlanReport {
+        fleet,
+        pools: pools.unwrap_or_default(),
+        ..plan
+    }
+}
+
+/// The next sprint of one replica.
+fn of_replica(inputs: &PlanInputs, outlook: &Outlook<'_>, could_stop: Vec<Obstacle>) -> PlanReport {
+    let (next, config) = (&inputs.next, &outlook.inputs.config);
+    let (sprint, ranked) = (&outlook.sprint, outlook.ranked.as_ref());
     let stages = sprint.stages().copied().unwrap_or(next.view.next);
-    let ranked = ranked(config, inputs, search.as_ref());
-    let best = ranked.as_ref().and_then(|ranked| ranked.usable.first());
+    let best = ranked.and_then(|ranked| ranked.usable.first());
     let (confirmation, known_by) = match &next.governance {
         Ok(Some(known)) => (known.confirmation, KnownBy::Chain),
         _ => (ASSUMED_CONFIRMATION, KnownBy::Documentation),
     };
     let lead = lead_of(config, inputs.ledger.boots());
     let block_time = next.clock.block_time();
-    let expected_height = |height| expected_height(next, &sprint, height);
+    let expected_height = |height| expected_height(next, sprint, height);
     PlanReport {
         at: next.now,
         chain: Chain {
@@ -263,10 +264,9 @@ pub(super) fn plan(config: &Config, inputs: &PlanInputs) -> PlanReport {
         },
         register_by: expected_height(sprint.deadline().unwrap_or(stages.poc_start)),
         release: expected_height(sprint.release_height(&stages)),
-        cost: best.map(|best| cost(best, ranked.as_ref().map_or(0, |all| all.usable.len()))),
-        hedge: (config.poc.hedge == Hedging::On)
-            .then(|| second_rental(inputs, &sprint, ranked.as_ref())),
-        could_stop: obstacles(inputs, &sprint, ranked.as_ref()),
+        cost: best.map(|best| cost(best, ranked.map_or(0, |all| all.usable.len()))),
+        hedge: (config.poc.hedge == Hedging::On).then(|| second_rental(inputs, sprint, ranked)),
+        could_stop,
         confirmation: Confirmation {
             expected_per_epoch: confirmation.expected_per_epoch,
             alpha_threshold: confirmation.alpha_threshold,
@@ -277,14 +277,16 @@ pub(super) fn plan(config: &Config, inputs: &PlanInputs) -> PlanReport {
             Ok(Some(known)) => known.challenges,
             _ => ChallengeRule::Unknown,
         },
-        policies: policies(config, inputs, &sprint, confirmation, best),
-        arguments: merged_arguments(config, inputs),
+        policies: policies(config, inputs, sprint, confirmation, best),
+        arguments: merged_arguments(outlook.inputs),
+        fleet: None,
+        pools: Vec::new(),
     }
 }
 
-fn merged_arguments(config: &Config, inputs: &PlanInputs) -> Option<Arguments> {
-    let catalogue = inputs.catalogue.as_ref()?.as_ref().ok()?;
-    let merged = arguments::of_model(catalogue, &config.mlnode.model);
+fn merged_arguments(pool: &PoolInputs) -> Option<Arguments> {
+    let catalogue = pool.catalogue.as_ref()?.as_ref().ok()?;
+    let merged = arguments::of_model(catalogue, &pool.config.mlnode.model);
     Some(Arguments {
         merged: merged.args,
         overridden: merged.overridden,
@@ -294,13 +296,13 @@ fn merged_arguments(config: &Config, inputs: &PlanInputs) -> Option<Arguments> {
 
 /// The market's offers as this search would rank them; absent when either is not known.
 pub(in crate::cli) fn ranked(
-    config: &Config,
+    pool: &PoolInputs,
     inputs: &PlanInputs,
     search: Option<&Effect>,
 ) -> Option<RankedOffers> {
-    let offers = inputs.offers.as_ref().ok()?.clone();
-    let needs = needs(inputs.next.now, search?, config);
-    Some(offers::ranked(config, &needs, &inputs.ledger, offers))
+    let offers = pool.offers.as_ref().ok()?.clone();
+    let needs = needs(inputs.next.now, search?, &pool.config);
+    Some(offers::ranked(&pool.config, &needs, &inputs.ledger, offers))
 }
 
 fn expected_height(next: &NextSprint, sprint: &Sprint, height: Height) -> ExpectedHeight {
@@ -416,75 +418,4 @@ fn policies(
     let mut known = BTreeSet::new();
     all.retain(|policy| known.insert(policy.to_string()));
     all.into_iter().map(estimate_for).collect()
-}
-
-/// What is in the way of a sprint, as far as is known before it.
-pub(in crate::cli) fn obstacles(
-    inputs: &PlanInputs,
-    sprint: &Sprint,
-    ranked: Option<&RankedOffers>,
-) -> Vec<Obstacle> {
-    use Certainty::{May, Stops};
-    let next = &inputs.next;
-    let mut found = Vec::new();
-    let mut add = |certainty, what: String, remedy: Option<&str>| {
-        found.push(Obstacle {
-            certainty,
-            what,
-            remedy: remedy.map(str::to_owned),
-        });
-    };
-    if let Some(reason) = inputs.ledger.lost() {
-        add(Stops, reason.to_owned(), Some(accept_journal::REMEDY));
-    }
-    // Unknown findings block the engine as well.
-    for (cause, remedy) in inputs.preflight.obstacles().filter_map(Finding::trouble) {
-        add(Stops, cause.to_owned(), Some(remedy));
-    }
-    let mut add = |certainty, what| add(certainty, what, None);
-    if let Some(doubt) = &next.doubt {
-        add(May, format!("the chain's height is not certain: {doubt}"));
-    }
-    for SourceStatus { source, health, .. } in &next.sources {
-        if *health != SourceHealth::Good {
-            add(May, format!("{source} cannot be relied on: {health:?}"));
-        }
-    }
-    if let Some(note) = sprint.note() {
-        add(Stops, note);
-    }
-    match &next.governance {
-        Err(error) => add(May, format!("planned upgrades are unknown: {error}")),
-        Ok(None) => {
-            let what = "planned upgrades are unknown: chain.rest is not configured";
-            add(May, what.to_owned());
-        }
-        Ok(Some(_)) => {}
-    }
-    for open in inputs.ledger.open_rentals() {
-        let what = format!("the rental {} is still open in the journal", open.label);
-        add(May, what);
-    }
-    match (&inputs.offers, ranked) {
-        (Err(error), _) => add(Stops, format!("offers are unknown: {error}")),
-        (Ok(offers), Some(ranked)) if ranked.usable.is_empty() => {
-            let offers = format::count(offers.len(), "offer");
-            let what = format!("none of {offers} is usable now: `pocpit offers --out` says why");
-            add(Stops, what);
-        }
-        _ => {}
-    }
-    if let Err(error) = &inputs.account {
-        add(Stops, format!("the account's credit is unknown: {error}"));
-    }
-    let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);
-    let (funds, caps) = (inputs.funds(), sprint.plan().caps);
-    let refusals = usable
-        .iter()
-        .map(|offer| admit(offer.price, offer.worst_cost, &funds, &caps));
-    let refusals: Option<Vec<_>> = refusals.map(Result::err).collect();
-    if let Some([refusal, ..]) = refusals.as_deref() {
-        add(Stops, refusal.to_string());
-    }
-    found
 }

@@ -1,12 +1,12 @@
 //! The plan as text.
 
-use super::report::{
-    Arguments, Certainty, Cost, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental,
-};
+use super::fleet::{FleetPlan, NotRented, PoolPlan};
+use super::obstacles::Certainty;
+use super::report::{Arguments, Cost, ExpectedHeight, KnownBy, PlanReport, Policy, SecondRental};
 use crate::cli::page::{Look, Page};
 use crate::cli::table::{Cell, Table, cell, number, or_none, words};
 use crate::domain::format::{clock, count, estimate, grouped, roughly};
-use crate::domain::{ChallengeRule, Duration, Time, Usd};
+use crate::domain::{ChallengeRule, Duration, Time, Usd, UsdPerHour};
 use crate::flow::BootTime;
 
 /// Columns of the labels.
@@ -22,7 +22,12 @@ pub(super) fn of(plan: &PlanReport, page: &Page) -> String {
         let guess = "Block time is not measured (chain.rpc): 5.6 s a block is assumed.";
         add("Time", Look::Dim, guess);
     }
-    add("Cost", Look::Dim, &cost(plan.cost.as_ref(), page));
+    let cost = cost(plan.cost.as_ref(), page);
+    let each = plan.pools.first();
+    let cost = each.map_or(cost.clone(), |pool| {
+        format!("A replica of {}: {cost}", pool.name)
+    });
+    add("Cost", Look::Dim, &cost);
     if let Some(hedge) = &plan.hedge {
         add("Hedge", Look::Dim, &second_rental(hedge));
     }
@@ -33,9 +38,14 @@ pub(super) fn of(plan: &PlanReport, page: &Page) -> String {
         add("Block", Look::Good, "No blockers found.");
     }
     for obstacle in &plan.could_stop {
+        let pool = obstacle.pool.as_ref();
+        let what = match pool {
+            Some(pool) => format!("{pool}: {}", obstacle.what),
+            None => obstacle.what.clone(),
+        };
         match obstacle.certainty {
-            Certainty::Stops => add("STOPS", Look::Bad, &obstacle.what),
-            Certainty::May => add("may", Look::Warn, &obstacle.what),
+            Certainty::Stops => add("STOPS", Look::Bad, &what),
+            Certainty::May => add("may", Look::Warn, &what),
         }
         if let Some(remedy) = &obstacle.remedy {
             add("", Look::Plain, &format!("-> {remedy}"));
@@ -44,9 +54,77 @@ pub(super) fn of(plan: &PlanReport, page: &Page) -> String {
     for (index, text) in risk(plan).iter().enumerate() {
         add(if index == 0 { "Risk" } else { "" }, Look::Dim, text);
     }
+    if let Some(fleet) = &plan.fleet {
+        lines.push(String::new());
+        lines.extend(pools_text(fleet, plan, page));
+    }
     lines.push(String::new());
     lines.extend(policies(&plan.policies, page));
     lines.join("\n")
+}
+
+/// A row a pool, what all cost together, and which replicas rent nothing.
+fn pools_text(fleet: &FleetPlan, plan: &PlanReport, page: &Page) -> Vec<String> {
+    let columns = [
+        words("pool"),
+        number("rent"),
+        number("replicas"),
+        number("offers"),
+        number("$/h"),
+        number("est."),
+        number("worst"),
+    ];
+    let mut table = Table::new(columns);
+    for pool in &plan.pools {
+        let prices = pool.rentals.iter();
+        let prices = prices.map(|rental| Usd::from_dollars(rental.price_per_hour_usd));
+        let per_hour = prices.sum::<Usd>().dollars();
+        let row = [
+            Cell::from(&pool.name),
+            or_none(pool.rent_at.map(|at| clock(at, plan.at))),
+            format!("{} of {}", pool.rentals.len(), pool.replicas).into(),
+            pool.usable_offers.into(),
+            format!("{per_hour:.2}").into(),
+            format!("{:.2}", pool.expected_usd).into(),
+            format!("{:.2}", pool.worst_usd).into(),
+        ];
+        table.row_with(row, not_rented(pool));
+    }
+    let mut lines = table.lines(page);
+    let dollars = Usd::from_dollars;
+    let sum = format!(
+        "{} of {} rent: {} est., {} worst, {} in all.",
+        fleet.rentals,
+        count(fleet.replicas, "replica"),
+        estimate(dollars(fleet.expected_usd)),
+        page.worst(dollars(fleet.worst_usd)),
+        UsdPerHour(dollars(fleet.price_per_hour_usd)),
+    );
+    lines.extend(page.paragraph(&sum, 0));
+    if let [first, _, ..] = plan.pools.as_slice() {
+        let first = format!(
+            "Times, risk and release policies are those of a replica of {}, the first pool.",
+            first.name
+        );
+        lines.extend(page.paragraph(&first, 0));
+    }
+    lines
+}
+
+/// Replicas that rent nothing, together where the reason is the same.
+fn not_rented(pool: &PoolPlan) -> Vec<String> {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for NotRented { replica, why } in &pool.not_rented {
+        let replica = replica.to_string();
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, replicas)) => replicas.push(replica),
+            None => reasons.push((why, vec![replica])),
+        }
+    }
+    let reasons = reasons.iter();
+    reasons
+        .map(|(why, replicas)| format!("not rented: {}: {why}", replicas.join(", ")))
+        .collect()
 }
 
 fn title(plan: &PlanReport) -> String {
@@ -278,7 +356,9 @@ fn notes(policy: &Policy) -> Vec<(&'static str, &'static str)> {
 mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
-    use super::super::report::{Chain, Confirmation, LeadTime, Obstacle};
+    use super::super::fleet::PlannedRental;
+    use super::super::obstacles::Obstacle;
+    use super::super::report::{Chain, Confirmation, LeadTime};
     use super::*;
     use crate::domain::Height;
 
@@ -354,7 +434,93 @@ mod tests {
                 policy("blocks:18446744073709551615", false),
             ],
             arguments: None,
+            fleet: None,
+            pools: Vec::new(),
         }
+    }
+
+    /// A pool that rents two of four, and one that rents nothing.
+    fn of_a_fleet() -> PlanReport {
+        let replica = |name: &str| name.parse().unwrap();
+        let rental = |name: &str| PlannedRental {
+            replica: replica(name),
+            offer: 20_040_000,
+            machine: 7,
+            gpus: "4x H100 SXM".to_owned(),
+            price_per_hour_usd: 8.5,
+            expected_usd: 9.5,
+            worst_usd: 13.5,
+        };
+        let not = |name: &str, why: &str| NotRented {
+            replica: replica(name),
+            why: why.to_owned(),
+        };
+        let pool = |name: &str, replicas| PoolPlan {
+            name: name.parse().unwrap(),
+            model: "MiniMaxAI/MiniMax-M2.7".to_owned(),
+            replicas,
+            min_replicas: 1,
+            rent_at: Some(time("2026-11-29T03:33:55Z")),
+            usable_offers: 5,
+            rentals: Vec::new(),
+            not_rented: Vec::new(),
+            expected_usd: 0.0,
+            worst_usd: 0.0,
+        };
+        let capped = "over the budget of 24 hours (budget.per_day)";
+        let minimax = PoolPlan {
+            rentals: vec![rental("minimax/1"), rental("minimax/2")],
+            not_rented: vec![not("minimax/3", capped), not("minimax/4", capped)],
+            expected_usd: 19.0,
+            worst_usd: 27.0,
+            ..pool("minimax", 4)
+        };
+        let glm = PoolPlan {
+            not_rented: vec![not("glm/1", "the model is not approved")],
+            ..pool("glm", 1)
+        };
+        let obstacle = Obstacle {
+            certainty: Certainty::Stops,
+            pool: Some("glm".parse().unwrap()),
+            what: "the model is not approved".to_owned(),
+            remedy: None,
+        };
+        PlanReport {
+            could_stop: vec![obstacle],
+            fleet: Some(FleetPlan {
+                replicas: 5,
+                rentals: 2,
+                expected_usd: 19.0,
+                worst_usd: 27.0,
+                price_per_hour_usd: 17.0,
+            }),
+            pools: vec![minimax, glm],
+            ..plan()
+        }
+    }
+
+    #[test]
+    fn plan_of_a_fleet_says_what_each_pool_rents() {
+        // Given pools of which one is cut by a cap and one has a model that is not approved,
+        let text = of(&of_a_fleet(), &Page::plain(80));
+        // then each has a row with its sums, and replicas without a rental have their reason once,
+        for said in [
+            "minimax  03:33    2 of 4       5  17.00  19.00  27.00",
+            "not rented: minimax/3, minimax/4: over the budget of 24 hours",
+            "STOPS  glm: the model is not approved",
+            "2 of 5 replicas rent: ~$19.00 est., ≤$27.00 worst, $17.00/h in all.",
+            "those of a replica of minimax, the first",
+            "0 of 1       5   0.00   0.00   0.00",
+        ] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        // and without pools there is none of it.
+        let alone = of(&plan(), &Page::plain(80));
+        assert!(
+            !alone.contains("pool") && !alone.contains("replica"),
+            "{alone}"
+        );
     }
 
     #[test]
@@ -363,6 +529,7 @@ mod tests {
         let mut plan = plan();
         plan.could_stop.push(Obstacle {
             certainty: Certainty::Stops,
+            pool: None,
             what: format!("http://{}/ does not answer", "a".repeat(120)),
             remedy: Some(
                 "look at the address and at everything else that could be wrong ".repeat(3),

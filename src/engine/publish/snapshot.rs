@@ -204,6 +204,7 @@ impl Replica {
             rental: sprint.rental().map(rental),
             hedge: sprint.hedge().map(rental),
             node: sprint.node_id().cloned(),
+            spent: shared.ledger.spent_in_sprint(&self.id, now),
             caps: CapSnapshot::all(&self.caps(), &funds),
             pool_hour: self.pool_hour(&funds),
             refused: sprint.cap_refusal(),

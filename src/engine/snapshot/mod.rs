@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BootTally, CockpitId, Mode, NodeId, PoolName, ReplicaId, Time};
+use crate::domain::{BootTally, CockpitId, Mode, NodeId, PoolName, ReplicaId, Time, Usd};
 use crate::engine::alerts::alert::{Alert, Condition};
 
 pub use chain::*;
@@ -81,6 +81,9 @@ pub struct ReplicaSnapshot {
     pub hedge: Option<RentalSnapshot>,
     /// Its node's id in this sprint.
     pub node: Option<NodeId>,
+    /// What its sprint has spent so far, by our own count.
+    #[serde(default)]
+    pub spent: Usd,
     /// Each cap with what is used of it by its sprint, its pool and the fleet.
     pub caps: Vec<CapSnapshot>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +146,27 @@ impl Snapshot {
     /// There is one replica: what is said of a sprint is all there is.
     pub fn is_single(&self) -> bool {
         self.replicas.is_empty()
+    }
+
+    /// Every replica's part, also that of an only one.
+    pub fn all_replicas(&self) -> Vec<Arc<ReplicaSnapshot>> {
+        if !self.replicas.is_empty() {
+            return self.replicas.clone();
+        }
+        let only = ReplicaSnapshot {
+            id: self.replica.clone(),
+            mode: self.mode,
+            sprint: self.sprint.clone(),
+            rental: self.rental.clone(),
+            hedge: self.hedge.clone(),
+            node: None,
+            spent: self.money.sprint,
+            caps: self.money.caps.clone(),
+            pool_hour: self.money.pool_hour,
+            refused: self.money.refused,
+            boot_log: self.boot_log.clone(),
+        };
+        vec![Arc::new(only)]
     }
 
     /// When chain and rentals were last read.

@@ -126,7 +126,7 @@ impl CapSnapshot {
         self.limit.left_after(self.used)
     }
 
-    fn cap(&self) -> Option<Cap> {
+    pub fn cap(&self) -> Option<Cap> {
         Cap::SUMS.into_iter().find(|cap| cap.name() == self.name)
     }
 }

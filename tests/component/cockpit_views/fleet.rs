@@ -75,6 +75,7 @@ pub(super) fn several() -> Snapshot {
             rental,
             hedge: None,
             node: Some(NodeId(format!("vastai-{}", 27_000_000 + number))),
+            spent: Usd::from_dollars(3.0),
             caps: caps.clone(),
             pool_hour: None,
             refused: None,

@@ -196,7 +196,8 @@ fn is_optional(command: &str, field: &str) -> bool {
     match field {
         "race" | "proof" | "release_steps" | "in time" | "runs" | "driver" => true,
         // Only a fleet of several pools or replicas names them.
-        "replica" => true,
+        "pool" | "fleet" | "pools" => true,
+        "replica" => command != "plan",
         // Not every offer or avoided machine has them; charges come late, and a fee is rare.
         "public_address" | "surcharge" | "closed" => true,
         "charged_usd" | "charge_difference_usd" | "fee_per_hour_usd" => true,

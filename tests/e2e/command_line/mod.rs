@@ -7,6 +7,7 @@ mod metrics;
 mod notify;
 mod offers;
 mod plan;
+mod pools;
 mod proxy;
 mod rehearse;
 mod relay;
