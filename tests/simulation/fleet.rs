@@ -292,8 +292,10 @@ impl FleetCampaign {
             let is_refused = cause.is_some_and(|(kind, _)| kind == "budget_refused");
             self.sum.refused += u32::from(is_refused);
             let spans = report.map_or_else(|| &[][..], |it| &it.steps);
-            let began = |step| spans.iter().find(|span| span.step == step);
-            if let (Some(choosing), Some(booting)) = (began(Step::Choosing), began(Step::Booting)) {
+            let entered = |step| spans.iter().find(|span| span.step == step);
+            if let (Some(choosing), Some(booting)) =
+                (entered(Step::Choosing), entered(Step::Booting))
+            {
                 let seconds = (booting.started - choosing.started).num_seconds();
                 self.sum.slowest_rent = self.sum.slowest_rent.max(seconds);
             }

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::engine::effects::preflight::{Examined, judge, read_facts, run_chain_preflight};
 use crate::engine::effects::task_key::{SHARED_FOR, TaskKey};
 use crate::engine::observe::observation::{ReplicaReport, TaskReport};
-use crate::engine::observe::offers::Found;
+use crate::engine::observe::search::Found;
 use crate::engine::state::{Replica, Shared};
 use crate::flow::{Effect, EffectKey, Event};
 use crate::journal::Record;

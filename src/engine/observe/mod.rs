@@ -13,3 +13,4 @@ pub(crate) mod offers;
 pub(crate) mod pollers;
 pub(crate) mod proxy_state;
 pub(crate) mod rentals;
+pub(crate) mod search;

@@ -9,7 +9,7 @@ use crate::engine::effects::preflight::Examined;
 use crate::engine::effects::release_log::ReleaseReply;
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::charges::ChargesRead;
-use crate::engine::observe::offers::Found;
+use crate::engine::observe::search::Found;
 use crate::engine::reconcile::absence::Absence;
 use crate::engine::snapshot::TunnelRate;
 use crate::flow::{EffectKey, Event};

@@ -1,14 +1,11 @@
 //! Offers and money.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{
-    Account, CallError, Duration, Offer, PoolName, RankedOffer, ReplicaId, Time, Usd,
-};
+use crate::domain::{Account, Duration, Offer, PoolName, RankedOffer, ReplicaId, Time, Usd};
 use crate::engine::effects::requests;
-use crate::engine::effects::task_key::SHARED_FOR;
 use crate::engine::observe::freshness::Feed;
+use crate::engine::observe::search::{Found, LastSearch};
 use crate::engine::snapshot::RejectedOffer;
 use crate::engine::state::{Engine, MAX_OFFERS, MarketView, Replica, Shared};
 use crate::fleet::deal::{Spread, Taken};
@@ -18,22 +15,6 @@ use crate::vast::{RankedOffers, RentalHistory, rank};
 
 /// Credit read longer ago than this counts as unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
-
-/// What a search came back with.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) offers: Result<Vec<Offer>, CallError>,
-    pub(crate) account: Result<Account, CallError>,
-}
-
-/// The last search for a pool.
-pub(crate) struct LastSearch {
-    pub(crate) at: Time,
-    found: Arc<Found>,
-    boots: HedgeRoom,
-    /// Replicas that have had it: who asks again wants to know what has changed since.
-    had: BTreeSet<ReplicaId>,
-}
 
 impl Replica {
     pub(crate) fn on_offers(
@@ -150,12 +131,8 @@ impl Engine {
         }
         let seekers = shared.searches.remove(pool).unwrap_or_default();
         let (found, boots) = (Arc::new(found), self.boots_of(pool));
-        let search = LastSearch {
-            at: now,
-            found: found.clone(),
-            boots,
-            had: seekers.iter().map(|(id, _)| id.clone()).collect(),
-        };
+        let had = seekers.iter().map(|(id, _)| id.clone());
+        let search = LastSearch::new(now, found.clone(), boots, had);
         self.shared.observed.searches.insert(pool.clone(), search);
         for (id, effect) in seekers {
             if let Some(replica) = self.replicas.get_mut(&id) {
@@ -187,8 +164,7 @@ impl Shared {
         id: &ReplicaId,
     ) -> Option<(Arc<Found>, HedgeRoom)> {
         let last = self.observed.searches.get_mut(&id.pool)?;
-        let is_new = now - last.at <= SHARED_FOR && last.had.insert(id.clone());
-        is_new.then(|| (last.found.clone(), last.boots))
+        last.hand_to(now, id)
     }
 
     pub(crate) fn on_account(&mut self, now: Time, account: Account) {
