@@ -6,13 +6,12 @@ use serde_json::{Value, json};
 
 use super::calls::{VastClient, malformed, rows};
 use super::rate_limit::VastEndpoint;
+use super::shared_listing::PAGE;
 use super::{refusal, wire};
 use crate::domain::{CallError, CallErrorKind, Instance, InstanceId};
 use crate::http::HttpRequest;
 use crate::http::json::Fields;
 
-/// Instances per page: the market's maximum.
-pub(super) const PAGE: usize = 25;
 /// Ids count up from 1: the first contract ended years ago, and was never ours.
 pub(super) const NO_INSTANCE: InstanceId = InstanceId(1);
 

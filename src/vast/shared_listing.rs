@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
-use super::instances::PAGE;
 use crate::domain::{CallError, Instance};
 
+/// Instances per page: the market's maximum.
+pub(super) const PAGE: usize = 25;
 /// Of the calls that the market allows, listings leave three quarters to others with the same key.
 const SHARE: u32 = 4;
 

@@ -146,7 +146,7 @@ impl FleetCampaign {
     pub fn entries(&self) -> i64 {
         let path = self.directory.path().join("journal.sqlite");
         let journal = rusqlite::Connection::open(path).unwrap();
-        let last = journal.query_row("SELECT max(id) FROM entry", [], |row| row.get(0));
+        let last = journal.query_row("SELECT max(sequence) FROM entries", [], |row| row.get(0));
         last.unwrap()
     }
 

@@ -139,8 +139,7 @@ fn every_replica_of_a_calm_fleet_makes_its_window() {
     assert_eq!((sum.windows, sum.made), (18, 18), "{sum:?}");
 }
 
-/// What the market allows in a minute, or less where others with the same key need it, and a replica's share
-/// of the journal.
+/// What the market allows in a minute, or less where others with the same key need it.
 #[test]
 #[ignore = "deep: 50 replicas"]
 fn fifty_replicas_stay_within_the_markets_limits() {
@@ -162,8 +161,6 @@ fn fifty_replicas_stay_within_the_markets_limits() {
         let most = busiest.get(&call).copied().unwrap_or_default();
         assert!(most <= limit, "{call:?}: {most} in a minute, {busiest:?}");
     }
-    let entries = fleet.entries();
-    assert!(entries <= 40 * 100, "{entries} entries");
 }
 
 /// The judge compares the cap with what the world has charged, at every look.
