@@ -161,6 +161,8 @@ fn fifty_replicas_stay_within_the_markets_limits() {
         let most = busiest.get(&call).copied().unwrap_or_default();
         assert!(most <= limit, "{call:?}: {most} in a minute, {busiest:?}");
     }
+    let entries = fleet.entries();
+    assert!(entries <= 80 * 100, "{entries} entries");
 }
 
 /// The judge compares the cap with what the world has charged, at every look.
