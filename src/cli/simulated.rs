@@ -24,14 +24,13 @@ pub(crate) fn scratch_dir() -> Result<TempDir, Report> {
     scratch.wrap_err("cannot create a directory for the simulated world")
 }
 
-/// Starts a world with credit for so many replicas.
+/// Starts a world with money and machines for so many replicas.
 pub(crate) async fn start(world: &SimulatedWorld, replicas: u32) -> Result<ServedWorld, Report> {
-    let mut scenario = Scenario::named(&world.scenario)
+    let scenario = Scenario::named(&world.scenario)
         .ok_or_else(|| eyre!("unknown scenario {:?}", world.scenario))?;
-    scenario.credit *= f64::from(replicas);
     let served = serve(WorldOptions {
         seed: world.seed,
-        scenario,
+        scenario: scenario.for_replicas(replicas),
         speed: world.speed,
         ports: None,
     });

@@ -416,6 +416,23 @@ impl Default for Scenario {
 }
 
 impl Scenario {
+    /// With money and machines for so many replicas. A fifth of a data centre's machines are of use to one.
+    #[must_use]
+    pub fn for_replicas(self, replicas: u32) -> Scenario {
+        let wanted = 10 * u64::from(replicas);
+        let more = match self.machines {
+            // Where there are none, there stay none.
+            0 => 0,
+            _ => wanted.saturating_sub(self.data_centre),
+        };
+        Scenario {
+            credit: self.credit * f64::from(replicas),
+            data_centre: self.data_centre + more,
+            machines: self.machines + more,
+            ..self
+        }
+    }
+
     /// Names for [`Scenario::named`].
     pub const NAMES: [&str; 9] = [
         "happy",

@@ -22,8 +22,6 @@ use crate::setup::configuration;
 /// From the beginning of an epoch's first life to its `PoC`.
 const LEAD: Duration = Duration::minutes(70);
 const LONGEST: Duration = Duration::hours(9);
-/// A fifth of the machines are of use to a rental.
-const MACHINES_EACH: u64 = 10;
 const MANY_LIVES: u32 = 60;
 
 /// Epoch after epoch with one pool of replicas.
@@ -77,11 +75,7 @@ pub fn fleet_configuration(state: &Path, pool: PoolConfig) -> Config {
 impl FleetCampaign {
     pub fn new(seed: u64, plan: Plan, replicas: u32) -> FleetCampaign {
         let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
-        let mut scenario = with_releases(seed, scenario(plan));
-        scenario.data_centre = scenario
-            .data_centre
-            .max(MACHINES_EACH * u64::from(replicas));
-        scenario.machines = scenario.machines.max(scenario.data_centre);
+        let scenario = with_releases(seed, scenario(plan)).for_replicas(replicas);
         let stage = Stage::new(seed, scenario, start);
         let directory = tempfile::tempdir().unwrap();
         let replicas = NonZeroU32::new(replicas).unwrap();
