@@ -243,7 +243,7 @@ fn describe_rental(open: &OpenRental, last: &Snapshot) -> String {
             open.label
         );
     };
-    let lease = last.rental.as_ref().filter(|rental| rental.id == id);
+    let lease = last.rentals().find(|rental| rental.id == id);
     let end = lease.map_or_else(String::new, |rental| {
         let until = rental.lease_until.format("%H:%M:%S UTC");
         format!("; left alone it ends itself at {until}")
@@ -337,16 +337,14 @@ impl StatusLines {
     fn print_changes(&mut self, snapshots: &watch::Receiver<Arc<Snapshot>>) -> Option<String> {
         let snapshot = Arc::clone(&snapshots.borrow());
         let mut is_news = false;
-        if snapshot.replicas.is_empty() {
-            is_news = self.is_news(&snapshot.replica, &snapshot.sprint);
-            if is_news {
-                timed_line(snapshot.at, &doing(&snapshot.sprint));
-            }
-        }
-        for replica in &snapshot.replicas {
-            if self.is_news(&replica.id, &replica.sprint) {
+        for (replica, sprint) in snapshot.sprints() {
+            if self.is_news(replica, sprint) {
                 is_news = true;
-                let line = format!("{} {}", replica.id, doing(&replica.sprint));
+                let line = if snapshot.is_single() {
+                    doing(sprint)
+                } else {
+                    format!("{replica} {}", doing(sprint))
+                };
                 timed_line(snapshot.at, &line);
             }
         }
@@ -386,7 +384,7 @@ fn doing(sprint: &SprintSnapshot) -> String {
 
 /// What the service manager shows: one sprint, or how many are where.
 fn status(snapshot: &Snapshot) -> String {
-    if snapshot.replicas.is_empty() {
+    if snapshot.is_single() {
         return doing(&snapshot.sprint);
     }
     let mut steps: BTreeMap<Step, usize> = BTreeMap::new();

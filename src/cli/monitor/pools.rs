@@ -72,7 +72,7 @@ impl Pool {
 
     fn all_rentals(&self) -> impl Iterator<Item = &RentalSnapshot> {
         let replicas = self.replicas.iter();
-        replicas.flat_map(|replica| replica.rental.iter().chain(&replica.hedge))
+        replicas.flat_map(|replica| replica.rentals())
     }
 
     pub fn rentals(&self) -> usize {

@@ -95,6 +95,13 @@ pub struct ReplicaSnapshot {
     pub boot_log: LogBuffer,
 }
 
+impl ReplicaSnapshot {
+    /// Its rental, and the hedge beside it.
+    pub fn rentals(&self) -> impl Iterator<Item = &RentalSnapshot> {
+        self.rental.iter().chain(&self.hedge)
+    }
+}
+
 impl Snapshot {
     /// The same with this replica's sprint, rentals and log in the place of the first one's.
     #[must_use]
@@ -140,7 +147,7 @@ impl Snapshot {
         let only = self.rental.iter().chain(&self.hedge);
         let only = only.filter(|_| self.is_single());
         let replicas = self.replicas.iter();
-        only.chain(replicas.flat_map(|replica| replica.rental.iter().chain(&replica.hedge)))
+        only.chain(replicas.flat_map(|replica| replica.rentals()))
     }
 
     /// There is one replica: what is said of a sprint is all there is.
@@ -150,7 +157,7 @@ impl Snapshot {
 
     /// Every replica's part, also that of an only one.
     pub fn all_replicas(&self) -> Vec<Arc<ReplicaSnapshot>> {
-        if !self.replicas.is_empty() {
+        if !self.is_single() {
             return self.replicas.clone();
         }
         let only = ReplicaSnapshot {

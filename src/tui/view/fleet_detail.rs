@@ -76,7 +76,7 @@ fn doing(sprint: &SprintSnapshot, width: u16, theme: Theme) -> Vec<Line<'static>
 /// Its log and all its panes are one key away.
 fn of_replica(replica: &ReplicaSnapshot, canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     let mut lines = doing(&replica.sprint, width, canvas.theme);
-    let rentals = replica.rental.iter().chain(&replica.hedge);
+    let rentals = replica.rentals();
     lines.extend(rentals.flat_map(|rental| in_brief(rental, canvas, width)));
     lines
 }
