@@ -42,7 +42,7 @@ pub(super) async fn run(
         // Already approved and paid for.
         Some(sprint) if serves(sprint.plan().aim) && serves(aim) => {
             status_line("resuming the active sprint with its own settings");
-            return start(&config, aim, output).await;
+            return Box::pin(start(&config, aim, output)).await;
         }
         Some(_) => {
             return Err(refused(
@@ -51,7 +51,7 @@ pub(super) async fn run(
         }
         None => {}
     }
-    if let Some(refusal) = auto::another_cockpit(&config).await {
+    if let Some(refusal) = Box::pin(auto::another_cockpit(&config)).await {
         return Err(refused(refusal));
     }
     let inputs = Box::pin(plan::read_inputs(&config, aim.workload())).await?;
@@ -66,7 +66,7 @@ pub(super) async fn run(
     if !teardown::confirm(confirmation, "Rent now?")? {
         return Err(refused("nothing was rented"));
     }
-    start(&config, aim, output).await
+    Box::pin(start(&config, aim, output)).await
 }
 
 async fn start(config: &Config, aim: Aim, output: SprintOutput) -> Result<Exit, Report> {

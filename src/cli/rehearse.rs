@@ -12,11 +12,5 @@ pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Re
     } else {
         Aim::Rehearsal
     };
-    Box::pin(on_demand::run(
-        aim,
-        arguments.confirmation,
-        arguments.output,
-        common,
-    ))
-    .await
+    on_demand::run(aim, arguments.confirmation, arguments.output, common).await
 }

@@ -9,11 +9,5 @@ use crate::domain::Aim;
 pub(crate) async fn run(arguments: Serve, common: &Common) -> Result<Exit, Report> {
     let minutes = arguments.minutes;
     let aim = Aim::Serving { minutes };
-    Box::pin(on_demand::run(
-        aim,
-        arguments.confirmation,
-        arguments.output,
-        common,
-    ))
-    .await
+    on_demand::run(aim, arguments.confirmation, arguments.output, common).await
 }
