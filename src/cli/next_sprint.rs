@@ -5,12 +5,12 @@ use crate::chain::clock::{BlockClock, STRETCH, STRETCHES};
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
-    Aim, Blocks, CallError, Duration, EpochView, Governance, Mode, SourceReport, SourceStatus,
-    Time, Usd,
+    Aim, Blocks, CallError, Duration, EpochIndex, EpochView, Governance, Mode, PoolName,
+    SourceReport, SourceStatus, Time, Usd,
 };
-use crate::engine::{Place, sprint_rules};
+use crate::engine::{Place, common_funds, sprint_rules};
 use crate::flow::{Effect, Event, Funds, Sprint};
-use crate::journal::{Ledger, Whose};
+use crate::journal::Ledger;
 use crate::ports::{Chain, SourceSelection};
 
 pub(super) struct NextSprint {
@@ -88,16 +88,18 @@ impl NextSprint {
     }
 }
 
-/// What counts against the caps of the next sprint.
-pub(super) fn funds(ledger: &Ledger, now: Time, credit: Option<Usd>) -> Funds {
-    let reserved = ledger.reserved(now);
+/// What counts against the caps of a pool's next sprint.
+pub(super) fn funds(
+    ledger: &Ledger,
+    pool: &PoolName,
+    epoch: Option<EpochIndex>,
+    now: Time,
+    credit: Option<Usd>,
+) -> Funds {
     Funds {
-        hour: ledger.price_of_open_rentals(Whose::Everybodys),
-        sprint: reserved,
-        day: ledger.spent_within(Duration::hours(24), now) + reserved,
-        month: ledger.spent_within(Duration::days(30), now) + reserved,
+        sprint: ledger.reserved(now),
         credit,
-        ..Funds::default()
+        ..common_funds(ledger, pool, epoch, Duration::zero(), now)
     }
 }
 

@@ -15,7 +15,8 @@ use super::runtime::{self, Clients};
 use super::{Exit, pools, print_report, status_line};
 use crate::config::Config;
 use crate::domain::{
-    Aim, Duration, Height, Offer, OfferId, OwnBoots, PoolName, RankedOffer, ReleasePolicy, Time,
+    Aim, Duration, EpochIndex, Height, Offer, OfferId, OwnBoots, PoolName, RankedOffer,
+    ReleasePolicy, Time,
 };
 use crate::engine::{caps_of, needs};
 use crate::flow::Effect;
@@ -54,6 +55,15 @@ pub(super) enum JudgedBy {
         /// Why the chain could not be read.
         why: String,
     },
+}
+
+impl JudgedBy {
+    fn epoch(&self) -> Option<EpochIndex> {
+        match self {
+            JudgedBy::NextPoc { epoch, .. } => Some(EpochIndex(*epoch)),
+            JudgedBy::StartupTimeout { .. } => None,
+        }
+    }
 }
 
 /// Offers as the next sprint judges them.
@@ -174,7 +184,7 @@ pub(crate) async fn run(common: &Common, arguments: Offers) -> Result<Exit, Repo
             pool: named,
             ranked: &ranked,
             judged_by: &judged_by,
-            funds: funds(&ledger, now, None),
+            funds: funds(&ledger, &pool.name, judged_by.epoch(), now, None),
             caps: caps_of(&config.budget),
         };
         let page = Page::stdout(common, output);

@@ -169,8 +169,10 @@ impl PlanInputs {
         }
     }
 
-    fn funds(&self) -> Funds {
+    /// What counts against the caps of a pool's next sprint.
+    fn funds(&self, pool: &PoolInputs, sprint: &Sprint) -> Funds {
+        let (pool, epoch) = (&pool.pool.name, sprint.poc_epoch());
         let credit = self.account.as_ref().ok().map(|account| account.credit);
-        funds(&self.ledger, self.next.now, credit)
+        funds(&self.ledger, pool, epoch, self.next.now, credit)
     }
 }

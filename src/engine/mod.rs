@@ -38,7 +38,7 @@ pub use reconcile::absence::{Absence, prove_absence};
 pub use reconcile::plan::{CleanupAction, NEVER_LISTED, ReconcileInput, foreign, plan};
 pub use rental::log_store::LogStore;
 pub use replicas::rent_turns;
-pub use rules::{Place, caps_of, lead_of, sprint_rules};
+pub use rules::{Place, caps_of, common_funds, lead_of, sprint_rules};
 pub use run::{EngineHandle, start};
 pub use snapshot::*;
 pub use state::{EndAfter, EngineOptions, PublishInterval};

@@ -1,8 +1,9 @@
 //! The rules of a sprint, from the configuration and past boots.
 
 use crate::config::{BudgetConfig, Config};
-use crate::domain::{Aim, Duration, Lead, PastBoot, Slot};
-use crate::flow::{Caps, Plan, lead};
+use crate::domain::{Aim, Duration, EpochIndex, Lead, PastBoot, PoolName, Slot, Time};
+use crate::flow::{Caps, Funds, Plan, lead};
+use crate::journal::{Ledger, Whose};
 
 /// How long before the `PoC` a sprint rents.
 pub fn lead_of(config: &Config, boots: &[PastBoot]) -> Lead {
@@ -26,6 +27,33 @@ pub fn caps_of(budget: &BudgetConfig) -> Caps {
         day: budget.per_day,
         month: budget.per_month,
         credit_floor: budget.credit_floor,
+    }
+}
+
+/// What counts against the caps that a replica has in common with others: those of its pool, of its epoch and
+/// of the fleet, which look back by so much more. Its own sprint and the credit are the caller's.
+pub fn common_funds(
+    ledger: &Ledger,
+    pool: &PoolName,
+    epoch: Option<EpochIndex>,
+    back: Duration,
+    now: Time,
+) -> Funds {
+    let reserved = ledger.reserved(now);
+    let within = |window| ledger.spent_within(window + back, now) + reserved;
+    let in_epoch = |whose| {
+        let committed = epoch.map(|epoch| ledger.committed_in_epoch(epoch, whose, now));
+        committed.unwrap_or_default()
+    };
+    let of_pool = Whose::OfPool(pool);
+    Funds {
+        hour: ledger.price_of_open_rentals(Whose::Everybodys),
+        pool_hour: ledger.price_of_open_rentals(of_pool),
+        pool_epoch: in_epoch(of_pool),
+        epoch: in_epoch(Whose::Everybodys),
+        day: within(Duration::hours(24)),
+        month: within(Duration::days(30)),
+        ..Funds::default()
     }
 }
 

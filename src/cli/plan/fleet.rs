@@ -102,7 +102,7 @@ pub(super) fn plan(
     obstacles: &[Obstacle],
 ) -> (FleetPlan, Vec<PoolPlan>) {
     let starts = rent_turns(pools);
-    let turns = deal(&starts, inputs.funds(), outlooks, obstacles);
+    let turns = deal(&starts, inputs, outlooks, obstacles);
     let plans: Vec<PoolPlan> = outlooks
         .iter()
         .map(|outlook| of_pool(outlook, &starts, &turns))
@@ -128,28 +128,38 @@ pub(super) fn plan(
     (fleet, plans)
 }
 
+/// What the replicas before a pool's next one have left.
+#[derive(Default)]
+struct Before {
+    taken: Taken,
+    funds: Funds,
+}
+
 /// Each replica takes the best offer that those before it left and that the caps admit.
 fn deal(
     starts: &[(ReplicaId, Duration)],
-    mut funds: Funds,
+    inputs: &PlanInputs,
     outlooks: &[Outlook<'_>],
     obstacles: &[Obstacle],
 ) -> Vec<Turn> {
-    let mut taken: BTreeMap<&PoolName, Taken> = outlooks
+    let mut before: BTreeMap<&PoolName, Before> = outlooks
         .iter()
-        .map(|outlook| (&outlook.inputs.pool.name, Taken::default()))
+        .map(|outlook| {
+            let funds = inputs.funds(outlook.inputs, &outlook.sprint);
+            let taken = Taken::default();
+            (&outlook.inputs.pool.name, Before { taken, funds })
+        })
         .collect();
     let turns = starts.iter().map(|(replica, _)| {
         let outlook = outlooks
             .iter()
             .find(|outlook| outlook.inputs.pool.name == replica.pool);
-        let rents = match (outlook, taken.get(&replica.pool)) {
-            (Some(outlook), Some(taken)) => choice(outlook, taken, &funds, obstacles),
+        let rents = match (outlook, before.get(&replica.pool)) {
+            (Some(outlook), Some(before)) => choice(outlook, before, obstacles),
             _ => Err("its pool was not read".to_owned()),
         };
         if let Ok(chosen) = &rents {
-            take(&mut taken, &replica.pool, chosen);
-            funds = funds.after(chosen.price, chosen.worst_cost);
+            take(&mut before, &replica.pool, chosen);
         }
         Turn {
             replica: replica.clone(),
@@ -159,13 +169,21 @@ fn deal(
     turns.collect()
 }
 
-fn take(taken: &mut BTreeMap<&PoolName, Taken>, pool: &PoolName, chosen: &RankedOffer) {
+/// Its pool's caps count it for that pool alone, the others for all.
+fn take(before: &mut BTreeMap<&PoolName, Before>, pool: &PoolName, chosen: &RankedOffer) {
     let offer = &chosen.offer;
-    for (name, taken) in taken {
+    for (name, Before { taken, funds }) in before {
+        let after = funds.after(chosen.price, chosen.worst_cost);
         if *name == pool {
             taken.add_of_pool(offer.machine, offer.host);
+            *funds = after;
         } else {
             taken.add(offer.machine);
+            *funds = Funds {
+                pool_hour: funds.pool_hour,
+                pool_epoch: funds.pool_epoch,
+                ..after
+            };
         }
     }
 }
@@ -173,8 +191,7 @@ fn take(taken: &mut BTreeMap<&PoolName, Taken>, pool: &PoolName, chosen: &Ranked
 /// The error says why the replica rents nothing.
 fn choice(
     outlook: &Outlook<'_>,
-    taken: &Taken,
-    funds: &Funds,
+    Before { taken, funds }: &Before,
     obstacles: &[Obstacle],
 ) -> Result<RankedOffer, String> {
     let pool = &outlook.inputs.pool;
@@ -261,5 +278,32 @@ impl PlannedRental {
             expected_usd: chosen.expected_cost().dollars(),
             worst_usd: chosen.worst_cost.dollars(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::attach::tests::offer;
+
+    #[test]
+    fn rental_counts_against_the_caps_of_its_own_pool_alone() {
+        let [minimax, glm]: [PoolName; 2] = ["minimax", "glm"].map(|name| name.parse().unwrap());
+        let mut before: BTreeMap<&PoolName, Before> = BTreeMap::new();
+        before.insert(&minimax, Before::default());
+        before.insert(&glm, Before::default());
+        // Given two pools, when a replica of one takes an offer,
+        let chosen = offer(7);
+        take(&mut before, &minimax, &chosen);
+        // then the caps of the fleet and the machine count for both, those of a pool for its own.
+        let of = |pool: &PoolName| &before[pool];
+        for pool in [&minimax, &glm] {
+            let Before { taken, funds } = of(pool);
+            assert_eq!((funds.hour, funds.epoch), (chosen.price, chosen.worst_cost));
+            assert!(!taken.admits(&chosen.offer, Spread::Anywhere), "{pool}");
+        }
+        let own = |pool| (of(pool).funds.pool_hour, of(pool).funds.pool_epoch);
+        assert_eq!(own(&minimax), (chosen.price, chosen.worst_cost));
+        assert_eq!(own(&glm), (UsdPerHour::ZERO, Usd::ZERO));
     }
 }

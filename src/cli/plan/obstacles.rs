@@ -133,7 +133,7 @@ pub(in crate::cli) fn of_sprint(
         add(Stops, format!("the account's credit is unknown: {error}"));
     }
     let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);
-    let (funds, caps) = (inputs.funds(), sprint.plan().caps);
+    let (funds, caps) = (inputs.funds(pool, sprint), sprint.plan().caps);
     let refusals = usable
         .iter()
         .map(|offer| admit(offer.price, offer.worst_cost, &funds, &caps));

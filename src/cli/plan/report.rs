@@ -342,7 +342,8 @@ fn second_rental(
     let Some((first, second)) = pair else {
         return SecondRental::NotOffered;
     };
-    let funds = inputs.funds().after(first.price, first.worst_cost);
+    let funds = inputs.funds(&inputs.first, sprint);
+    let funds = funds.after(first.price, first.worst_cost);
     let admitted = admit(second.price, second.worst_cost, &funds, &sprint.plan().caps);
     let offer = second.offer.id.0;
     match admitted.map_err(|refusal| refusal.to_string()) {
@@ -384,7 +385,8 @@ fn policies(
         longest: AN_EPOCH.max(poc.execution_timeout),
         ..terms
     };
-    let (funds, caps) = (inputs.funds(), sprint.plan().caps);
+    let funds = inputs.funds(&inputs.first, sprint);
+    let caps = sprint.plan().caps;
     let estimate_for = |policy: ReleasePolicy| {
         let whole = forecast(policy, &unbound);
         let is_in_force = policy == poc.release;

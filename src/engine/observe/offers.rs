@@ -6,11 +6,11 @@ use crate::domain::{Account, Duration, Offer, PoolName, RankedOffer, ReplicaId, 
 use crate::engine::effects::requests;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::search::{Found, LastSearch};
+use crate::engine::rules::common_funds;
 use crate::engine::snapshot::RejectedOffer;
 use crate::engine::state::{Engine, MAX_OFFERS, MarketView, Replica, Shared};
 use crate::fleet::deal::{Spread, Taken};
 use crate::flow::{BootProgress, Candidate, Effect, EffectKey, Event, Funds, HedgeRoom};
-use crate::journal::Whose;
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
 /// Credit read longer ago than this counts as unknown.
@@ -94,27 +94,14 @@ impl Replica {
     }
 
     pub(crate) fn funds(&self, shared: &Shared, now: Time) -> Funds {
-        let reserved = shared.ledger.reserved(now);
-        let back = shared.observed.skew.perhaps_ahead();
         let ledger = &shared.ledger;
-        let within = |window| ledger.spent_within(window + back, now) + reserved;
-        let epoch = self.sprint.poc_epoch();
-        let in_epoch = |whose| {
-            epoch.map_or(Usd::ZERO, |epoch| {
-                ledger.committed_in_epoch(epoch, whose, now)
-            })
-        };
-        let of_pool = Whose::OfPool(&self.id.pool);
+        let (pool, epoch) = (&self.id.pool, self.sprint.poc_epoch());
+        let back = shared.observed.skew.perhaps_ahead();
         Funds {
             sprint: ledger.spent_in_sprint(&self.id, now) + ledger.reserved_by(&self.id, now),
-            pool_epoch: in_epoch(of_pool),
-            epoch: in_epoch(Whose::Everybodys),
-            day: within(Duration::hours(24)),
-            month: within(Duration::days(30)),
-            hour: ledger.price_of_open_rentals(Whose::Everybodys),
-            pool_hour: ledger.price_of_open_rentals(of_pool),
             credit: shared.credit(now),
             in_doubt: ledger.reserved_in_doubt(&self.id),
+            ..common_funds(ledger, pool, epoch, back, now)
         }
     }
 }
