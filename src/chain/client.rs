@@ -375,7 +375,6 @@ mod tests {
             public_api,
             rpc,
             rest: Vec::new(),
-            participant: Participant("gonka1abc".into()),
             poll: crate::domain::Duration::seconds(5),
         };
         ChainClient::new(HttpClient::new(), &config)

@@ -24,6 +24,7 @@ mod notify;
 mod offers;
 mod on_demand;
 mod page;
+mod places;
 mod plan;
 mod pools;
 mod proxy;

@@ -246,8 +246,8 @@ mod tests {
     use crate::config::samples::config;
     use crate::domain::samples::{listed, node_config};
     use crate::domain::{
-        InstanceId, MachineId, NodeId, OfferId, PocStatus, RentalLabel, RentalPrices, Time, Usd,
-        UsdPerHour, Weight,
+        AccountName, InstanceId, MachineId, NetworkNodeName, NodeId, OfferId, PocStatus,
+        RentalLabel, RentalPrices, Time, Usd, UsdPerHour, Weight,
     };
     use crate::journal::{Journal, Record};
 
@@ -296,6 +296,7 @@ mod tests {
             Record::RentIntended {
                 label: label.clone(),
                 replica: "minimax/3".parse().unwrap(),
+                account: AccountName::default(),
                 offer: OfferId(1),
                 machine: MachineId(1),
                 host: None,
@@ -311,6 +312,7 @@ mod tests {
             Record::RegisterIntended {
                 node: id.clone(),
                 instance,
+                network_node: NetworkNodeName::default(),
             },
         ] {
             let _kept = journal.append(now, &record).unwrap();

@@ -1,7 +1,7 @@
 //! `pocpit release`: destroys our rentals and unregisters our nodes, now. It must work when nothing else
 //! does: the Vast API key is enough.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use color_eyre::eyre::Report;
@@ -10,26 +10,43 @@ use serde::Serialize;
 
 use super::arguments::{Common, Release};
 use super::page::Page;
-use super::teardown::{confirm, destroy_all, is_interactive, prompt};
+use super::places::{Places, accounts_of};
+use super::teardown::{confirm, is_interactive, prompt};
 use super::{Exit, logging, print_report, runtime, status_line, stop};
 use crate::config::{NetworkNodeConfig, NetworkNodeReach, ReleaseConfig};
-use crate::domain::{CockpitId, Instance, InstanceId, NodeId};
+use crate::domain::{AccountName, CockpitId, Instance, InstanceId, NodeId};
 use crate::http::HttpClient;
 use crate::journal::{self, Ledger};
 use crate::network_node::NetworkNodeClient;
-use crate::ports::{Market, NetworkNode};
+use crate::ports::NetworkNode as _;
+use crate::vast::VastClient;
 
 const NO_KEY: &str = "no Vast API key: nothing can be destroyed without it: set POCPIT_VAST_API_KEY, or vast.api_key_file in a configuration (`pocpit config init` writes one)";
 
 pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Report> {
     logging::start_quiet();
     let config = runtime::load_for_release(common);
-    let Some(vast) = &config.vast else {
+    if config.accounts.is_empty() {
         return Err(stop(Exit::Usage, NO_KEY));
-    };
+    }
     let page = Page::stdout(common, arguments.output);
-    let market = || runtime::market(&HttpClient::new(), vast, config.simulation);
-    let instances = market().instances().await?;
+    let places = Places {
+        accounts: markets(&config),
+        network_nodes: BTreeMap::new(),
+    };
+    let listed = places.instances().await;
+    if listed.known.is_empty() {
+        let error = listed.failures.into_iter().next();
+        return Err(error.map_or_else(|| stop(Exit::Usage, NO_KEY), Report::from));
+    }
+    for error in &listed.failures {
+        status_line(format_args!(
+            "warning: rentals unknown, left as they are: {error}"
+        ));
+    }
+    let accounts = accounts_of(&listed, &Ledger::default());
+    let is_listed = listed.is_complete();
+    let instances: Vec<Instance> = listed.known.into_values().flatten().collect();
     let cockpits = targets(&arguments, &config, &instances)?;
     if cockpits.is_empty() {
         let text = "nothing on this account carries a label of pocpit";
@@ -39,13 +56,16 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     }
     let is_ours = |instance: &Instance| cockpits.iter().any(|id| instance.is_rented_by(id));
     let rentals: Vec<Instance> = instances.into_iter().filter(is_ours).collect();
-    let registrations = Registrations::read(&config, &cockpits, &rentals).await;
-    let nodes = registrations.ours();
+    let mut registrations = Vec::new();
+    for reach in &config.network_nodes {
+        registrations.push(Registrations::read(&config, reach, &cockpits, &rentals).await);
+    }
+    let nodes: Vec<&NodeId> = registrations.iter().flat_map(Registrations::ours).collect();
     for rental in &rentals {
         let label = rental.label.as_deref().unwrap_or_default();
         status_line(format_args!("rental {} ({label})", rental.id));
     }
-    for node in nodes {
+    for node in &nodes {
         status_line(format_args!("registration {node}"));
     }
     let is_nothing = rentals.is_empty() && nodes.is_empty();
@@ -54,14 +74,20 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         status_line("nothing was changed");
         return Ok(Exit::Refused);
     }
-    let unregistered = registrations.remove().await;
-    let ids: Vec<InstanceId> = rentals.iter().map(|rental| rental.id).collect();
+    let mut unregistered = Vec::new();
+    for of_one in &registrations {
+        unregistered.extend(of_one.remove().await);
+    }
+    let mut owned = accounts;
+    owned.retain(|id, _| rentals.iter().any(|rental| rental.id == *id));
     let clock = runtime::clock(config.simulation);
-    let gone = destroy_all(&market(), clock.as_ref(), &ids).await;
-    let left = ids.iter().filter(|id| !gone.contains_key(*id));
-    let left: Vec<InstanceId> = left.copied().collect();
+    let gone = places.destroy(clock.as_ref(), &owned).await;
+    let left = owned.into_keys().filter(|id| !gone.contains_key(id));
+    let left: Vec<InstanceId> = left.collect();
+    let is_unknown = |of_one: &Registrations| matches!(of_one, Registrations::Unknown);
     let is_complete = left.is_empty()
-        && !matches!(registrations, Registrations::Unknown)
+        && is_listed
+        && !registrations.iter().any(is_unknown)
         && unregistered.len() == nodes.len();
     let report = ReleaseReport {
         destroyed: gone.into_keys().collect(),
@@ -80,6 +106,14 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     } else {
         Exit::Unknown
     })
+}
+
+fn markets(config: &ReleaseConfig) -> BTreeMap<AccountName, VastClient> {
+    let accounts = config.accounts.iter().map(|vast| {
+        let market = runtime::market(&HttpClient::new(), vast, config.simulation);
+        (vast.account.clone(), market)
+    });
+    accounts.collect()
 }
 
 /// What `release` did.
@@ -155,6 +189,7 @@ impl Registrations {
     /// Without the Network Node the rentals are destroyed all the same: they cost money.
     async fn read(
         config: &ReleaseConfig,
+        reach: &NetworkNodeReach,
         cockpits: &[CockpitId],
         rentals: &[Instance],
     ) -> Registrations {
@@ -164,7 +199,7 @@ impl Registrations {
             ));
             Registrations::Unknown
         };
-        let network_node = match &config.network_node {
+        let network_node = match reach {
             NetworkNodeReach::At(network_node) => network_node,
             NetworkNodeReach::NotGiven => {
                 status_line("warning: no Network Node is configured: registrations, if any, stay");

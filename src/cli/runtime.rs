@@ -8,14 +8,14 @@ use color_eyre::eyre::Report;
 use rand::RngExt;
 
 use super::arguments::Common;
-use super::{logging, status_line};
+use super::{Exit, logging, status_line, stop};
 use crate::chain::client::ChainClient;
 use crate::config::{
     self, Config, Credential, LoadError, Loaded, NoticeConfig, NotifyConfig, Paths, ReleaseConfig,
     SimulationConfig, VastConfig,
 };
 use crate::descriptors::OwnDescriptors;
-use crate::domain::{Aim, Instance, Mode, Time};
+use crate::domain::{AccountName, Aim, Instance, Mode, Time};
 use crate::engine::{
     self, EndAfter, EngineError, EngineHandle, EngineOptions, LogStore, Ports, PublishInterval,
     ScaledClock, SystemClock, WorldKind, attach,
@@ -25,7 +25,7 @@ use crate::journal::{Journal, JournalError, Record, WriteOutcome};
 use crate::mlnode::client::MlNodeFactory;
 use crate::network_node::NetworkNodeClient;
 use crate::notify::Notifier;
-use crate::ports::Clock;
+use crate::ports::{Clock, Market, NetworkNode};
 use crate::proxy::ProxyClient;
 use crate::ssh::OpenSshRemote;
 use crate::vast::{RateLimit, RateLimiter, VastClient};
@@ -110,20 +110,21 @@ pub(crate) fn another_cockpit(instances: &[Instance], config: &Config) -> Option
     ))
 }
 
-/// The market's client. All clients of the process share the account's rate limit, which the simulated
+/// The market's client. All clients of the process share their account's rate limit, which the simulated
 /// market scales with its speed.
 pub(crate) fn market(
     http: &HttpClient,
     vast: &VastConfig,
     simulation: Option<SimulationConfig>,
 ) -> VastClient {
-    static LIMITERS: Mutex<BTreeMap<String, Arc<RateLimiter>>> = Mutex::new(BTreeMap::new());
+    type Account = (String, AccountName);
+    static LIMITERS: Mutex<BTreeMap<Account, Arc<RateLimiter>>> = Mutex::new(BTreeMap::new());
     let limit = match simulation {
         None => RateLimit::Documented,
         Some(world) => RateLimit::Scaled(world.speed),
     };
     let mut limiters = LIMITERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let limiter = limiters.entry(vast.base_url.to_string());
+    let limiter = limiters.entry((vast.base_url.to_string(), vast.account.clone()));
     let limiter = limiter.or_insert_with(|| RateLimiter::new(limit)).clone();
     VastClient::new(http.clone(), vast).with_limiter(limiter)
 }
@@ -185,17 +186,31 @@ fn ports(config: &Config, notifier: Notifier) -> Result<Ports, Report> {
         let client = ProxyClient::new(clients.http.clone(), proxy);
         Arc::new(client) as Arc<_>
     });
+    let others = config.other_accounts.iter().map(|account| {
+        let market = Clients::new(&config.of_account(&account.name)).market;
+        (account.name.clone(), Arc::new(market) as Arc<dyn Market>)
+    });
+    let other_markets = others.collect();
+    let others = config.other_network_nodes.iter().map(|other| {
+        let network_node = Clients::new(&config.at_network_node(&other.name)).network_node;
+        (
+            other.name.clone(),
+            Arc::new(network_node) as Arc<dyn NetworkNode>,
+        )
+    });
     Ok(Ports {
         clock: clients.clock,
         chain: Arc::new(clients.chain),
         market: Arc::new(clients.market),
+        other_markets,
         network_node: Arc::new(clients.network_node),
+        other_network_nodes: others.collect(),
         inference_proxy,
         mlnodes: MlNodeFactory::new(clients.http),
         remote: Arc::new(OpenSshRemote::new(&config.ssh, &config.paths.runtime_dir)?),
         rental_logs: rental_logs(config),
         descriptors: Arc::new(OwnDescriptors),
-        notifier,
+        notifier: Arc::new(notifier),
         alerts_file: Some(config.paths.state_dir.join("told.json")),
     })
 }
@@ -230,6 +245,9 @@ fn start_for(
         nonce: rand::rng().random(),
         publish_interval: PublishInterval::default(),
     };
+    if let Some(unknown) = engine::unknown_places(&ledger, config) {
+        return Err(stop(Exit::Usage, unknown));
+    }
     let ports = ports(config, notifier(config))?;
     let handle = engine::start(ports, config.clone(), journal, ledger, options);
     super::monitor::serve(config.notify.metrics_listen, handle.snapshots.clone());

@@ -235,7 +235,10 @@ mod tests {
     #[test]
     fn every_alert_has_a_row() {
         let rows: BTreeSet<&str> = ALERTS.iter().map(|alert| alert.condition).collect();
-        let alerts: BTreeSet<&str> = Condition::VARIANTS.iter().copied().collect();
+        // These two say where another one is.
+        let places = ["at_network_node", "of_account"];
+        let alerts = Condition::VARIANTS.iter().copied();
+        let alerts: BTreeSet<&str> = alerts.filter(|alert| !places.contains(alert)).collect();
         assert_eq!(rows, alerts);
         assert_eq!(rows.len(), ALERTS.len(), "one row each");
     }

@@ -304,7 +304,13 @@ fn tensor_parallel_size(args: &[String]) -> Option<u32> {
 /// The Network Node refuses two nodes at one address, and the second is the one that was rented.
 fn shared_address(draft: &Draft, port: u16) -> Option<Fault> {
     let host = &draft.tunnel.host;
-    if !is_tunnel(draft) || host.is_empty() || !draft.proxy.host.eq_ignore_ascii_case(host) {
+    let place = draft.proxy.network_node.as_ref();
+    let is_elsewhere = place.is_some_and(|name| *name != draft.network_node.name);
+    if is_elsewhere
+        || !is_tunnel(draft)
+        || host.is_empty()
+        || !draft.proxy.host.eq_ignore_ascii_case(host)
+    {
         return None;
     }
     let is_same = |end: Option<SocketAddr>| end.is_some_and(|end| end.port() == port);

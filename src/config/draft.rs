@@ -17,7 +17,7 @@ use super::settings::{
     PoolSettings, Pools, SimulationConfig, SshConfig, TelegramConfig, VastConfig, VllmConfig,
 };
 use super::value::blank_url;
-use crate::domain::{CockpitId, Duration, PoolName, UsdPerHour};
+use crate::domain::{AccountName, CockpitId, Duration, NetworkNodeName, PoolName, UsdPerHour};
 
 /// Every setting as far as it was read. What is wrong or missing has a blank value that is never used,
 /// because its problem is reported.
@@ -68,17 +68,25 @@ pub(super) struct PoolDraft {
     pub(super) replicas: u32,
     #[default = 1]
     pub(super) min_replicas: u32,
+    pub(super) network_node: Option<NetworkNodeName>,
+    pub(super) account: Option<AccountName>,
     pub(super) max_per_host: Option<u32>,
     pub(super) hedges: Option<u32>,
     pub(super) budget: PoolBudget,
 }
 
 impl PoolDraft {
-    /// `None` without a name, which was reported.
-    pub(super) fn finish(&self, settings: Option<PoolSettings>) -> Option<PoolConfig> {
+    /// `None` without a name, which was reported. Without a Network Node of its own it has the first one.
+    pub(super) fn finish(
+        &self,
+        first: &NetworkNodeName,
+        settings: Option<PoolSettings>,
+    ) -> Option<PoolConfig> {
         let at_least_one = |count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let pool = PoolConfig::new(self.name.clone()?, at_least_one(self.replicas));
         Some(PoolConfig {
+            network_node: self.network_node.clone().unwrap_or_else(|| first.clone()),
+            account: self.account.clone().unwrap_or_default(),
             min_replicas: at_least_one(self.min_replicas),
             max_per_host: self.max_per_host.unwrap_or(pool.max_per_host),
             hedges: self.hedges.unwrap_or(pool.hedges),
@@ -107,7 +115,7 @@ pub(super) enum ExposureKind {
     Direct,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct TunnelDraft {
     pub(super) host: String,
     pub(super) api_listen: Option<SocketAddr>,
@@ -117,12 +125,12 @@ pub(super) struct TunnelDraft {
 }
 
 impl TunnelDraft {
-    fn finish(self) -> Option<Exposure> {
+    fn finish(&self) -> Option<Exposure> {
         Some(Exposure::Tunnel {
-            host: self.host,
+            host: self.host.clone(),
             api_listen: self.api_listen?,
             inference_listen: self.inference_listen?,
-            callback_target: self.callback_target,
+            callback_target: self.callback_target.clone(),
             callback_port: self.callback_port,
         })
     }
@@ -135,15 +143,11 @@ impl Draft {
         let paths = self.paths();
         let vast = self.vast();
         let notify = self.notify();
+        let network_node = self.network_node()?;
         let mut ssh = self.ssh;
         if ssh.known_hosts_dir.as_os_str().is_empty() {
             ssh.known_hosts_dir = paths.state_dir.join("known_hosts");
         }
-        let mut network_node = self.network_node;
-        network_node.exposure = match self.exposure {
-            ExposureKind::Direct => Exposure::Direct,
-            ExposureKind::Tunnel => self.tunnel.finish()?,
-        };
         Some(Config {
             cockpit: self.cockpit?,
             peers: self.peers,
@@ -163,6 +167,8 @@ impl Draft {
             },
             vast,
             network_node,
+            other_network_nodes: Vec::new(),
+            other_accounts: Vec::new(),
             inference_proxy: given("inference_proxy").then_some(self.proxy),
             notify,
             paths,
@@ -184,6 +190,18 @@ impl Draft {
         // A measured lead is at most twice the setting.
         vast.query.min_duration = self.poc.lead * 2 + self.poc.margin + Duration::minutes(30);
         vast
+    }
+
+    /// `None` if an end of the tunnel is missing, which was reported.
+    pub(super) fn network_node(&self) -> Option<NetworkNodeConfig> {
+        let exposure = match self.exposure {
+            ExposureKind::Direct => Exposure::Direct,
+            ExposureKind::Tunnel => self.tunnel.finish()?,
+        };
+        Some(NetworkNodeConfig {
+            exposure,
+            ..self.network_node.clone()
+        })
     }
 
     pub(super) fn notify(&self) -> NotifyConfig {

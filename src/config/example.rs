@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::schema::{POOL_SECTIONS, Scope, Setting};
-use super::table::{OPTIONAL_SECTIONS, POOL_SETTINGS, SECTIONS, settings_of};
+use super::schema::{Scope, Setting};
+use super::table::{OPTIONAL_SECTIONS, SECTIONS, settings_of};
+use super::table_array::TableArray;
 
 const HEADER: &str = "\
 # pocpit's configuration.
@@ -18,7 +19,11 @@ const HEADER: &str = "\
 # this file.
 ";
 
-const POOLS: &str = "Pools of rentals that are alike; the first one rents first. Without any pool there is one rental, with the settings above. With pools, the settings above are for all of them, and a pool may have some of its own. All share the account, the Network Node and the caps of [budget]. What is set above about the model (revision, args, model_gb, disk, min_total_gpu_memory) is not for a pool with another model. Write the block once for each pool.";
+const NETWORK_NODES: &str = "Several Network Nodes, each with a participant of its own: write the block once for each, in place of [network_node]. It has its settings, which begin with their defaults again. The first one is for pools that name none. Each needs ports of its own: replicas count from its api_listen and inference_listen.";
+
+const ACCOUNTS: &str = "Further Vast accounts, beside that of [vast], which is called main. Write the block once for each.";
+
+const POOLS: &str = "Pools of rentals that are alike; the first one rents first. Without any pool there is one rental, with the settings above. With pools, the settings above are for all of them, and a pool may have some of its own. All share the caps of [budget]. What is set above about the model (revision, args, model_gb, disk, min_total_gpu_memory) is not for a pool with another model. Write the block once for each pool.";
 
 /// Width of a comment, without its `# `.
 const WIDTH: usize = 98;
@@ -40,25 +45,28 @@ pub fn filled(values: &BTreeMap<&str, String>) -> String {
             write_setting(&mut text, setting, values.get(setting.path));
         }
     }
-    write_pool(&mut text);
+    write_tables(&mut text, TableArray::NetworkNode, NETWORK_NODES);
+    write_tables(&mut text, TableArray::Account, ACCOUNTS);
+    write_tables(&mut text, TableArray::Pool, POOLS);
     text
 }
 
-/// A pool, commented out.
-fn write_pool(text: &mut String) {
+/// One of several tables, commented out.
+fn write_tables(text: &mut String, array: TableArray, meaning: &str) {
+    let key = array.key();
     text.push('\n');
-    write_comment(text, POOLS);
-    text.push_str("# [[pool]]\n");
-    for setting in POOL_SETTINGS {
+    write_comment(text, meaning);
+    let _ = writeln!(text, "# [[{key}]]");
+    for setting in array.own() {
         write_setting(text, setting, None);
     }
-    for section in POOL_SECTIONS {
+    for section in array.sections() {
         let settings = settings_of(section).filter(|setting| setting.scope() == Scope::Pool);
         let names: Vec<&str> = settings.map(Setting::name).collect();
         let names = names.join(", ");
         text.push('\n');
         write_comment(text, &format!("In place of those in [{section}]: {names}."));
-        let _ = writeln!(text, "# [pool.{section}]");
+        let _ = writeln!(text, "# [{key}.{section}]");
     }
 }
 

@@ -1,17 +1,20 @@
-//! Checks of the pools together: their names, their number, their ports and the budget that they share.
+//! Checks of the tables together: their names, the number of replicas, their ports and the budget that they
+//! share.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 
 use super::draft::{Draft, ExposureKind};
-use super::pool_layer::NAME;
 use super::pools::PoolRead;
 use super::read::Reader;
 use super::report::{Hint, Problem};
-use super::syntax::POOL;
 use super::table::MAX_REPLICAS;
+use super::table_array::TableArray;
+use super::table_layer::TableLayer;
+use super::tables::{Tables, account_names};
 use crate::domain::format::count;
-use crate::domain::{PoolName, UsdPerHour};
+use crate::domain::{NetworkNodeName, UsdPerHour};
 
 const API: &str = "network_node.api_listen";
 const INFERENCE: &str = "network_node.inference_listen";
@@ -19,16 +22,140 @@ const PER_HOUR: &str = "budget.per_hour";
 const POOL_PER_HOUR: &str = "pool.per_hour";
 const LAST_PORT: u32 = u16::MAX as u32;
 
-/// Problems of the pools; those of the file's own settings become the reader's.
-pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, pools: &[PoolRead<'_>]) -> Vec<Problem> {
+/// What the file has of each.
+pub(super) struct Fleet<'a> {
+    pub(super) network_nodes: &'a Tables<'a>,
+    pub(super) accounts: &'a Tables<'a>,
+    pub(super) pools: &'a [PoolRead<'a>],
+}
+
+/// Problems of the tables together; those of the file's own settings become the reader's.
+pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, fleet: &Fleet<'_>) -> Vec<Problem> {
+    let pools = fleet.pools;
     let mut problems = names(pools);
     problems.extend(too_many(pools));
-    if problems.is_empty() && !pools.is_empty() {
-        ports(reader, draft, replicas(pools));
+    problems.extend(fleet.unknown_names());
+    fleet.check_proxy_name(reader, draft);
+    if problems.is_empty() && !(pools.is_empty() && fleet.network_nodes.read.is_empty()) {
+        problems.extend(ports(reader, draft, &fleet.ends(draft)));
     }
     problems.extend(pools.iter().filter_map(small_pool_cap));
     small_cap(reader, draft, pools);
     problems
+}
+
+impl Fleet<'_> {
+    /// Network Nodes that can be named: those of the tables, or else the only one.
+    fn network_node_names(&self) -> Vec<&NetworkNodeName> {
+        let named = self.network_nodes.read.iter();
+        let named = named.filter(|it| it.layer.name().is_some());
+        named.map(|it| &it.draft.network_node.name).collect()
+    }
+
+    fn check_proxy_name(&self, reader: &mut Reader<'_>, draft: &Draft) {
+        const SETTING: &str = "inference_proxy.network_node";
+        let Some(name) = &draft.proxy.network_node else {
+            return;
+        };
+        let known = self.network_node_names();
+        if !known.contains(&name) && !reader.has_problem(SETTING) {
+            reader.problem(
+                SETTING,
+                format!("there is no Network Node {name}"),
+                one_of(&known),
+            );
+        }
+    }
+
+    /// Pools that name what is not there.
+    fn unknown_names(&self) -> Vec<Problem> {
+        let (network_nodes, accounts) = (self.network_node_names(), account_names(self.accounts));
+        let accounts: Vec<_> = accounts.iter().collect();
+        let unknown = self.pools.iter().flat_map(|pool| {
+            let own = &pool.draft.pool;
+            let node = own.network_node.as_ref();
+            let node = node
+                .filter(|name| !network_nodes.contains(name))
+                .map(|name| {
+                    let what = format!("there is no Network Node {name}");
+                    pool.problem("pool.network_node", what, one_of(&network_nodes))
+                });
+            let account = own.account.as_ref();
+            let account = account.filter(|name| !accounts.contains(name)).map(|name| {
+                let what = format!("there is no account {name}");
+                pool.problem("pool.account", what, one_of(&accounts))
+            });
+            node.into_iter().chain(account)
+        });
+        unknown.collect()
+    }
+
+    /// The ends of tunnels at each Network Node, for as many replicas as it has.
+    fn ends<'b>(&'b self, draft: &'b Draft) -> Vec<Ends<'b>> {
+        let several = &self.network_nodes.read;
+        if several.is_empty() {
+            let replicas = replicas(self.pools);
+            let layer = None;
+            return vec![Ends {
+                layer,
+                draft,
+                replicas,
+            }];
+        }
+        let first = several.first().map(|it| &it.draft.network_node.name);
+        let ends = several.iter().map(|it| {
+            let name = &it.draft.network_node.name;
+            let pools = self.pools.iter().map(|pool| &pool.draft.pool);
+            let here = pools.filter(|pool| pool.network_node.as_ref().or(first) == Some(name));
+            let only = u32::from(self.pools.is_empty() && Some(name) == first);
+            Ends {
+                layer: Some(it.layer),
+                draft: &it.draft,
+                replicas: only + here.map(|pool| pool.replicas).sum::<u32>(),
+            }
+        });
+        ends.collect()
+    }
+}
+
+fn one_of<T: Display>(names: &[T]) -> String {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] => "none: there is only one".to_owned(),
+        names => format!("one of {}", names.join(", ")),
+    }
+}
+
+/// The ends of tunnels at a Network Node.
+struct Ends<'a> {
+    /// `None` for the only one.
+    layer: Option<&'a TableLayer>,
+    draft: &'a Draft,
+    replicas: u32,
+}
+
+impl Ends<'_> {
+    fn ranges(&self) -> Vec<Ports> {
+        if self.draft.exposure != ExposureKind::Tunnel || self.replicas == 0 {
+            return Vec::new();
+        }
+        let tunnel = &self.draft.tunnel;
+        let ends = [
+            (API, tunnel.api_listen),
+            (INFERENCE, tunnel.inference_listen),
+        ];
+        let ranges = ends.into_iter().filter_map(|(setting, first)| {
+            Some(Ports {
+                setting,
+                key: self
+                    .layer
+                    .map_or(setting.to_owned(), |layer| layer.key(setting)),
+                first: first?,
+                number: self.replicas,
+            })
+        });
+        ranges.collect()
+    }
 }
 
 fn replicas(pools: &[PoolRead<'_>]) -> u32 {
@@ -37,13 +164,12 @@ fn replicas(pools: &[PoolRead<'_>]) -> u32 {
 
 /// Each pool has a name of its own.
 fn names(pools: &[PoolRead<'_>]) -> Vec<Problem> {
-    let mut lines: BTreeMap<PoolName, usize> = BTreeMap::new();
-    let clashes = pools.iter().filter_map(|PoolRead { layer, .. }| {
-        let line = layer.line_of(NAME);
-        let before = lines.insert(layer.name()?, line)?;
+    let mut lines: BTreeMap<&str, usize> = BTreeMap::new();
+    let clashes = pools.iter().filter_map(|pool| {
+        let (layer, name) = (pool.layer, TableArray::Pool.name());
+        let before = lines.insert(layer.name()?, layer.line_of(name))?;
         let what = format!("the pool of line {before} has this name");
-        let hint = Hint::Expected("a name of its own for each pool".to_owned());
-        Some(Problem::new(&layer.key(NAME), Some(line), what, hint))
+        Some(pool.problem(name, what, "a name of its own for each pool"))
     });
     clashes.collect()
 }
@@ -54,32 +180,33 @@ fn too_many(pools: &[PoolRead<'_>]) -> Option<Problem> {
         let line = pools.first().map(|pool| pool.layer.line);
         let what = format!("the pools have {all} replicas together");
         let hint = Hint::Expected(format!("at most {MAX_REPLICAS}"));
-        Problem::new(POOL, line, what, hint)
+        Problem::new(TableArray::Pool.key(), line, what, hint)
     })
 }
 
 /// Local ports that one setting takes: one after the other from its address.
-#[derive(Clone, Copy)]
 struct Ports {
     setting: &'static str,
+    /// What a report calls it.
+    key: String,
     first: SocketAddr,
     number: u32,
 }
 
 impl Ports {
-    fn start(self) -> u32 {
+    fn start(&self) -> u32 {
         self.first.port().into()
     }
 
-    fn end(self) -> u32 {
+    fn end(&self) -> u32 {
         self.start() + self.number - 1
     }
 
-    fn has(self, port: u16) -> bool {
+    fn has(&self, port: u16) -> bool {
         (self.start()..=self.end()).contains(&port.into())
     }
 
-    fn meets(self, other: Ports) -> bool {
+    fn meets(&self, other: &Ports) -> bool {
         let (ours, theirs) = (self.first.ip(), other.first.ip());
         let is_same_host = ours == theirs || ours.is_unspecified() || theirs.is_unspecified();
         // The system chooses a free one for port 0.
@@ -87,7 +214,7 @@ impl Ports {
         are_fixed && is_same_host && self.start() <= other.end() && other.start() <= self.end()
     }
 
-    fn in_words(self) -> String {
+    fn in_words(&self) -> String {
         match self.number {
             1 => format!("port {}", self.start()),
             _ => format!("ports {} to {}", self.start(), self.end()),
@@ -95,32 +222,30 @@ impl Ports {
     }
 }
 
-/// Each replica has a port of its own in both ranges.
-fn ports(reader: &mut Reader<'_>, draft: &Draft, replicas: u32) {
-    if draft.exposure != ExposureKind::Tunnel {
-        return;
-    }
-    let ends = [
-        (API, draft.tunnel.api_listen),
-        (INFERENCE, draft.tunnel.inference_listen),
-    ];
-    let ranges = ends.into_iter().filter_map(|(setting, first)| {
-        let number = replicas;
-        let first = first?;
-        Some(Ports {
-            setting,
-            first,
-            number,
-        })
-    });
+/// Each replica has a port of its own in both ranges of its Network Node.
+fn ports(reader: &mut Reader<'_>, draft: &Draft, ends: &[Ends<'_>]) -> Vec<Problem> {
     let mut taken = taken(reader, draft);
-    for range in ranges.collect::<Vec<_>>() {
-        if !reader.has_problem(range.setting) {
-            check_range(reader, range, &taken);
-            check_proxy(reader, draft, range);
+    let mut problems = Vec::new();
+    for end in ends {
+        for range in end.ranges() {
+            let is_checked = end.layer.is_some() || !reader.has_problem(range.setting);
+            if let Some((what, expected)) = wrong_range(&range, &taken).filter(|_| is_checked) {
+                match end.layer {
+                    None => reader.problem(range.setting, what, expected),
+                    Some(layer) => {
+                        let hint = Hint::Expected(expected);
+                        let problem = Problem::new(range.setting, None, what, hint);
+                        problems.push(layer.located(&problem));
+                    }
+                }
+            }
+            if is_checked {
+                check_proxy(reader, draft, end, &range);
+            }
+            taken.push(range);
         }
-        taken.push(range);
     }
+    problems
 }
 
 /// Ports of other services on this machine.
@@ -134,25 +259,23 @@ fn taken(reader: &Reader<'_>, draft: &Draft) -> Vec<Ports> {
         ("vllm.listen", Some(draft.vllm.listen)),
     ];
     let taken = settings.into_iter().filter_map(|(setting, first)| {
-        let number = 1;
-        let first = first?;
         Some(Ports {
             setting,
-            first,
-            number,
+            key: setting.to_owned(),
+            first: first?,
+            number: 1,
         })
     });
     taken.collect()
 }
 
-fn check_range(reader: &mut Reader<'_>, range: Ports, taken: &[Ports]) {
-    let Ports {
-        setting, number, ..
-    } = range;
+/// What is wrong with a range, and what was expected.
+fn wrong_range(range: &Ports, taken: &[Ports]) -> Option<(String, String)> {
+    let number = range.number;
     let all = count(number, "replica");
     if range.start() == 0 && number > 1 {
         let what = format!("{all} need {number} ports from a first one on");
-        return reader.problem(setting, what, "a port from 1");
+        return Some((what, "a port from 1".to_owned()));
     }
     if range.end() > LAST_PORT {
         let what = format!(
@@ -160,25 +283,23 @@ fn check_range(reader: &mut Reader<'_>, range: Ports, taken: &[Ports]) {
             range.start()
         );
         let expected = format!("a port up to {}", LAST_PORT + 1 - number);
-        return reader.problem(setting, what, expected);
+        return Some((what, expected));
     }
-    let other = taken.iter().find(|other| range.meets(**other));
-    if let Some(other) = other {
-        let (ours, theirs) = (range.in_words(), other.in_words());
-        let take = if number == 1 { "takes" } else { "take" };
-        let what = format!("{all} {take} {ours}, and {} has {theirs}", other.setting);
-        reader.problem(
-            setting,
-            what,
-            "a first port from which each replica has its own",
-        );
-    }
+    let other = taken.iter().find(|other| range.meets(other))?;
+    let (ours, theirs) = (range.in_words(), other.in_words());
+    let take = if number == 1 { "takes" } else { "take" };
+    let what = format!("{all} {take} {ours}, and {} has {theirs}", other.key);
+    let expected = "a first port from which each replica has its own";
+    Some((what, expected.to_owned()))
 }
 
 /// The Network Node accepts one node per address.
-fn check_proxy(reader: &mut Reader<'_>, draft: &Draft, range: Ports) {
-    let (host, proxy) = (&draft.tunnel.host, &draft.proxy);
-    if !reader.is_on("inference_proxy") || !proxy.host.eq_ignore_ascii_case(host) {
+fn check_proxy(reader: &mut Reader<'_>, draft: &Draft, end: &Ends<'_>, range: &Ports) {
+    let (host, proxy) = (&end.draft.tunnel.host, &draft.proxy);
+    let place = proxy.network_node.as_ref();
+    let is_here = place.is_none_or(|name| *name == end.draft.network_node.name);
+    let is_off = !reader.is_on("inference_proxy") || !is_here;
+    if is_off || !proxy.host.eq_ignore_ascii_case(host) {
         return;
     }
     let ports = [
@@ -190,7 +311,7 @@ fn check_proxy(reader: &mut Reader<'_>, draft: &Draft, range: Ports) {
             let words = range.in_words();
             let what = format!(
                 "{host}:{port} is an address of a replica ({} takes {words}), and the Network Node accepts one node per address",
-                range.setting
+                range.key
             );
             reader.problem(setting, what, "another port");
         }
@@ -202,11 +323,9 @@ fn small_pool_cap(pool: &PoolRead<'_>) -> Option<Problem> {
     let cap = pool.draft.pool.budget.per_hour?;
     let price = pool.max_price();
     (price > cap).then(|| {
-        let line = pool.layer.line_of(POOL_PER_HOUR);
         let what =
             format!("{cap} is less than one of its replicas may cost (vast.max_price, {price})");
-        let hint = Hint::Expected(format!("at least {}", price.0));
-        Problem::new(&pool.layer.key(POOL_PER_HOUR), Some(line), what, hint)
+        pool.problem(POOL_PER_HOUR, what, format!("at least {}", price.0))
     })
 }
 

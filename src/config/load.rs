@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 
 use super::draft::Draft;
+use super::fleet_checks::Fleet;
 use super::pools::PoolRead;
 use super::proxy::{ProxyConfig, UpstreamConfig, UpstreamFeature};
 use super::read::{BaseDirs, Reader, is_open_to_others};
@@ -14,10 +15,11 @@ use super::schema::{Credential, Kind};
 use super::settings::Config;
 use super::source::{collect, is_setting};
 use super::table::find;
+use super::table_array::TableArray;
+use super::tables::{ShownTable, TableRead};
 use super::text_file::read_text;
 use super::values::{Found, Source, Values, names_section};
-use super::{advice, checks, derived, fleet_checks, pools};
-use crate::domain::PoolName;
+use super::{advice, checks, derived, fleet_checks, pools, tables};
 
 /// The name of the configuration file in the XDG configuration directory.
 pub const FILE_NAME: &str = "config.toml";
@@ -28,8 +30,8 @@ pub struct Loaded {
     pub config: Config,
     /// For `config show`.
     pub(super) values: Values,
-    /// What each pool has of its own.
-    pub(super) pools: Vec<(PoolName, Values)>,
+    /// What each of several tables has of its own.
+    pub(super) tables: Vec<ShownTable>,
     /// What works but should be fixed.
     pub warnings: Vec<String>,
     /// `None` if everything came from the environment.
@@ -140,37 +142,66 @@ fn parse_for(
     reader.fill(&mut draft, |_| true);
     let filled = derived::fill(&mut draft);
     checks::run(&mut reader, &draft, |_| true);
-    let (pools, of_pools) = pools::read(layers.pools.values(), &reader, &filled);
-    let of_fleet = fleet_checks::run(&mut reader, &draft, &pools);
+    let network_nodes = tables::network_nodes(&layers, &reader);
+    if !network_nodes.read.is_empty() {
+        // They are reported under the names of the Network Nodes.
+        let is_of_one = |key: &str| key.starts_with("network_node.");
+        reader.problems.retain(|problem| !is_of_one(&problem.key));
+    }
+    let accounts = tables::accounts(&layers, &reader, &draft);
+    let (pools, of_pools) = pools::read(layers.tables_of(TableArray::Pool), &reader, &filled);
+    let fleet = Fleet {
+        network_nodes: &network_nodes,
+        accounts: &accounts,
+        pools: &pools,
+    };
+    let of_fleet = fleet_checks::run(&mut reader, &draft, &fleet);
     reader.sort_problems();
     problems.append(&mut reader.problems);
-    problems.extend(of_pools.into_iter().chain(of_fleet));
-    let (unneeded, read_warnings) = (reader.unneeded, reader.warnings);
+    let of_tables = network_nodes.problems.iter().chain(&accounts.problems);
+    problems.extend(of_tables.cloned().chain(of_pools).chain(of_fleet));
+    let (mut unneeded, read_warnings) = (reader.unneeded, reader.warnings);
+    unneeded.extend(accounts.unneeded.iter().cloned());
 
-    let mut warnings = layers.warnings;
+    let mut warnings = layers.warnings.clone();
     warnings.extend(read_warnings);
+    warnings.extend(accounts.warnings.iter().cloned());
     warnings.extend(advised(&draft, &layers.values, &pools));
     if !pools.is_empty() {
         draft.per_hour.get_or_insert(pools::dearest_hour(&pools));
     }
     let config = draft.finish(|section| names_section(&layers.values, section));
     let config = config.and_then(|config| {
-        let pools = pools::finish(&pools, config.budget.per_hour)?;
-        Some(Config { pools, ..config })
+        let others = network_nodes.read.iter().skip(1);
+        let others: Option<_> = others.map(TableRead::network_node).collect();
+        let first = network_nodes.read.first().map(TableRead::network_node);
+        let network_node = first.unwrap_or(Some(config.network_node.clone()))?;
+        let pools = pools::finish(&pools, &network_node.name, config.budget.per_hour)?;
+        Some(Config {
+            network_node,
+            other_network_nodes: others?,
+            other_accounts: accounts.read.iter().map(TableRead::account).collect(),
+            pools,
+            ..config
+        })
     });
     let Some(config) = config.filter(|_| problems.is_empty()) else {
         let origin = origin.to_owned();
         return Err(ConfigReport { origin, problems });
     };
-    let pools = pools.into_iter().filter_map(PoolRead::into_shown).collect();
+    let nodes = network_nodes.read.iter().filter_map(TableRead::shown);
+    let accounts = accounts.read.iter().filter_map(TableRead::shown);
+    let pools = pools.into_iter().filter_map(PoolRead::into_shown);
+    let shown = nodes.chain(accounts).chain(pools).collect();
+    let mut values = layers.values.clone();
     for (path, value) in filled {
         let source = Source::Default;
-        layers.values.insert(path, Found { value, source });
+        values.insert(path, Found { value, source });
     }
     Ok(Loaded {
         config,
-        values: layers.values,
-        pools,
+        values,
+        tables: shown,
         warnings,
         file: None,
         unneeded,

@@ -17,7 +17,6 @@ mod node_config;
 mod onstart;
 mod partial;
 mod policy_window;
-mod pool_layer;
 #[cfg(test)]
 mod pool_tests;
 mod pools;
@@ -34,6 +33,11 @@ mod show;
 mod source;
 mod syntax;
 mod table;
+mod table_array;
+mod table_layer;
+#[cfg(test)]
+mod table_tests;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod text_file;
@@ -55,7 +59,7 @@ pub use read::BaseDirs;
 pub use report::{ConfigReport, Hint, Problem};
 pub use schema::{Credential, Need, Setting};
 pub use settings::{
-    BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
+    AccountConfig, BellMode, BudgetConfig, ChainConfig, Config, Exposure, MlNodeConfig, MouseMode,
     NetworkNodeConfig, NotifyConfig, NtfyConfig, Paths, PocConfig, PoolConfig, PoolSettings, Pools,
     SimulationConfig, SshConfig, TelegramConfig, VastConfig, VllmConfig,
 };

@@ -10,8 +10,11 @@ use super::load::{LoadError, base_dirs_for, default_file, load_for};
 use super::read::{BaseDirs, Reader};
 use super::report::{ConfigReport, Problem};
 use super::schema::Credential;
-use super::settings::{NetworkNodeConfig, NotifyConfig, Paths, SimulationConfig, VastConfig};
+use super::settings::{
+    Config, NetworkNodeConfig, NotifyConfig, Paths, SimulationConfig, VastConfig,
+};
 use super::source::{Layers, collect};
+use super::tables::{self, Tables};
 use super::text_file::read_text;
 use super::values::names_section;
 use super::{checks, derived};
@@ -21,16 +24,16 @@ use crate::domain::CockpitId;
 #[derive(Debug)]
 pub struct ReleaseConfig {
     pub cockpit: Option<CockpitId>,
-    /// Absent without an API key.
-    pub vast: Option<VastConfig>,
-    pub network_node: NetworkNodeReach,
+    /// Those whose API key is known.
+    pub accounts: Vec<VastConfig>,
+    pub network_nodes: Vec<NetworkNodeReach>,
     pub paths: Paths,
     pub simulation: Option<SimulationConfig>,
     /// What is wrong, and what works but should be fixed.
     pub warnings: Vec<String>,
 }
 
-/// Whether the Network Node can be reached.
+/// Whether a Network Node can be reached.
 #[derive(Debug)]
 pub enum NetworkNodeReach {
     /// No address is given.
@@ -54,15 +57,27 @@ pub struct NoticeConfig {
 pub fn load_for_release(file: Option<&Path>, environment: &[(String, String)]) -> ReleaseConfig {
     match load_for(file, environment, &[Credential::Market]) {
         Ok(loaded) => ReleaseConfig {
+            accounts: accounts(&loaded.config),
+            network_nodes: network_nodes(&loaded.config),
             cockpit: Some(loaded.config.cockpit),
-            vast: Some(loaded.config.vast),
-            network_node: NetworkNodeReach::At(Box::new(loaded.config.network_node)),
             paths: loaded.config.paths,
             simulation: loaded.config.simulation,
             warnings: loaded.warnings,
         },
         Err(error) => recover_release(&Parts::new(file, environment), &error),
     }
+}
+
+fn accounts(config: &Config) -> Vec<VastConfig> {
+    let accounts = config.accounts();
+    accounts
+        .map(|account| config.of_account(&account.name).vast)
+        .collect()
+}
+
+fn network_nodes(config: &Config) -> Vec<NetworkNodeReach> {
+    let all = config.network_nodes().cloned();
+    all.map(|one| NetworkNodeReach::At(Box::new(one))).collect()
 }
 
 /// Reads what sending a notice needs. Fails only when that part itself is wrong.
@@ -123,26 +138,52 @@ fn recover_release(parts: &Parts, error: &LoadError) -> ReleaseConfig {
     let is_simulated = names_section(&parts.layers.values, "simulation")
         && !problems.any(|problem| is_in(problem, "simulation"));
     derived::fill(&mut draft);
-    let vast = draft.vast();
+    let others = tables::accounts(&parts.layers, &reader, &draft);
+    let nodes = tables::network_nodes(&parts.layers, &reader);
     ReleaseConfig {
-        network_node: network_node(&reader, &draft),
+        network_nodes: reachable(&reader, &draft, &nodes),
         paths: draft.paths(),
+        accounts: with_keys(&draft, &others),
         cockpit: draft.cockpit,
-        vast: Some(vast).filter(|vast| !vast.api_key.expose_secret().is_empty()),
         simulation: is_simulated.then_some(draft.simulation),
         warnings,
     }
 }
 
-fn network_node(reader: &Reader<'_>, draft: &Draft) -> NetworkNodeReach {
+/// The accounts whose key is known.
+fn with_keys(draft: &Draft, others: &Tables<'_>) -> Vec<VastConfig> {
+    let others = others.read.iter().map(|table| {
+        let account = table.account();
+        VastConfig {
+            account: account.name,
+            api_key: account.api_key,
+            ..draft.vast()
+        }
+    });
+    let all = std::iter::once(draft.vast()).chain(others);
+    all.filter(|vast| !vast.api_key.expose_secret().is_empty())
+        .collect()
+}
+
+/// The Network Nodes, as far as they can be read.
+fn reachable(reader: &Reader<'_>, draft: &Draft, several: &Tables<'_>) -> Vec<NetworkNodeReach> {
     const ADMIN_API: &str = "network_node.admin_api";
-    if !reader.is_given(ADMIN_API) {
-        return NetworkNodeReach::NotGiven;
+    let reach = |is_given: bool, is_wrong: bool, draft: &Draft| match (is_given, is_wrong) {
+        (false, _) => NetworkNodeReach::NotGiven,
+        (true, true) => NetworkNodeReach::Wrong,
+        (true, false) => NetworkNodeReach::At(Box::new(draft.network_node.clone())),
+    };
+    if several.read.is_empty() {
+        let is_wrong = reader.has_problem(ADMIN_API);
+        return vec![reach(reader.is_given(ADMIN_API), is_wrong, draft)];
     }
-    if reader.has_problem(ADMIN_API) {
-        return NetworkNodeReach::Wrong;
-    }
-    NetworkNodeReach::At(Box::new(draft.network_node.clone()))
+    let all = several.read.iter().map(|table| {
+        let key = table.layer.key(ADMIN_API);
+        let is_wrong = several.problems.iter().any(|problem| problem.key == key);
+        let is_given = table.layer.values.contains_key(ADMIN_API);
+        reach(is_given, is_wrong, &table.draft)
+    });
+    all.collect()
 }
 
 fn recover_notice(parts: &Parts, error: LoadError) -> Result<NoticeConfig, LoadError> {
@@ -205,7 +246,7 @@ mod tests {
     }
 
     fn key(found: &ReleaseConfig) -> Option<&str> {
-        let vast = found.vast.as_ref()?;
+        let vast = found.accounts.first()?;
         Some(vast.api_key.expose_secret())
     }
 
@@ -215,10 +256,10 @@ mod tests {
             "[cockpit]\nid = \"No Name\"\n[vast]\napi_key = \"k1\"\nbase_url = \"nowhere\"\nread_attempts = 99\n[network_node]\nadmin_api = \"ftp://x\"\n",
         );
         assert_eq!((key(&found), found.cockpit.as_ref()), (Some("k1"), None));
-        let vast = found.vast.unwrap();
+        let vast = &found.accounts[0];
         assert_eq!(vast.base_url.as_str(), "https://console.vast.ai/");
         assert!((1..=10).contains(&vast.read_attempts));
-        assert!(matches!(found.network_node, NetworkNodeReach::Wrong));
+        assert!(matches!(found.network_nodes[..], [NetworkNodeReach::Wrong]));
         for setting in ["cockpit.id", "vast.base_url", "vast.read_attempts"] {
             assert!(found.warnings[0].contains(setting), "{:?}", found.warnings);
         }
@@ -247,7 +288,10 @@ mod tests {
         let found = load_for_release(Some(Path::new(NO_FILE)), &environment);
         assert_eq!(key(&found), Some("k2"));
         assert_eq!(found.cockpit, "north".parse().ok());
-        assert!(matches!(found.network_node, NetworkNodeReach::NotGiven));
+        assert!(matches!(
+            found.network_nodes[..],
+            [NetworkNodeReach::NotGiven]
+        ));
     }
 
     const WEBHOOK: &str = "[notify]\nwebhook = \"https://example.org/hook\"\n";
@@ -352,7 +396,7 @@ mod tests {
         let found = release(text);
         assert_eq!(key(&found), Some("k1"));
         assert_eq!(found.cockpit, "home".parse().ok());
-        let base_url = found.vast.unwrap().base_url;
+        let base_url = &found.accounts[0].base_url;
         assert_eq!(base_url.as_str(), "https://console.vast.ai/");
         // A secret that is cut off by an error is not used.
         assert_eq!(key(&release("[vast]\napi_key = \"k1\n")), None);

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use toml::Value;
 
 use super::draft::Draft;
-use super::pool_layer::PoolLayer;
 use super::read::Reader;
-use super::report::Problem;
+use super::report::{Hint, Problem};
 use super::schema::POOL_SECTIONS;
 use super::settings::{BudgetConfig, PoolConfig, PoolSettings, Pools};
-use super::syntax::POOL;
+use super::table_layer::TableLayer;
+use super::tables::ShownTable;
 use super::values::{Found, Source, Values};
 use super::{advice, checks, derived};
-use crate::domain::{PoolName, UsdPerHour};
+use crate::domain::{NetworkNodeName, UsdPerHour};
 
 const MODEL: &str = "mlnode.model";
 
 /// A pool as far as it was read.
 pub(super) struct PoolRead<'a> {
-    pub(super) layer: &'a PoolLayer,
+    pub(super) layer: &'a TableLayer,
     pub(super) draft: Draft,
     /// What counts for this pool.
     in_force: Values,
@@ -29,7 +29,7 @@ pub(super) struct PoolRead<'a> {
 
 /// Reads the pools over the file's own settings, which `fleet` has read. Problems of those are not repeated.
 pub(super) fn read<'a>(
-    pools: impl Iterator<Item = &'a PoolLayer>,
+    pools: impl Iterator<Item = &'a TableLayer>,
     fleet: &Reader<'_>,
     filled: &[(&'static str, Value)],
 ) -> (Vec<PoolRead<'a>>, Vec<Problem>) {
@@ -37,22 +37,23 @@ pub(super) fn read<'a>(
     let read = pools.map(|layer| {
         let (pool, found) = read_one(layer, fleet, filled);
         let new = found.iter().filter(|found| !fleet.problems.contains(found));
-        problems.extend(new.map(|problem| of_pool(layer, problem)));
+        problems.extend(new.map(|problem| layer.located(problem)));
         pool
     });
     (read.collect(), problems)
 }
 
 fn read_one<'a>(
-    layer: &'a PoolLayer,
+    layer: &'a TableLayer,
     fleet: &Reader<'_>,
     filled: &[(&'static str, Value)],
 ) -> (PoolRead<'a>, Vec<Problem>) {
     let in_force = over(fleet.values, layer);
-    let mut reader = fleet.with_pool(&in_force, layer);
+    let mut reader = fleet.with_layer(&in_force, layer);
     let mut draft = Draft::default();
-    let is_of_pool = |section: &str| section == POOL || POOL_SECTIONS.contains(&section);
-    reader.fill_pool(&mut draft);
+    let is_of_pool =
+        |section: &str| section == layer.array.key() || POOL_SECTIONS.contains(&section);
+    reader.fill_own(&mut draft);
     reader.fill(&mut draft, is_of_pool);
     let own = derived::fill(&mut draft);
     checks::run(&mut reader, &draft, is_of_pool);
@@ -69,7 +70,7 @@ fn read_one<'a>(
 }
 
 /// The file's values with the pool's over them. What was given for another model is not this one's.
-fn over(fleet: &Values, layer: &PoolLayer) -> Values {
+fn over(fleet: &Values, layer: &TableLayer) -> Values {
     let mut values = fleet.clone();
     if has_own_model(layer, fleet) {
         for path in derived::OF_MODEL {
@@ -80,14 +81,14 @@ fn over(fleet: &Values, layer: &PoolLayer) -> Values {
     values
 }
 
-fn has_own_model(layer: &PoolLayer, fleet: &Values) -> bool {
+fn has_own_model(layer: &TableLayer, fleet: &Values) -> bool {
     let model_in = |values: &Values| values.get(MODEL).map(|found| found.value.clone());
     model_in(&layer.values).is_some_and(|own| model_in(fleet) != Some(own))
 }
 
 /// What the pool was given, and what differs because of that.
 fn shown(
-    layer: &PoolLayer,
+    layer: &TableLayer,
     fleet: &Values,
     filled: &[(&'static str, Value)],
     own: Vec<(&'static str, Value)>,
@@ -118,13 +119,6 @@ fn by_default(value: Value) -> Found {
     Found { value, source }
 }
 
-/// The problem under the pool's name, in one of its lines.
-fn of_pool(layer: &PoolLayer, problem: &Problem) -> Problem {
-    let line = Some(layer.line_of(&problem.key));
-    let named = layer.named(problem);
-    Problem { line, ..named }
-}
-
 /// What is advised to the pools beside what is advised for all.
 pub(super) fn advice(pools: &[PoolRead<'_>], fleet: &[String]) -> Vec<String> {
     let advised = pools.iter().flat_map(|pool| {
@@ -144,10 +138,16 @@ pub(super) fn dearest_hour(pools: &[PoolRead<'_>]) -> UsdPerHour {
 }
 
 /// The pools of the configuration; `None` if a name is missing, which was reported.
-pub(super) fn finish(pools: &[PoolRead<'_>], per_hour: UsdPerHour) -> Option<Pools> {
-    let mut finished = pools.iter().map(|pool| pool.finish(per_hour));
+pub(super) fn finish(
+    pools: &[PoolRead<'_>],
+    network_node: &NetworkNodeName,
+    per_hour: UsdPerHour,
+) -> Option<Pools> {
+    let mut finished = pools.iter().map(|pool| pool.finish(network_node, per_hour));
     let Some(first) = finished.next() else {
-        return Some(Pools::default());
+        let mut only = Pools::default();
+        only.first.network_node = network_node.clone();
+        return Some(only);
     };
     Some(Pools {
         first: first?,
@@ -156,6 +156,18 @@ pub(super) fn finish(pools: &[PoolRead<'_>], per_hour: UsdPerHour) -> Option<Poo
 }
 
 impl PoolRead<'_> {
+    /// A problem with one of its settings.
+    pub(super) fn problem(
+        &self,
+        path: &str,
+        what: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Problem {
+        let line = Some(self.layer.line_of(path));
+        let hint = Hint::Expected(expected.into());
+        Problem::new(&self.layer.key(path), line, what, hint)
+    }
+
     pub(super) fn max_price(&self) -> UsdPerHour {
         self.draft.vast.query.max_price
     }
@@ -167,8 +179,8 @@ impl PoolRead<'_> {
     }
 
     /// What it has of its own, under its name.
-    pub(super) fn into_shown(mut self) -> Option<(PoolName, Values)> {
-        let pool = self.draft.pool.finish(None)?;
+    pub(super) fn into_shown(mut self) -> Option<ShownTable> {
+        let pool = self.draft.pool.finish(&NetworkNodeName::default(), None)?;
         let derived = [
             ("pool.max_per_host", pool.max_per_host),
             ("pool.hedges", pool.hedges),
@@ -177,10 +189,14 @@ impl PoolRead<'_> {
             let shown = self.shown.entry(path);
             shown.or_insert_with(|| by_default(Value::Integer(count.into())));
         }
-        Some((pool.name, self.shown))
+        Some(ShownTable {
+            array: self.layer.array,
+            name: pool.name.into(),
+            values: self.shown,
+        })
     }
 
-    fn finish(&self, per_hour: UsdPerHour) -> Option<PoolConfig> {
+    fn finish(&self, network_node: &NetworkNodeName, per_hour: UsdPerHour) -> Option<PoolConfig> {
         let draft = &self.draft;
         let has_own = self.layer.overlaid().next().is_some();
         let settings = has_own.then(|| PoolSettings {
@@ -192,6 +208,6 @@ impl PoolRead<'_> {
                 ..draft.budget.clone()
             },
         });
-        draft.pool.finish(settings)
+        draft.pool.finish(network_node, settings)
     }
 }

@@ -9,7 +9,7 @@ use smart_default::SmartDefault;
 use url::Url;
 
 use super::value::{BLANK_ADDRESS, blank_url};
-use crate::domain::{Hardware, NodeConfig, NodeId};
+use crate::domain::{Hardware, NetworkNodeName, NodeConfig, NodeId};
 
 /// The inference proxy: what is registered for it, and what it serves.
 /// The default is a blank for the draft, not a working configuration.
@@ -17,6 +17,8 @@ use crate::domain::{Hardware, NodeConfig, NodeId};
 pub struct ProxyConfig {
     /// Its id in the Network Node.
     pub node_id: NodeId,
+    /// Where it is registered; `None`: at the first one.
+    pub network_node: Option<NetworkNodeName>,
     /// Its address as the Network Node sees it.
     pub host: String,
     pub inference_port: u16,

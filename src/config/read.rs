@@ -11,11 +11,11 @@ use toml::Value;
 use url::Url;
 
 use super::draft::Draft;
-use super::pool_layer::PoolLayer;
 use super::proxy::{UpstreamConfig, UpstreamFeature};
 use super::report::{Hint, Problem};
 use super::schema::{Credential, Kind, Need, Setting, UPSTREAM_FEATURES, UPSTREAM_FIELDS};
-use super::table::{OPTIONAL_SECTIONS, POOL_SETTINGS, SETTINGS, all, find};
+use super::table::{OPTIONAL_SECTIONS, SETTINGS, all, find_file_of};
+use super::table_layer::TableLayer;
 use super::text_file::read_text;
 use super::value;
 use super::values::{Found, Source, Values, names_section};
@@ -47,8 +47,8 @@ pub(super) struct Reader<'a> {
     pub(super) dirs: &'a BaseDirs,
     /// Credentials without which the configuration is invalid.
     pub(super) needed: &'a [Credential],
-    /// The pool whose settings lie over the others.
-    pool: Option<&'a PoolLayer>,
+    /// The table whose settings lie over the others.
+    layer: Option<&'a TableLayer>,
     pub(super) problems: Vec<Problem>,
     pub(super) unneeded: Vec<(Credential, Problem)>,
     pub(super) warnings: Vec<String>,
@@ -64,27 +64,28 @@ impl<'a> Reader<'a> {
             values,
             dirs,
             needed,
-            pool: None,
+            layer: None,
             problems: Vec::new(),
             unneeded: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
-    /// A reader of these values, in which those of the pool lie over the others.
-    pub(super) fn with_pool<'b>(&self, values: &'b Values, pool: &'b PoolLayer) -> Reader<'b>
+    /// A reader of these values, in which those of the table lie over the others.
+    pub(super) fn with_layer<'b>(&self, values: &'b Values, layer: &'b TableLayer) -> Reader<'b>
     where
         'a: 'b,
     {
         Reader {
-            pool: Some(pool),
+            layer: Some(layer),
             ..Reader::new(values, self.dirs, self.needed)
         }
     }
 
-    /// Reads a pool's own keys.
-    pub(super) fn fill_pool(&mut self, draft: &mut Draft) {
-        for setting in POOL_SETTINGS {
+    /// Reads the own keys of the table.
+    pub(super) fn fill_own(&mut self, draft: &mut Draft) {
+        let own = self.layer.map_or(&[][..], |layer| layer.array.own());
+        for setting in own {
             self.read(setting, draft);
         }
     }
@@ -170,8 +171,8 @@ impl<'a> Reader<'a> {
         self.problems.push(Problem::new(path, line, what, hint));
     }
 
-    /// Adds a problem with the first of settings that do not fit together. In a pool, what it has of its own is
-    /// to blame.
+    /// Adds a problem with the first of settings that do not fit together. In a table of several, what it has
+    /// of its own is to blame.
     pub(super) fn contradiction(
         &mut self,
         settings: &[&'static str],
@@ -182,8 +183,8 @@ impl<'a> Reader<'a> {
             return;
         };
         let is_own = |path: &&&str| {
-            let mut pool = self.pool.iter();
-            pool.any(|pool| pool.values.contains_key(**path))
+            let mut layer = self.layer.iter();
+            layer.any(|layer| layer.values.contains_key(**path))
         };
         match settings.iter().find(is_own) {
             Some(own) if own != reported => {
@@ -236,7 +237,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         let direct = direct.map(SecretString::from);
-        let file = find(&format!("{}_file", setting.path))?;
+        let file = find_file_of(setting)?;
         if !self.is_given(file.path) {
             if direct.is_none() && setting.credential.is_some() {
                 let ways = format!(

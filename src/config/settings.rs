@@ -12,8 +12,8 @@ use url::Url;
 use super::proxy::ProxyConfig;
 use super::value::{BLANK_ADDRESS, blank_url};
 use crate::domain::{
-    CockpitId, Duration, Hedging, OfferQuery, Participant, PoolName, ReleasePolicy, ReplicaId,
-    Slot, Time, UnknownRules, Usd, UsdPerHour, WorkloadModel,
+    AccountName, CockpitId, Duration, Hedging, NetworkNodeName, OfferQuery, Participant, PoolName,
+    ReleasePolicy, ReplicaId, Slot, Time, UnknownRules, Usd, UsdPerHour, WorkloadModel,
 };
 
 /// Who receives mouse events while the cockpit is open.
@@ -57,7 +57,11 @@ pub struct Config {
     pub vllm: VllmConfig,
     pub poc: PocConfig,
     pub budget: BudgetConfig,
+    /// That of the rental; the first one for the fleet.
     pub network_node: NetworkNodeConfig,
+    pub other_network_nodes: Vec<NetworkNodeConfig>,
+    /// Beside that of `vast`.
+    pub other_accounts: Vec<AccountConfig>,
     /// The inference proxy; absent when the operator has none.
     pub inference_proxy: Option<ProxyConfig>,
     pub notify: NotifyConfig,
@@ -122,6 +126,8 @@ impl Default for Pools {
 pub struct PoolConfig {
     pub name: PoolName,
     pub replicas: NonZeroU32,
+    pub network_node: NetworkNodeName,
+    pub account: AccountName,
     /// With fewer weights the pool has failed its epoch.
     pub min_replicas: NonZeroU32,
     /// At most so many of them rent from one host.
@@ -148,6 +154,8 @@ impl PoolConfig {
         PoolConfig {
             name,
             replicas,
+            network_node: NetworkNodeName::default(),
+            account: AccountName::default(),
             min_replicas: NonZeroU32::MIN,
             max_per_host: usual_per_host(replicas),
             hedges: replicas.get().div_ceil(5),
@@ -175,9 +183,66 @@ fn usual_per_host(replicas: NonZeroU32) -> u32 {
 }
 
 impl Config {
-    /// As the replicas of a pool see it: with the pool's settings, and ports of their own.
+    /// The first one, then the others.
+    pub fn network_nodes(&self) -> impl Iterator<Item = &NetworkNodeConfig> {
+        std::iter::once(&self.network_node).chain(&self.other_network_nodes)
+    }
+
+    /// That of `vast`, then the others.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountConfig> {
+        let first = AccountConfig {
+            name: self.vast.account.clone(),
+            api_key: self.vast.api_key.clone(),
+            credit_floor: self.budget.credit_floor,
+        };
+        std::iter::once(first).chain(self.other_accounts.iter().cloned())
+    }
+
+    /// What a sentence calls it.
+    pub fn network_node_title(&self, name: &NetworkNodeName) -> String {
+        match self.other_network_nodes.as_slice() {
+            [] => "the Network Node".to_owned(),
+            _ => format!("the Network Node {name}"),
+        }
+    }
+
+    /// As it is for rentals at this Network Node, the first one if there is no such.
     #[must_use]
-    pub fn of_replica(&self, pool: &PoolConfig, slot: Slot) -> Config {
+    pub fn at_network_node(&self, name: &NetworkNodeName) -> Config {
+        let mut config = self.clone();
+        if let Some(network_node) = self.network_nodes().find(|one| one.name == *name) {
+            config.network_node = network_node.clone();
+        }
+        let proxy = config.inference_proxy.as_ref();
+        if proxy.is_some_and(|proxy| *self.network_node_of(proxy) != config.network_node.name) {
+            config.inference_proxy = None;
+        }
+        config
+    }
+
+    /// Where the inference proxy is registered.
+    pub fn network_node_of<'a>(&'a self, proxy: &'a ProxyConfig) -> &'a NetworkNodeName {
+        proxy
+            .network_node
+            .as_ref()
+            .unwrap_or(&self.network_node.name)
+    }
+
+    /// As it is for rentals of this account, that of `vast` if there is no such.
+    #[must_use]
+    pub fn of_account(&self, name: &AccountName) -> Config {
+        let mut config = self.clone();
+        if let Some(account) = self.accounts().find(|account| account.name == *name) {
+            config.vast.account = account.name;
+            config.vast.api_key = account.api_key;
+            config.budget.credit_floor = account.credit_floor;
+        }
+        config
+    }
+
+    /// As the replicas of a pool see it: with the pool's settings, its Network Node and its account.
+    #[must_use]
+    pub fn of_pool(&self, pool: &PoolConfig) -> Config {
         let mut config = self.clone();
         if let Some(settings) = pool.settings.as_deref().cloned() {
             config.vast = settings.vast;
@@ -186,6 +251,15 @@ impl Config {
             config.budget = settings.budget;
         }
         config.budget.pool = pool.budget;
+        config
+            .at_network_node(&pool.network_node)
+            .of_account(&pool.account)
+    }
+
+    /// The same with ports of the replica's own.
+    #[must_use]
+    pub fn of_replica(&self, pool: &PoolConfig, slot: Slot) -> Config {
+        let mut config = self.of_pool(pool);
         if let Exposure::Tunnel {
             api_listen,
             inference_listen,
@@ -210,7 +284,6 @@ pub struct ChainConfig {
     /// The chain's own REST addresses (port 1317 or `/chain-api/`), for upgrades and the odds of
     /// confirmation `PoC`s; may be empty.
     pub rest: Vec<Url>,
-    pub participant: Participant,
     /// How often to read the chain.
     pub poll: Duration,
 }
@@ -218,6 +291,7 @@ pub struct ChainConfig {
 /// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct VastConfig {
+    pub account: AccountName,
     /// The key. Never in a URL, never printed.
     pub api_key: SecretString,
     /// `https://console.vast.ai`.
@@ -241,6 +315,15 @@ pub struct VastConfig {
     /// Gigabytes that a start downloads beside the model: image layers.
     pub image_gb: f64,
     pub model_gb: f64,
+}
+
+/// A Vast account, with its own credit and its own limits.
+#[derive(Debug, Clone)]
+pub struct AccountConfig {
+    pub name: AccountName,
+    pub api_key: SecretString,
+    /// Credit that must remain on it after the worst case.
+    pub credit_floor: Usd,
 }
 
 /// The default is a blank for the draft, not a working configuration.
@@ -342,6 +425,9 @@ pub struct PoolBudget {
 /// The default is a blank for the draft, not a working configuration.
 #[derive(Debug, Clone, SmartDefault)]
 pub struct NetworkNodeConfig {
+    pub name: NetworkNodeName,
+    /// Whose node it is on the chain.
+    pub participant: Participant,
     /// Admin API (port 9200, private network only).
     #[default(blank_url())]
     pub admin_api: Url,

@@ -7,8 +7,9 @@ use url::Url;
 
 use super::example::sections;
 use super::load::Loaded;
-use super::schema::{Kind, POOL_SECTIONS, Setting};
-use super::table::{OPTIONAL_SECTIONS, POOL_SETTINGS, SETTINGS, settings_of};
+use super::schema::{Kind, Setting};
+use super::table::{OPTIONAL_SECTIONS, SETTINGS, settings_of};
+use super::tables::ShownTable;
 use super::values::{Source, Values};
 
 /// Replaces a secret of any length.
@@ -17,8 +18,10 @@ const MASK: &str = "********";
 /// A setting in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ShownSetting {
-    /// `section.name`; of a pool `pool.NAME.key` or `pool.NAME.section.name`.
-    #[schemars(regex(pattern = r"^([a-z_]+\.[a-z_]+|pool\.[a-z0-9-]+\.[a-z_]+(\.[a-z_]+)?)$"))]
+    /// `section.name`; of one of several tables `pool.NAME.key` or `pool.NAME.section.name`.
+    #[schemars(regex(
+        pattern = r"^([a-z_]+\.[a-z_]+|(network_node|account|pool)\.[a-z0-9-]+\.[a-z_]+(\.[a-z_]+)?)$"
+    ))]
     pub key: String,
     /// Its value as TOML; secrets are `"********"`.
     pub value: String,
@@ -28,20 +31,28 @@ pub struct ShownSetting {
 }
 
 impl Loaded {
-    /// Every setting that has a value, in the order of the example file, then what each pool has of its own.
+    /// Every setting that has a value, in the order of the example file, then what each table of several has
+    /// of its own.
     pub fn settings(&self) -> Vec<ShownSetting> {
-        let fleet = SETTINGS.iter().filter_map(|setting| {
+        let fleet = SETTINGS
+            .iter()
+            .filter(|setting| !self.is_in_tables(setting.section()));
+        let fleet = fleet.filter_map(|setting| {
             let key = setting.path.to_owned();
             shown(setting, &self.values, key)
         });
-        let pools = self.pools.iter().flat_map(|(name, values)| {
-            let settings = POOL_SETTINGS.iter().chain(SETTINGS);
-            settings.filter_map(move |setting| {
-                let path = setting.path.strip_prefix("pool.").unwrap_or(setting.path);
-                shown(setting, values, format!("pool.{name}.{path}"))
+        let tables = self.tables.iter().flat_map(|table| {
+            let (key, name) = (table.array.key(), &table.name);
+            let own = table.array.settings();
+            let below = SETTINGS.iter().filter(move |it| it.section() != key);
+            own.chain(below).filter_map(move |setting| {
+                let path = setting.path.strip_prefix(key);
+                let path = path.and_then(|path| path.strip_prefix('.'));
+                let path = path.unwrap_or(setting.path);
+                shown(setting, &table.values, format!("{key}.{name}.{path}"))
             })
         });
-        fleet.chain(pools).collect()
+        fleet.chain(tables).collect()
     }
 
     /// The same as TOML with the sources as comments.
@@ -49,26 +60,33 @@ impl Loaded {
         let fleet = sections(|setting| {
             let section = setting.section();
             let is_off = OPTIONAL_SECTIONS.contains(&section) && !self.names_section(section);
-            line(setting, &self.values).filter(|_| !is_off)
+            line(setting, &self.values).filter(|_| !is_off && !self.is_in_tables(section))
         });
-        let pools = self.pools.iter().map(|(_, values)| pool(values));
+        let tables = self.tables.iter().map(table);
         std::iter::once(fleet)
-            .chain(pools)
+            .chain(tables)
             .collect::<Vec<_>>()
             .join("\n")
     }
+
+    /// Shown with each of several tables.
+    fn is_in_tables(&self, section: &str) -> bool {
+        self.tables.iter().any(|table| table.array.key() == section)
+    }
 }
 
-/// A pool's own keys, and its sections.
-fn pool(values: &Values) -> String {
-    let own = POOL_SETTINGS.iter();
+/// A table's own keys, and its sections.
+fn table(table: &ShownTable) -> String {
+    let (array, values) = (table.array, &table.values);
+    let key = array.key();
+    let own = array.settings();
     let own: String = own.filter_map(|setting| line(setting, values)).collect();
-    let sections = POOL_SECTIONS.iter().filter_map(|section| {
+    let sections = array.sections().iter().filter_map(|section| {
         let lines = settings_of(section).filter_map(|setting| line(setting, values));
         let lines: String = lines.collect();
-        (!lines.is_empty()).then(|| format!("[pool.{section}]\n{lines}"))
+        (!lines.is_empty()).then(|| format!("[{key}.{section}]\n{lines}"))
     });
-    let parts = std::iter::once(format!("[[pool]]\n{own}")).chain(sections);
+    let parts = std::iter::once(format!("[[{key}]]\n{own}")).chain(sections);
     parts.collect::<Vec<_>>().join("\n")
 }
 

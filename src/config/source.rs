@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::pool_layer::PoolLayer;
 use super::removed::{REMOVED, RemovedSetting};
 use super::report::{Hint, Problem};
 use super::schema::{Kind, Scope, Setting, variable};
-use super::syntax::{self, Entry, EntryKind, POOL, SyntaxError, is_section};
+use super::syntax::{self, Entry, EntryKind, SyntaxError, TableId, is_section};
 use super::table::{SECTIONS, SETTINGS, settings_of};
+use super::table_array::TableArray;
+use super::table_layer::TableLayer;
 use super::values::{Found, Source, Values, insert, unknown};
 
 /// What a file and the environment give.
 #[derive(Debug, Default)]
 pub(super) struct Layers {
     pub(super) values: Values,
-    /// By their place in the file.
-    pub(super) pools: BTreeMap<usize, PoolLayer>,
+    /// Tables that there may be several of, by their place in the file.
+    pub(super) tables: BTreeMap<TableId, TableLayer>,
     pub(super) problems: Vec<Problem>,
     /// Where the file is not TOML. The rest is still read.
     pub(super) syntax_errors: Vec<SyntaxError>,
@@ -35,7 +36,7 @@ pub(super) fn collect(text: &str, environment: &[(String, String)]) -> Layers {
     }
     layers.add_file(text);
     layers.add_environment(environment);
-    layers.fill_from_pools();
+    layers.fill_from_tables();
     layers
 }
 
@@ -45,33 +46,52 @@ impl Layers {
         self.syntax_errors = errors;
         for entry in entries {
             let line = syntax::line_at(text, entry.offset);
-            if let Some(index) = entry.pool {
-                let pool = self.pools.entry(index);
-                pool.or_insert_with(|| PoolLayer::new(line))
+            if let Some(id) = entry.table {
+                let table = self.tables.entry(id);
+                table
+                    .or_insert_with(|| TableLayer::new(id.0, line))
                     .add(entry, line);
                 continue;
             }
             let added = self.add_entry(entry, line);
             self.problems.extend(added.err());
         }
-        let problems = self.pools.values().flat_map(PoolLayer::problems);
+        let problems = self.tables.values().flat_map(TableLayer::problems);
         self.problems.extend(problems);
     }
 
-    /// What every pool must have and gives for itself is not missing for all of them: the first pool's stands
-    /// there.
-    fn fill_from_pools(&mut self) {
+    /// The tables of one array, in the order of the file.
+    pub(super) fn tables_of(&self, array: TableArray) -> impl Iterator<Item = &TableLayer> {
+        let tables = self.tables.values();
+        tables.filter(move |table| table.array == array)
+    }
+
+    /// What every table of an array must have and gives for itself is not missing for all of them: the first
+    /// one's stands there.
+    fn fill_from_tables(&mut self) {
         let needed = SETTINGS.iter().filter(|setting| setting.is_needed());
         for setting in needed.filter(|setting| setting.scope() == Scope::Pool) {
-            let given = self
-                .pools
-                .values()
-                .map(|pool| pool.values.get(setting.path));
-            let given: Option<Vec<&Found>> = given.collect();
-            if let Some(first) = given.as_deref().and_then(<[_]>::first) {
-                let values = self.values.entry(setting.path);
-                values.or_insert_with(|| (*first).clone());
-            }
+            self.fill_if_all_give(TableArray::Pool, setting.path, setting.path);
+        }
+        self.fill_if_all_give(
+            TableArray::NetworkNode,
+            "network_node.participant",
+            "chain.participant",
+        );
+        let of_first = self.tables_of(TableArray::NetworkNode).next();
+        let of_first = of_first.map(|first| first.values.clone());
+        let of_section = |path: &str| settings_of("network_node").any(|known| known.path == path);
+        let settings = of_first.unwrap_or_default().into_iter();
+        self.values
+            .extend(settings.filter(|(path, _)| of_section(path)));
+    }
+
+    fn fill_if_all_give(&mut self, array: TableArray, path: &str, into: &'static str) {
+        let given = self.tables_of(array).map(|table| table.values.get(path));
+        let given: Option<Vec<&Found>> = given.collect();
+        let first = given.as_deref().and_then(<[_]>::first);
+        if let Some(first) = first.map(|first| (*first).clone()) {
+            self.values.entry(into).or_insert(first);
         }
     }
 
@@ -83,17 +103,17 @@ impl Layers {
             // Reported with its section.
             EntryKind::Setting(..) if !is_known => return Ok(()),
             EntryKind::Setting(name, value) => (name, value),
-            EntryKind::NotASection(_) if section == POOL => {
-                let hint = Hint::Expected("[[pool]], in two brackets, for each pool".to_owned());
-                return Err(Problem::new(POOL, Some(line), "not a list of pools", hint));
-            }
             EntryKind::NotASection(_) if is_known => {
                 let hint = Hint::Expected(format!("[{section}], followed by its settings"));
                 return Err(Problem::new(section, Some(line), "not a section", hint));
             }
             EntryKind::Section | EntryKind::NotASection(_) => {
+                if let Some(array) = TableArray::named(section) {
+                    return Err(not_tables(array, line));
+                }
                 let known = SECTIONS.iter().map(|(name, _)| *name);
-                return Err(unknown(section, Some(line), known.chain([POOL])));
+                let arrays = TableArray::ALL.map(TableArray::key);
+                return Err(unknown(section, Some(line), known.chain(arrays)));
             }
         };
         let path = format!("{section}.{name}");
@@ -156,6 +176,12 @@ impl Layers {
             .push(format!("{renamed}; the old name still works"));
         Some(setting)
     }
+}
+
+fn not_tables(array: TableArray, line: usize) -> Problem {
+    let (key, noun) = (array.key(), array.noun());
+    let hint = Hint::Expected(format!("[[{key}]], in two brackets, for each {noun}"));
+    Problem::new(key, Some(line), format!("not a list of {noun}s"), hint)
 }
 
 fn removed(is_named: impl Fn(&str) -> bool) -> Option<&'static RemovedSetting> {

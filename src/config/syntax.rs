@@ -1,6 +1,7 @@
 //! Parses a file's TOML. A syntax error costs its line, not the file: releasing a rental or sending a
 //! notice must work with the rest.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -8,20 +9,24 @@ use toml::de::{DeTable, DeValue};
 
 use super::report::{Hint, Problem};
 use super::table::SECTIONS;
-
-/// The section of a pool's own keys.
-pub(super) const POOL: &str = "pool";
+use super::table_array::TableArray;
 
 /// A section of the file, or a setting in one.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    /// Which pool it belongs to, from 0 in the order of the file; none if it is for all.
-    pub(super) pool: Option<usize>,
+    /// Which of several tables it belongs to; none if it is for all.
+    pub(super) table: Option<TableId>,
     pub(super) section: String,
     pub(super) kind: EntryKind<'a>,
     /// Bytes from the beginning of the file.
     pub(super) offset: usize,
 }
+
+/// One of several tables: which, from 0 in the order of the file.
+pub(super) type TableId = (TableArray, usize);
+
+/// How many of each there were before.
+type Counts = BTreeMap<TableArray, usize>;
 
 #[derive(Debug)]
 pub(super) enum EntryKind<'a> {
@@ -43,19 +48,24 @@ pub(super) struct SyntaxError {
 pub(super) fn parse(text: &str) -> (Vec<Entry<'_>>, Vec<SyntaxError>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        return (entries_of(table.into_inner(), 0, 0), Vec::new());
+        return (
+            entries_of(table.into_inner(), 0, &Counts::new()),
+            Vec::new(),
+        );
     }
     let mut entries = Vec::new();
     let mut found = Vec::new();
-    let mut pools = 0;
+    let mut counts = Counts::new();
     for block in blocks(text) {
         let (table, errors) = DeTable::parse_recoverable(&text[block.clone()]);
         let lines = errors.iter().filter_map(toml::de::Error::span);
         let lines: Vec<usize> = lines
             .map(|span| line_at(text, block.start + span.start))
             .collect();
-        let mut good = entries_of(table.into_inner(), block.start, pools);
-        pools += usize::from(section_of(header_of(text, &block)) == Some(POOL));
+        let mut good = entries_of(table.into_inner(), block.start, &counts);
+        if let Some(array) = array_of(header_of(text, &block)) {
+            *counts.entry(array).or_default() += 1;
+        }
         good.retain(|entry| !is_on_lines(entry, text, block.start, &lines));
         good.retain(|entry| !is_astray(entry, text, &lines));
         entries.append(&mut good);
@@ -105,28 +115,30 @@ fn is_astray(entry: &Entry<'_>, text: &str, lines: &[usize]) -> bool {
             .is_some_and(|text| text.trim_start().starts_with('['))
     };
     let header = lines.iter().find(is_header);
-    let is_known = entry.pool.is_some() || is_section(&entry.section);
+    let is_known = entry.table.is_some() || is_section(&entry.section);
     !is_known && header.is_some_and(|header| line_at(text, entry.offset) > *header)
 }
 
-/// The entries of a text that starts at this byte of the file, after so many pools.
-fn entries_of(root: DeTable<'_>, start: usize, pools: usize) -> Vec<Entry<'_>> {
+/// The entries of a text that starts at this byte of the file, after so many tables of each array.
+fn entries_of<'a>(root: DeTable<'a>, start: usize, counts: &Counts) -> Vec<Entry<'a>> {
     let mut entries = Vec::new();
     for (name, item) in root {
         let at = name.span().start;
         let name = name.into_inner().into_owned();
         let span = item.span();
-        match item.into_inner() {
-            DeValue::Table(table) if name != POOL => {
-                add_section(&mut entries, None, at, &name, table);
-            }
-            DeValue::Array(array) if name == POOL => {
-                for (index, pool) in array.into_iter().enumerate() {
-                    add_pool(&mut entries, pools + index, pool);
+        let array = TableArray::named(&name);
+        match (item.into_inner(), array) {
+            (DeValue::Array(tables), Some(array)) => {
+                let before = counts.get(&array).copied().unwrap_or_default();
+                for (index, table) in tables.into_iter().enumerate() {
+                    add_table(&mut entries, (array, before + index), table);
                 }
             }
-            other => entries.push(Entry {
-                pool: None,
+            (DeValue::Table(table), array) if array.is_none_or(TableArray::is_section_too) => {
+                add_section(&mut entries, None, at, &name, table);
+            }
+            (other, _) => entries.push(Entry {
+                table: None,
                 section: name,
                 kind: EntryKind::NotASection(Spanned::new(span, other)),
                 offset: at,
@@ -140,34 +152,35 @@ fn entries_of(root: DeTable<'_>, start: usize, pools: usize) -> Vec<Entry<'_>> {
     entries
 }
 
-/// A pool's own keys, and its sections.
-fn add_pool<'a>(entries: &mut Vec<Entry<'a>>, index: usize, pool: Spanned<DeValue<'a>>) {
-    let span = pool.span();
-    let own = |pool, kind, offset| Entry {
-        pool,
-        section: POOL.to_owned(),
+/// The own keys of one of several tables, and its sections.
+fn add_table<'a>(entries: &mut Vec<Entry<'a>>, id: TableId, table: Spanned<DeValue<'a>>) {
+    let (array, _) = id;
+    let span = table.span();
+    let own = |table, kind, offset| Entry {
+        table,
+        section: array.key().to_owned(),
         kind,
         offset,
     };
-    let table = match pool.into_inner() {
+    let table = match table.into_inner() {
         DeValue::Table(table) => table,
         other => {
             let kind = EntryKind::NotASection(Spanned::new(span.clone(), other));
             return entries.push(own(None, kind, span.start));
         }
     };
-    entries.push(own(Some(index), EntryKind::Section, span.start));
+    entries.push(own(Some(id), EntryKind::Section, span.start));
     for (name, item) in table {
         let at = name.span().start;
         let name = name.into_inner().into_owned();
         let span = item.span();
         match item.into_inner() {
-            DeValue::Table(table) if name != POOL => {
-                add_section(entries, Some(index), at, &name, table);
+            DeValue::Table(table) if name != array.key() => {
+                add_section(entries, Some(id), at, &name, table);
             }
             other => {
                 let kind = EntryKind::Setting(name, Spanned::new(span, other));
-                entries.push(own(Some(index), kind, at));
+                entries.push(own(Some(id), kind, at));
             }
         }
     }
@@ -175,13 +188,13 @@ fn add_pool<'a>(entries: &mut Vec<Entry<'a>>, index: usize, pool: Spanned<DeValu
 
 fn add_section<'a>(
     entries: &mut Vec<Entry<'a>>,
-    pool: Option<usize>,
+    of: Option<TableId>,
     at: usize,
     section: &str,
     table: DeTable<'a>,
 ) {
     let entry = |kind, offset| Entry {
-        pool,
+        table: of,
         section: section.to_owned(),
         kind,
         offset,
@@ -194,7 +207,7 @@ fn add_section<'a>(
     }
 }
 
-/// Pieces of the text, each from the header of a known section or a pool to the next one.
+/// Pieces of the text, each from the header of a known section or table to the next one.
 fn blocks(text: &str) -> Vec<Range<usize>> {
     let mut starts = vec![0];
     let mut offset = 0;
@@ -210,13 +223,18 @@ fn blocks(text: &str) -> Vec<Range<usize>> {
 
 /// `notify` of `[notify] # channels`, and `pool` of `[[pool]]`. An unclosed header still counts.
 fn section_of(line: &str) -> Option<&str> {
-    let name = line.trim_start().strip_prefix('[')?;
-    if let Some(name) = name.strip_prefix('[') {
-        let name = name.split([']', '#']).next()?.trim();
-        return (name == POOL).then_some(name);
+    if let Some(array) = array_of(line) {
+        return Some(array.key());
     }
+    let name = line.trim_start().strip_prefix('[')?;
     let name = name.split([']', '.', '#']).next()?.trim();
     is_section(name).then_some(name)
+}
+
+/// The array of `[[pool]]`.
+fn array_of(line: &str) -> Option<TableArray> {
+    let name = line.trim_start().strip_prefix("[[")?;
+    TableArray::named(name.split([']', '#']).next()?.trim())
 }
 
 /// True for a section of the table.

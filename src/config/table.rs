@@ -2,6 +2,7 @@
 //! environment variables all come from this table.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use ipnet::IpNet;
 
@@ -11,8 +12,8 @@ use super::schema::{Credential, Kind, Parse, Set, Setting, setting};
 use super::settings::{BellMode, MouseMode};
 use super::value;
 use crate::domain::{
-    CockpitId, Duration, Hedging, NodeId, Participant, PoolName, ReleasePolicy, UnknownRules,
-    UsdPerHour, Verification,
+    CockpitId, Duration, Hedging, NodeId, Participant, ReleasePolicy, UnknownRules, UsdPerHour,
+    Verification,
 };
 
 /// The sections in the order of the example file, each with a sentence.
@@ -52,6 +53,8 @@ const LONGEST: Duration = Duration::days(7);
 const MINUTE: Duration = Duration::minutes(1);
 
 const RELEASE_FORM: &str = "after_validation, after_weight, after_confirmation, whole_epoch, a number of blocks such as \"blocks:2000\", or a time such as \"time:6h\"";
+
+const NAME_FORM: &str = "1 to 32 of a-z, 0-9 and -";
 
 const fn count(path: &'static str, min: u32, max: u32, set: Set<u32>) -> Setting {
     setting(path, Kind::Count { min, max, set })
@@ -125,10 +128,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .default("[]")
         .doc("REST API of the chain itself (port 1317; a Network Node's proxy serves http://HOST:8000/chain-api/ only if that is enabled), for planned upgrades and the odds of a confirmation PoC."),
     parsed("chain.participant", "an address that begins with gonka1", |d, text| {
-        participant(text).map(|participant| d.chain.participant = participant)
+        participant(text).map(|participant| d.network_node.participant = participant)
     })
         .required("\"gonka1youraddress\"")
-        .doc("Your participant's address on the chain."),
+        .doc("Your participant's address on the chain; with several [[network_node]], that of those without one of their own."),
     duration("chain.poll", Duration::seconds(1), Duration::minutes(5), |d, v| d.chain.poll = v)
         .default("\"6s\"")
         .doc("Interval between reads of the chain."),
@@ -377,6 +380,11 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("inference_proxy.node_id", Kind::Text(|d, v| d.proxy.node_id = NodeId(v)))
         .required("\"inference-proxy\"")
         .doc("Id of the proxy in the Network Node."),
+    parsed("inference_proxy.network_node", NAME_FORM, |d, text| {
+        name(text, "a Network Node's name").map(|name| d.proxy.network_node = Some(name))
+    })
+        .optional("\"west\"")
+        .doc("Name of the [[network_node]] that it is registered with. Default: the first one."),
     setting("inference_proxy.host", Kind::Text(|d, v| d.proxy.host = v))
         .required("\"172.17.0.1\"")
         .doc("Address of the proxy as seen from the Network Node."),
@@ -508,20 +516,62 @@ pub(super) const SETTINGS: &[Setting] = &[
         .doc("When the world was started."),
 ];
 
+/// The keys that only one of several Network Nodes has; the others are those of the section.
+#[rustfmt::skip]
+pub(super) const NETWORK_NODE_SETTINGS: &[Setting] = &[
+    parsed("network_node.name", NAME_FORM, |d, text| {
+        name(text, "a Network Node's name").map(|name| d.network_node.name = name)
+    })
+        .required("\"west\"")
+        .doc("Name of the Network Node: 1 to 32 of a-z, 0-9 and -."),
+    parsed("network_node.participant", "an address that begins with gonka1", |d, text| {
+        participant(text).map(|participant| d.network_node.participant = participant)
+    })
+        .optional("\"gonka1…\"")
+        .doc("Its participant on the chain. Default: chain.participant."),
+];
+
+/// An account's own keys, in the order of the example file.
+#[rustfmt::skip]
+pub(super) const ACCOUNT_SETTINGS: &[Setting] = &[
+    parsed("account.name", NAME_FORM, |d, text| {
+        name(text, "an account's name").map(|name| d.vast.account = name)
+    })
+        .required("\"second\"")
+        .doc("Name of the account: 1 to 32 of a-z, 0-9 and -; main is that of [vast]."),
+    setting("account.api_key", Kind::Secret(|d, v| d.vast.api_key = v))
+        .credential(Credential::Market)
+        .doc("Its API key. Prefer a file."),
+    secret_file("account.api_key_file").optional("\"~/.config/pocpit/second.key\""),
+    setting("account.credit_floor", Kind::Money(|d, v| d.budget.credit_floor = v))
+        .optional("1.0")
+        .doc("Credit that must remain on it after the worst case. Default: budget.credit_floor."),
+];
+
 /// The most replicas that all pools may have together.
 pub(super) const MAX_REPLICAS: u32 = 500;
 
 /// A pool's own keys, in the order of the example file.
 #[rustfmt::skip]
 pub(super) const POOL_SETTINGS: &[Setting] = &[
-    parsed("pool.name", "1 to 32 of a-z, 0-9 and -", |d, text| {
-        pool_name(text).map(|name| d.pool.name = Some(name))
+    parsed("pool.name", NAME_FORM, |d, text| {
+        name(text, "a pool's name").map(|name| d.pool.name = Some(name))
     })
         .required("\"minimax\"")
         .doc("Name of the pool: 1 to 32 of a-z, 0-9 and -. Its rentals are minimax/1, minimax/2 and so on."),
     count("pool.replicas", 1, MAX_REPLICAS, |d, v| d.pool.replicas = v)
         .default("1")
         .doc("Number of its rentals at the same time; at most 500 in all pools."),
+    parsed("pool.network_node", NAME_FORM, |d, text| {
+        name(text, "a Network Node's name").map(|name| d.pool.network_node = Some(name))
+    })
+        .optional("\"west\"")
+        .doc("Name of the Network Node that its rentals register with. Default: the first one."),
+    parsed("pool.account", NAME_FORM, |d, text| {
+        name(text, "an account's name").map(|name| d.pool.account = Some(name))
+    })
+        .optional("\"second\"")
+        .doc("Name of the account that pays for its rentals. Default: main, that of [vast]."),
     count("pool.min_replicas", 1, MAX_REPLICAS, |d, v| d.pool.min_replicas = v)
         .default("1")
         .doc("With fewer weights than this, the pool has failed its epoch."),
@@ -545,8 +595,16 @@ pub(super) fn settings_of(section: &str) -> impl Iterator<Item = &'static Settin
     settings.filter(move |setting| setting.section() == section)
 }
 
+/// Of the file's sections.
 pub(super) fn find(path: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.path == path)
+}
+
+/// The setting that names the file of a secret.
+pub(super) fn find_file_of(secret: &Setting) -> Option<&'static Setting> {
+    let path = format!("{}_file", secret.path);
+    let mut all = SETTINGS.iter().chain(ACCOUNT_SETTINGS);
+    all.find(|setting| setting.path == path)
 }
 
 /// The environment variables whose values are secrets.
@@ -576,9 +634,9 @@ fn cockpit_id(text: &str) -> Result<CockpitId, String> {
     id.map_err(|_| format!("{:?} is not a cockpit id", text.trim()))
 }
 
-fn pool_name(text: &str) -> Result<PoolName, String> {
+fn name<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
     let name = text.trim().parse();
-    name.map_err(|_| format!("{:?} is not a pool's name", text.trim()))
+    name.map_err(|_| format!("{:?} is not {what}", text.trim()))
 }
 
 fn participant(text: &str) -> Result<Participant, String> {

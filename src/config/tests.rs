@@ -1,7 +1,7 @@
 use secrecy::ExposeSecret;
 
 use super::samples::{LEAST, PROXY};
-use super::table::{SETTINGS, find};
+use super::table::{ACCOUNT_SETTINGS, SETTINGS, find};
 use super::*;
 use crate::domain::{Duration, ReleasePolicy, Usd};
 
@@ -726,11 +726,12 @@ fn every_example_line_can_be_enabled() {
     // Given the example with every commented setting uncommented, and the files of its secrets.
     let directory = tempfile::tempdir().unwrap();
     let is_file = |setting: &&Setting| setting.path.ends_with("_file");
-    for setting in SETTINGS.iter().filter(is_file) {
+    for setting in SETTINGS.iter().chain(ACCOUNT_SETTINGS).filter(is_file) {
         let name = setting.example.rsplit('/').next().unwrap_or_default();
-        let file = directory.path().join(name.trim_matches('"'));
-        // The URL of a webhook is a secret too.
-        std::fs::write(file, "https://example.org/secret").unwrap();
+        let name = name.trim_matches('"');
+        let file = directory.path().join(name);
+        // The URL of a webhook is a secret too. Two accounts have two keys.
+        std::fs::write(file, format!("https://example.org/{name}")).unwrap();
     }
     // A secret is given by file or directly, not both.
     let is_by_file = |name: &str| {
@@ -747,8 +748,25 @@ fn every_example_line_can_be_enabled() {
     });
     let text = lines.collect::<Vec<_>>().join("\n");
     let text = text.replace("~/.config/pocpit", &directory.path().display().to_string());
-    let config = config(&text);
-    assert!(config.inference_proxy.is_some() && config.simulation.is_some());
+    // One Network Node, or one of several: the same settings below the one header or the other.
+    let (own, own_end) = ("\n[network_node]\n", "\n[inference_proxy]");
+    let (several, several_end) = ("\n[[network_node]]\n", "\n[[account]]");
+    let part = |from: &str, to: &str| {
+        let start = text.find(from).unwrap();
+        let length = text[start..].find(to).unwrap();
+        text[start..start + length].to_owned()
+    };
+    let (own, several_names) = (part(own, own_end), part(several, several_end));
+    let name = "network_node = \"west\"\n";
+    let one = text.replace(&several_names, "").replace(name, "");
+    let one = config(&one);
+    assert!(one.inference_proxy.is_some() && one.simulation.is_some());
+    let settings = own.replace("\n[network_node]", "");
+    let several = text.replace(&own, "");
+    let several = several.replace(&several_names, &(several_names.clone() + &settings));
+    let several = config(&several);
+    assert_eq!(several.network_node.name.as_str(), "west");
+    assert_eq!(several.pools.first.account.as_str(), "second");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The names of a fleet: pools of replicas.
+//! The names of a fleet: pools of replicas, Network Nodes and accounts.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -9,54 +9,85 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::{InvalidId, NAME_FORM, is_name};
 
-/// Names a pool: 1 to 32 of `a-z`, `0-9` and `-`.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
-#[schemars(inline)]
-#[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PoolName(String);
+/// A name of the operator's choice: 1 to 32 of `a-z`, `0-9` and `-`.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $(#[$default:meta])* $sole:literal) => {
+        $(#[$doc])*
+        #[derive(Serialize, Deserialize, JsonSchema)]
+        #[serde(try_from = "String", into = "String")]
+        #[schemars(inline)]
+        #[derive(Debug, Display, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
 
-impl PoolName {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
 
-/// The pool of a configuration that names none.
-impl Default for PoolName {
-    fn default() -> PoolName {
-        PoolName("default".to_owned())
-    }
-}
-
-impl FromStr for PoolName {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<PoolName, InvalidId> {
-        if is_name(text) {
-            return Ok(PoolName(text.to_owned()));
+            pub fn is_default(&self) -> bool {
+                self.0 == $sole
+            }
         }
-        Err(InvalidId {
-            what: "pool's name",
-            text: text.to_owned(),
-            expected: NAME_FORM,
-        })
-    }
+
+        $(#[$default])*
+        impl Default for $name {
+            fn default() -> $name {
+                $name($sole.to_owned())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<$name, InvalidId> {
+                if is_name(text) {
+                    return Ok($name(text.to_owned()));
+                }
+                Err(InvalidId {
+                    what: $what,
+                    text: text.to_owned(),
+                    expected: NAME_FORM,
+                })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: String) -> Result<$name, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for PoolName {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<PoolName, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<PoolName> for String {
-    fn from(name: PoolName) -> String {
-        name.0
-    }
-}
+name!(
+    /// Names a pool: 1 to 32 of `a-z`, `0-9` and `-`.
+    PoolName,
+    "pool's name",
+    /// The pool of a configuration that names none.
+    "default"
+);
+name!(
+    /// Names a Network Node with its participant: 1 to 32 of `a-z`, `0-9` and `-`.
+    NetworkNodeName,
+    "Network Node's name",
+    /// The Network Node of a configuration that names none.
+    "main"
+);
+name!(
+    /// Names a Vast account: 1 to 32 of `a-z`, `0-9` and `-`.
+    AccountName,
+    "account's name",
+    /// The account of `[vast]`.
+    "main"
+);
 
 /// One place in a fleet, filled by one rental at a time and a hedge beside it. Shown as `pool/number`.
 #[derive(Serialize, Deserialize, JsonSchema)]

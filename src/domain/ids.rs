@@ -89,7 +89,7 @@ impl CockpitId {
 }
 
 /// Whether it has the [`NAME_FORM`].
-pub(super) fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=32).contains(&text.len()) && text.chars().all(allowed)
 }

@@ -54,13 +54,14 @@ pub use chain::{
 };
 pub use clock_origin::ClockOrigin;
 pub use descriptors::{DescriptorShortage, DescriptorUsage};
-pub use fleet::{PoolName, ReplicaId, Slot};
+pub use fleet::{AccountName, NetworkNodeName, PoolName, ReplicaId, Slot};
 pub use foreign_text::{ForeignText, is_harmless};
 pub use governance_model::GovernanceModel;
 pub use gpu::{GpuFamily, is_same_gpu};
 pub use heights::{Blocks, EpochIndex, Height};
 pub use ids::{
     CockpitId, HostId, InstanceId, InvalidId, MachineId, NodeId, OfferId, Participant, RentalLabel,
+    is_name,
 };
 pub use images::{ImageNeeds, image_needs, is_hanging_driver};
 pub use inference::{ProxyFigures, Serving, UpstreamFigures, UpstreamHealth};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::{
-    Duration, EpochIndex, Height, InstanceId, NodeId, PocActivity, ReleaseStep, ReplicaId, Spent,
-    Time, Usd, Weight, Workload,
+    Duration, EpochIndex, Height, InstanceId, NetworkNodeName, NodeId, PocActivity, ReleaseStep,
+    ReplicaId, Spent, Time, Usd, Weight, Workload,
 };
 
 /// A step of a sprint.
@@ -214,6 +214,9 @@ pub struct SprintReport {
     /// The replica whose sprint it was, as `pool/number`; absent without pools.
     #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
     pub replica: ReplicaId,
+    /// Name of the Network Node that it was for; absent where there is only one.
+    #[serde(default, skip_serializing_if = "NetworkNodeName::is_default")]
+    pub network_node: NetworkNodeName,
     pub outcome: OutcomeKind,
     /// Why, when it is none of `confirmed`, `rehearsed` and `served`.
     pub cause: Option<String>,

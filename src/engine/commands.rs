@@ -14,8 +14,14 @@ impl Engine {
             Command::SetMode(mode) => self.dispatch(now, &Event::ModeChanged(mode)),
             Command::Sprint(ref id, command) => self.handle_sprint_command(now, id, command),
             Command::RefreshOffers => self.dispatch(now, &Event::RefreshRequested),
-            Command::ChangeNode { ref node, change } => {
-                self.shared.change_node(node.clone(), change);
+            Command::ChangeNode {
+                ref network_node,
+                ref node,
+                change,
+            } => {
+                let first = &self.shared.config.network_node.name;
+                let network_node = network_node.as_ref().unwrap_or(first).clone();
+                self.shared.change_node(network_node, node.clone(), change);
             }
             Command::AvoidMachine(machine) => {
                 self.avoid_machine(machine);

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::config::{PoolConfig, Pools};
-use crate::domain::{Aim, Duration, ReplicaId, Slot, Step, Time};
+use crate::domain::{Aim, Duration, NetworkNodeName, ReplicaId, Slot, Step, Time};
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::lifecycle::resume::readable_sprints;
 use crate::engine::rules::{Place, sprint_rules};
@@ -35,8 +35,19 @@ impl Replicas {
         };
         let in_turn = rent_turns(&pools);
         let retiring = retiring(&pools, &shared.ledger);
-        let all = in_turn.iter().map(|(id, _)| id).chain(&retiring).cloned();
-        let slots = slots::assign(all, &saved_slots(&shared.ledger));
+        let retiring_pools: Vec<(ReplicaId, PoolConfig)> = retiring
+            .into_iter()
+            .map(|id| {
+                let pool = retiring_pool(&pools, &shared.ledger, &id);
+                (id, pool)
+            })
+            .collect();
+        let active = in_turn.iter().map(|(id, _)| {
+            let pool = pools.get(&id.pool).unwrap_or(&pools.first);
+            (id, pool)
+        });
+        let all = active.chain(retiring_pools.iter().map(|(id, pool)| (id, pool)));
+        let slots = slots_at_each(all, &saved_slots(&shared.ledger));
         let mut make = |id: ReplicaId, pool, standing, head_start| {
             let slot = slots.get(&id).copied().unwrap_or_default();
             let place = Place { slot, head_start };
@@ -60,9 +71,8 @@ impl Replicas {
                 others.push(make(id, pool, Standing::Active, head_start));
             }
         }
-        for id in retiring {
-            let pool = pools.get(&id.pool).unwrap_or(first);
-            others.push(make(id, pool, Standing::Retiring, Duration::zero()));
+        for (id, pool) in &retiring_pools {
+            others.push(make(id.clone(), pool, Standing::Retiring, Duration::zero()));
         }
         let head_start = head_start(&first_id);
         let first = make(first_id, first, Standing::Active, head_start);
@@ -100,6 +110,37 @@ fn retiring(pools: &Pools, ledger: &Ledger) -> Vec<ReplicaId> {
     gone.map(|(id, _)| id.clone()).collect()
 }
 
+/// The settings of a replica that is retiring: those of its pool, or of the first one if that is gone. What it
+/// has rented stays where it is.
+fn retiring_pool(pools: &Pools, ledger: &Ledger, id: &ReplicaId) -> PoolConfig {
+    let mut pool = pools.get(&id.pool).unwrap_or(&pools.first).clone();
+    let rentals = ledger.open_rentals().into_iter();
+    for open in rentals.filter(|open| open.replica == *id) {
+        pool.account = open.account.clone();
+        let registrations = ledger.registrations().into_iter();
+        for registered in registrations.filter(|it| Some(it.instance) == open.instance) {
+            pool.network_node = registered.network_node.clone();
+        }
+    }
+    pool
+}
+
+/// Slots are counted at each Network Node.
+fn slots_at_each<'a>(
+    replicas: impl Iterator<Item = (&'a ReplicaId, &'a PoolConfig)>,
+    saved: &BTreeMap<ReplicaId, Slot>,
+) -> BTreeMap<ReplicaId, Slot> {
+    let mut at_each: BTreeMap<&NetworkNodeName, Vec<ReplicaId>> = BTreeMap::new();
+    for (id, pool) in replicas {
+        at_each
+            .entry(&pool.network_node)
+            .or_default()
+            .push(id.clone());
+    }
+    let slots = at_each.into_values();
+    slots.flat_map(|ids| slots::assign(ids, saved)).collect()
+}
+
 /// A sprint keeps its slot: its tunnel's ends are registered.
 fn saved_slots(ledger: &Ledger) -> BTreeMap<ReplicaId, Slot> {
     let saved = readable_sprints(ledger);
@@ -120,8 +161,12 @@ impl Replica {
         Replica {
             id: seat.id,
             tag,
+            ports: Arc::new(
+                shared
+                    .ports
+                    .of(&config.vast.account, &config.network_node.name),
+            ),
             config,
-            ports: shared.ports.clone(),
             reports: shared.reports.clone(),
             standing: seat.standing,
             place: seat.place,

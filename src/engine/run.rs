@@ -66,19 +66,19 @@ pub fn start(
     let mut shared = Shared {
         ports,
         clock,
-        config,
         options,
         journal,
         unwritten: Vec::new(),
         ledger,
         block_clock: BlockClock::new(),
         sources: ChainSources::default(),
-        observed: Observations::default(),
+        observed: Observations::new(&config),
+        config,
         tasks: TaskSet::default(),
         running: HashSet::new(),
-        registering: Arc::default(),
+        registering: BTreeMap::new(),
         searches: BTreeMap::new(),
-        examining: Vec::new(),
+        examining: BTreeMap::new(),
         reports,
         quitting: None,
         release_only: None,
@@ -151,7 +151,7 @@ impl Engine {
             reports: self.shared.reports.clone(),
             stop: stop.clone(),
         };
-        poller.start_all(self.shared.config.chain.poll, schedule_updates);
+        poller.start_all(&self.shared.config, &schedule_updates);
         for sprint in self.replicas.sprints() {
             entered(sprint.step());
             tracing::info!("engine started, the sprint is in step {}", sprint.step());

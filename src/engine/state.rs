@@ -10,9 +10,10 @@ use crate::chain::clock::BlockClock;
 use crate::chain::sources::ChainSources;
 use crate::config::Config;
 use crate::domain::{
-    Account, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, Duration, EpochIndex,
-    EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, Mode, PoolName,
-    RankedOffer, RegisteredNode, RentalLabel, ReplicaId, RequestedPrice, SprintReport, Time,
+    Account, AccountName, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, Duration,
+    EpochIndex, EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, Mode,
+    NetworkNodeName, PoolName, RankedOffer, RegisteredNode, RentalLabel, ReplicaId, RequestedPrice,
+    SprintReport, Time,
 };
 use crate::engine::Ports;
 use crate::engine::alerts::heartbeat::Heartbeat;
@@ -101,12 +102,12 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskSet,
     /// Tasks of no replica.
     pub(crate) running: HashSet<TaskKey>,
-    /// Whoever changes a registration holds it: changes reach the Network Node one by one, in order.
-    pub(crate) registering: Arc<tokio::sync::Mutex<()>>,
+    /// Whoever changes a registration holds its Network Node's: changes reach it one by one, in order.
+    pub(crate) registering: BTreeMap<NetworkNodeName, Arc<tokio::sync::Mutex<()>>>,
     /// Searches in flight, by pool, with the replicas that wait for them.
     pub(crate) searches: BTreeMap<PoolName, Vec<(ReplicaId, Effect)>>,
-    /// Replicas that wait for the preflight in flight.
-    pub(crate) examining: Vec<ReplicaId>,
+    /// Replicas that wait for the preflight in flight at their Network Node.
+    pub(crate) examining: BTreeMap<NetworkNodeName, Vec<ReplicaId>>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) quitting: Option<QuitChoice>,
     pub(crate) release_only: Option<ReleaseOnly>,
@@ -148,6 +149,29 @@ pub(crate) struct Replica {
     pub(crate) release_log: ReleaseLog,
     /// The sprint as last recorded.
     pub(crate) checkpoint: Option<Sprint>,
+}
+
+impl Replica {
+    /// Who pays for its rentals.
+    pub(crate) fn account(&self) -> &AccountName {
+        &self.config.vast.account
+    }
+
+    /// Where its rentals are registered.
+    pub(crate) fn network_node(&self) -> &NetworkNodeName {
+        &self.config.network_node.name
+    }
+}
+
+impl Shared {
+    /// Held by whoever changes a registration there.
+    pub(crate) fn turn_at(
+        &mut self,
+        network_node: &NetworkNodeName,
+    ) -> Arc<tokio::sync::Mutex<()>> {
+        let turn = self.registering.entry(network_node.clone());
+        turn.or_default().clone()
+    }
 }
 
 /// Whether a replica goes on with a next sprint.
@@ -211,6 +235,17 @@ impl Replicas {
         self.iter().map(|replica| &replica.sprint)
     }
 
+    /// Those whose rentals are registered there.
+    pub(crate) fn sprints_at<'a>(
+        &'a self,
+        network_node: &'a NetworkNodeName,
+    ) -> impl Iterator<Item = &'a Sprint> {
+        let here = self
+            .iter()
+            .filter(move |it| it.network_node() == network_node);
+        here.map(|replica| &replica.sprint)
+    }
+
     /// Every rental of a sprint.
     pub(crate) fn rentals(&self) -> impl Iterator<Item = &Rental> {
         self.sprints().flat_map(Sprint::rentals)
@@ -240,66 +275,136 @@ pub(crate) struct Observations {
     /// The models that governance approves, with their arguments.
     pub(crate) catalogue: Option<Arc<[GovernanceModel]>>,
     pub(crate) skew: ClockSkew,
-    pub(crate) nodes: Option<(Time, Vec<RegisteredNode>)>,
-    pub(crate) nodes_error: Option<String>,
+    pub(crate) network_nodes: BTreeMap<NetworkNodeName, NetworkNodeReadings>,
+    pub(crate) accounts: BTreeMap<AccountName, AccountReadings>,
     pub(crate) proxy: ProxyState,
-    /// The last failed change of a node by the operator.
-    pub(crate) node_change_error: Option<(Time, String)>,
-    pub(crate) listing: Option<(Time, Vec<Instance>)>,
-    pub(crate) listing_error: Option<(Time, String)>,
-    pub(crate) account: Option<(Time, Account)>,
     /// The offers for each pool.
     pub(crate) markets: BTreeMap<PoolName, MarketView>,
     pub(crate) search_error: Option<String>,
     /// The last search for each pool, for replicas that ask a moment later.
     pub(crate) searches: BTreeMap<PoolName, LastSearch>,
-    /// The same of the last preflight.
-    pub(crate) examined: Option<Arc<Examined>>,
     pub(crate) searching: bool,
     /// When each of our rentals was last listed.
     pub(crate) listed_at: BTreeMap<InstanceId, Time>,
     /// Rentals whose container has not run yet, as last read.
     pub(crate) idle_gpus: BTreeMap<InstanceId, Time>,
-    pub(crate) confirmation: Option<PendingConfirmation>,
-    /// Why the confirmation weight could not be read, as logged last.
-    pub(crate) confirmation_failure: LoggedFailure,
-    /// The same for governance.
+    /// Why governance could not be read, as logged last.
     pub(crate) governance_failure: LoggedFailure,
-    /// Higher prices that hosts ask for, as last read.
-    pub(crate) requested_prices: Vec<RequestedPrice>,
-    /// The same for the market's charges.
-    pub(crate) charges_failure: LoggedFailure,
-    /// Release of the Network Node's API service; unknown until it is read.
-    pub(crate) node_release: Option<ApiRelease>,
     pub(crate) freshness: Freshness,
     pub(crate) descriptors: Option<DescriptorUsage>,
 }
 
-impl Observations {
-    /// By a clock that was set forward by so much.
-    pub(crate) fn shift(&mut self, by: Duration) {
-        let view = self.view.iter_mut().map(|(at, _)| at);
+/// The last readings of a Network Node and its participant.
+#[derive(Default)]
+pub(crate) struct NetworkNodeReadings {
+    pub(crate) nodes: Option<(Time, Vec<RegisteredNode>)>,
+    pub(crate) error: Option<String>,
+    /// The last failed change of a node by the operator.
+    pub(crate) change_error: Option<(Time, String)>,
+    /// Release of its API service; unknown until it is read.
+    pub(crate) release: Option<ApiRelease>,
+    /// The last preflight, for replicas that ask a moment later.
+    pub(crate) examined: Option<Arc<Examined>>,
+    pub(crate) confirmation: Option<PendingConfirmation>,
+    /// Why the confirmation weight could not be read, as logged last.
+    pub(crate) confirmation_failure: LoggedFailure,
+}
+
+impl NetworkNodeReadings {
+    /// Every registered node, if that is known now: an outdated list counts as unknown.
+    pub(crate) fn known_nodes(&self) -> Option<&[RegisteredNode]> {
+        let (_, nodes) = self.nodes.as_ref().filter(|_| self.error.is_none())?;
+        Some(nodes)
+    }
+
+    fn times(&mut self) -> impl Iterator<Item = &mut Time> {
         let nodes = self.nodes.iter_mut().map(|(at, _)| at);
-        let change = self.node_change_error.iter_mut().map(|(at, _)| at);
+        let change = self.change_error.iter_mut().map(|(at, _)| at);
+        let confirmations = self.confirmation.iter_mut();
+        let confirmations =
+            confirmations.flat_map(|it| it.over.iter_mut().chain(&mut it.last_read));
+        nodes.chain(change).chain(confirmations)
+    }
+}
+
+/// The last readings of a Vast account.
+#[derive(Default)]
+pub(crate) struct AccountReadings {
+    pub(crate) listing: Option<(Time, Vec<Instance>)>,
+    pub(crate) listing_error: Option<(Time, String)>,
+    pub(crate) account: Option<(Time, Account)>,
+    /// Higher prices that hosts ask for, as last read.
+    pub(crate) requested_prices: Vec<RequestedPrice>,
+    /// Why the market's charges could not be read, as logged last.
+    pub(crate) charges_failure: LoggedFailure,
+}
+
+impl AccountReadings {
+    fn times(&mut self) -> impl Iterator<Item = &mut Time> {
         let listing = self.listing.iter_mut().map(|(at, _)| at);
         let failure = self.listing_error.iter_mut().map(|(at, _)| at);
         let account = self.account.iter_mut().map(|(at, _)| at);
+        listing.chain(failure).chain(account)
+    }
+}
+
+impl Observations {
+    /// For every Network Node and account of the configuration, nothing read yet.
+    pub(crate) fn new(config: &Config) -> Observations {
+        let network_nodes = config.network_nodes().map(|one| one.name.clone());
+        let accounts = config.accounts().map(|account| account.name);
+        Observations {
+            network_nodes: network_nodes
+                .map(|name| (name, Default::default()))
+                .collect(),
+            accounts: accounts.map(|name| (name, Default::default())).collect(),
+            ..Observations::default()
+        }
+    }
+
+    pub(crate) fn network_node(&self, name: &NetworkNodeName) -> Option<&NetworkNodeReadings> {
+        self.network_nodes.get(name)
+    }
+
+    pub(crate) fn network_node_mut(&mut self, name: &NetworkNodeName) -> &mut NetworkNodeReadings {
+        self.network_nodes.entry(name.clone()).or_default()
+    }
+
+    pub(crate) fn account(&self, name: &AccountName) -> Option<&AccountReadings> {
+        self.accounts.get(name)
+    }
+
+    pub(crate) fn account_mut(&mut self, name: &AccountName) -> &mut AccountReadings {
+        self.accounts.entry(name.clone()).or_default()
+    }
+
+    /// The rows of every account's last listing.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &Instance> {
+        let listings = self.accounts.values().flat_map(|it| &it.listing);
+        listings.flat_map(|(_, rows)| rows)
+    }
+
+    /// By a clock that was set forward by so much.
+    pub(crate) fn shift(&mut self, by: Duration) {
+        let view = self.view.iter_mut().map(|(at, _)| at);
         let markets = self.markets.values_mut().map(|market| &mut market.read_at);
         let searches = self.searches.values_mut().map(|last| &mut last.at);
         let markets = markets.chain(searches);
-        // By another clock it would look too old or too new.
-        self.examined = None;
         let rentals = self
             .listed_at
             .values_mut()
             .chain(self.idle_gpus.values_mut());
-        let confirmations = self.confirmation.iter_mut();
-        let confirmations =
-            confirmations.flat_map(|it| it.over.iter_mut().chain(&mut it.last_read));
-        let chain = view.chain(nodes).chain(change);
-        let account = listing.chain(failure).chain(account).chain(markets);
-        let others = rentals.chain(confirmations).chain(self.proxy.times());
-        for time in chain.chain(account).chain(others) {
+        for network_node in self.network_nodes.values_mut() {
+            // By another clock it would look too old or too new.
+            network_node.examined = None;
+        }
+        let network_nodes = self.network_nodes.values_mut();
+        let network_nodes = network_nodes.flat_map(NetworkNodeReadings::times);
+        let accounts = self.accounts.values_mut();
+        let accounts = accounts.flat_map(AccountReadings::times);
+        let places = network_nodes.chain(accounts);
+        let others = view.chain(markets).chain(rentals).chain(self.proxy.times());
+        for time in places.chain(others) {
             *time += by;
         }
         self.freshness.shift(by);

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::Ledger;
 use crate::domain::{
-    BootTimes, Confirmation, InstanceId, RentalLabel, ReplicaId, Spent, SprintReport, Time, Usd,
-    main_boot,
+    BootTimes, Confirmation, InstanceId, NetworkNodeName, RentalLabel, ReplicaId, Spent,
+    SprintReport, Time, Usd, main_boot,
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -79,10 +79,14 @@ impl Ledger {
             let boots: Vec<&BootTimes> = boots.collect();
             let charged = self.charged_of(&boots, ours);
             let charged = charged.map(Usd::dollars);
-            let of_epoch =
-                |seen: &&Confirmation| Some(seen.epoch) == report.epoch && report.weight.is_some();
-            let confirmations = self.confirmations().iter().filter(of_epoch);
-            let confirmations: Vec<&Confirmation> = confirmations.collect();
+            let is_its = |of: &NetworkNodeName, seen: &Confirmation| {
+                Some(seen.epoch) == report.epoch
+                    && report.weight.is_some()
+                    && *of == report.network_node
+            };
+            let confirmations = self.confirmations().iter();
+            let confirmations = confirmations.filter(|(of, seen)| is_its(of, seen));
+            let confirmations: Vec<&Confirmation> = confirmations.map(|(_, seen)| seen).collect();
             let ratios = confirmations.iter().filter_map(|seen| seen.ratio());
             rows.push(PastSprint {
                 confirmation_ratio: ratios.reduce(|left, ratio| left * ratio),

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    AvoidedMachine, BootEnd, BootTimes, ClockOrigin, Confirmation, HostId, InstanceId, MachineId,
-    NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices, ReplicaId, SprintReport, Time, Usd,
-    judge_hosts,
+    AccountName, AvoidedMachine, BootEnd, BootTimes, ClockOrigin, Confirmation, HostId, InstanceId,
+    MachineId, NetworkNodeName, NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices,
+    ReplicaId, SprintReport, Time, Usd, judge_hosts,
 };
 pub(super) use spend::CLOCK_ALLOWANCE;
 
@@ -34,7 +34,7 @@ pub struct Ledger {
     clock: Option<ClockOrigin>,
     reports: Vec<(Time, SprintReport)>,
     watched: Vec<BootTimes>,
-    confirmations: Vec<Confirmation>,
+    confirmations: Vec<(NetworkNodeName, Confirmation)>,
     charged: BTreeMap<InstanceId, ChargedRental>,
     continuity: Continuity,
 }
@@ -72,6 +72,8 @@ pub(super) struct ChargedRental {
 pub struct OpenRental {
     pub label: RentalLabel,
     pub replica: ReplicaId,
+    /// Who pays for it.
+    pub account: AccountName,
     /// The contract, once known.
     pub instance: Option<InstanceId>,
     /// When the call was about to be made: the earliest time that it can cost anything.
@@ -93,6 +95,8 @@ pub struct OpenRegistration {
     pub node: NodeId,
     /// The rental behind it.
     pub instance: InstanceId,
+    /// Where it is.
+    pub network_node: NetworkNodeName,
     /// A complete list contained it.
     pub registered: bool,
     pub unregistering: bool,
@@ -110,10 +114,15 @@ pub(super) struct Settled {
 }
 
 impl OpenRegistration {
-    fn new(node: &NodeId, instance: InstanceId) -> OpenRegistration {
+    fn new(
+        node: &NodeId,
+        instance: InstanceId,
+        network_node: &NetworkNodeName,
+    ) -> OpenRegistration {
         OpenRegistration {
             node: node.clone(),
             instance,
+            network_node: network_node.clone(),
             registered: false,
             unregistering: false,
         }
@@ -125,6 +134,7 @@ impl OpenRental {
         let Record::RentIntended {
             label,
             replica,
+            account,
             machine,
             host,
             prices,
@@ -137,6 +147,7 @@ impl OpenRental {
         Some(OpenRental {
             label: label.clone(),
             replica: replica.clone(),
+            account: account.clone(),
             instance: None,
             intended_at: at,
             gpu_from: at,
@@ -218,9 +229,14 @@ impl Ledger {
                 };
                 self.charged.insert(charge.instance, charged);
             }
-            Record::RegisterIntended { node, instance } => {
+            Record::RegisterIntended {
+                node,
+                instance,
+                network_node,
+            } => {
                 let registration = self.registrations.entry(node.clone());
-                registration.or_insert_with(|| OpenRegistration::new(node, *instance));
+                registration
+                    .or_insert_with(|| OpenRegistration::new(node, *instance, network_node));
             }
             Record::Registered { node } => {
                 if let Some(open) = self.registrations.get_mut(node) {
@@ -245,7 +261,13 @@ impl Ledger {
             }
             Record::BootEnded { boot } => self.add_boot(boot),
             Record::BootWatched { boot } => self.add_times(boot),
-            Record::ConfirmationMeasured { confirmation } => self.confirmations.push(*confirmation),
+            Record::ConfirmationMeasured {
+                confirmation,
+                network_node,
+            } => {
+                let measured = (network_node.clone(), *confirmation);
+                self.confirmations.push(measured);
+            }
             Record::JournalLost { reason } => self.continuity = Continuity::Lost(reason.clone()),
             Record::JournalAccepted => self.continuity = Continuity::Accepted,
             Record::Checkpoint {
@@ -442,7 +464,7 @@ impl Ledger {
     }
 
     /// What confirmation `PoC`s left of our weight, oldest first.
-    pub fn confirmations(&self) -> &[Confirmation] {
+    pub fn confirmations(&self) -> &[(NetworkNodeName, Confirmation)] {
         &self.confirmations
     }
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    BootTimes, Cause, ClockOrigin, Confirmation, EpochIndex, HostId, InstanceId, MachineId, NodeId,
-    OfferId, PastBoot, RentalCharge, RentalLabel, RentalPrices, ReplicaId, SprintReport, Time, Usd,
+    AccountName, BootTimes, Cause, ClockOrigin, Confirmation, EpochIndex, HostId, InstanceId,
+    MachineId, NetworkNodeName, NodeId, OfferId, PastBoot, RentalCharge, RentalLabel, RentalPrices,
+    ReplicaId, SprintReport, Time, Usd,
 };
 
 /// The content of one entry. Kinds are only ever added, and a later field has a default: an old journal
@@ -21,6 +22,9 @@ pub enum Record {
         /// Whose it is; that of a configuration without pools is left out.
         #[serde(default, skip_serializing_if = "ReplicaId::is_default")]
         replica: ReplicaId,
+        /// Who pays; that of `[vast]` is left out.
+        #[serde(default, skip_serializing_if = "AccountName::is_default")]
+        account: AccountName,
         offer: OfferId,
         machine: MachineId,
         #[serde(default)]
@@ -81,6 +85,9 @@ pub enum Record {
         node: NodeId,
         /// The rental behind it.
         instance: InstanceId,
+        /// Where it is made; the only one is left out.
+        #[serde(default, skip_serializing_if = "NetworkNodeName::is_default")]
+        network_node: NetworkNodeName,
     },
     /// A complete list contains the node.
     Registered {
@@ -110,6 +117,9 @@ pub enum Record {
     ConfirmationMeasured {
         /// What it left of our weight.
         confirmation: Confirmation,
+        /// Whose participant's; the only one is left out.
+        #[serde(default, skip_serializing_if = "NetworkNodeName::is_default")]
+        network_node: NetworkNodeName,
     },
     /// A machine is avoided for a time.
     MachineAvoided {

@@ -74,6 +74,7 @@ pub(super) fn config(
 ) -> ProxyConfig {
     ProxyConfig {
         node_id: NodeId("proxy".into()),
+        network_node: None,
         host: "10.0.0.2".into(),
         inference_port: 5000,
         poc_port: 8080,

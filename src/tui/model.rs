@@ -14,7 +14,7 @@ use super::scene::Scene;
 use super::task::Task;
 use super::trends::Trends;
 use crate::domain::{
-    Duration, GateKind, MachineId, NodeId, RankedOffer, ReplicaId, Step, Time, Usd,
+    Duration, GateKind, MachineId, NetworkNodeName, NodeId, RankedOffer, ReplicaId, Step, Time, Usd,
 };
 use crate::engine::{
     Command, NodeChange, NodeOwner, QuitChoice, Refusal, Snapshot, SprintCommand, WorldKind,
@@ -56,6 +56,7 @@ pub enum Dialog {
     AbortAll,
     Approve(GateKind),
     Node {
+        network_node: NetworkNodeName,
         node: NodeId,
         owner: NodeOwner,
         change: NodeChange,

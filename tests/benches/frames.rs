@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use pocpit::domain::{BootTime, MachineId, Offer, OfferId, OwnBoots, RankedOffer, Usd, UsdPerHour};
+use pocpit::domain::{
+    AccountName, BootTime, MachineId, NetworkNodeName, Offer, OfferId, OwnBoots, RankedOffer, Usd,
+    UsdPerHour,
+};
 use pocpit::engine::{LogBuffer, ReplicaSnapshot, Snapshot};
 use pocpit::tui::keymap::Keymap;
 use pocpit::tui::message::Message;
@@ -127,6 +130,8 @@ fn with_replicas(count: u64) -> Snapshot {
             rental: None,
             hedge: None,
             node: None,
+            network_node: NetworkNodeName::default(),
+            account: AccountName::default(),
             spent: Usd::ZERO,
             caps: snapshot.money.caps.clone(),
             pool_hour: None,

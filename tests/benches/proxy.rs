@@ -61,6 +61,7 @@ fn has(tool: &str) -> bool {
 fn serve(upstream: &str, listen: SocketAddr) {
     let config = ProxyConfig {
         node_id: NodeId("proxy".into()),
+        network_node: None,
         host: "127.0.0.1".into(),
         inference_port: listen.port(),
         poc_port: listen.port(),

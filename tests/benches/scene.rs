@@ -82,6 +82,8 @@ pub fn empty() -> Snapshot {
         },
         rental: None,
         hedge: None,
+        other_nodes: Vec::new(),
+        accounts: Vec::new(),
         nodes: NodesSnapshot::default(),
         proxy: None,
         money: MoneySnapshot::default(),

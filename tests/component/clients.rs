@@ -93,7 +93,7 @@ async fn chain_stages_headers_models_are_read() {
     assert!(model.args.contains(&"--max-model-len".to_owned()));
     assert!(
         chain
-            .is_participant(&scene.config.chain.participant)
+            .is_participant(&scene.config.network_node.participant)
             .await
             .unwrap()
     );
@@ -164,7 +164,7 @@ async fn young_chain_is_read() {
     assert!(back > Height(1) && back < stored.latest.height, "{back}");
     assert!(chain.header(back).await.is_ok());
     // and there are no weights yet, which is a refusal and no outage.
-    let ours = &scene.config.chain.participant;
+    let ours = &scene.config.network_node.participant;
     let error = chain.weight(ours, &NodeId("x".into())).await.unwrap_err();
     assert_eq!(
         (error.kind, error.status),
@@ -178,7 +178,7 @@ async fn weights_belong_to_active_epoch() {
     let reading = scene
         .chain()
         .weight(
-            &scene.config.chain.participant,
+            &scene.config.network_node.participant,
             &NodeId("colleague-1".into()),
         )
         .await

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use pocpit::config::{Exposure, NetworkNodeConfig, VastConfig};
 use pocpit::domain::{
-    CallErrorKind, InstanceId, NodeId, OfferId, OfferQuery, RentOrder, UsdPerHour, Verification,
+    AccountName, CallErrorKind, InstanceId, NetworkNodeName, NodeId, OfferId, OfferQuery,
+    Participant, RentOrder, UsdPerHour, Verification,
 };
 use pocpit::http::{HttpClient, HttpRequest};
 use pocpit::network_node::NetworkNodeClient;
@@ -95,6 +96,7 @@ fn query() -> OfferQuery {
 
 fn vast(base_url: Url) -> VastClient {
     let config = VastConfig {
+        account: AccountName::default(),
         api_key: CANARY.to_owned().into(),
         base_url,
         query: query(),
@@ -566,6 +568,8 @@ async fn destroying_gone_instance_succeeds() {
 
 fn network_node(admin_api: Url) -> NetworkNodeClient {
     let config = NetworkNodeConfig {
+        name: NetworkNodeName::default(),
+        participant: Participant::default(),
         admin_api,
         request_timeout: Duration::from_secs(5),
         exposure: Exposure::Direct,

@@ -12,6 +12,7 @@ use pocpit::http::HttpClient;
 use pocpit::mlnode::client::MlNodeFactory;
 use pocpit::network_node::NetworkNodeClient;
 use pocpit::notify::Notifier;
+use pocpit::ports::{Market, NetworkNode};
 use pocpit::vast::VastClient;
 use pocpit::world::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE};
 
@@ -25,7 +26,20 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         stage: stage.clone(),
         mangle: None,
     }));
+    let others = config.other_accounts.iter().map(|account| {
+        let vast = config.of_account(&account.name).vast;
+        let market: Arc<dyn Market> = Arc::new(VastClient::new(http.clone(), &vast));
+        (account.name.clone(), market)
+    });
+    let other_markets = others.collect();
+    let others = config.other_network_nodes.iter().map(|other| {
+        let client = NetworkNodeClient::new(http.clone(), other);
+        let network_node: Arc<dyn NetworkNode> = Arc::new(client);
+        (other.name.clone(), network_node)
+    });
     Ports {
+        other_markets,
+        other_network_nodes: others.collect(),
         clock: Arc::new(StageClock(stage.clone())),
         chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
         market: Arc::new(VastClient::new(http.clone(), &config.vast)),
@@ -37,11 +51,11 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
         rental_logs: LogStore::disabled(),
         descriptors: Arc::new(StageDescriptors(stage.clone())),
         alerts_file: None,
-        notifier: Notifier::new(
+        notifier: Arc::new(Notifier::new(
             http,
             &config.notify,
             Some(config.paths.state_dir.join("outbox.json")),
-        ),
+        )),
     }
 }
 

@@ -160,7 +160,7 @@ async fn of_the_network_node() -> Vec<Checked> {
 /// The engine's own checks before it rents.
 fn of_a_preflight() -> Vec<(Requirement, Checked)> {
     let intent = PreflightTarget {
-        participant: config().chain.participant,
+        participant: config().network_node.participant,
         model: "some/model".into(),
         revision: None,
         gpu_memory_mb: 0,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::domain::{Duration, Instance, InstanceId, Time, Usd};
-use crate::engine::{CleanupAction, NEVER_LISTED, ReconcileInput};
+use crate::engine::{CleanupAction, NEVER_LISTED, ReconcileInput, Registration};
 use crate::tui::view::format;
 
 /// Something that no sprint uses any more.
@@ -99,7 +99,7 @@ impl Leftover {
                     Some(Usd::ZERO),
                 )
             }
-            CleanupAction::Unregister(node) | CleanupAction::Forget(node) => {
+            CleanupAction::Unregister(Registration { node, .. }) | CleanupAction::Forget(node) => {
                 (node.to_string(), None, None, None)
             }
         };

@@ -12,14 +12,15 @@ use serde::Serialize;
 
 use super::arguments::{Common, Confirmation, Gc, Output};
 use super::page::Page;
-use super::runtime::{self, Clients};
+use super::places::{Places, accounts_of, node_lists};
+use super::runtime;
 use super::teardown::confirm;
 use super::{Exit, causes, print, print_json, service, status_line, stop};
 use crate::config::Config;
+use crate::domain::{AccountName, Instance};
 use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
 use crate::journal::{self, Journal, JournalError, Ledger};
-use crate::ports::{Market as _, NetworkNode as _};
 use failure_count::FailureCount;
 use leftover::{Foreign, Leftover};
 use sweep::Sweep;
@@ -108,34 +109,43 @@ async fn sweep(
         };
         failures.map_or(uncounted, |failures| failures.record_failure(now))
     };
-    let clients = Clients::new(config);
-    let (market, network_node) = (&clients.market, &clients.network_node);
-    let clock = clients.clock.as_ref();
-    let (instances, nodes) = tokio::join!(market.instances(), network_node.nodes());
-    let instances = match instances {
-        Ok(instances) => instances,
-        Err(error) => {
-            status_line(format_args!(
-                "pocpit: rentals unknown, nothing was changed: {error}"
-            ));
-            return Ok(record_failure(clock.now()));
-        }
+    let clock = runtime::clock(config.simulation);
+    let clock = clock.as_ref();
+    let places = Places::of(config);
+    let (listed, lists) = tokio::join!(places.instances(), places.nodes());
+    let is_unknown = listed.known.is_empty();
+    let outcome = if is_unknown {
+        "nothing was changed"
+    } else {
+        "left as they are"
     };
-    if let Err(error) = &nodes {
+    for error in &listed.failures {
+        status_line(format_args!("pocpit: rentals unknown, {outcome}: {error}"));
+    }
+    if is_unknown {
+        return Ok(record_failure(clock.now()));
+    }
+    for error in &lists.failures {
         status_line(format_args!(
             "warning: registrations unknown, left as they are: {error}"
         ));
     }
+    if let Some(unknown) = engine::unknown_places(ledger, config) {
+        status_line(format_args!("warning: {unknown}"));
+    }
+    let instances: Vec<Instance> = listed.known.values().flatten().cloned().collect();
+    let accounts: Vec<&AccountName> = listed.known.keys().collect();
+    let nodes = node_lists(&lists, config);
     let saved = saved_sprints(ledger);
     let sprints: Vec<&Sprint> = saved.iter().collect();
     let readings = ReconcileInput {
         now: clock.now(),
+        accounts: &accounts,
         instances: &instances,
-        nodes: nodes.as_deref().ok(),
+        nodes: &nodes,
         ledger,
         sprints: &sprints,
         cockpit: &config.cockpit,
-        node_prefix: &config.network_node.node_prefix,
     };
     let actions = engine::plan(&readings).into_iter();
     let mut found: Vec<Leftover> = actions
@@ -156,8 +166,8 @@ async fn sweep(
         Exit::Refused
     } else {
         let mut sweep = Sweep {
-            market,
-            network_node,
+            places: &places,
+            accounts: accounts_of(&listed, ledger),
             journal: access.journal(),
             ledger,
             clock,
@@ -165,7 +175,7 @@ async fn sweep(
         sweep.carry_out(&mut found).await;
         summarize(&found)
     };
-    let recorded = if nodes.is_ok() {
+    let recorded = if listed.is_complete() && lists.is_complete() {
         if let Some(failures) = &failures {
             failures.reset();
         }

@@ -1,26 +1,27 @@
 //! Removes leftovers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::leftover::Leftover;
+use crate::cli::places::Places;
 use crate::cli::status_line;
-use crate::cli::teardown::destroy_all;
-use crate::domain::{InstanceId, NodeId, RegisteredNode, Time};
-use crate::engine::{CleanupAction, NEVER_LISTED};
+use crate::domain::{AccountName, InstanceId, NetworkNodeName, NodeId, RegisteredNode, Time};
+use crate::engine::{CleanupAction, NEVER_LISTED, Registration};
 use crate::journal::{Journal, Ledger, Record};
-use crate::ports::{Clock, Market, NetworkNode};
+use crate::ports::{Clock, NetworkNode as _};
 
 /// Each change has its intent in the journal first; a destroy that cannot be recorded is still right.
-pub(super) struct Sweep<'a, M, N> {
-    pub(super) market: &'a M,
-    pub(super) network_node: &'a N,
+pub(super) struct Sweep<'a> {
+    pub(super) places: &'a Places,
+    /// Which account each rental is on.
+    pub(super) accounts: BTreeMap<InstanceId, AccountName>,
     /// Absent if it cannot be used.
     pub(super) journal: Option<&'a mut Journal>,
     pub(super) ledger: &'a Ledger,
     pub(super) clock: &'a dyn Clock,
 }
 
-impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
+impl Sweep<'_> {
     pub(super) async fn carry_out(&mut self, found: &mut [Leftover]) {
         let gone = self.destroy(found).await;
         let nodes = self.unregister(found).await;
@@ -37,9 +38,14 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
                     label: label.clone(),
                     reason: NEVER_LISTED.to_owned(),
                 }),
-                CleanupAction::Unregister(node) | CleanupAction::Forget(node) => {
-                    is_absent(node, nodes.as_deref())
+                CleanupAction::Unregister(registration) => {
+                    let node = &registration.node;
+                    is_absent(node, nodes.get(&registration.network_node))
                         && self.record(&Record::Unregistered { node: node.clone() })
+                }
+                // It is in no list.
+                CleanupAction::Forget(node) => {
+                    self.record(&Record::Unregistered { node: node.clone() })
                 }
             };
         }
@@ -54,26 +60,45 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
                 _ => None,
             })
             .collect();
+        let mut rentals = self.accounts.clone();
+        rentals.retain(|id, _| ids.contains(id));
         for instance in &ids {
             self.record(&Record::DestroyIntended {
                 instance: *instance,
             });
         }
-        destroy_all(self.market, self.clock, &ids).await
+        self.places.destroy(self.clock, &rentals).await
     }
 
-    /// The list afterwards, if it is known.
-    async fn unregister(&mut self, found: &[Leftover]) -> Option<Vec<RegisteredNode>> {
+    /// The lists afterwards, where they are known.
+    async fn unregister(
+        &mut self,
+        found: &[Leftover],
+    ) -> BTreeMap<NetworkNodeName, Vec<RegisteredNode>> {
+        let mut changed = BTreeSet::new();
         for leftover in found {
-            let CleanupAction::Unregister(node) = &leftover.planned else {
+            let CleanupAction::Unregister(registration) = &leftover.planned else {
                 continue;
             };
+            let Registration { network_node, node } = registration;
+            let Some(api) = self.places.network_nodes.get(network_node) else {
+                continue;
+            };
+            changed.insert(network_node);
             self.record(&Record::UnregisterIntended { node: node.clone() });
-            if let Err(error) = self.network_node.unregister(node).await {
+            if let Err(error) = api.unregister(node).await {
                 status_line(format_args!("warning: {node} is still registered: {error}"));
             }
         }
-        self.network_node.nodes().await.ok()
+        let mut lists = BTreeMap::new();
+        for network_node in changed {
+            if let Some(api) = self.places.network_nodes.get(network_node)
+                && let Ok(nodes) = api.nodes().await
+            {
+                lists.insert(network_node.clone(), nodes);
+            }
+        }
+        lists
     }
 
     fn settle(&mut self, seen: Option<Time>, ended: Time, instance: InstanceId) -> bool {
@@ -95,6 +120,6 @@ impl<M: Market, N: NetworkNode> Sweep<'_, M, N> {
     }
 }
 
-fn is_absent(node: &NodeId, nodes: Option<&[RegisteredNode]>) -> bool {
+fn is_absent(node: &NodeId, nodes: Option<&Vec<RegisteredNode>>) -> bool {
     nodes.is_some_and(|nodes| nodes.iter().all(|listed| listed.config.id != *node))
 }

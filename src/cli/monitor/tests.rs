@@ -4,7 +4,8 @@ mod assets;
 
 use super::*;
 use crate::domain::{
-    BootEnd, ChainPhase, GateKind, Mode, OutcomeKind, SprintReport, Step, Usd, UsdPerHour,
+    AccountName, BootEnd, ChainPhase, GateKind, Mode, NetworkNodeName, OutcomeKind, SprintReport,
+    Step, Usd, UsdPerHour,
 };
 use crate::engine::attach::tests::snapshot;
 use crate::engine::{
@@ -87,6 +88,8 @@ fn fleet() -> Snapshot {
         rental: None,
         hedge: None,
         node: None,
+        network_node: NetworkNodeName::default(),
+        account: AccountName::default(),
         spent: Usd::from_dollars(2.0),
         caps: vec![sprint_cap(10.0)],
         pool_hour: None,

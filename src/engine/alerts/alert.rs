@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ChainSource, EpochIndex, Height, InstanceId, Requirement, Time};
+use crate::domain::{
+    AccountName, ChainSource, EpochIndex, Height, InstanceId, NetworkNodeName, Requirement, Time,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
@@ -144,11 +146,57 @@ pub enum Condition {
     /// A requirement of renting that is not met.
     #[serde(alias = "obstacle")]
     PreflightFailure(Requirement),
+    /// The same at another Network Node than the only one.
+    AtNetworkNode(NetworkNodeName, Box<Condition>),
+    /// The same of another account than that of `[vast]`.
+    OfAccount(AccountName, Box<Condition>),
 }
 
 impl Condition {
-    pub fn instance(&self) -> Option<InstanceId> {
+    /// At this Network Node.
+    #[must_use]
+    pub(crate) fn at(self, network_node: &NetworkNodeName) -> Condition {
+        if network_node.is_default() {
+            return self;
+        }
+        Condition::AtNetworkNode(network_node.clone(), Box::new(self))
+    }
+
+    /// Of this account.
+    #[must_use]
+    pub(crate) fn of(self, account: &AccountName) -> Condition {
+        if account.is_default() {
+            return self;
+        }
+        Condition::OfAccount(account.clone(), Box::new(self))
+    }
+
+    /// What it is, wherever it is.
+    pub fn kind(&self) -> &Condition {
         match self {
+            Condition::AtNetworkNode(_, kind) | Condition::OfAccount(_, kind) => kind.kind(),
+            kind => kind,
+        }
+    }
+
+    /// The Network Node that it is at.
+    pub fn network_node(&self) -> NetworkNodeName {
+        match self {
+            Condition::AtNetworkNode(name, _) => name.clone(),
+            _ => NetworkNodeName::default(),
+        }
+    }
+
+    /// The account that it is of.
+    pub fn account(&self) -> AccountName {
+        match self {
+            Condition::OfAccount(name, _) => name.clone(),
+            _ => AccountName::default(),
+        }
+    }
+
+    pub fn instance(&self) -> Option<InstanceId> {
+        match self.kind() {
             Condition::ForeignRental(instance)
             | Condition::DestroyOverdue(instance)
             | Condition::PriceIncrease(instance)

@@ -4,8 +4,8 @@ use crate::chain::challenge::{Sighting, sighting};
 use crate::chain::epoch::{self, challenge_end};
 use crate::chain::sources::Standstill;
 use crate::domain::{
-    ConfirmationPhase, ConfirmationStages, Duration, Height, NodeDuty, ParamsOrigin, PocStatus,
-    RegisteredNode, SourceHealth, SourceStatus, Time,
+    ConfirmationPhase, ConfirmationStages, Duration, Height, NetworkNodeName, NodeDuty,
+    ParamsOrigin, PocStatus, RegisteredNode, SourceHealth, SourceStatus, SprintReport, Time,
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
@@ -45,8 +45,11 @@ impl Engine {
             ));
         }
         alerts.extend(self.parameters_alert(now, onsets));
-        alerts.extend(self.challenge_alert(now, onsets));
-        alerts.extend(self.confirmation_alert(now, onsets));
+        for network_node in self.shared.config.network_nodes() {
+            let name = &network_node.name;
+            alerts.extend(self.challenge_alert(now, name, onsets));
+            alerts.extend(self.confirmation_alert(now, name, onsets));
+        }
         alerts.extend(self.upgrade_alert(now, onsets));
         alerts.extend(self.first_start_alert(now, onsets));
         alerts
@@ -113,19 +116,23 @@ impl Engine {
     }
 
     /// Covers every node of the Network Node, even if no sprint holds one.
-    fn challenge_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+    fn challenge_alert(
+        &self,
+        now: Time,
+        network_node: &NetworkNodeName,
+        onsets: &mut Onsets,
+    ) -> Option<Alert> {
         let (read_at, view) = self.shared.observed.view.as_ref()?;
-        let (listed_at, nodes) = self.shared.observed.nodes.as_ref()?;
+        let readings = self.shared.observed.network_node(network_node)?;
+        let (listed_at, nodes) = readings.nodes.as_ref()?;
         let is_challenged = |node: &&RegisteredNode| {
             let listed = Some((*listed_at, node.duty()));
             matches!(sighting(*read_at, view, listed), Sighting::Open(_))
         };
         let challenged = nodes.iter().filter(is_challenged);
         let challenged: Vec<&str> = challenged.map(|node| node.config.id.0.as_str()).collect();
-        let held = self
-            .replicas
-            .sprints()
-            .find(|sprint| sprint.challenge().is_some());
+        let mut sprints = self.replicas.sprints_at(network_node);
+        let held = sprints.find(|sprint| sprint.challenge().is_some());
         if challenged.is_empty() && held.is_none() {
             return None;
         }
@@ -143,10 +150,11 @@ impl Engine {
             None => String::new(),
         };
         let text = format!(
-            "a PoC Challenge is open: the Network Node lets {names} generate outside every PoC. Until height {end} every node with weight must generate, or the epoch's reward is lost and the collateral slashed{effect}"
+            "a PoC Challenge is open: {} lets {names} generate outside every PoC. Until height {end} every node with weight must generate, or the epoch's reward is lost and the collateral slashed{effect}",
+            self.shared.config.network_node_title(network_node)
         );
         Some(onsets.alert(
-            Condition::Challenge(view.epoch),
+            Condition::Challenge(view.epoch).at(network_node),
             now,
             AlertLevel::Critical,
             text,
@@ -155,7 +163,12 @@ impl Engine {
     }
 
     /// What a running confirmation `PoC` means for the epoch's reward.
-    fn confirmation_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+    fn confirmation_alert(
+        &self,
+        now: Time,
+        network_node: &NetworkNodeName,
+        onsets: &mut Onsets,
+    ) -> Option<Alert> {
         let (_, view) = self.shared.observed.view.as_ref()?;
         let event = view.confirmation.as_ref()?;
         let stages = epoch::confirmation_stages(event, &view.params);
@@ -166,7 +179,7 @@ impl Engine {
         ) {
             return None;
         }
-        let condition = Condition::Confirmation(event.epoch, event.sequence);
+        let condition = Condition::Confirmation(event.epoch, event.sequence).at(network_node);
         // Its onset is kept also while there is no alert.
         onsets.since(condition.clone(), now);
         let alert = |level, text, advice: Advice| onsets.alert(condition, now, level, text, advice);
@@ -174,21 +187,21 @@ impl Engine {
             let rental = sprint.rental();
             rental.is_some_and(|rental| now < rental.lease_until) && !sprint.is_releasing()
         };
-        if let Some(sprint) = self.replicas.sprints().find(holds) {
-            let mut nodes = self
-                .shared
-                .observed
-                .nodes
-                .iter()
-                .flat_map(|(_, nodes)| nodes);
+        if let Some(sprint) = self.replicas.sprints_at(network_node).find(holds) {
+            let readings = self.shared.observed.network_node(network_node);
+            let nodes = readings.and_then(|readings| readings.nodes.as_ref());
+            let mut nodes = nodes.into_iter().flat_map(|(_, nodes)| nodes);
             let id = sprint.node_id();
             let ours = nodes.find(|node| Some(&node.config.id) == id);
             let (level, text, advice) = held_for_confirmation(&stages, view.height, ours);
             return Some(alert(level, text, advice.into()));
         }
         let mut reports = self.shared.ledger.reports().iter().rev();
+        let is_here = |report: &SprintReport| report.network_node == *network_node;
         let (_, earned) = reports.find(|(_, report)| {
-            report.epoch == Some(event.epoch) && report.weight.is_some_and(|weight| weight.0 > 0)
+            is_here(report)
+                && report.epoch == Some(event.epoch)
+                && report.weight.is_some_and(|weight| weight.0 > 0)
         })?;
         let weight = earned.weight.unwrap_or_default();
         let text = format!(

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use crate::domain::format::count;
 use crate::domain::{
-    DescriptorShortage, DescriptorUsage, Duration, Finding, Preflight, RequestedPrice, Requirement,
-    Step, Time, Verdict,
+    DescriptorShortage, DescriptorUsage, Duration, Finding, NetworkNodeName, Preflight,
+    RequestedPrice, Requirement, Step, Time, Verdict,
 };
 use crate::engine::alerts::alert::{Advice, Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
@@ -31,18 +31,18 @@ impl Engine {
         alerts.extend(self.release_only_alert());
         alerts.extend(self.journal_lost_alert(now, onsets));
         alerts.extend(self.foreign_alerts(now, onsets));
-        alerts.extend(self.listing_alert());
-        alerts.extend(self.nodes_alert(now, onsets));
+        alerts.extend(self.listing_alerts());
+        alerts.extend(self.nodes_alerts(now, onsets));
         alerts.extend(self.boot_alerts(now, onsets));
-        alerts.extend(self.node_change_alert(now));
+        alerts.extend(self.node_change_alerts(now));
         alerts.extend(self.preflight_alerts(now, onsets));
         alerts.extend(self.chain_alerts(now, onsets));
         alerts.extend(self.price_alerts());
         alerts.extend(self.requested_price_alerts(now, onsets));
         alerts.extend(self.shared.observed.proxy.alert(now, onsets));
-        alerts.extend(self.credit_alert(now, onsets));
-        for sprint in self.replicas.sprints() {
-            Stakes::of(sprint).raise(now, &mut alerts);
+        alerts.extend(self.credit_alerts(now, onsets));
+        for replica in self.replicas.iter() {
+            Stakes::of(replica).raise(now, &mut alerts);
         }
         alerts.sort_by(|a, b| b.level.cmp(&a.level).then(a.since.cmp(&b.since)));
         alerts
@@ -158,13 +158,17 @@ impl Engine {
     }
 
     fn foreign_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
-        let listing = self.shared.observed.listing.iter();
-        let foreign = listing.flat_map(|(_, listing)| foreign(listing, &self.shared.config));
+        let accounts = self.shared.observed.accounts.iter();
+        let foreign = accounts.flat_map(|(account, readings)| {
+            let listing = readings.listing.iter();
+            let foreign = listing.flat_map(|(_, listing)| foreign(listing, &self.shared.config));
+            foreign.map(move |found| (account, found))
+        });
         foreign
-            .map(|(instance, label)| {
+            .map(|(account, (instance, label))| {
                 let (id, cockpit) = (instance.id, label.cockpit);
                 onsets.alert(
-                    Condition::ForeignRental(id),
+                    Condition::ForeignRental(id).of(account),
                     now,
                     AlertLevel::Critical,
                     format!("instance {id} belongs to another cockpit, {cockpit}"),
@@ -174,26 +178,38 @@ impl Engine {
             .collect()
     }
 
-    fn listing_alert(&self) -> Option<Alert> {
-        let (since, error) = self.shared.observed.listing_error.as_ref()?;
-        Some(Alert::new(
-            Condition::RentalsUnknown,
-            AlertLevel::Warning,
-            *since,
-            format!("rentals are unknown: {error}"),
-            "check vast.api_key and vast.base_url; nothing is rented, and no rental is given up, until then",
-        ))
+    fn listing_alerts(&self) -> impl Iterator<Item = Alert> {
+        let accounts = self.shared.observed.accounts.iter();
+        accounts.filter_map(|(account, readings)| {
+            let (since, error) = readings.listing_error.as_ref()?;
+            let rentals = match self.shared.config.other_accounts.as_slice() {
+                [] => "rentals".to_owned(),
+                _ => format!("the rentals of account {account}"),
+            };
+            Some(Alert::new(
+                Condition::RentalsUnknown.of(account),
+                AlertLevel::Warning,
+                *since,
+                format!("{rentals} are unknown: {error}"),
+                "check vast.api_key and vast.base_url; nothing is rented, and no rental is given up, until then",
+            ))
+        })
     }
 
-    fn nodes_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
-        let error = self.shared.observed.nodes_error.as_ref()?;
-        Some(onsets.alert(
-            Condition::NetworkNodeDown,
-            now,
-            AlertLevel::Warning,
-            format!("the Network Node does not answer: {error}"),
-            "check network_node.admin_api; a node cannot be registered without it",
-        ))
+    fn nodes_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
+        let network_nodes = self.shared.observed.network_nodes.iter();
+        let alerts = network_nodes.filter_map(|(name, readings)| {
+            let error = readings.error.as_ref()?;
+            let place = self.shared.config.network_node_title(name);
+            Some(onsets.alert(
+                Condition::NetworkNodeDown.at(name),
+                now,
+                AlertLevel::Warning,
+                format!("{place} does not answer: {error}"),
+                "check network_node.admin_api; a node cannot be registered without it",
+            ))
+        });
+        alerts.collect()
     }
 
     fn boot_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
@@ -236,34 +252,45 @@ impl Engine {
         alerts.collect()
     }
 
-    fn node_change_alert(&self, now: Time) -> Option<Alert> {
-        let (since, text) = self.shared.observed.node_change_error.as_ref()?;
-        (now - *since <= NODE_CHANGE_SHOWN_FOR).then(|| {
-            Alert::new(
-                Condition::NodeChangeFailed,
-                AlertLevel::Warning,
-                *since,
-                text,
-                "check the registrations and retry",
-            )
+    fn node_change_alerts(&self, now: Time) -> impl Iterator<Item = Alert> {
+        let network_nodes = self.shared.observed.network_nodes.iter();
+        network_nodes.filter_map(move |(name, readings)| {
+            let (since, text) = readings.change_error.as_ref()?;
+            (now - *since <= NODE_CHANGE_SHOWN_FOR).then(|| {
+                Alert::new(
+                    Condition::NodeChangeFailed.at(name),
+                    AlertLevel::Warning,
+                    *since,
+                    text,
+                    "check the registrations and retry",
+                )
+            })
         })
     }
 
     /// What keeps the sprint from renting. Once something is rented the preflight is outdated.
     fn preflight_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
-        let waits = |sprint: &&Sprint| matches!(sprint.step(), Step::Waiting | Step::Choosing);
-        let preflights = self.replicas.sprints().filter(waits);
-        let preflights = preflights.filter_map(Sprint::preflight);
-        let mut obstacles: Vec<&Finding> = preflights.flat_map(Preflight::obstacles).collect();
+        let waits = |sprint: &Sprint| matches!(sprint.step(), Step::Waiting | Step::Choosing);
+        let waiting = self.replicas.iter().filter(|it| waits(&it.sprint));
+        let obstacles = waiting.flat_map(|replica| {
+            let preflights = replica.sprint.preflight().into_iter();
+            let obstacles = preflights.flat_map(Preflight::obstacles);
+            obstacles.map(|finding| (replica.network_node(), finding))
+        });
+        let mut obstacles: Vec<(&NetworkNodeName, &Finding)> = obstacles.collect();
         let mut told = HashSet::new();
-        obstacles.retain(|finding| told.insert(finding.requirement));
-        let alerts = obstacles.into_iter().filter_map(|finding| {
+        obstacles.retain(|(name, finding)| told.insert((*name, finding.requirement)));
+        let alerts = obstacles.into_iter().filter_map(|(name, finding)| {
             let (cause, remedy) = finding.trouble()?;
+            let place = match self.shared.config.other_network_nodes.as_slice() {
+                [] => String::new(),
+                _ => format!(" for {}", self.shared.config.network_node_title(name)),
+            };
             Some(onsets.alert(
-                Condition::PreflightFailure(finding.requirement),
+                Condition::PreflightFailure(finding.requirement).at(name),
                 now,
                 AlertLevel::Warning,
-                format!("nothing is rented: {cause}"),
+                format!("nothing is rented{place}: {cause}"),
                 preflight_advice(finding, remedy),
             ))
         });
@@ -289,7 +316,8 @@ impl Engine {
     fn requested_price_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         let open = self.shared.ledger.open_rentals();
         let is_ours = |id| open.iter().any(|open| open.instance == Some(id));
-        let requested = self.shared.observed.requested_prices.iter();
+        let accounts = self.shared.observed.accounts.values();
+        let requested = accounts.flat_map(|readings| &readings.requested_prices);
         let requested = requested.filter(|price| is_ours(price.instance));
         let alerts = requested.map(|price| {
             let RequestedPrice {

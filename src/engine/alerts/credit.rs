@@ -1,7 +1,7 @@
 //! Whether the credit is enough for the next sprint: when a rent is refused it is too late to ask an
 //! operator who sleeps.
 
-use crate::domain::{Time, Usd};
+use crate::domain::{AccountName, Time, Usd};
 use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::state::Engine;
@@ -19,30 +19,37 @@ enum RequiredCredit {
 }
 
 impl Engine {
-    pub(crate) fn credit_alert(&self, now: Time, onsets: &mut Onsets) -> Option<Alert> {
+    /// Of accounts that pay for a pool.
+    pub(crate) fn credit_alerts(&self, now: Time, onsets: &mut Onsets) -> Vec<Alert> {
         if self.replicas.rentals().next().is_some() {
-            return None;
+            return Vec::new();
         }
-        let (_, account) = self.shared.observed.account.as_ref()?;
-        let floor = self.shared.config.budget.credit_floor;
-        let needed = self.required_credit()?;
-        let text = shortage(account.credit, floor, needed)?;
-        Some(onsets.alert(
-            Condition::LowCredit,
-            now,
-            AlertLevel::Warning,
-            text,
-            "add credit to the Vast account before PoC: nothing is rented without it",
-        ))
+        let accounts = self.shared.config.accounts();
+        let alerts = accounts.filter_map(|account| {
+            let (_, read) = self.shared.observed.account(&account.name)?.account?;
+            let needed = self.required_credit(&account.name)?;
+            let title = match self.shared.config.other_accounts.as_slice() {
+                [] => "the account's credit".to_owned(),
+                _ => format!("the credit of account {}", account.name),
+            };
+            let text = shortage(&title, read.credit, account.credit_floor, needed)?;
+            Some(onsets.alert(
+                Condition::LowCredit.of(&account.name),
+                now,
+                AlertLevel::Warning,
+                text,
+                "add credit to the Vast account before PoC: nothing is rented without it",
+            ))
+        });
+        alerts.collect()
     }
 
-    fn required_credit(&self) -> Option<RequiredCredit> {
-        let offers = self
-            .shared
-            .observed
-            .markets
-            .values()
-            .flat_map(|market| market.rows.iter());
+    fn required_credit(&self, account: &AccountName) -> Option<RequiredCredit> {
+        let pools = self.shared.config.pools.iter();
+        let mut paid = pools.filter(|pool| pool.account == *account).peekable();
+        paid.peek()?;
+        let markets = paid.filter_map(|pool| self.shared.observed.markets.get(&pool.name));
+        let offers = markets.flat_map(|market| market.rows.iter());
         let cheapest = offers.map(|offer| offer.worst_cost).min();
         let recent = self.shared.history.iter().rev().take(RECENT_SPRINTS);
         let costs = recent.map(|past| Usd::from_dollars(past.report.cost_usd));
@@ -53,7 +60,7 @@ impl Engine {
     }
 }
 
-fn shortage(credit: Usd, floor: Usd, needed: RequiredCredit) -> Option<String> {
+fn shortage(title: &str, credit: Usd, floor: Usd, needed: RequiredCredit) -> Option<String> {
     let left = credit.left_after(floor);
     let (most, how) = match needed {
         RequiredCredit::CheapestOffer(cost) => (cost, "the cheapest usable offer at worst"),
@@ -64,9 +71,8 @@ fn shortage(credit: Usd, floor: Usd, needed: RequiredCredit) -> Option<String> {
     } else {
         String::new()
     };
-    (left < most).then(|| {
-        format!("the account's credit is {credit}{kept}: the next sprint may cost {most} ({how})")
-    })
+    (left < most)
+        .then(|| format!("{title} is {credit}{kept}: the next sprint may cost {most} ({how})"))
 }
 
 #[cfg(test)]
@@ -75,15 +81,21 @@ mod tests {
 
     #[test]
     fn credit_below_a_sprints_cost_is_short() {
-        let usd = Usd::from_dollars;
+        let (usd, title) = (Usd::from_dollars, "the account's credit");
         let offer = RequiredCredit::CheapestOffer(usd(12.94));
-        assert_eq!(shortage(usd(20.0), usd(5.0), offer), None);
-        let short = shortage(usd(17.0), usd(5.0), offer).unwrap();
+        assert_eq!(shortage(title, usd(20.0), usd(5.0), offer), None);
+        let short = shortage(title, usd(17.0), usd(5.0), offer).unwrap();
         assert!(
             short.contains("$17.00, of which budget.credit_floor keeps $5.00"),
             "{short}"
         );
-        let short = shortage(usd(3.0), Usd::ZERO, RequiredCredit::RecentSprints(usd(9.0))).unwrap();
+        let short = shortage(
+            title,
+            usd(3.0),
+            Usd::ZERO,
+            RequiredCredit::RecentSprints(usd(9.0)),
+        )
+        .unwrap();
         assert_eq!(
             short,
             "the account's credit is $3.00: the next sprint may cost $9.00 (the most that a recent sprint cost)"

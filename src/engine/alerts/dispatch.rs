@@ -4,14 +4,16 @@ use crate::engine::alerts::tracker::Prices;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::snapshot::Snapshot;
 use crate::engine::state::{Engine, Shared};
-use crate::flow::Sprint;
 
 impl Engine {
     /// Sends the notices that a snapshot's alerts call for, and the heartbeat if it is due.
     pub(crate) fn send_alerts(&mut self, snapshot: &Snapshot) {
-        let preflights = self.replicas.sprints().filter_map(Sprint::preflight);
-        if let Some(at) = preflights.map(|preflight| preflight.at).max() {
-            self.shared.observed.freshness.mark(Feed::Preflight, at);
+        let freshness = &mut self.shared.observed.freshness;
+        for replica in self.replicas.iter() {
+            if let Some(preflight) = replica.sprint.preflight() {
+                let feed = Feed::Preflight(replica.network_node().clone());
+                freshness.mark(feed, preflight.at);
+            }
         }
         let prices = self.shared.prices();
         let freshness = &self.shared.observed.freshness;
@@ -42,10 +44,8 @@ impl Shared {
         });
         let listed = self
             .observed
-            .listing
-            .iter()
-            .flat_map(|(_, listing)| listing);
-        let listed = listed.map(|instance| (instance.id, instance.total_price));
+            .listed()
+            .map(|instance| (instance.id, instance.total_price));
         open.chain(listed).collect()
     }
 }

@@ -34,6 +34,7 @@ pub enum RootCause {
 impl Condition {
     pub fn root_cause(&self) -> RootCause {
         match self {
+            Condition::AtNetworkNode(_, kind) | Condition::OfAccount(_, kind) => kind.root_cause(),
             Condition::ChainUnreachable | Condition::ChainStalled => RootCause::Chain,
             Condition::UnreliableSource(_) => RootCause::ChainSource,
             Condition::RentalsUnknown => RootCause::Market,

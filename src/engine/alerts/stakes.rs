@@ -1,9 +1,9 @@
 //! How bad an alert is by what is at stake now: an outage costs money while something is rented, and an
 //! epoch close to its deadline. Cockpit and notices say the same level.
 
-use crate::domain::{Duration, InstanceId, Step, Time};
+use crate::domain::{AccountName, Duration, InstanceId, NetworkNodeName, Step, Time};
 use crate::engine::alerts::alert::{Alert, AlertLevel, Condition};
-use crate::flow::Sprint;
+use crate::engine::state::Replica;
 
 /// Outages that begin this close together have one cause.
 const TOGETHER: Duration = Duration::seconds(60);
@@ -13,8 +13,10 @@ const CLOSE: Duration = Duration::minutes(30);
 const LASTS: Duration = Duration::minutes(2);
 
 /// What an outage could cost a sprint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stakes {
+    pub network_node: NetworkNodeName,
+    pub account: AccountName,
     pub step: Step,
     /// Something is rented, or may be.
     pub is_rented: bool,
@@ -24,11 +26,14 @@ pub(crate) struct Stakes {
 }
 
 impl Stakes {
-    pub(crate) fn of(sprint: &Sprint) -> Stakes {
+    pub(crate) fn of(replica: &Replica) -> Stakes {
+        let sprint = &replica.sprint;
         let step = sprint.step();
         let may_be = step >= Step::Renting && step < Step::Done;
         let deadline = sprint.deadline();
         Stakes {
+            network_node: replica.network_node().clone(),
+            account: replica.account().clone(),
             step,
             is_rented: may_be || sprint.rentals().next().is_some(),
             rental: sprint.rental().map(|rental| rental.instance),
@@ -37,7 +42,7 @@ impl Stakes {
     }
 
     /// Raises the alerts of outages that cost something now.
-    pub(crate) fn raise(self, now: Time, alerts: &mut [Alert]) {
+    pub(crate) fn raise(&self, now: Time, alerts: &mut [Alert]) {
         let together: Vec<Condition> = began_together(alerts).into_iter().cloned().collect();
         for alert in alerts {
             let is_offline = self.is_rented && together.contains(&alert.condition);
@@ -48,15 +53,16 @@ impl Stakes {
         }
     }
 
-    fn is_critical(self, now: Time, condition: &Condition) -> bool {
-        match condition {
-            Condition::RentalsUnknown => self.is_rented,
+    fn is_critical(&self, now: Time, condition: &Condition) -> bool {
+        match condition.kind() {
+            Condition::RentalsUnknown => self.is_rented && condition.account() == self.account,
             Condition::ChainUnreachable | Condition::ChainStalled => {
                 let is_close = |deadline: Time| (deadline - now).abs() <= CLOSE;
                 self.is_rented && self.deadline.is_some_and(is_close)
             }
             Condition::NetworkNodeDown => {
-                matches!(self.step, Step::Registering | Step::Proving)
+                let needs_it = matches!(self.step, Step::Registering | Step::Proving);
+                needs_it && condition.network_node() == self.network_node
             }
             Condition::LinkDown(id) => self.step == Step::Proving && self.rental == Some(*id),
             _ => false,
@@ -67,7 +73,7 @@ impl Stakes {
 /// Whether something that is far away does not answer.
 fn is_outage(condition: &Condition) -> bool {
     matches!(
-        condition,
+        condition.kind(),
         Condition::ChainUnreachable
             | Condition::RentalsUnknown
             | Condition::NetworkNodeDown
@@ -112,31 +118,38 @@ mod tests {
     }
 
     /// The level at minute 100 of an outage that began at this minute.
-    fn level(stakes: Stakes, condition: Condition, minute: i64) -> AlertLevel {
+    fn level(stakes: &Stakes, condition: Condition, minute: i64) -> AlertLevel {
         let mut alerts = [outage(condition, minute)];
         stakes.raise(at(100), &mut alerts);
         alerts[0].level
     }
 
-    const IDLE: Stakes = Stakes {
-        step: Step::Waiting,
-        is_rented: false,
-        rental: None,
-        deadline: None,
-    };
+    fn idle() -> Stakes {
+        Stakes {
+            network_node: NetworkNodeName::default(),
+            account: AccountName::default(),
+            step: Step::Waiting,
+            is_rented: false,
+            rental: None,
+            deadline: None,
+        }
+    }
 
     #[test]
     fn unknown_rentals_are_critical_while_something_is_rented() {
         let rented = Stakes {
             step: Step::Booting,
             is_rented: true,
-            ..IDLE
+            ..idle()
         };
         let unknown = || Condition::RentalsUnknown;
-        assert_eq!(level(IDLE, unknown(), 90), AlertLevel::Warning);
-        assert_eq!(level(rented, unknown(), 90), AlertLevel::Critical);
+        assert_eq!(level(&idle(), unknown(), 90), AlertLevel::Warning);
+        assert_eq!(level(&rented, unknown(), 90), AlertLevel::Critical);
+        // Another account's are not the sprint's.
+        let other = unknown().of(&"second".parse().unwrap());
+        assert_eq!(level(&rented, other, 90), AlertLevel::Warning);
         // One listing that fails wakes nobody.
-        assert_eq!(level(rented, unknown(), 99), AlertLevel::Warning);
+        assert_eq!(level(&rented, unknown(), 99), AlertLevel::Warning);
     }
 
     #[test]
@@ -145,11 +158,11 @@ mod tests {
             step: Step::Booting,
             is_rented: true,
             deadline: Some(at(minute)),
-            ..IDLE
+            ..idle()
         };
         let chain = || Condition::ChainUnreachable;
-        assert_eq!(level(close_to(200), chain(), 90), AlertLevel::Warning);
-        assert_eq!(level(close_to(120), chain(), 90), AlertLevel::Critical);
+        assert_eq!(level(&close_to(200), chain(), 90), AlertLevel::Warning);
+        assert_eq!(level(&close_to(120), chain(), 90), AlertLevel::Critical);
     }
 
     #[test]
@@ -158,7 +171,7 @@ mod tests {
             step,
             is_rented: true,
             rental: Some(InstanceId(1)),
-            deadline: None,
+            ..idle()
         };
         let link = || Condition::LinkDown(InstanceId(1));
         let node = || Condition::NetworkNodeDown;
@@ -167,11 +180,14 @@ mod tests {
             (Step::Registering, AlertLevel::Warning, AlertLevel::Critical),
             (Step::Proving, AlertLevel::Critical, AlertLevel::Critical),
         ] {
-            assert_eq!(level(in_step(step), link(), 90), of_link, "{step}");
-            assert_eq!(level(in_step(step), node(), 90), of_node, "{step}");
+            assert_eq!(level(&in_step(step), link(), 90), of_link, "{step}");
+            assert_eq!(level(&in_step(step), node(), 90), of_node, "{step}");
+            // Another Network Node is not the sprint's.
+            let other = node().at(&"west".parse().unwrap());
+            assert_eq!(level(&in_step(step), other, 90), AlertLevel::Warning);
             // The link of another replica's rental is that one's matter.
             let other = Condition::LinkDown(InstanceId(2));
-            assert_eq!(level(in_step(step), other, 90), AlertLevel::Warning);
+            assert_eq!(level(&in_step(step), other, 90), AlertLevel::Warning);
         }
     }
 
@@ -180,7 +196,7 @@ mod tests {
         let rented = Stakes {
             step: Step::Booting,
             is_rented: true,
-            ..IDLE
+            ..idle()
         };
         let both = || {
             [

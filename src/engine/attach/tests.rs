@@ -64,6 +64,8 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         rental: None,
         hedge: None,
         nodes: NodesSnapshot::default(),
+        other_nodes: Vec::new(),
+        accounts: Vec::new(),
         proxy: None,
         money: MoneySnapshot::default(),
         alerts: Vec::new(),

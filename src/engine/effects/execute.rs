@@ -91,8 +91,10 @@ impl Replica {
 
     /// By its instance, or else by its offers.
     fn address_of(&self, shared: &Shared, machine: MachineId) -> Option<String> {
-        let listed = shared.observed.listing.iter().flat_map(|(_, all)| all);
-        let mut listed = listed.filter(|instance| instance.machine == Some(machine));
+        let mut listed = shared
+            .observed
+            .listed()
+            .filter(|instance| instance.machine == Some(machine));
         let now = listed.find_map(|instance| instance.public_ip.clone());
         let now = now.filter(|address| is_public_address(address));
         let mut offers = self.offers_of(shared, machine);
@@ -152,22 +154,30 @@ impl Replica {
     /// Replicas that ask at the same time, or soon after, share what is read.
     fn preflight_for_a_node(&mut self, shared: &mut Shared, key: EffectKey) {
         let now = self.ports.clock.now();
-        let last = shared.observed.examined.clone();
+        let network_node = self.network_node().clone();
+        let readings = shared.observed.network_node(&network_node);
+        let last = readings.and_then(|readings| readings.examined.clone());
         if let Some(last) = last.filter(|last| now - last.at <= SHARED_FOR) {
             return self.on_examined(shared, now, &last);
         }
         self.running.insert(key);
-        shared.examining.push(self.id.clone());
-        if shared.examining.len() > 1 {
+        let examining = shared.examining.entry(network_node.clone()).or_default();
+        examining.push(self.id.clone());
+        if examining.len() > 1 {
             return;
         }
         let (ports, config) = (self.ports.clone(), self.config.clone());
-        shared.spawn_task(TaskKey::Preflight, async move {
+        shared.spawn_task(TaskKey::Preflight(network_node.clone()), async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
             let at = ports.clock.now();
             let facts = read_facts(chain, node, at, &config).await;
             let market = market_finding(ports.market.as_ref()).await;
-            TaskReport::Examined(Box::new(Examined { at, facts, market }))
+            TaskReport::Examined(Box::new(Examined {
+                network_node,
+                at,
+                facts,
+                market,
+            }))
         });
     }
 
@@ -211,7 +221,10 @@ impl Replica {
         epoch: crate::domain::EpochIndex,
         node: NodeId,
     ) {
-        let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
+        let (ports, participant) = (
+            self.ports.clone(),
+            self.config.network_node.participant.clone(),
+        );
         self.spawn_effect(shared, key, async move {
             let reading = ports.chain.weight(&participant, &node).await;
             let reading = reading.inspect_err(|error| {

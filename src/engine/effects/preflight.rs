@@ -2,8 +2,8 @@
 
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    CallError, CallErrorKind, Finding, GovernanceModel, NodeConfig, NodeId, OfferQuery, Preflight,
-    RegisteredNode, Time,
+    CallError, CallErrorKind, Finding, GovernanceModel, NetworkNodeName, NodeConfig, NodeId,
+    OfferQuery, Preflight, RegisteredNode, Time,
 };
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::network_node::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate, evaluate_chain};
@@ -20,9 +20,10 @@ pub struct PreflightRun {
     pub catalogue: Result<Vec<GovernanceModel>, CallError>,
 }
 
-/// What a preflight of every replica rests on.
+/// What a preflight of every replica at a Network Node rests on.
 #[derive(Debug)]
 pub(crate) struct Examined {
+    pub(crate) network_node: NetworkNodeName,
     /// When reading it began.
     pub(crate) at: Time,
     pub(crate) facts: PreflightFacts,
@@ -64,7 +65,7 @@ pub(crate) async fn read_facts(
     now: Time,
     config: &Config,
 ) -> PreflightFacts {
-    let participant = &config.chain.participant;
+    let participant = &config.network_node.participant;
     let callback = async {
         match config.network_node.exposure {
             Exposure::Tunnel { .. } => Some(network_node.callback_answers().await),
@@ -120,7 +121,7 @@ fn least_memory_mb(query: &OfferQuery) -> u64 {
 fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {
     let callback = config.network_node.exposure.callback_target();
     PreflightTarget {
-        participant: config.chain.participant.clone(),
+        participant: config.network_node.participant.clone(),
         model: config.mlnode.model.id.clone(),
         revision: config.mlnode.model.revision.clone(),
         gpu_memory_mb: least_memory_mb(&config.vast.query),

@@ -1,14 +1,18 @@
 //! Changes of registered nodes: ours, the inference proxy, and what the operator changes.
 
+use std::sync::Arc;
+
 use crate::config::{Exposure, ProxyConfig};
 use crate::domain::{
-    CallError, Hardware, InstanceId, NodeConfig, NodeId, ReleaseAction, is_same_gpu,
+    CallError, Hardware, InstanceId, NetworkNodeName, NodeConfig, NodeId, ReleaseAction,
+    is_same_gpu,
 };
 use crate::engine::Ports;
 use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::observation::{ReplicaReport, TaskReport};
+use crate::engine::reconcile::plan::Registration;
 use crate::engine::rental::access::tunnel_spec;
 use crate::engine::rental::direct_gateway::public_port;
 use crate::engine::snapshot::NodeChange;
@@ -16,7 +20,7 @@ use crate::engine::state::{Replica, Shared};
 use crate::flow::{EffectKey, Event};
 use crate::journal::Record;
 use crate::network_node::with_registered_arguments;
-use crate::ports::RegisterError;
+use crate::ports::{NetworkNode, RegisterError};
 
 impl Replica {
     pub(crate) fn register(&mut self, shared: &mut Shared, node: NodeId, instance: InstanceId) {
@@ -24,11 +28,16 @@ impl Replica {
             tracing::warn!("registration waits for the tunnel");
             return;
         };
-        let wanted = match shared.listed_config(&wanted.id) {
+        let wanted = match shared.listed_config(self.network_node(), &wanted.id) {
             Some(listed) => with_registered_arguments(wanted, listed),
             None => wanted,
         };
-        if !shared.record_intent(&Record::RegisterIntended { node, instance }) {
+        let intended = Record::RegisterIntended {
+            node,
+            instance,
+            network_node: self.network_node().clone(),
+        };
+        if !shared.record_intent(&intended) {
             return self.dispatch(shared, self.ports.clock.now(), Event::RegisterNotRecorded);
         }
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
@@ -72,7 +81,7 @@ impl Replica {
         let release = self.release_call(ReleaseAction::RemoveNode);
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
         self.spawn_in_turn(shared, EffectKey::Registration, async move {
-            let unregistered = remove(&ports, &node).await;
+            let unregistered = remove(ports.network_node.as_ref(), &node).await;
             drop(change);
             release.ended(unregistered.as_ref().err());
             relist(&ports, EffectKey::Registration, None).await
@@ -157,8 +166,9 @@ impl Replica {
 
 impl Shared {
     /// As the Network Node listed it last.
-    fn listed_config(&self, id: &NodeId) -> Option<&NodeConfig> {
-        let (_, nodes) = self.observed.nodes.as_ref()?;
+    fn listed_config(&self, network_node: &NetworkNodeName, id: &NodeId) -> Option<&NodeConfig> {
+        let readings = self.observed.network_node(network_node)?;
+        let (_, nodes) = readings.nodes.as_ref()?;
         let mut nodes = nodes.iter();
         nodes
             .find(|node| node.config.id == *id)
@@ -166,24 +176,36 @@ impl Shared {
     }
 
     /// Removes a registration that no sprint uses.
-    pub(crate) fn clean_up_node(&mut self, node: NodeId) {
+    pub(crate) fn clean_up_node(&mut self, registration: Registration) {
+        let Registration { network_node, node } = registration;
         self.record(&Record::UnregisterIntended { node: node.clone() });
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
-        let turn = self.registering.clone();
+        let (api, change) = (self.api_of(&network_node), self.tasks.change());
+        let turn = self.turn_at(&network_node);
         self.spawn_task(TaskKey::CleanUpNode, async move {
             let _turn = turn.lock().await;
             // A failure is logged, and the next list shows it.
-            let _ = remove(&ports, &node).await;
+            let _ = remove(api.as_ref(), &node).await;
             drop(change);
-            TaskReport::NodeCleanedUp(ports.network_node.nodes().await)
+            TaskReport::NodeCleanedUp {
+                network_node,
+                nodes: api.nodes().await,
+            }
         });
     }
 
+    fn api_of(&self, network_node: &NetworkNodeName) -> Arc<dyn NetworkNode> {
+        self.ports.network_node_named(network_node).clone()
+    }
+
     /// The only way to change a node that is not ours, and only on the operator's command.
-    pub(crate) fn change_node(&mut self, node: NodeId, wanted: NodeChange) {
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
+    pub(crate) fn change_node(
+        &mut self,
+        network_node: NetworkNodeName,
+        node: NodeId,
+        wanted: NodeChange,
+    ) {
+        let (api, change) = (self.api_of(&network_node), self.tasks.change());
         self.spawn_task(TaskKey::ChangeNode, async move {
-            let api = ports.network_node.as_ref();
             let (doing, done) = match wanted {
                 NodeChange::Enable => ("enabled", api.enable(&node).await),
                 NodeChange::Disable => ("disabled", api.disable(&node).await),
@@ -197,15 +219,16 @@ impl Shared {
                 tracing::warn!("{error}");
             }
             TaskReport::NodeChanged {
+                network_node,
                 error,
-                nodes: ports.network_node.nodes().await,
+                nodes: api.nodes().await,
             }
         });
     }
 }
 
-async fn remove(ports: &Ports, node: &NodeId) -> Result<bool, CallError> {
-    let removed = ports.network_node.unregister(node).await;
+async fn remove(api: &dyn NetworkNode, node: &NodeId) -> Result<bool, CallError> {
+    let removed = api.unregister(node).await;
     match &removed {
         Ok(true) => tracing::info!("{node} is unregistered"),
         Ok(false) => tracing::info!("{node} was not registered"),

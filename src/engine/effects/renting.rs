@@ -4,10 +4,9 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::config::onstart_script;
 use crate::domain::{
-    CallError, CallErrorKind, Duration, InstanceId, Offer, ReleaseAction, RentOrder, RentalLabel,
-    Time, Usd,
+    AccountName, CallError, CallErrorKind, Duration, InstanceId, Offer, ReleaseAction, RentOrder,
+    RentalLabel, Time, Usd,
 };
-use crate::engine::Ports;
 use crate::engine::effects::release_calls::ReleaseReporter;
 use crate::engine::effects::requests::prices;
 use crate::engine::effects::task_key::TaskKey;
@@ -19,7 +18,7 @@ use crate::engine::state::{Replica, Shared};
 use crate::fleet::deal::Spread;
 use crate::flow::{self, EffectKey, Event, HedgeRoom, RentalRole};
 use crate::journal::Record;
-use crate::ports::RentError;
+use crate::ports::{Clock, Market, RentError};
 
 /// Between asking for a destroy and looking whether it worked.
 const DESTROY_SHOWS_AFTER: Duration = Duration::seconds(4);
@@ -61,6 +60,7 @@ impl Replica {
         let intent = Record::RentIntended {
             label: label.clone(),
             replica: self.id.clone(),
+            account: self.account().clone(),
             offer: offer.id,
             machine: offer.machine,
             host: offer.host,
@@ -160,7 +160,8 @@ impl Replica {
         };
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
         self.spawn_effect(shared, key, async move {
-            let proof = destroy(&ports, instance, change, &release).await;
+            let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
+            let proof = destroy(market, clock, instance, change, &release).await;
             if let Some(absence) = proof {
                 return ReplicaReport::Gone {
                     key,
@@ -175,33 +176,38 @@ impl Replica {
 
 impl Shared {
     /// Destroys one of our rentals that no sprint uses.
-    pub(crate) fn clean_up_rental(&mut self, instance: InstanceId) {
+    pub(crate) fn clean_up_rental(&mut self, account: &AccountName, instance: InstanceId) {
         self.destroying.insert(instance, self.ports.clock.now());
         self.record(&Record::DestroyIntended { instance });
-        let (ports, change) = (self.ports.clone(), self.tasks.change());
+        let (clock, change) = (self.ports.clock.clone(), self.tasks.change());
+        let (account, market) = (account.clone(), self.ports.market_of(account).clone());
         self.spawn_task(TaskKey::CleanUpRental, async move {
             let silent = ReleaseReporter::silent(ReleaseAction::DestroyRental);
-            let proof = destroy(&ports, instance, change, &silent).await;
-            TaskReport::RentalCleanedUp(instance, proof)
+            let proof = destroy(market.as_ref(), clock.as_ref(), instance, change, &silent).await;
+            TaskReport::RentalCleanedUp {
+                account,
+                instance,
+                proof,
+            }
         });
     }
 }
 
 /// Destroys a rental and proves that it is gone. `change` is in flight until the market has answered.
 async fn destroy(
-    ports: &Ports,
+    market: &dyn Market,
+    clock: &dyn Clock,
     instance: InstanceId,
     change: TaskTrackerToken,
     release: &ReleaseReporter,
 ) -> Option<Absence> {
-    let destroyed = ports.market.destroy(instance).await;
+    let destroyed = market.destroy(instance).await;
     drop(change);
     release.ended(destroyed.as_ref().err());
     if let Err(error) = destroyed {
         tracing::warn!("instance {instance} is not destroyed yet: {error}");
     }
-    ports.clock.sleep(DESTROY_SHOWS_AFTER).await;
-    let (market, clock) = (ports.market.as_ref(), ports.clock.as_ref());
+    clock.sleep(DESTROY_SHOWS_AFTER).await;
     let absence = prove_absence(market, clock, instance, || release.absent()).await?;
     tracing::info!("instance {instance} is gone");
     Some(absence)

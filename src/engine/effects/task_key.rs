@@ -1,6 +1,6 @@
 //! The tasks of no replica.
 
-use crate::domain::{Duration, PoolName};
+use crate::domain::{Duration, NetworkNodeName, PoolName};
 
 /// What one replica has read is good for the others so long: fifty that begin one after the other ask no
 /// more often than one.
@@ -11,14 +11,14 @@ pub(crate) const SHARED_FOR: Duration = Duration::seconds(10);
 pub(crate) enum TaskKey {
     /// Search the offers for a pool.
     Search(PoolName),
-    /// Read what a rental's usefulness depends on.
-    Preflight,
+    /// Read what the usefulness of a rental for this Network Node depends on.
+    Preflight(NetworkNodeName),
     /// The operator changes a registration.
     ChangeNode,
     /// Remove a registration that no sprint uses.
     CleanUpNode,
     /// Destroy one of our rentals that no sprint uses.
     CleanUpRental,
-    /// Read what a confirmation `PoC` left of our weight.
-    Confirmation,
+    /// Read what a confirmation `PoC` left of the weight of this Network Node's participant.
+    Confirmation(NetworkNodeName),
 }

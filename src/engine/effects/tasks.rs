@@ -78,7 +78,7 @@ impl Replica {
         key: EffectKey,
         work: impl Future<Output = ReplicaReport> + Send + 'static,
     ) {
-        let turn = shared.registering.clone();
+        let turn = shared.turn_at(self.network_node());
         self.spawn_effect(shared, key, async move {
             let _turn = turn.lock().await;
             work.await

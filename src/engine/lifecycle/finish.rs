@@ -36,12 +36,12 @@ impl Engine {
             return;
         };
         replica.running.remove(&EffectKey::Leftovers);
-        let tag = replica.tag.clone();
+        let (tag, network_node) = (replica.tag.clone(), replica.network_node().clone());
         let (mode, stages) = (replica.sprint.mode(), replica.sprint.stages().copied());
         let (listed, registered) = (instances.ok(), nodes.as_deref().ok());
         let report = replica.sprint_report(&self.shared, now, listed.as_deref(), registered);
         if let Ok(nodes) = nodes {
-            self.on_nodes(now, Ok(nodes));
+            self.on_nodes(now, &network_node, Ok(nodes));
         }
         tracing::info!(
             "{tag}sprint ended: {}, {}",
@@ -97,7 +97,7 @@ impl Replica {
             let (instances, nodes, charges) = tokio::join!(
                 ports.market.instances(),
                 ports.network_node.nodes(),
-                charges::read(&ports)
+                charges::read(ports.market.as_ref(), ports.clock.as_ref())
             );
             ReplicaReport::Leftovers {
                 instances,

@@ -37,6 +37,7 @@ impl Replica {
         };
         SprintReport {
             replica: self.id.clone(),
+            network_node: self.network_node().clone(),
             outcome: outcome.map_or(OutcomeKind::Unknown, Outcome::kind),
             cause: outcome
                 .and_then(cause_of)

@@ -1,7 +1,7 @@
 //! Reads what the market really charged.
 
 use crate::domain::{CallError, Duration, RentalCharge, Time};
-use crate::engine::Ports;
+use crate::ports::{Clock, Market};
 
 /// A rental's charge can change for this long after its start.
 const LOOK_BACK: Duration = Duration::days(7);
@@ -16,9 +16,9 @@ pub(crate) struct ChargesRead {
     pub(crate) charges: Result<Vec<RentalCharge>, CallError>,
 }
 
-pub(crate) async fn read(ports: &Ports) -> ChargesRead {
-    let now = ports.clock.now();
+pub(crate) async fn read(market: &dyn Market, clock: &dyn Clock) -> ChargesRead {
+    let now = clock.now();
     let from = now - LOOK_BACK;
-    let charges = ports.market.charges(from, now + LOOK_AHEAD).await;
+    let charges = market.charges(from, now + LOOK_AHEAD).await;
     ChargesRead { from, charges }
 }

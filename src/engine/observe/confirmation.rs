@@ -1,13 +1,14 @@
 //! Reads the confirmation weight before and after a confirmation `PoC`.
 
+use crate::config::NetworkNodeConfig;
 use crate::domain::{
-    CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView, Time,
-    Weight,
+    CallError, Confirmation, ConfirmationEvent, ConfirmationPhase, Duration, EpochView,
+    NetworkNodeName, Time, Weight,
 };
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::TaskReport;
-use crate::engine::state::{BeforeConfirmation, PendingConfirmation, Shared};
+use crate::engine::state::{BeforeConfirmation, NetworkNodeReadings, PendingConfirmation, Shared};
 use crate::journal::Record;
 use crate::ports::ConfirmedWeight;
 
@@ -58,15 +59,9 @@ impl PendingConfirmation {
     }
 }
 
-impl Shared {
-    pub(crate) fn track_confirmation(&mut self, now: Time, view: &EpochView) {
-        let active = view.confirmation.filter(|event| {
-            !matches!(
-                event.phase,
-                ConfirmationPhase::Inactive | ConfirmationPhase::Completed
-            )
-        });
-        let pending = &mut self.observed.confirmation;
+impl NetworkNodeReadings {
+    fn follow_confirmation(&mut self, now: Time, active: Option<ConfirmationEvent>) {
+        let pending = &mut self.confirmation;
         match active {
             Some(event) if !pending.is_some_and(|pending| pending.is_of(&event)) => {
                 *pending = Some(PendingConfirmation::new(event));
@@ -78,46 +73,69 @@ impl Shared {
                 }
             }
         }
-        self.read_confirmation_weight(now);
+        let since = self.confirmation.and_then(|pending| pending.over);
+        if since.is_some_and(|over| now - over > GIVE_UP_AFTER) {
+            tracing::warn!("the confirmation weight could not be read in time");
+            self.confirmation = None;
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn track_confirmation(&mut self, now: Time, view: &EpochView) {
+        let active = view.confirmation.filter(|event| {
+            !matches!(
+                event.phase,
+                ConfirmationPhase::Inactive | ConfirmationPhase::Completed
+            )
+        });
+        for readings in self.observed.network_nodes.values_mut() {
+            readings.follow_confirmation(now, active);
+        }
+        let config = self.config.clone();
+        for network_node in config.network_nodes() {
+            self.read_confirmation_weight(now, network_node);
+        }
     }
 
-    fn read_confirmation_weight(&mut self, now: Time) {
-        let Some(pending) = &mut self.observed.confirmation else {
+    fn read_confirmation_weight(&mut self, now: Time, of: &NetworkNodeConfig) {
+        let key = TaskKey::Confirmation(of.name.clone());
+        let is_running = self.running.contains(&key);
+        let readings = self.observed.network_node_mut(&of.name);
+        let Some(pending) = &mut readings.confirmation else {
             return;
         };
-        if pending.over.is_some_and(|over| now - over > GIVE_UP_AFTER) {
-            tracing::warn!("the confirmation weight could not be read in time");
-            self.observed.confirmation = None;
-            return;
-        }
-        if !pending.is_due(now) || self.running.contains(&TaskKey::Confirmation) {
+        if !pending.is_due(now) || is_running {
             return;
         }
         pending.last_read = Some(now);
         let epoch = pending.event.epoch;
-        let (ports, participant) = (self.ports.clone(), self.config.chain.participant.clone());
-        self.spawn_task(TaskKey::Confirmation, async move {
-            let read = ports.chain.confirmed_weight(&participant, epoch);
-            TaskReport::ConfirmationWeight(read.await)
+        let chain = self.ports.chain.clone();
+        let (name, participant) = (of.name.clone(), of.participant.clone());
+        self.spawn_task(key, async move {
+            let read = chain.confirmed_weight(&participant, epoch).await;
+            TaskReport::ConfirmationWeight(name, read)
         });
     }
 
     pub(crate) fn on_confirmation_weight(
         &mut self,
         now: Time,
+        network_node: &NetworkNodeName,
         read: Result<Option<ConfirmedWeight>, CallError>,
     ) {
+        let readings = self.observed.network_node_mut(network_node);
         let read = match read {
             Ok(read) => read,
             Err(error) => {
-                if self.observed.confirmation_failure.is_new(&error) {
+                if readings.confirmation_failure.is_new(&error) {
                     tracing::warn!("the confirmation weight is unknown: {error}");
                 }
                 return;
             }
         };
-        self.observed.confirmation_failure = LoggedFailure::default();
-        let Some(pending) = &mut self.observed.confirmation else {
+        readings.confirmation_failure = LoggedFailure::default();
+        let Some(pending) = &mut readings.confirmation else {
             return;
         };
         // A read that began before the end may show either state.
@@ -131,13 +149,13 @@ impl Shared {
             Some(false) => {}
             Some(true) => {
                 let measured = pending.measured(read);
-                self.observed.confirmation = None;
-                self.record_confirmation(measured);
+                readings.confirmation = None;
+                self.record_confirmation(network_node, measured);
             }
         }
     }
 
-    fn record_confirmation(&mut self, measured: Option<Confirmation>) {
+    fn record_confirmation(&mut self, of: &NetworkNodeName, measured: Option<Confirmation>) {
         let Some(confirmation) = measured else { return };
         let before = confirmation.before;
         let before = before.map_or_else(String::new, |before| format!(" of {before}"));
@@ -147,6 +165,9 @@ impl Shared {
             confirmation.epoch,
             confirmation.confirmed,
         );
-        self.record(&Record::ConfirmationMeasured { confirmation });
+        self.record(&Record::ConfirmationMeasured {
+            confirmation,
+            network_node: of.clone(),
+        });
     }
 }

@@ -3,22 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Duration, Time};
+use crate::domain::{AccountName, Duration, NetworkNodeName, Time};
 use crate::engine::alerts::alert::Condition;
 
 /// Something that is polled: its successful readings, or (`...Poll`) every poll where silence is a
 /// condition too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Feed {
     Chain,
     ChainPoll,
     Governance,
-    Nodes,
-    Rentals,
-    RentalsPoll,
-    Account,
+    Nodes(NetworkNodeName),
+    Rentals(AccountName),
+    RentalsPoll(AccountName),
+    Account(AccountName),
     Proxy,
-    Preflight,
+    Preflight(NetworkNodeName),
     Descriptors,
 }
 
@@ -27,7 +27,8 @@ pub(crate) struct Freshness(BTreeMap<Feed, Time>);
 
 impl Freshness {
     pub(crate) fn mark(&mut self, feed: Feed, now: Time) {
-        self.0.insert(feed, now);
+        let last = self.0.entry(feed).or_insert(now);
+        *last = now.max(*last);
     }
 
     /// By a clock that was set forward by so much.
@@ -44,18 +45,19 @@ impl Freshness {
 /// `None` where no later reading can take it back: settings, our journal, past events, and what is
 /// debounced elsewhere.
 fn feed_of(condition: &Condition) -> Option<Feed> {
-    match condition {
-        Condition::ForeignRental(_) => Some(Feed::Rentals),
-        Condition::RentalsUnknown => Some(Feed::RentalsPoll),
-        Condition::NetworkNodeDown | Condition::Challenge(_) => Some(Feed::Nodes),
-        Condition::LowCredit => Some(Feed::Account),
+    let (account, network_node) = (condition.account(), condition.network_node());
+    match condition.kind() {
+        Condition::ForeignRental(_) => Some(Feed::Rentals(account)),
+        Condition::RentalsUnknown => Some(Feed::RentalsPoll(account)),
+        Condition::NetworkNodeDown | Condition::Challenge(_) => Some(Feed::Nodes(network_node)),
+        Condition::LowCredit => Some(Feed::Account(account)),
         Condition::ProxyDown | Condition::NoHealthyUpstream => Some(Feed::Proxy),
         Condition::ChainUnreachable => Some(Feed::ChainPoll),
         Condition::ChainStalled | Condition::Confirmation(..) | Condition::ParametersUntold => {
             Some(Feed::Chain)
         }
         Condition::Upgrade(_) => Some(Feed::Governance),
-        Condition::PreflightFailure(_) => Some(Feed::Preflight),
+        Condition::PreflightFailure(_) => Some(Feed::Preflight(network_node)),
         Condition::DescriptorsLow => Some(Feed::Descriptors),
         Condition::ClockSkew
         | Condition::ReleasePolicyCut
@@ -74,6 +76,9 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         | Condition::NodeChangeFailed
         | Condition::UnreliableSource(_)
         | Condition::ParametersChanged
-        | Condition::FirstStart => None,
+        | Condition::FirstStart
+        // Of these `kind` is never one.
+        | Condition::AtNetworkNode(..)
+        | Condition::OfAccount(..) => None,
     }
 }

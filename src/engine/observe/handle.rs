@@ -26,15 +26,15 @@ impl Engine {
             Observation::Headers(headers) => self.shared.on_headers(now, headers),
             Observation::Governance(Ok(governance)) => self.on_governance(now, governance),
             Observation::Governance(Err(error)) => self.shared.on_unread_governance(&error),
-            Observation::Nodes(result) => self.on_nodes(now, result),
-            Observation::NodeRelease(result) => self.shared.on_node_release(result),
-            Observation::Listing(result) => self.on_listing(now, result),
-            Observation::Account(Ok(account)) => self.shared.on_account(now, account),
-            Observation::Account(Err(error)) => {
+            Observation::Nodes(of, result) => self.on_nodes(now, &of, result),
+            Observation::NodeRelease(of, result) => self.shared.on_node_release(&of, result),
+            Observation::Listing(of, result) => self.on_listing(now, &of, result),
+            Observation::Account(of, Ok(account)) => self.shared.on_account(now, &of, account),
+            Observation::Account(_, Err(error)) => {
                 tracing::warn!("cannot read the account: {error}");
             }
-            Observation::RequestedPrices(read) => self.shared.on_requested_prices(read),
-            Observation::Charges(read) => self.shared.on_charges(read),
+            Observation::RequestedPrices(of, read) => self.shared.on_requested_prices(&of, read),
+            Observation::Charges(of, read) => self.shared.on_charges(&of, read),
             Observation::Proxy(reading) => {
                 self.shared.observed.freshness.mark(Feed::Proxy, now);
                 self.shared.observed.proxy.record(now, reading);
@@ -79,6 +79,7 @@ impl Engine {
             return;
         };
         let shared = &mut self.shared;
+        let (account, network_node) = (replica.account().clone(), replica.network_node().clone());
         match report {
             ReplicaReport::Done {
                 key,
@@ -93,7 +94,7 @@ impl Engine {
                     replica.dispatch(shared, now, event);
                 }
                 if let Some(nodes) = nodes {
-                    self.on_nodes(now, nodes);
+                    self.on_nodes(now, &network_node, nodes);
                 }
                 self.effect_ended(id, key);
             }
@@ -117,7 +118,7 @@ impl Engine {
                     replica.release_log.done(now, ReleaseAction::ProveGone);
                 }
                 self.settle(now, instance, absence.since);
-                self.on_listing(now, Ok(absence.listing));
+                self.on_listing(now, &account, Ok(absence.listing));
                 self.effect_ended(id, key);
             }
             ReplicaReport::Leftovers {
@@ -125,7 +126,7 @@ impl Engine {
                 nodes,
                 charges,
             } => {
-                shared.on_charges(charges);
+                shared.on_charges(&account, charges);
                 self.finish_report(now, id, instances, nodes);
             }
         }
@@ -141,16 +142,18 @@ impl Engine {
         if let Ok(catalogue) = &examined.facts.approved_models {
             self.shared.observed.catalogue = Some(catalogue.clone().into());
         }
-        let nodes = examined.facts.nodes.clone();
+        let (network_node, nodes) = (examined.network_node.clone(), examined.facts.nodes.clone());
         let examined = Arc::new(examined);
-        self.shared.observed.examined = Some(examined.clone());
-        let asked = std::mem::take(&mut self.shared.examining);
+        let readings = self.shared.observed.network_node_mut(&network_node);
+        readings.examined = Some(examined.clone());
+        let asked = self.shared.examining.remove(&network_node);
+        let asked = asked.unwrap_or_default();
         for id in &asked {
             if let Some(replica) = self.replicas.get_mut(id) {
                 replica.on_examined(&mut self.shared, now, &examined);
             }
         }
-        self.on_nodes(now, nodes);
+        self.on_nodes(now, &network_node, nodes);
         for id in &asked {
             self.effect_ended(id, EffectKey::Preflight);
         }
@@ -161,8 +164,8 @@ impl Engine {
         match report {
             TaskReport::Searched { pool, found } => self.on_searched(now, &pool, found),
             TaskReport::Examined(examined) => self.on_examined(now, *examined),
-            TaskReport::Broken(TaskKey::Preflight) => {
-                for id in std::mem::take(&mut self.shared.examining) {
+            TaskReport::Broken(TaskKey::Preflight(of)) => {
+                for id in self.shared.examining.remove(&of).unwrap_or_default() {
                     self.effect_ended(&id, EffectKey::Preflight);
                 }
             }
@@ -171,17 +174,33 @@ impl Engine {
                     self.effect_ended(&id, EffectKey::Search);
                 }
             }
-            TaskReport::NodeChanged { error, nodes } => {
-                self.shared.observed.node_change_error = error.map(|error| (now, error));
-                self.on_nodes(now, nodes);
+            TaskReport::NodeChanged {
+                network_node,
+                error,
+                nodes,
+            } => {
+                let readings = self.shared.observed.network_node_mut(&network_node);
+                readings.change_error = error.map(|error| (now, error));
+                self.on_nodes(now, &network_node, nodes);
             }
-            TaskReport::NodeCleanedUp(nodes) => self.on_nodes(now, nodes),
-            TaskReport::RentalCleanedUp(instance, Some(absence)) => {
-                self.settle(now, instance, absence.since);
-                self.on_listing(now, Ok(absence.listing));
+            TaskReport::NodeCleanedUp {
+                network_node,
+                nodes,
+            } => self.on_nodes(now, &network_node, nodes),
+            TaskReport::RentalCleanedUp {
+                account,
+                instance,
+                proof,
+            } => {
+                if let Some(absence) = proof {
+                    self.settle(now, instance, absence.since);
+                    self.on_listing(now, &account, Ok(absence.listing));
+                }
             }
-            TaskReport::RentalCleanedUp(_, None) | TaskReport::Broken(_) => {}
-            TaskReport::ConfirmationWeight(read) => self.shared.on_confirmation_weight(now, read),
+            TaskReport::Broken(_) => {}
+            TaskReport::ConfirmationWeight(of, read) => {
+                self.shared.on_confirmation_weight(now, &of, read);
+            }
         }
     }
 }

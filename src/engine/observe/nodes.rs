@@ -1,7 +1,8 @@
 //! Listings of the Network Node.
 
 use crate::domain::{
-    ApiRelease, CallError, Likeness, NodeId, NodeStatus, RegisteredNode, ReleaseAction, Time,
+    ApiRelease, CallError, Likeness, NetworkNodeName, NodeId, NodeStatus, RegisteredNode,
+    ReleaseAction, Time,
 };
 use crate::engine::observe::freshness::Feed;
 use crate::engine::state::{Engine, Replica, Shared};
@@ -10,27 +11,39 @@ use crate::journal::Record;
 use crate::network_node::likeness;
 
 impl Engine {
-    pub(crate) fn on_nodes(&mut self, now: Time, result: Result<Vec<RegisteredNode>, CallError>) {
-        self.shared.observed.freshness.mark(Feed::Nodes, now);
-        self.shared.observed.nodes_error = result.as_ref().err().map(CallError::to_string);
+    pub(crate) fn on_nodes(
+        &mut self,
+        now: Time,
+        network_node: &NetworkNodeName,
+        result: Result<Vec<RegisteredNode>, CallError>,
+    ) {
+        let observed = &mut self.shared.observed;
+        observed
+            .freshness
+            .mark(Feed::Nodes(network_node.clone()), now);
+        let readings = observed.network_node_mut(network_node);
+        readings.error = result.as_ref().err().map(CallError::to_string);
         let Ok(nodes) = result else { return };
-        let replicas = self.replicas.iter();
-        let listed: Vec<Event> = replicas
+        let is_here = |replica: &&mut Replica| replica.network_node() == network_node;
+        let here = self.replicas.iter();
+        let here = here.filter(|replica| replica.network_node() == network_node);
+        let listed: Vec<Event> = here
             .map(|replica| replica.nodes_listed(&self.shared, &nodes))
             .collect();
-        self.record_registrations(&nodes);
-        for replica in self.replicas.iter_mut() {
+        self.record_registrations(network_node, &nodes);
+        for replica in self.replicas.iter_mut().filter(is_here) {
             replica.note_released(now, &nodes);
         }
-        self.shared.observed.nodes = Some((now, nodes));
-        for (replica, listed) in self.replicas.iter_mut().zip(listed) {
+        self.shared.observed.network_node_mut(network_node).nodes = Some((now, nodes));
+        for (replica, listed) in self.replicas.iter_mut().filter(is_here).zip(listed) {
             replica.dispatch(&mut self.shared, now, listed);
         }
     }
 
-    fn record_registrations(&mut self, nodes: &[RegisteredNode]) {
+    fn record_registrations(&mut self, network_node: &NetworkNodeName, nodes: &[RegisteredNode]) {
         let listed = |id: &NodeId| nodes.iter().find(|node| node.config.id == *id);
-        let open = self.shared.ledger.registrations();
+        let mut open = self.shared.ledger.registrations();
+        open.retain(|open| open.network_node == *network_node);
         let gone = open
             .iter()
             .filter(|open| open.unregistering && listed(&open.node).is_none());
@@ -73,7 +86,7 @@ impl Replica {
         Event::NodesListed {
             node,
             proxy_listed: proxy.is_none_or(|proxy| listed(&proxy.node_id).is_some()),
-            others: shared.held_up_by_removal(nodes),
+            others: self.held_up_by_removal(shared, nodes),
         }
     }
 
@@ -101,16 +114,23 @@ impl Replica {
 
 impl Shared {
     /// The last known release counts until another is read: a Network Node is never downgraded.
-    pub(crate) fn on_node_release(&mut self, result: Result<Option<ApiRelease>, CallError>) {
+    pub(crate) fn on_node_release(
+        &mut self,
+        network_node: &NetworkNodeName,
+        result: Result<Option<ApiRelease>, CallError>,
+    ) {
         match result {
-            Ok(release) => self.observed.node_release = release,
+            Ok(release) => self.observed.network_node_mut(network_node).release = release,
             Err(error) => tracing::debug!("the Network Node's release is unknown: {error}"),
         }
     }
+}
 
+impl Replica {
     /// Enabled nodes of others that a removal of ours could hold up.
-    fn held_up_by_removal(&self, nodes: &[RegisteredNode]) -> usize {
-        let release = self.observed.node_release.as_ref();
+    fn held_up_by_removal(&self, shared: &Shared, nodes: &[RegisteredNode]) -> usize {
+        let readings = shared.observed.network_node(self.network_node());
+        let release = readings.and_then(|readings| readings.release.as_ref());
         if release.is_some_and(ApiRelease::removes_at_once) {
             return 0;
         }

@@ -1,9 +1,10 @@
 //! Reports of tasks and pollers to the engine.
 
 use crate::domain::{
-    Account, ApiRelease, BlockHeader, CallError, CallbackProof, DescriptorUsage, Governance,
-    Instance, InstanceId, MlNodeStatus, PoolName, ProxyFigures, RegisteredNode, ReleaseAction,
-    ReplicaId, RequestedPrice, RunRecord, SourceReport, SshEndpoint, StartStep, WatchdogCheck,
+    Account, AccountName, ApiRelease, BlockHeader, CallError, CallbackProof, DescriptorUsage,
+    Governance, Instance, InstanceId, MlNodeStatus, NetworkNodeName, PoolName, ProxyFigures,
+    RegisteredNode, ReleaseAction, ReplicaId, RequestedPrice, RunRecord, SourceReport, SshEndpoint,
+    StartStep, WatchdogCheck,
 };
 use crate::engine::effects::preflight::Examined;
 use crate::engine::effects::release_log::ReleaseReply;
@@ -23,13 +24,13 @@ pub(crate) enum Observation {
     Announced(SourceReport),
     Headers(Headers),
     Governance(Result<Option<Governance>, CallError>),
-    Nodes(Result<Vec<RegisteredNode>, CallError>),
-    NodeRelease(Result<Option<ApiRelease>, CallError>),
-    Listing(Result<Vec<Instance>, CallError>),
-    Account(Result<Account, CallError>),
+    Nodes(NetworkNodeName, Result<Vec<RegisteredNode>, CallError>),
+    NodeRelease(NetworkNodeName, Result<Option<ApiRelease>, CallError>),
+    Listing(AccountName, Result<Vec<Instance>, CallError>),
+    Account(AccountName, Result<Account, CallError>),
     /// Higher prices that hosts ask for.
-    RequestedPrices(Result<Vec<RequestedPrice>, CallError>),
-    Charges(ChargesRead),
+    RequestedPrices(AccountName, Result<Vec<RequestedPrice>, CallError>),
+    Charges(AccountName, ChargesRead),
     Proxy(Result<ProxyFigures, CallError>),
     Descriptors(Option<DescriptorUsage>),
     Instance(InstanceId, Result<Option<Instance>, CallError>),
@@ -91,15 +92,23 @@ pub(crate) enum TaskReport {
     Examined(Box<Examined>),
     /// The operator's change of a node ended.
     NodeChanged {
+        network_node: NetworkNodeName,
         error: Option<String>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
     },
     /// A registration that no sprint uses was to be removed.
-    NodeCleanedUp(Result<Vec<RegisteredNode>, CallError>),
+    NodeCleanedUp {
+        network_node: NetworkNodeName,
+        nodes: Result<Vec<RegisteredNode>, CallError>,
+    },
     /// A rental that no sprint uses was to be destroyed: the proof that it is gone, if there is one.
-    RentalCleanedUp(InstanceId, Option<Absence>),
-    /// Our confirmation weight; `None` if there is nothing to read.
-    ConfirmationWeight(Result<Option<ConfirmedWeight>, CallError>),
+    RentalCleanedUp {
+        account: AccountName,
+        instance: InstanceId,
+        proof: Option<Absence>,
+    },
+    /// The confirmation weight of a Network Node's participant; `None` if there is nothing to read.
+    ConfirmationWeight(NetworkNodeName, Result<Option<ConfirmedWeight>, CallError>),
     /// A task panicked.
     Broken(TaskKey),
 }
@@ -132,11 +141,13 @@ impl TaskReport {
     pub(crate) fn key(&self) -> TaskKey {
         match self {
             TaskReport::Searched { pool, .. } => TaskKey::Search(pool.clone()),
-            TaskReport::Examined(_) => TaskKey::Preflight,
+            TaskReport::Examined(examined) => TaskKey::Preflight(examined.network_node.clone()),
             TaskReport::NodeChanged { .. } => TaskKey::ChangeNode,
-            TaskReport::NodeCleanedUp(_) => TaskKey::CleanUpNode,
-            TaskReport::RentalCleanedUp(..) => TaskKey::CleanUpRental,
-            TaskReport::ConfirmationWeight(_) => TaskKey::Confirmation,
+            TaskReport::NodeCleanedUp { .. } => TaskKey::CleanUpNode,
+            TaskReport::RentalCleanedUp { .. } => TaskKey::CleanUpRental,
+            TaskReport::ConfirmationWeight(network_node, _) => {
+                TaskKey::Confirmation(network_node.clone())
+            }
             TaskReport::Broken(key) => key.clone(),
         }
     }

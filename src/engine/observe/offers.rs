@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::domain::{Account, Duration, Offer, PoolName, RankedOffer, ReplicaId, Time, Usd};
+use crate::domain::{
+    Account, AccountName, Duration, Offer, PoolName, RankedOffer, ReplicaId, Time, Usd,
+};
 use crate::engine::effects::requests;
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::search::{Found, LastSearch};
@@ -99,10 +101,18 @@ impl Replica {
         let back = shared.observed.skew.perhaps_ahead();
         Funds {
             sprint: ledger.spent_in_sprint(&self.id, now) + ledger.reserved_by(&self.id, now),
-            credit: shared.credit(now),
+            credit: self.free_credit(shared, now),
             in_doubt: ledger.reserved_in_doubt(&self.id),
             ..common_funds(ledger, pool, epoch, back, now)
         }
+    }
+}
+
+impl Replica {
+    /// The credit of its account, less what the account's open rentals may still cost.
+    fn free_credit(&self, shared: &Shared, now: Time) -> Option<Usd> {
+        let credit = shared.credit(self.account(), now)?;
+        Some(credit.left_after(shared.ledger.reserved_on(self.account(), now)))
     }
 }
 
@@ -114,7 +124,12 @@ impl Engine {
         let error = found.offers.as_ref().err();
         shared.observed.search_error = error.map(ToString::to_string);
         if let (Ok(_), Ok(account)) = (&found.offers, &found.account) {
-            shared.on_account(now, *account);
+            let payer = shared
+                .config
+                .pools
+                .get(pool)
+                .map(|pool| pool.account.clone());
+            shared.on_account(now, &payer.unwrap_or_default(), *account);
         }
         let seekers = shared.searches.remove(pool).unwrap_or_default();
         let (found, boots) = (Arc::new(found), self.boots_of(pool));
@@ -154,16 +169,19 @@ impl Shared {
         last.hand_to(now, id)
     }
 
-    pub(crate) fn on_account(&mut self, now: Time, account: Account) {
-        self.observed.freshness.mark(Feed::Account, now);
+    pub(crate) fn on_account(&mut self, now: Time, name: &AccountName, account: Account) {
+        self.observed
+            .freshness
+            .mark(Feed::Account(name.clone()), now);
         self.observed
             .skew
             .compare_with_market(now, account.server_time);
-        self.observed.account = Some((now, account));
+        self.observed.account_mut(name).account = Some((now, account));
     }
 
-    fn credit(&self, now: Time) -> Option<Usd> {
-        let (at, account) = self.observed.account?;
+    /// As read lately.
+    pub(crate) fn credit(&self, account: &AccountName, now: Time) -> Option<Usd> {
+        let (at, account) = self.observed.account(account)?.account?;
         (now - at <= CREDIT_FRESH).then_some(account.credit)
     }
 }

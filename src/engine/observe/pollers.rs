@@ -7,14 +7,17 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::clock::{STRETCH, STRETCHES};
-use crate::domain::{Blocks, CallError, CallErrorKind, Duration, Height, Time};
+use crate::config::Config;
+use crate::domain::{
+    AccountName, Blocks, CallError, CallErrorKind, Duration, Height, NetworkNodeName, Time,
+};
 use crate::engine::Ports;
 use crate::engine::failpoint::{Failpoint, failpoint};
 use crate::engine::observe::charges;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::observe::observation::{Headers, Observation};
 use crate::engine::supervise::restart_on_panic;
-use crate::ports::SourceSelection;
+use crate::ports::{Market, SourceSelection};
 
 const MEASURE_INTERVAL: Duration = Duration::minutes(30);
 const MEASURE_RETRY: Duration = Duration::seconds(30);
@@ -49,18 +52,17 @@ pub(crate) struct Poller {
 
 impl Poller {
     /// Starts the pollers that run as long as the engine does.
-    pub(crate) fn start_all(
-        &self,
-        chain_interval: Duration,
-        schedule: watch::Receiver<PollSchedule>,
-    ) {
-        let listing_schedule = schedule.clone();
+    pub(crate) fn start_all(&self, config: &Config, schedule: &watch::Receiver<PollSchedule>) {
+        let (chain_interval, updates) = (config.chain.poll, schedule.clone());
         self.spawn("the chain's poller", move |poller| {
-            poller.poll_chain(chain_interval, schedule.clone())
+            poller.poll_chain(chain_interval, updates.clone())
         });
-        self.spawn("the poller of the rentals", move |poller| {
-            poller.poll_listing(listing_schedule.clone())
-        });
+        for account in config.accounts() {
+            self.follow_account(account.name, schedule);
+        }
+        for network_node in config.network_nodes() {
+            self.follow_network_node(&network_node.name);
+        }
         self.spawn(
             "following announced blocks",
             Poller::follow_announced_blocks,
@@ -68,23 +70,8 @@ impl Poller {
         self.every(GOVERNANCE_INTERVAL, async |ports| {
             Observation::Governance(ports.chain.governance().await)
         });
-        self.every(NODES_INTERVAL, async |ports| {
-            Observation::Nodes(ports.network_node.nodes().await)
-        });
-        self.every(NODE_RELEASE_INTERVAL, async |ports| {
-            Observation::NodeRelease(ports.network_node.release().await)
-        });
-        self.every(ACCOUNT_INTERVAL, async |ports| {
-            Observation::Account(ports.market.account().await)
-        });
-        self.every(REQUESTED_PRICES_INTERVAL, async |ports| {
-            Observation::RequestedPrices(ports.market.requested_prices().await)
-        });
         self.every(DESCRIPTORS_INTERVAL, async |ports| {
             Observation::Descriptors(ports.descriptors.usage())
-        });
-        self.every(CHARGES_INTERVAL, async |ports| {
-            Observation::Charges(charges::read(&ports).await)
         });
         if let Some(proxy) = self.ports.inference_proxy.clone() {
             self.every(PROXY_INTERVAL, move |_| {
@@ -93,6 +80,46 @@ impl Poller {
             });
         }
         self.spawn("measuring block time", Poller::measure_block_time);
+    }
+
+    /// What is to know of an account.
+    fn follow_account(&self, account: AccountName, schedule: &watch::Receiver<PollSchedule>) {
+        let (market, updates) = (self.ports.market_of(&account).clone(), schedule.clone());
+        let (listed, name) = (market.clone(), account.clone());
+        self.spawn("the poller of the rentals", move |poller| {
+            poller.poll_listing(name.clone(), listed.clone(), updates.clone())
+        });
+        let (read, name) = (market.clone(), account.clone());
+        self.every(ACCOUNT_INTERVAL, move |_| {
+            let (market, name) = (read.clone(), name.clone());
+            async move { Observation::Account(name, market.account().await) }
+        });
+        let (read, name) = (market.clone(), account.clone());
+        self.every(REQUESTED_PRICES_INTERVAL, move |_| {
+            let (market, name) = (read.clone(), name.clone());
+            async move { Observation::RequestedPrices(name, market.requested_prices().await) }
+        });
+        self.every(CHARGES_INTERVAL, move |ports| {
+            let (market, name) = (market.clone(), account.clone());
+            async move {
+                let charges = charges::read(market.as_ref(), ports.clock.as_ref()).await;
+                Observation::Charges(name, charges)
+            }
+        });
+    }
+
+    /// What is to know of a Network Node.
+    fn follow_network_node(&self, name: &NetworkNodeName) {
+        let (api, of) = (self.ports.network_node_named(name).clone(), name.clone());
+        self.every(NODES_INTERVAL, move |_| {
+            let (api, of) = (api.clone(), of.clone());
+            async move { Observation::Nodes(of, api.nodes().await) }
+        });
+        let (api, of) = (self.ports.network_node_named(name).clone(), name.clone());
+        self.every(NODE_RELEASE_INTERVAL, move |_| {
+            let (api, of) = (api.clone(), of.clone());
+            async move { Observation::NodeRelease(of, api.release().await) }
+        });
     }
 
     /// Runs `work` until the engine stops, and again after every panic.
@@ -158,13 +185,19 @@ impl Poller {
         }
     }
 
-    /// Lists all rentals of the account. An interval that becomes shorter counts at once.
-    async fn poll_listing(self, mut schedule: watch::Receiver<PollSchedule>) {
+    /// Lists all rentals of an account. An interval that becomes shorter counts at once.
+    async fn poll_listing(
+        self,
+        account: AccountName,
+        market: Arc<dyn Market>,
+        mut schedule: watch::Receiver<PollSchedule>,
+    ) {
         let clock = &self.ports.clock;
         let is_urgent = |schedule: &PollSchedule| schedule.listing == PLACING_LISTING_INTERVAL;
         loop {
             failpoint(Failpoint::Poller);
-            let listing = Observation::Listing(self.ports.market.instances().await);
+            let listing = market.instances().await;
+            let listing = Observation::Listing(account.clone(), listing);
             if !self.report(listing).await {
                 return;
             }

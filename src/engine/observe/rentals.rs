@@ -1,48 +1,45 @@
 //! Readings of our rentals.
 
 use crate::domain::{
-    ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalLabel, RentalPrices,
-    ReplicaId, RequestedPrice, RunRecord, StartStep, Time, Usd, UsdPerHour,
+    AccountName, ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalLabel,
+    RentalPrices, ReplicaId, RequestedPrice, RunRecord, StartStep, Time, Usd, UsdPerHour,
 };
 use crate::engine::observe::freshness::Feed;
 use crate::engine::observe::observation::LinkEvent;
-use crate::engine::reconcile::plan::{ReconcileInput, plan};
+use crate::engine::reconcile::plan::{CleanupAction, NodeList, ReconcileInput, plan};
 use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::{Event, PriceIncrease, Sprint};
 use crate::journal::{OpenRental, Record};
 use crate::ports::TailChunk;
 
 impl Engine {
-    pub(crate) fn on_listing(&mut self, now: Time, result: Result<Vec<Instance>, CallError>) {
-        self.shared.observed.freshness.mark(Feed::RentalsPoll, now);
+    /// A listing of one of the accounts.
+    pub(crate) fn on_listing(
+        &mut self,
+        now: Time,
+        account: &AccountName,
+        result: Result<Vec<Instance>, CallError>,
+    ) {
+        let observed = &mut self.shared.observed;
+        let polled = Feed::RentalsPoll(account.clone());
+        observed.freshness.mark(polled, now);
+        let readings = observed.account_mut(account);
         let instances = match result {
             Ok(instances) => instances,
             Err(error) => {
-                let first = self.shared.observed.listing_error.take();
+                let first = readings.listing_error.take();
                 let since = first.map_or(now, |(since, _)| since);
-                self.shared.observed.listing_error = Some((since, error.to_string()));
+                readings.listing_error = Some((since, error.to_string()));
                 return;
             }
         };
-        self.shared.observed.freshness.mark(Feed::Rentals, now);
-        self.shared.observed.listing_error = None;
+        readings.listing_error = None;
+        observed.freshness.mark(Feed::Rentals(account.clone()), now);
         self.shared.suspect_lost_journal(&instances);
-        // An outdated list of nodes counts as unknown.
-        let nodes = self.shared.observed.nodes.as_ref();
-        let nodes = nodes.filter(|_| self.shared.observed.nodes_error.is_none());
-        let sprints: Vec<&Sprint> = self.replicas.sprints().collect();
-        let actions = plan(&ReconcileInput {
-            now,
-            instances: &instances,
-            nodes: nodes.map(|(_, nodes)| nodes.as_slice()),
-            ledger: &self.shared.ledger,
-            sprints: &sprints,
-            cockpit: &self.shared.config.cockpit,
-            node_prefix: &self.shared.config.network_node.node_prefix,
-        });
-        let leftovers: Vec<usize> = self
-            .replicas
-            .iter()
+        let actions = self.cleanup_actions(now, account, &instances);
+        let pays = |replica: &Replica| replica.account() == account;
+        let payers = self.replicas.iter().filter(|replica| pays(replica));
+        let leftovers: Vec<usize> = payers
             .map(|replica| self.leftovers(&replica.id, &instances))
             .collect();
         for instance in &instances {
@@ -54,19 +51,50 @@ impl Engine {
                 self.shared.observed.listed_at.insert(instance.id, now);
             }
         }
-        self.shared.observed.listing = Some((now, instances));
-        self.on_rows(now);
+        self.shared.observed.account_mut(account).listing = Some((now, instances));
+        self.on_rows(now, account);
         for action in actions {
-            self.reconcile(now, action);
+            self.reconcile(now, account, action);
         }
-        for (replica, leftovers) in self.replicas.iter_mut().zip(leftovers) {
+        let payers = self.replicas.iter_mut().filter(|replica| pays(replica));
+        for (replica, leftovers) in payers.zip(leftovers) {
             replica.dispatch(&mut self.shared, now, Event::RentalsListed { leftovers });
         }
     }
 
+    /// What the listing of an account, beside the lists of the Network Nodes, shows to be left over.
+    fn cleanup_actions(
+        &self,
+        now: Time,
+        account: &AccountName,
+        instances: &[Instance],
+    ) -> Vec<CleanupAction> {
+        let shared = &self.shared;
+        let nodes = shared.config.network_nodes().filter_map(|network_node| {
+            let readings = shared.observed.network_node(&network_node.name)?;
+            Some(NodeList {
+                network_node: &network_node.name,
+                nodes: readings.known_nodes()?,
+                node_prefix: &network_node.node_prefix,
+            })
+        });
+        let nodes: Vec<NodeList<'_>> = nodes.collect();
+        let sprints: Vec<&Sprint> = self.replicas.sprints().collect();
+        plan(&ReconcileInput {
+            now,
+            accounts: &[account],
+            instances,
+            nodes: &nodes,
+            ledger: &shared.ledger,
+            sprints: &sprints,
+            cockpit: &shared.config.cockpit,
+        })
+    }
+
     /// Gives each rental that is watched its row. Its watcher asks for one that is not listed.
-    fn on_rows(&mut self, now: Time) {
-        for replica in self.replicas.iter_mut() {
+    fn on_rows(&mut self, now: Time, account: &AccountName) {
+        let payers = self.replicas.iter_mut();
+        for replica in payers.filter(|replica| replica.account() == account) {
             for id in replica.watched() {
                 if let Some(row) = self.shared.listed(id) {
                     replica.on_row(&mut self.shared, now, id, &row);
@@ -111,7 +139,8 @@ impl Replica {
                 self.on_row(shared, now, id, &row);
             }
             Ok(None) => {
-                let listing = shared.observed.listing.as_ref();
+                let readings = shared.observed.account(self.account());
+                let listing = readings.and_then(|readings| readings.listing.as_ref());
                 if listing.is_some_and(|(_, all)| all.iter().all(|other| other.id != id)) {
                     self.dispatch(shared, now, Event::RentalVanished(id));
                 }
@@ -274,7 +303,7 @@ impl Replica {
 impl Shared {
     /// A rental's row in the last listing.
     fn listed(&self, id: InstanceId) -> Option<Instance> {
-        let mut rows = self.observed.listing.iter().flat_map(|(_, rows)| rows);
+        let mut rows = self.observed.listed();
         rows.find(|row| row.id == id).cloned()
     }
 
@@ -308,9 +337,13 @@ impl Shared {
     }
 
     /// Only a preview documents the route, so a failure is not worth a warning.
-    pub(crate) fn on_requested_prices(&mut self, read: Result<Vec<RequestedPrice>, CallError>) {
+    pub(crate) fn on_requested_prices(
+        &mut self,
+        account: &AccountName,
+        read: Result<Vec<RequestedPrice>, CallError>,
+    ) {
         match read {
-            Ok(requested) => self.observed.requested_prices = requested,
+            Ok(requested) => self.observed.account_mut(account).requested_prices = requested,
             Err(error) => tracing::debug!("requested prices are unknown: {error}"),
         }
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::config::NetworkNodeConfig;
 use crate::domain::{NodeId, PoolName, Time, Usd, UsdPerHour};
 use crate::engine::alerts::onset::Onsets;
 use crate::engine::rules::caps_of;
 use crate::engine::snapshot::{
-    CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow, NodesSnapshot,
-    OffersSnapshot, PoolHour, ReplicaSnapshot, SearchState, Snapshot,
+    AccountSnapshot, CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow,
+    NodesSnapshot, OffersSnapshot, PoolHour, ReplicaSnapshot, SearchState, Snapshot,
 };
 use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::{Caps, Funds};
@@ -49,7 +50,9 @@ impl Engine {
             offers_by_pool: self.offers_by_pool(now),
             rental: first.rental,
             hedge: first.hedge,
-            nodes: self.nodes_snapshot(),
+            nodes: self.nodes_snapshot(&self.shared.config.network_node),
+            other_nodes: self.other_nodes(),
+            accounts: self.account_snapshots(now),
             proxy: self
                 .shared
                 .ports
@@ -61,7 +64,7 @@ impl Engine {
             alerts: self.alerts(now, onsets),
             boot_log: first.boot_log,
             replicas,
-            rentals_read_at: self.shared.observed.listing.as_ref().map(|(at, _)| *at),
+            rentals_read_at: self.rentals_read_at(),
             boots: self.shared.boots.clone(),
             notices_lost: self.shared.ports.notifier.lost(),
             ended: false,
@@ -101,24 +104,57 @@ impl Engine {
         }
     }
 
-    fn nodes_snapshot(&self) -> NodesSnapshot {
-        let rows = self
-            .shared
-            .observed
-            .nodes
-            .iter()
-            .flat_map(|(_, nodes)| nodes);
+    fn other_nodes(&self) -> Vec<NodesSnapshot> {
+        let others = self.shared.config.other_network_nodes.iter();
+        others.map(|other| self.nodes_snapshot(other)).collect()
+    }
+
+    /// When the account was listed whose last listing is the oldest; `None` if one was never listed.
+    fn rentals_read_at(&self) -> Option<Time> {
+        let accounts = self.shared.observed.accounts.values();
+        let read = accounts.map(|readings| readings.listing.as_ref().map(|(at, _)| *at));
+        read.min().flatten()
+    }
+
+    /// Only where there are several.
+    fn account_snapshots(&self, now: Time) -> Vec<AccountSnapshot> {
+        let config = &self.shared.config;
+        if config.other_accounts.is_empty() {
+            return Vec::new();
+        }
+        let accounts = config.accounts().map(|account| {
+            let readings = self.shared.observed.account(&account.name);
+            let listing = readings.and_then(|readings| readings.listing.as_ref());
+            let rented = self.shared.ledger.open_rentals().into_iter();
+            let rented = rented.filter(|open| open.account == account.name);
+            AccountSnapshot {
+                credit: self.shared.credit(&account.name, now),
+                credit_floor: account.credit_floor,
+                rentals: rented.count(),
+                reserved: self.shared.ledger.reserved_on(&account.name, now),
+                read_at: listing.map(|(at, _)| *at),
+                name: account.name,
+            }
+        });
+        accounts.collect()
+    }
+
+    fn nodes_snapshot(&self, of: &NetworkNodeConfig) -> NodesSnapshot {
+        let readings = self.shared.observed.network_node(&of.name);
+        let nodes = readings.and_then(|readings| readings.nodes.as_ref());
+        let rows = nodes.into_iter().flat_map(|(_, nodes)| nodes);
         let rows = rows.map(|node| NodeRow {
             node: node.clone(),
             owner: self.owner(&node.config.id),
         });
         NodesSnapshot {
             rows: rows.collect(),
-            read_at: self.shared.observed.nodes.as_ref().map(|(at, _)| *at),
-            trouble: self.shared.observed.nodes_error.clone(),
+            read_at: nodes.map(|(at, _)| *at),
+            trouble: readings.and_then(|readings| readings.error.clone()),
             network_node: Some(NetworkNodePlace {
-                address: self.shared.config.network_node.admin_api.to_string(),
-                participant: self.shared.config.chain.participant.clone(),
+                name: of.name.clone(),
+                address: of.admin_api.to_string(),
+                participant: of.participant.clone(),
             }),
         }
     }
@@ -173,7 +209,8 @@ impl Engine {
             pool_hour: replica.pool_hour(&funds),
             hour_limit: budget.per_hour,
             hour_used: funds.hour,
-            credit: funds.credit,
+            credit: self.shared.credit(replica.account(), now),
+            credit_reserved: self.shared.ledger.reserved_on(replica.account(), now),
             credit_floor: budget.credit_floor,
             refused: replica.sprint.cap_refusal(),
         }
@@ -204,6 +241,8 @@ impl Replica {
             rental: sprint.rental().map(rental),
             hedge: sprint.hedge().map(rental),
             node: sprint.node_id().cloned(),
+            network_node: self.network_node().clone(),
+            account: self.account().clone(),
             spent: shared.ledger.spent_in_sprint(&self.id, now),
             caps: CapSnapshot::all(&self.caps(), &funds),
             pool_hour: self.pool_hour(&funds),

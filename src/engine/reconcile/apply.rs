@@ -1,6 +1,6 @@
 //! Carries out cleanup actions.
 
-use crate::domain::{Duration, Time};
+use crate::domain::{AccountName, Duration, Time};
 use crate::engine::effects::task_key::TaskKey;
 use crate::engine::reconcile::plan::{CleanupAction, NEVER_LISTED};
 use crate::engine::state::Engine;
@@ -11,7 +11,8 @@ use crate::journal::Record;
 const DESTROY_RETRY: Duration = Duration::seconds(20);
 
 impl Engine {
-    pub(crate) fn reconcile(&mut self, now: Time, action: CleanupAction) {
+    /// `account` is the one whose listing showed it.
+    pub(crate) fn reconcile(&mut self, now: Time, account: &AccountName, action: CleanupAction) {
         match action {
             CleanupAction::Destroy(instance) | CleanupAction::Verify(instance) => {
                 let recently = |since: &Time| now - *since < DESTROY_RETRY;
@@ -23,7 +24,7 @@ impl Engine {
                 tracing::warn!(
                     "instance {instance} has our label but belongs to no sprint: destroying it"
                 );
-                self.shared.clean_up_rental(instance);
+                self.shared.clean_up_rental(account, instance);
             }
             CleanupAction::Void(label) => {
                 let reason = NEVER_LISTED.to_owned();
@@ -36,11 +37,12 @@ impl Engine {
                     .replicas
                     .sprints()
                     .any(|sprint| sprint.removal_waits(now)) => {}
-            CleanupAction::Unregister(node) => {
+            CleanupAction::Unregister(registration) => {
                 tracing::warn!(
-                    "{node} is registered for one of our rentals that is gone: unregistering it"
+                    "{} is registered for one of our rentals that is gone: unregistering it",
+                    registration.node
                 );
-                self.shared.clean_up_node(node);
+                self.shared.clean_up_node(registration);
             }
             CleanupAction::Forget(node) => {
                 self.shared.record(&Record::Unregistered { node });

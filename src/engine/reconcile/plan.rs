@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use crate::config::Config;
 use crate::domain::{
-    CockpitId, Duration, Instance, InstanceId, NodeId, RegisteredNode, RentalLabel, Time,
+    AccountName, CockpitId, Duration, Instance, InstanceId, NetworkNodeName, NodeId,
+    RegisteredNode, RentalLabel, Time,
 };
 use crate::flow::{Event, Sprint};
-use crate::journal::{Ledger, OpenRegistration};
+use crate::journal::{Ledger, OpenRegistration, OpenRental};
 
 /// A rental can be missing from listings this long after its rent call.
 const VISIBLE_WITHIN: Duration = Duration::minutes(3);
@@ -25,23 +26,40 @@ pub enum CleanupAction {
     Void(RentalLabel),
     /// One of our registrations whose rental is gone or to be destroyed, or that was removed and is
     /// back.
-    Unregister(NodeId),
+    Unregister(Registration),
     /// A registration that is open in the journal, but not listed.
     Forget(NodeId),
+}
+
+/// A node at one of the Network Nodes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Registration {
+    pub network_node: NetworkNodeName,
+    pub node: NodeId,
+}
+
+/// The complete list of a Network Node.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeList<'a> {
+    pub network_node: &'a NetworkNodeName,
+    pub nodes: &'a [RegisteredNode],
+    /// Prefix of our node ids there, before the instance id.
+    pub node_prefix: &'a str,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub struct ReconcileInput<'a> {
     pub now: Time,
+    /// The accounts whose listings are complete; what the others have is unknown.
+    pub accounts: &'a [&'a AccountName],
+    /// Of all these accounts.
     pub instances: &'a [Instance],
-    /// Every registered node; if unknown, all of them stay.
-    pub nodes: Option<&'a [RegisteredNode]>,
+    /// Of each Network Node whose list is known; at the others every node stays.
+    pub nodes: &'a [NodeList<'a>],
     pub ledger: &'a Ledger,
     /// The current and unfinished sprints: what one of them uses is not left over.
     pub sprints: &'a [&'a Sprint],
     pub cockpit: &'a CockpitId,
-    /// Prefix of our node ids, before the instance id.
-    pub node_prefix: &'a str,
 }
 
 /// Looks for a label in a complete listing.
@@ -63,6 +81,42 @@ pub fn foreign<'a>(
         let known = label.cockpit == config.cockpit || config.peers.contains(&label.cockpit);
         (!known).then_some((instance, label))
     })
+}
+
+/// Accounts and Network Nodes that something open in the journal is at, and that the configuration does not
+/// have, or no longer has for its pool, in words.
+pub fn unknown_places(ledger: &Ledger, config: &Config) -> Option<String> {
+    let has_account = |name: &AccountName| config.accounts().any(|one| one.name == *name);
+    let has_node = |name: &NetworkNodeName| config.network_nodes().any(|one| one.name == *name);
+    let rentals = ledger.open_rentals().into_iter();
+    let mut rentals = rentals.filter(|open| !has_account(&open.account));
+    if let Some(open) = rentals.next() {
+        let (label, account) = (&open.label, &open.account);
+        return Some(format!(
+            "the rental {label} is on account {account}, which the configuration does not have: put it back ([[account]]) until the rental is gone"
+        ));
+    }
+    let rentals = ledger.open_rentals().into_iter();
+    let mut moved = rentals.filter_map(|open| {
+        let pool = config.pools.get(&open.replica.pool)?;
+        let is_its = config.pools.has_replica(&open.replica);
+        (is_its && pool.account != open.account).then_some((open, pool))
+    });
+    if let Some((open, pool)) = moved.next() {
+        let (label, account, name) = (&open.label, &open.account, &pool.name);
+        return Some(format!(
+            "the rental {label} is on account {account}, and pool {name} has account {} now: put {account} back until the rental is gone",
+            pool.account
+        ));
+    }
+    let nodes = ledger.registrations().into_iter();
+    let mut nodes = nodes.filter(|open| !has_node(&open.network_node));
+    let OpenRegistration {
+        node, network_node, ..
+    } = nodes.next()?;
+    Some(format!(
+        "{node} is registered with the Network Node {network_node}, which the configuration does not have: put it back under this name until the registration is gone"
+    ))
 }
 
 pub fn plan(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
@@ -95,7 +149,8 @@ impl ReconcileInput<'_> {
 
 fn rentals(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
     let mut actions: Vec<_> = readings.leftovers().map(CleanupAction::Destroy).collect();
-    for open in readings.ledger.open_rentals() {
+    let is_listed = |open: &&OpenRental| readings.accounts.contains(&&open.account);
+    for open in readings.ledger.open_rentals().into_iter().filter(is_listed) {
         let old_enough = readings.now - open.intended_at > VISIBLE_WITHIN;
         if readings.is_in_use(&open.label) || !old_enough {
             continue;
@@ -116,34 +171,45 @@ fn rentals(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
 /// Registrations are ours by the journal or by their rental. A prefix alone proves nothing: another
 /// cockpit may use the same.
 fn registrations(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
-    let Some(nodes) = readings.nodes else {
-        return Vec::new();
-    };
-    let is_listed = |id: &NodeId| nodes.iter().any(|node| node.config.id == *id);
-    let journalled = readings.ledger.registrations();
-    let mut actions = Vec::new();
-    for open in &journalled {
-        let node = open.node.clone();
-        match is_listed(&node) {
-            _ if readings.is_registration_in_use(open) => {}
-            true => actions.push(CleanupAction::Unregister(node)),
-            false => actions.push(CleanupAction::Forget(node)),
+    let of_each = readings.nodes.iter();
+    of_each.flat_map(|list| list.leftovers(readings)).collect()
+}
+
+impl NodeList<'_> {
+    fn leftovers(&self, readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {
+        let is_listed = |id: &NodeId| self.nodes.iter().any(|node| node.config.id == *id);
+        let unregister = |node| {
+            CleanupAction::Unregister(Registration {
+                network_node: self.network_node.clone(),
+                node,
+            })
+        };
+        let journalled = readings.ledger.registrations();
+        let mut actions = Vec::new();
+        let here = journalled.iter();
+        for open in here.filter(|open| open.network_node == *self.network_node) {
+            let node = open.node.clone();
+            match is_listed(&node) {
+                _ if readings.is_registration_in_use(open) => {}
+                true => actions.push(unregister(node)),
+                false => actions.push(CleanupAction::Forget(node)),
+            }
         }
+        let of_leftovers = readings
+            .leftovers()
+            .map(|instance| NodeId(format!("{}{instance}", self.node_prefix)));
+        // The Network Node's half-hourly job writes a copy of its saved list back, and a restart loads that: a
+        // node that was removed meanwhile is back then (gonka v0.2.14
+        // decentralized-api/internal/modelmanager/mlnode_background_manager.go `checkAndUpdateGPUs`). One that
+        // is registered again is open in the journal.
+        let removed = readings.ledger.removed_registrations().iter();
+        let unknown: BTreeSet<NodeId> = of_leftovers
+            .chain(removed.cloned())
+            .filter(|id| is_listed(id) && journalled.iter().all(|open| open.node != *id))
+            .collect();
+        actions.extend(unknown.into_iter().map(unregister));
+        actions
     }
-    let of_leftovers = readings
-        .leftovers()
-        .map(|instance| NodeId(format!("{}{instance}", readings.node_prefix)));
-    // The Network Node's half-hourly job writes a copy of its saved list back, and a restart loads that: a
-    // node that was removed meanwhile is back then (gonka v0.2.14
-    // decentralized-api/internal/modelmanager/mlnode_background_manager.go `checkAndUpdateGPUs`). One that is
-    // registered again is open in the journal.
-    let removed = readings.ledger.removed_registrations().iter();
-    let unknown: BTreeSet<NodeId> = of_leftovers
-        .chain(removed.cloned())
-        .filter(|id| is_listed(id) && journalled.iter().all(|open| open.node != *id))
-        .collect();
-    actions.extend(unknown.into_iter().map(CleanupAction::Unregister));
-    actions
 }
 
 #[cfg(test)]

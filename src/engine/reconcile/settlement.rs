@@ -1,6 +1,6 @@
 //! Rentals that are proven gone, and what the market charged for them.
 
-use crate::domain::{CallError, CallErrorKind, InstanceId, Time};
+use crate::domain::{AccountName, CallError, CallErrorKind, InstanceId, Time};
 use crate::engine::observe::charges::ChargesRead;
 use crate::engine::observe::logged_failure::LoggedFailure;
 use crate::engine::state::{Engine, Shared};
@@ -34,12 +34,12 @@ impl Shared {
     }
 
     /// A missing charge is unknown, and read again later.
-    pub(crate) fn on_charges(&mut self, read: ChargesRead) {
+    pub(crate) fn on_charges(&mut self, account: &AccountName, read: ChargesRead) {
         let charges = match read.charges {
             Ok(charges) => charges,
-            Err(error) => return self.on_unread_charges(&error),
+            Err(error) => return self.on_unread_charges(account, &error),
         };
-        self.observed.charges_failure = LoggedFailure::default();
+        self.observed.account_mut(account).charges_failure = LoggedFailure::default();
         for charge in charges {
             if let Some(record) = self.ledger.charge_record(read.from, charge) {
                 self.record(&record);
@@ -48,8 +48,9 @@ impl Shared {
     }
 
     /// Logged once: rentals do not depend on it.
-    fn on_unread_charges(&mut self, error: &CallError) {
-        if !self.observed.charges_failure.is_new(error) {
+    fn on_unread_charges(&mut self, account: &AccountName, error: &CallError) {
+        let readings = self.observed.account_mut(account);
+        if !readings.charges_failure.is_new(error) {
             return;
         }
         let why = if error.kind == CallErrorKind::Unauthorized {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{GateKind, MachineId, Mode, NodeId, OfferId, ReplicaId, Usd};
+use crate::domain::{GateKind, MachineId, Mode, NetworkNodeName, NodeId, OfferId, ReplicaId, Usd};
 
 /// What an operator can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub enum Command {
     RefreshOffers,
     /// Change a registered node by hand, ours or not.
     ChangeNode {
+        /// Where; the first Network Node unless it is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        network_node: Option<NetworkNodeName>,
         node: NodeId,
         change: NodeChange,
     },

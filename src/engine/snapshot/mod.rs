@@ -15,7 +15,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{BootTally, CockpitId, Mode, NodeId, PoolName, ReplicaId, Time, Usd};
+use crate::domain::{
+    AccountName, BootTally, CockpitId, Mode, NetworkNodeName, NodeId, PoolName, ReplicaId, Time,
+    Usd,
+};
 use crate::engine::alerts::alert::{Alert, Condition};
 
 pub use chain::*;
@@ -49,7 +52,13 @@ pub struct Snapshot {
     pub rental: Option<RentalSnapshot>,
     /// What we pay for beside it: a hedge, or the loser of a race.
     pub hedge: Option<RentalSnapshot>,
+    /// At the first Network Node.
     pub nodes: NodesSnapshot,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_nodes: Vec<NodesSnapshot>,
+    /// All accounts, if there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountSnapshot>,
     /// The inference proxy, if there is one.
     pub proxy: Option<ProxySnapshot>,
     pub money: MoneySnapshot,
@@ -81,6 +90,12 @@ pub struct ReplicaSnapshot {
     pub hedge: Option<RentalSnapshot>,
     /// Its node's id in this sprint.
     pub node: Option<NodeId>,
+    /// Where its rental is registered.
+    #[serde(default, skip_serializing_if = "NetworkNodeName::is_default")]
+    pub network_node: NetworkNodeName,
+    /// Who pays for its rental.
+    #[serde(default, skip_serializing_if = "AccountName::is_default")]
+    pub account: AccountName,
     /// What its sprint has spent so far, by our own count.
     #[serde(default)]
     pub spent: Usd,
@@ -114,9 +129,26 @@ impl Snapshot {
             rental: replica.rental.clone(),
             hedge: replica.hedge.clone(),
             boot_log: replica.boot_log.clone(),
-            money: self.money.of(replica),
+            nodes: self.nodes_at(&replica.network_node).clone(),
+            money: self.money.of(replica, self.account(&replica.account)),
             ..self.clone()
         }
+    }
+
+    /// Only where there are several.
+    fn account(&self, name: &AccountName) -> Option<&AccountSnapshot> {
+        self.accounts.iter().find(|account| account.name == *name)
+    }
+
+    /// Every Network Node's.
+    pub fn all_nodes(&self) -> impl Iterator<Item = &NodesSnapshot> {
+        std::iter::once(&self.nodes).chain(&self.other_nodes)
+    }
+
+    /// The first Network Node's, if there is no such.
+    pub fn nodes_at(&self, network_node: &NetworkNodeName) -> &NodesSnapshot {
+        let is_here = |nodes: &&NodesSnapshot| nodes.name() == *network_node;
+        self.all_nodes().find(is_here).unwrap_or(&self.nodes)
     }
 
     /// Unknown for another pool than that of the first replica, where they are not sent.
@@ -167,6 +199,8 @@ impl Snapshot {
             rental: self.rental.clone(),
             hedge: self.hedge.clone(),
             node: None,
+            network_node: self.nodes.name(),
+            account: AccountName::default(),
             spent: self.money.sprint,
             caps: self.money.caps.clone(),
             pool_hour: self.money.pool_hour,

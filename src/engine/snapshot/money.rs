@@ -3,9 +3,24 @@
 use serde::{Deserialize, Serialize};
 
 use super::ReplicaSnapshot;
-use crate::domain::{RankedOffer, Usd, UsdPerHour};
+use crate::domain::{AccountName, RankedOffer, Time, Usd, UsdPerHour};
 pub use crate::flow::{Cap, CapCheck, Refusal};
 use crate::flow::{Caps, Funds};
+
+/// An account among several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AccountSnapshot {
+    pub name: AccountName,
+    /// Unless it was not read lately.
+    pub credit: Option<Usd>,
+    pub credit_floor: Usd,
+    /// Rentals that it pays for, by the journal.
+    pub rentals: usize,
+    /// What these may still cost.
+    pub reserved: Usd,
+    /// When its rentals were last listed, whole.
+    pub read_at: Option<Time>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct MoneySnapshot {
@@ -27,6 +42,9 @@ pub struct MoneySnapshot {
     pub pool_hour: Option<PoolHour>,
     /// The account's credit, once read.
     pub credit: Option<Usd>,
+    /// What the account's open rentals may still cost.
+    #[serde(default)]
+    pub credit_reserved: Usd,
     /// Credit that must be left on the account.
     pub credit_floor: Usd,
     /// Why the caps refused the offers that were to be rented last.
@@ -35,14 +53,23 @@ pub struct MoneySnapshot {
 }
 
 impl MoneySnapshot {
-    /// The same with the cap of this replica's sprint.
-    pub(super) fn of(&self, replica: &ReplicaSnapshot) -> MoneySnapshot {
+    /// The same with the caps of this replica's sprint, and its account if there are several.
+    pub(super) fn of(
+        &self,
+        replica: &ReplicaSnapshot,
+        account: Option<&AccountSnapshot>,
+    ) -> MoneySnapshot {
         let mut money = MoneySnapshot {
             refused: replica.refused,
             ..self.clone()
         };
         money.caps.clone_from(&replica.caps);
         money.pool_hour = replica.pool_hour;
+        if let Some(account) = account {
+            money.credit = account.credit;
+            money.credit_reserved = account.reserved;
+            money.credit_floor = account.credit_floor;
+        }
         money
     }
 
@@ -72,6 +99,7 @@ impl MoneySnapshot {
         let pool = self.pool_hour;
         let pool_hour = pool.map(|pool| of_price(Cap::PoolHour, pool.limit, pool.used));
         let credit = self.credit.unwrap_or(Usd::ZERO);
+        let credit = credit.left_after(self.credit_reserved);
         let credit = (Cap::Credit, credit.left_after(self.credit_floor));
         let spent = self
             .caps

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Participant, ProxyFigures, RegisteredNode, Time};
+use crate::domain::{NetworkNodeName, Participant, ProxyFigures, RegisteredNode, Time};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 pub struct NodesSnapshot {
@@ -17,9 +17,19 @@ pub struct NodesSnapshot {
     pub network_node: Option<NetworkNodePlace>,
 }
 
+impl NodesSnapshot {
+    /// The Network Node's.
+    pub fn name(&self) -> NetworkNodeName {
+        let place = self.network_node.as_ref();
+        place.map(|place| place.name.clone()).unwrap_or_default()
+    }
+}
+
 /// A Network Node of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkNodePlace {
+    #[serde(default)]
+    pub name: NetworkNodeName,
     /// Its admin API.
     pub address: String,
     pub participant: Participant,

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{ChargedRental, Ledger, OpenRental, Settled};
 use crate::domain::{
-    Duration, EpochIndex, InstanceId, PoolName, RentalCharge, ReplicaId, Time, Usd, UsdPerHour,
+    AccountName, Duration, EpochIndex, InstanceId, PoolName, RentalCharge, ReplicaId, Time, Usd,
+    UsdPerHour,
 };
 use crate::journal::Record;
 
@@ -133,6 +134,12 @@ impl Ledger {
     /// What open rentals may cost beyond what they have cost until `now`.
     pub fn reserved(&self, now: Time) -> Usd {
         reserved_for(self.rentals.values(), now)
+    }
+
+    /// The same of those that an account pays for.
+    pub fn reserved_on(&self, account: &AccountName, now: Time) -> Usd {
+        let open = self.rentals.values();
+        reserved_for(open.filter(|open| open.account == *account), now)
     }
 
     /// The same of a replica's.

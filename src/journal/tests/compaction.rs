@@ -101,7 +101,11 @@ fn any_record() -> impl Strategy<Value = Record> {
         2 => instance().prop_map(|instance| Record::DestroyIntended { instance }),
         2 => (attempt(), id()).prop_map(|(attempt, id)| gone(attempt, id, 9.5)),
         2 => (node(), instance())
-            .prop_map(|(node, instance)| Record::RegisterIntended { node, instance }),
+            .prop_map(|(node, instance)| Record::RegisterIntended {
+                node,
+                instance,
+                network_node: NetworkNodeName::default(),
+            }),
         1 => node().prop_map(|node| Record::Registered { node }),
         1 => node().prop_map(|node| Record::UnregisterIntended { node }),
         1 => node().prop_map(|node| Record::Unregistered { node }),
@@ -175,6 +179,7 @@ fn a_day(day: u32) -> Vec<(i64, Record)> {
     let intended = Record::RegisterIntended {
         node: node.clone(),
         instance,
+        network_node: NetworkNodeName::default(),
     };
     let mut records = vec![
         (minute, rent_intended(2 * day)),

@@ -5,9 +5,9 @@ mod migration;
 use super::store::add_up;
 use super::*;
 use crate::domain::{
-    Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId, MachineId,
-    NodeId, OfferId, OutcomeKind, RentalCharge, RentalLabel, RentalPrices, ReplicaId, SprintReport,
-    StepSpan, Time, Usd, UsdPerHour, Weight,
+    AccountName, Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId,
+    MachineId, NetworkNodeName, NodeId, OfferId, OutcomeKind, RentalCharge, RentalLabel,
+    RentalPrices, ReplicaId, SprintReport, StepSpan, Time, Usd, UsdPerHour, Weight,
 };
 
 const DAY: Duration = Duration::hours(24);
@@ -33,6 +33,7 @@ fn rent_intended(attempt: u32) -> Record {
     Record::RentIntended {
         label: label(attempt),
         replica: replica(attempt),
+        account: AccountName::default(),
         offer: OfferId(7),
         machine: MachineId(8),
         host: None,
@@ -157,6 +158,7 @@ fn measured(sequence: u64, before: u64, confirmed: u64) -> Record {
             confirmed: Weight(confirmed),
             before: Some(Weight(before)),
         },
+        network_node: NetworkNodeName::default(),
     }
 }
 
@@ -380,6 +382,7 @@ fn registration_is_open_until_proven_absent() {
     let intended = Record::RegisterIntended {
         node: node.clone(),
         instance: InstanceId(5),
+        network_node: NetworkNodeName::default(),
     };
     let mut ledger = folded(&[(0, intended)]);
     assert!(!ledger.registrations()[0].registered);

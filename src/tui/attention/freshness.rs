@@ -32,7 +32,12 @@ impl Feed {
         match self {
             Feed::Chain => snapshot.last_reads().chain,
             Feed::Rentals => snapshot.last_reads().rentals,
-            Feed::Nodes => snapshot.nodes.read_at,
+            // The oldest; unknown if one was never read.
+            Feed::Nodes => snapshot
+                .all_nodes()
+                .map(|nodes| nodes.read_at)
+                .min()
+                .flatten(),
         }
     }
 

@@ -2,13 +2,22 @@
 
 use super::{Boot, FleetGroup, FleetKey, FleetRow, Stage, Urgency};
 use crate::domain::{NodeStatus, Step, Time, Usd, UsdPerHour};
-use crate::engine::{NodeOwner, NodeRow, RentalSnapshot, ReplicaSnapshot, SprintSnapshot};
+use crate::engine::{
+    NodeOwner, NodeRow, NodesSnapshot, RentalSnapshot, ReplicaSnapshot, SprintSnapshot,
+};
 use crate::tui::model::Model;
 
 /// The groups in order, each with its rows by urgency.
 pub fn groups(model: &Model) -> Vec<FleetGroup> {
+    let all = model.snapshot.all_nodes();
+    all.map(|nodes| group(model, nodes)).collect()
+}
+
+/// What is at a Network Node.
+fn group(model: &Model, nodes: &NodesSnapshot) -> FleetGroup {
     let snapshot = &*model.snapshot;
-    let listed = || snapshot.nodes.rows.iter();
+    let listed = || nodes.rows.iter();
+    let network_node = nodes.name();
     let mut rows = if snapshot.is_single() {
         let ours = listed().find(|row| row.owner == NodeOwner::Sprint);
         let hedge = snapshot.hedge.as_ref();
@@ -18,8 +27,8 @@ pub fn groups(model: &Model) -> Vec<FleetGroup> {
             .collect()
     } else {
         let replicas = snapshot.replicas.iter();
-        replicas
-            .map(|replica| replica_row(model, replica))
+        let here = replicas.filter(|replica| replica.network_node == network_node);
+        here.map(|replica| replica_row(model, replica, nodes))
             .collect::<Vec<_>>()
     };
     let others = listed().filter(|row| row.owner != NodeOwner::Sprint);
@@ -32,14 +41,17 @@ pub fn groups(model: &Model) -> Vec<FleetGroup> {
             .then(times)
             .then_with(|| numbered(&a.name).cmp(&numbered(&b.name)))
     });
-    let place = snapshot.nodes.network_node.as_ref();
-    vec![FleetGroup {
-        name: snapshot.cockpit.to_string(),
+    let place = nodes.network_node.as_ref();
+    FleetGroup {
+        name: match snapshot.other_nodes.as_slice() {
+            [] => snapshot.cockpit.to_string(),
+            _ => network_node.to_string(),
+        },
         participant: place.map(|place| place.participant.clone()),
-        read_at: snapshot.nodes.read_at,
-        trouble: snapshot.nodes.trouble.clone(),
+        read_at: nodes.read_at,
+        trouble: nodes.trouble.clone(),
         rows,
-    }]
+    }
 }
 
 /// A name in parts that sort as people count: `minimax/2` comes before `minimax/10`.
@@ -73,11 +85,11 @@ fn sprint_row(model: &Model, node: Option<&NodeRow>) -> FleetRow {
 }
 
 /// One of several replicas: it is known by its name, whatever it rents.
-fn replica_row(model: &Model, replica: &ReplicaSnapshot) -> FleetRow {
+fn replica_row(model: &Model, replica: &ReplicaSnapshot, nodes: &NodesSnapshot) -> FleetRow {
     let sprint = &replica.sprint;
     let rental = replica.rental.as_ref();
-    let mut nodes = model.snapshot.nodes.rows.iter();
-    let node = nodes.find(|row| Some(&row.node.config.id) == replica.node.as_ref());
+    let mut listed = nodes.rows.iter();
+    let node = listed.find(|row| Some(&row.node.config.id) == replica.node.as_ref());
     let key = FleetKey::Replica(replica.id.clone());
     let row = FleetRow::new(key, replica.id.to_string(), Stage::Step(sprint.step));
     let row = row

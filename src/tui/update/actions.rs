@@ -188,7 +188,9 @@ fn mark(model: &mut Model, keys: &Keymap) {
 }
 
 fn open_node_dialog(model: &mut Model, change: NodeChange) {
+    let network_node = model.snapshot.nodes.name();
     let node = model.selected_node().map(|(_, row)| Dialog::Node {
+        network_node,
         node: row.node.config.id.clone(),
         owner: row.owner,
         change,

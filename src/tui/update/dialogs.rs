@@ -42,8 +42,10 @@ pub(super) fn stale_reason(model: &Model, dialog: &Dialog) -> Option<&'static st
             let none = model.snapshot.lost_journal().is_none();
             none.then_some("the journal is accepted already")
         }
-        Dialog::Node { node, .. } => {
-            let nodes = &model.snapshot.nodes.rows;
+        Dialog::Node {
+            network_node, node, ..
+        } => {
+            let nodes = &model.snapshot.nodes_at(network_node).rows;
             let gone = nodes.iter().all(|row| row.node.config.id != *node);
             gone.then_some("the node is no longer registered")
         }
@@ -118,7 +120,16 @@ pub(super) fn confirm(model: &mut Model) -> Vec<Command> {
             model.exit = Some(ExitReason::Quit);
             Vec::new()
         }
-        Dialog::Node { node, change, .. } => vec![Command::ChangeNode { node, change }],
+        Dialog::Node {
+            network_node,
+            node,
+            change,
+            ..
+        } => vec![Command::ChangeNode {
+            network_node: Some(network_node),
+            node,
+            change,
+        }],
         Dialog::Avoid(machine) => vec![Command::AvoidMachine(machine)],
         Dialog::Allow(machine) => vec![Command::AllowMachine(machine)],
         Dialog::Abort => vec![model.to_sprint(SprintCommand::Abort)],

@@ -33,7 +33,9 @@ pub(super) fn agrees(dialog: &Dialog, command: &Command) -> bool {
             Dialog::Node {
                 node: a, change: x, ..
             },
-            Command::ChangeNode { node: b, change: y },
+            Command::ChangeNode {
+                node: b, change: y, ..
+            },
         ) => a == b && x == y,
         (Dialog::Quit(Some(a)), Command::Quit(b)) => a == b,
         _ => false,

@@ -75,6 +75,8 @@ pub(super) fn several() -> Snapshot {
             rental,
             hedge: None,
             node: Some(NodeId(format!("vastai-{}", 27_000_000 + number))),
+            network_node: NetworkNodeName::default(),
+            account: AccountName::default(),
             spent: Usd::from_dollars(3.0),
             caps: caps.clone(),
             pool_hour: None,

@@ -8,6 +8,7 @@ fn foreign_node_needs_typed_name() {
     snapshot.nodes.rows.push(node("big-iron", NodeOwner::Other));
     let mut m = model(snapshot);
     let change = |node: &str, change| Command::ChangeNode {
+        network_node: Some(NetworkNodeName::default()),
         node: NodeId(node.into()),
         change,
     };

@@ -1,7 +1,7 @@
 //! Snapshots in every state of the cockpit.
 
 use super::*;
-use pocpit::domain::ReplicaId;
+use pocpit::domain::{NetworkNodeName, ReplicaId};
 use std::collections::BTreeMap;
 
 pub(super) fn at(minute: i64) -> Time {
@@ -104,6 +104,7 @@ pub(super) fn unspent() -> MoneySnapshot {
         hour_used: UsdPerHour::ZERO,
         pool_hour: None,
         credit: Some(Usd::from_dollars(212.4)),
+        credit_reserved: Usd::ZERO,
         credit_floor: Usd::from_dollars(5.0),
         refused: None,
     }
@@ -230,10 +231,13 @@ pub(super) fn waiting() -> Snapshot {
             read_at: Some(at(0)),
             trouble: None,
             network_node: Some(NetworkNodePlace {
+                name: NetworkNodeName::default(),
                 address: "http://10.0.0.5:9200/".into(),
                 participant: Participant("gonka1x9k3v7c2m4q8w5e6r0t1y2u3i4o5p9k2l".into()),
             }),
         },
+        other_nodes: Vec::new(),
+        accounts: Vec::new(),
         proxy: Some(proxy()),
         money: unspent(),
         alerts: vec![],
@@ -644,6 +648,7 @@ pub(super) fn with_past() -> Snapshot {
             at: ended,
             report: SprintReport {
                 replica: ReplicaId::default(),
+                network_node: NetworkNodeName::default(),
                 outcome,
                 cause: weight
                     .is_none()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pocpit::config::Config;
-use pocpit::domain::{BootEnd, InstanceId, MachineId, NodeId, PastBoot, Time};
+use pocpit::domain::{BootEnd, InstanceId, MachineId, NetworkNodeName, NodeId, PastBoot, Time};
 use pocpit::journal::{Journal, Record};
 use serde_json::Value;
 
@@ -161,6 +161,7 @@ fn occupied_address_blocks_plan_and_check() {
     let ours = Record::RegisterIntended {
         node: NodeId("colleague-1".into()),
         instance: InstanceId(1),
+        network_node: NetworkNodeName::default(),
     };
     let _ = journal.append(chrono::Utc::now(), &ours).unwrap();
     drop(journal);

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use pocpit::config::Config;
 use pocpit::domain::{
-    InstanceId, MachineId, OfferId, OutcomeKind, RentalPrices, ReplicaId, SprintReport, Usd,
-    UsdPerHour, Weight,
+    AccountName, InstanceId, MachineId, OfferId, OutcomeKind, RentalPrices, ReplicaId,
+    SprintReport, Usd, UsdPerHour, Weight,
 };
 use pocpit::journal::{Journal, Record};
 use serde_json::Value;
@@ -255,6 +255,7 @@ fn rented(replica: &str, label: &str, instance: u64) -> [Record; 2] {
     let intended = Record::RentIntended {
         label: label.clone(),
         replica: replica.parse().unwrap(),
+        account: AccountName::default(),
         offer: OfferId(instance),
         machine: MachineId(instance),
         host: None,

@@ -2,7 +2,8 @@
 
 use pocpit::config::Config;
 use pocpit::domain::{
-    ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, ReplicaId, Usd, UsdPerHour,
+    AccountName, ActualStatus, InstanceId, MachineId, OfferId, RentalPrices, ReplicaId, Usd,
+    UsdPerHour,
 };
 use pocpit::journal::{Journal, Record};
 use pocpit::ports::Market as _;
@@ -59,6 +60,7 @@ pub fn note(config: &Config, label: &str, instance: InstanceId) {
     let intended = Record::RentIntended {
         label: label.clone(),
         replica: ReplicaId::default(),
+        account: AccountName::default(),
         offer: OfferId(1),
         machine: MachineId(1),
         host: None,

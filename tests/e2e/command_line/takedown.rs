@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use pocpit::config::Config;
 use pocpit::domain::{
-    Duration, InstanceId, MachineId, NodeConfig, NodeId, OfferId, RentalPrices, ReplicaId, Time,
-    Usd, UsdPerHour,
+    AccountName, Duration, InstanceId, MachineId, NetworkNodeName, NodeConfig, NodeId, OfferId,
+    RentalPrices, ReplicaId, Time, Usd, UsdPerHour,
 };
 use pocpit::http::HttpClient;
 use pocpit::journal::{self, Journal, Record};
@@ -428,6 +428,7 @@ fn leave_behind(account: &Account) {
     let intended = |label: &str| Record::RentIntended {
         label: label.parse().unwrap(),
         replica: ReplicaId::default(),
+        account: AccountName::default(),
         offer: OfferId(7),
         machine: MachineId(8),
         host: None,
@@ -442,6 +443,7 @@ fn leave_behind(account: &Account) {
     let registering = |node: &str| Record::RegisterIntended {
         node: NodeId(node.into()),
         instance: InstanceId(999_999),
+        network_node: NetworkNodeName::default(),
     };
     let (mut journal, _) = Journal::open(&account.config.paths.state_dir).unwrap();
     for record in [

@@ -74,6 +74,7 @@ async fn listen() -> (TcpListener, String) {
 /// A proxy before this upstream.
 async fn proxy(upstream: &str, place: &Path) -> String {
     let config = ProxyConfig {
+        network_node: None,
         node_id: NodeId("proxy".into()),
         host: "10.0.0.2".into(),
         inference_port: 5000,

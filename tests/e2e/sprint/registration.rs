@@ -57,14 +57,14 @@ async fn manual_node_change_reports_failure() {
         (NodeChange::Remove, None),
     ] {
         let node = NodeId(id.to_owned());
-        rig.send(Command::ChangeNode { node, change }).await;
+        rig.send(change_node(node, change)).await;
         // then it is so,
         rig.until("the change", |seen| enabled(seen) == then).await;
     }
     // and a failure is reported.
     let node = NodeId(id.to_owned());
     let change = NodeChange::Disable;
-    rig.send(Command::ChangeNode { node, change }).await;
+    rig.send(change_node(node, change)).await;
     rig.until("the alert", |seen| {
         let mut alerts = seen.alerts.iter();
         alerts.any(|alert| alert.text.contains("was not disabled"))
@@ -132,4 +132,13 @@ async fn node_of_an_earlier_sprint_is_removed_again() {
     };
     let removed = tokio::time::timeout(Duration::from_secs(60), gone).await;
     assert!(removed.is_ok(), "{:?}", rig.ours_registered());
+}
+
+/// At the only Network Node.
+fn change_node(node: NodeId, change: NodeChange) -> Command {
+    Command::ChangeNode {
+        network_node: None,
+        node,
+        change,
+    }
 }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use pocpit::domain::{
-    MachineId, OfferId, RentalLabel, RentalPrices, ReplicaId, SshEndpoint, Time, Usd, UsdPerHour,
+    AccountName, MachineId, OfferId, RentalLabel, RentalPrices, ReplicaId, SshEndpoint, Time, Usd,
+    UsdPerHour,
 };
 use pocpit::journal::{Journal, Record};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -44,6 +45,7 @@ fn note_rental(state: &Path) {
     let intended = Record::RentIntended {
         label: label.clone(),
         replica: ReplicaId::default(),
+        account: AccountName::default(),
         offer: OfferId(1),
         machine: MachineId(1),
         host: None,

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::{InstanceId, Requirement};
+use crate::domain::{AccountName, InstanceId, Requirement};
 use crate::engine::alerts::alert::Advice;
 use crate::engine::attach::tests::snapshot;
 use crate::engine::observe::freshness::Feed;
@@ -298,10 +298,10 @@ fn sent_by_listings(active: std::ops::Range<i64>, listed: &[i64]) -> Vec<(i64, N
     let mut sent = Vec::new();
     for second in 0..300 {
         if listed.contains(&second) {
-            freshness.mark(Feed::Rentals, at(second));
+            freshness.mark(Feed::Rentals(AccountName::default()), at(second));
         }
         // Failed polls and readings of other feeds do not count.
-        freshness.mark(Feed::RentalsPoll, at(second));
+        freshness.mark(Feed::RentalsPoll(AccountName::default()), at(second));
         freshness.mark(Feed::Chain, at(second));
         let is_active = active.contains(&second);
         let snapshot = Snapshot {

@@ -39,6 +39,7 @@ fn intended(attempt: u32) -> Record {
     Record::RentIntended {
         label: label(attempt),
         replica: ReplicaId::default(),
+        account: AccountName::default(),
         offer: OfferId(7),
         machine: MachineId(8),
         host: None,
@@ -59,7 +60,12 @@ fn rented(attempt: u32, id: u64) -> Record {
 
 fn registering(id: &str, instance: u64) -> Record {
     let (node, instance) = (NodeId(id.into()), InstanceId(instance));
-    Record::RegisterIntended { node, instance }
+    let network_node = NetworkNodeName::default();
+    Record::RegisterIntended {
+        node,
+        instance,
+        network_node,
+    }
 }
 
 fn ledger(records: &[Record]) -> Ledger {
@@ -76,14 +82,27 @@ fn actions(
     nodes: Option<&[RegisteredNode]>,
     records: &[Record],
 ) -> Vec<CleanupAction> {
+    let (main, network_node) = (AccountName::default(), NetworkNodeName::default());
+    let list = nodes.map(|nodes| NodeList {
+        network_node: &network_node,
+        nodes,
+        node_prefix: "vastai-",
+    });
     plan(&ReconcileInput {
         now: at(minute),
+        accounts: &[&main],
         instances,
-        nodes,
+        nodes: list.as_slice(),
         ledger: &ledger(records),
         sprints: &[],
         cockpit: &"home".parse().unwrap(),
-        node_prefix: "vastai-",
+    })
+}
+
+fn unregister(network_node: &str, node: &str) -> CleanupAction {
+    CleanupAction::Unregister(Registration {
+        network_node: network_node.parse().unwrap(),
+        node: NodeId(node.into()),
     })
 }
 
@@ -104,7 +123,7 @@ fn only_our_leftovers_are_cleaned_up() {
         actions(0, &instances, Some(&nodes), &[]),
         [
             CleanupAction::Destroy(InstanceId(1)),
-            CleanupAction::Unregister(NodeId("vastai-1".into()))
+            unregister("main", "vastai-1")
         ]
     );
 }
@@ -138,7 +157,7 @@ fn revived_registration_is_removed_again() {
     ];
     let nodes = [node("vastai-41"), node("vastai-77")];
     // then it is removed, and what merely has our prefix is not.
-    let again = [CleanupAction::Unregister(NodeId("vastai-41".into()))];
+    let again = [unregister("main", "vastai-41")];
     assert_eq!(actions(9, &[], Some(&nodes), &records), again);
     assert_eq!(actions(9, &[], Some(&nodes[1..]), &records), []);
 }
@@ -150,9 +169,58 @@ fn unknown_node_list_removes_nothing() {
     assert_eq!(
         actions(9, &[], Some(&nodes), &records),
         [
-            CleanupAction::Unregister(NodeId("vastai-41".into())),
+            unregister("main", "vastai-41"),
             CleanupAction::Forget(NodeId("vastai-42".into()))
         ]
     );
     assert_eq!(actions(9, &[], None, &records), []);
+}
+
+#[test]
+fn each_account_and_network_node_answers_for_its_own() {
+    // Given rentals on two accounts, registered at two Network Nodes,
+    let on = |account: &str, attempt, id| {
+        let mut intended = intended(attempt);
+        let Record::RentIntended { account: of, .. } = &mut intended else {
+            unreachable!()
+        };
+        *of = account.parse().unwrap();
+        [intended, rented(attempt, id)]
+    };
+    let at_node = |network_node: &str, id: &str, instance| Record::RegisterIntended {
+        node: NodeId(id.into()),
+        instance: InstanceId(instance),
+        network_node: network_node.parse().unwrap(),
+    };
+    let records = [
+        on("main", 1, 41).to_vec(),
+        on("second", 2, 42).to_vec(),
+        vec![
+            at_node("main", "vastai-41", 41),
+            at_node("west", "vastai-42", 42),
+        ],
+    ]
+    .concat();
+    let (second, west) = ("second".parse().unwrap(), "west".parse().unwrap());
+    let nodes = [node("vastai-41"), node("vastai-42")];
+    // when only the second account and the second Network Node are known, and nothing is rented there,
+    let actions = plan(&ReconcileInput {
+        now: at(9),
+        accounts: &[&second],
+        instances: &[],
+        nodes: &[NodeList {
+            network_node: &west,
+            nodes: &nodes,
+            node_prefix: "vastai-",
+        }],
+        ledger: &ledger(&records),
+        sprints: &[],
+        cockpit: &"home".parse().unwrap(),
+    });
+    // then what is elsewhere stays.
+    let expected = [
+        CleanupAction::Verify(InstanceId(42)),
+        unregister("west", "vastai-42"),
+    ];
+    assert_eq!(actions, expected);
 }

@@ -135,6 +135,7 @@ fn question_of(dialog: &Dialog, canvas: &Canvas<'_>) -> Question {
             node,
             owner,
             change,
+            ..
         } => node::change(node, *owner, *change, theme),
         Dialog::LeaveViewer => sprint::orphaned(model),
         Dialog::Abort => sprint::abort(model),

@@ -322,14 +322,16 @@ pub(super) fn ports(host: &Arc<Host>, rental_logs: LogStore) -> Ports {
         clock: Arc::new(crate::engine::SystemClock),
         chain: Arc::new(ChainClient::new(http.clone(), &config.chain)),
         market: Arc::new(VastClient::new(http.clone(), &config.vast)),
+        other_markets: std::collections::BTreeMap::new(),
         network_node: Arc::new(NetworkNodeClient::new(http.clone(), &config.network_node)),
+        other_network_nodes: std::collections::BTreeMap::new(),
         inference_proxy: None,
         mlnodes: MlNodeFactory::new(http.clone()),
         remote: Arc::new(World(host.clone())),
         rental_logs,
         descriptors: Arc::new(crate::descriptors::OwnDescriptors),
         alerts_file: None,
-        notifier: crate::notify::Notifier::new(http, &config.notify, None),
+        notifier: Arc::new(crate::notify::Notifier::new(http, &config.notify, None)),
     }
 }
 
