@@ -9,12 +9,12 @@ use tokio::time::timeout;
 use super::arguments::{Auto, Common, Confirmation};
 use super::headless::{self, FollowEnd, Signals};
 use super::logging;
+use super::places::Places;
 use super::{Exit, causes, gc, lock_wait, runtime, service, status_line, stop};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
 use crate::journal;
-use crate::ports::Market;
 
 /// Time for the market to list the account, with all retries.
 const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
@@ -123,10 +123,11 @@ fn has_unfinished_work(state_dir: &Path) -> bool {
 /// answer is no reason to refuse: the engine rents nothing until it does.
 pub(super) async fn another_cockpit(config: &Config) -> Option<String> {
     service::extend_startup("checking for other cockpits on the account", MARKET_TIMEOUT);
-    let market = runtime::Clients::new(config).market;
-    let instances = market.instances().await.inspect_err(|error| {
+    let listed = Places::of(config).instances().await;
+    for error in &listed.failures {
         tracing::warn!("cannot tell whether another cockpit uses this account: {error}");
-    });
-    let cause = runtime::another_cockpit(&instances.ok()?, config)?;
+    }
+    let mut accounts = listed.known.values();
+    let cause = accounts.find_map(|instances| runtime::another_cockpit(instances, config))?;
     Some(format!("{cause}. {}", runtime::TWO_COCKPITS))
 }

@@ -11,12 +11,14 @@ mod tests;
 
 use color_eyre::eyre::Report;
 
+use self::account::AccountRead;
 use self::machine::Owner;
 pub(super) use self::probe::Probe;
 use self::probe::{Subject, exit_of, text_of};
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
 use super::page::Page;
+use super::places::Places;
 use super::runtime::{self, Clients};
 use super::{Exit, logging, offers, pools, print_report};
 use crate::config::{Config, Loaded};
@@ -39,14 +41,13 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     let clients = Clients::new(config);
     let (chain, market) = (&clients.chain, &clients.market);
     let now = clients.clock.now();
-    let (instances, sources, governance) = tokio::join!(
-        market.instances(),
+    let (sources, governance) = tokio::join!(
         chain.query_sources(SourceSelection::All),
         chain.governance()
     );
     // One after the other: the market limits calls by the second.
+    let accounts = AccountRead::all(config).await;
     let single_read = market.try_single_read().await;
-    let account = market.account().await;
     // Held only for a moment: a cockpit that starts meanwhile becomes a viewer.
     let opened = Journal::open(&config.paths.state_dir);
     let owner = Owner::by(&opened);
@@ -60,20 +61,23 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
         .collect();
     let mut money = Vec::new();
     for (pool, config) in &pools {
+        let market = Clients::new(config).market;
         let offers = market.search(&config.vast.query, now).await;
+        let mut read = accounts.iter();
+        let account = read.find(|account| account.name == config.vast.account);
+        let account = account.map_or(&accounts[0].account, |account| &account.account);
         let found = offers.as_ref().map_or(&[][..], Vec::as_slice).to_vec();
         let (ranked, _) = offers::judged(now, config, &next, &ledger, found);
         money.push((
             *pool,
-            money_probes(config, &account, &offers, &ranked.usable),
+            money_probes(config, account, &offers, &ranked.usable),
         ));
     }
     let leaving = ledger.our_nodes();
-    let mut probes = vec![
-        Probe::new(Subject::VastKey, account::key(config, &instances)),
-        Probe::from(judge_single_read(&single_read)),
-        Probe::new(Subject::Account, account::peers(config, &instances)),
-    ];
+    let keys = accounts.iter().map(|account| account.key(config));
+    let mut probes: Vec<Probe> = keys.collect();
+    probes.push(Probe::from(judge_single_read(&single_read)));
+    probes.extend(accounts.iter().map(|account| account.peers(config)));
     probes.extend(fleet::merged(&money));
     probes.extend([
         Probe::new(Subject::Ssh, machine::ssh(config).await),
@@ -82,8 +86,8 @@ async fn probes(loaded: &Loaded) -> Vec<Probe> {
     ]);
     let sources = sources.iter().map(chain::source);
     probes.extend(sources.map(|checked| Probe::new(Subject::ChainSource, checked)));
-    let node = &clients.network_node;
-    probes.extend(node::sprint_needs(chain, node, now, loaded, &pools, &leaving).await);
+    let places = Places::of(config);
+    probes.extend(node::sprint_needs(chain, &places, now, loaded, &pools, &leaving).await);
     probes.extend(machine::listeners(loaded, owner));
     probes
 }

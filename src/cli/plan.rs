@@ -5,6 +5,8 @@ pub(super) mod obstacles;
 pub(super) mod report;
 mod text;
 
+use std::collections::BTreeMap;
+
 use color_eyre::eyre::{Report, eyre};
 
 use super::arguments::{Common, Output};
@@ -14,7 +16,9 @@ use super::pools;
 use super::runtime::{self, Clients};
 use super::{Exit, print_report};
 use crate::config::{Config, PoolConfig};
-use crate::domain::{Account, Aim, CallError, GovernanceModel, Offer, Preflight, Time, Workload};
+use crate::domain::{
+    Account, AccountName, Aim, CallError, GovernanceModel, Offer, Preflight, Time, Workload,
+};
 use crate::engine::preflight::{run_chain_preflight, run_preflight};
 use crate::flow::{Funds, Sprint};
 use crate::journal::{self, Ledger};
@@ -24,7 +28,7 @@ use crate::vast::RankedOffers;
 /// Everything a plan is based on. The plan reports what could not be read instead of failing.
 pub(super) struct PlanInputs {
     pub next: NextSprint,
-    account: Result<Account, CallError>,
+    accounts: BTreeMap<AccountName, Result<Account, CallError>>,
     pub ledger: Ledger,
     /// The first pool, or the only one of a configuration without pools.
     pub first: PoolInputs,
@@ -61,12 +65,11 @@ pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report>
 /// Reads what a sprint with this workload depends on.
 pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<PlanInputs, Report> {
     let clients = Clients::new(config);
-    let (chain, market) = (&clients.chain, &clients.market);
-    let now = clients.clock.now();
+    let (chain, now) = (&clients.chain, clients.clock.now());
     let ledger = journal::read_only(&config.paths.state_dir)?;
     let next = NextSprint::read(chain, now);
     let first = PoolReader::of(config, &config.pools.first);
-    let first = Box::pin(first.read(&clients, now, &ledger, workload));
+    let first = Box::pin(first.read(now, &ledger, workload));
     let (next, first) = tokio::join!(next, first);
     let mut others = Vec::new();
     // Without the Network Node there is one rental.
@@ -79,15 +82,22 @@ pub(super) async fn read_inputs(config: &Config, workload: Workload) -> Result<P
         let known = others.iter().chain([&first]).find(|it| reader.is_like(it));
         let read = match known {
             Some(known) => reader.like(known),
-            None => Box::pin(reader.read(&clients, now, &ledger, workload)).await,
+            None => Box::pin(reader.read(now, &ledger, workload)).await,
         };
         others.push(read);
     }
-    let account = market.account().await;
+    let mut accounts = BTreeMap::new();
+    for pool in std::iter::once(&first).chain(&others) {
+        let name = &pool.config.vast.account;
+        if !accounts.contains_key(name) {
+            let read = Clients::new(&pool.config).market.account().await;
+            accounts.insert(name.clone(), read);
+        }
+    }
     let next = next.map_err(|why| eyre!("no plan, because the chain cannot be read: {why}"))?;
     Ok(PlanInputs {
         next,
-        account,
+        accounts,
         ledger,
         first,
         others,
@@ -108,15 +118,10 @@ impl PoolReader {
         }
     }
 
-    async fn read(
-        self,
-        clients: &Clients,
-        now: Time,
-        ledger: &Ledger,
-        workload: Workload,
-    ) -> PoolInputs {
-        let (chain, node) = (&clients.chain, &clients.network_node);
+    async fn read(self, now: Time, ledger: &Ledger, workload: Workload) -> PoolInputs {
         let config = &self.config;
+        let clients = Clients::new(config);
+        let (chain, node) = (&clients.chain, &clients.network_node);
         let preflight = async {
             match workload {
                 Workload::Vllm => (run_chain_preflight(chain, now, config).await, None),
@@ -140,7 +145,11 @@ impl PoolReader {
 
     /// Both have the settings of the fleet: what was read for the one counts for the other.
     fn is_like(&self, read: &PoolInputs) -> bool {
-        self.pool.settings.is_none() && read.pool.settings.is_none()
+        let (own, other) = (&self.pool, &read.pool);
+        own.settings.is_none()
+            && other.settings.is_none()
+            && own.network_node == other.network_node
+            && own.account == other.account
     }
 
     fn like(self, read: &PoolInputs) -> PoolInputs {
@@ -169,10 +178,19 @@ impl PlanInputs {
         }
     }
 
+    /// The account that pays for a pool.
+    fn account_of(&self, pool: &PoolInputs) -> Option<&Result<Account, CallError>> {
+        self.accounts.get(&pool.config.vast.account)
+    }
+
     /// What counts against the caps of a pool's next sprint.
-    fn funds(&self, pool: &PoolInputs, sprint: &Sprint) -> Funds {
-        let (pool, epoch) = (&pool.pool.name, sprint.poc_epoch());
-        let credit = self.account.as_ref().ok().map(|account| account.credit);
+    fn funds(&self, inputs: &PoolInputs, sprint: &Sprint) -> Funds {
+        let (pool, epoch) = (&inputs.pool.name, sprint.poc_epoch());
+        let account = self.account_of(inputs).and_then(|read| read.as_ref().ok());
+        let reserved = self
+            .ledger
+            .reserved_on(&inputs.config.vast.account, self.next.now);
+        let credit = account.map(|account| account.credit.left_after(reserved));
         funds(&self.ledger, pool, epoch, self.next.now, credit)
     }
 }

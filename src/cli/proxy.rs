@@ -56,7 +56,11 @@ async fn ignore_hangup() {
 
 /// Keeps the proxy registered as configured. It stays registered on exit: most exits are restarts.
 async fn stay_registered(config: &Config, node: NodeConfig) {
-    let network_node = runtime::Clients::new(config).network_node;
+    let place = config.inference_proxy.as_ref();
+    let place = place.map_or(&config.network_node.name, |proxy| {
+        config.network_node_of(proxy)
+    });
+    let network_node = runtime::Clients::new(&config.at_network_node(place)).network_node;
     let mut registration = Registration::of(node);
     let mut last = None;
     loop {

@@ -7,16 +7,17 @@ use serde::Serialize;
 use super::arguments::{Common, Output};
 use super::next_sprint::NextSprint;
 use super::page::{Look, Page};
+use super::places::Places;
 use super::runtime::{self, Clients};
 use super::table::{Cell, Table, cell, number, or_none, words};
 use super::{Exit, pools, print_report, status_line};
 use crate::config::Config;
 use crate::domain::format::{count, grouped, roughly};
 use crate::domain::{
-    ConfirmationPhase, Height, Milestone, NodeStatus, RegisteredNode, ReplicaId, TimeBand,
+    ConfirmationPhase, Height, Milestone, NetworkNodeName, NodeStatus, RegisteredNode, ReplicaId,
+    TimeBand,
 };
 use crate::journal::{self, Ledger};
-use crate::ports::NetworkNode;
 use crate::tui::view::format::{milestone, phase};
 
 pub(crate) async fn epoch(common: &Common, output: Output) -> Result<Exit, Report> {
@@ -117,18 +118,44 @@ fn confirmation(next: &NextSprint) -> String {
 
 pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let network_node = Clients::new(&config).network_node;
-    let nodes = network_node.nodes().await?;
+    let listed = Places::of(&config).nodes().await;
+    let is_unknown = listed.known.is_empty();
+    if let Some(error) = listed.failures.first().filter(|_| is_unknown) {
+        return Err(error.clone().into());
+    }
+    for error in &listed.failures {
+        status_line(format_args!("warning: nodes unknown: {error}"));
+    }
     let ledger = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
         status_line(format_args!(
             "warning: which nodes are ours is unknown: {error}"
         ));
         Ledger::default()
     });
-    let nodes = nodes.into_iter();
-    let nodes: Vec<ListedNode> = nodes.map(|node| ListedNode::of(node, &ledger)).collect();
+    let is_complete = listed.is_complete();
+    let mut nodes = Vec::new();
+    for (network_node, registered) in listed.known {
+        let title = (!config.other_network_nodes.is_empty()).then_some(network_node);
+        let listed = registered.into_iter();
+        nodes.extend(listed.map(|node| ListedNode::of(node, title.clone(), &ledger)));
+    }
     print_report(output, &nodes, || {
-        nodes_text(&nodes, &config, &ledger, &Page::stdout(common, output))
+        let page = Page::stdout(common, output);
+        let parts = config.network_nodes().map(|network_node| {
+            let is_here = |node: &&ListedNode| {
+                let title = node.network_node.as_ref();
+                title.is_none_or(|name| *name == network_node.name)
+            };
+            let here: Vec<&ListedNode> = nodes.iter().filter(is_here).collect();
+            let config = config.at_network_node(&network_node.name);
+            nodes_text(&here, &config, &ledger, &page)
+        });
+        parts.collect::<Vec<_>>().join("\n\n")
+    })?;
+    Ok(if is_complete {
+        Exit::Done
+    } else {
+        Exit::Unknown
     })
 }
 
@@ -137,13 +164,20 @@ pub(crate) async fn nodes(common: &Common, output: Output) -> Result<Exit, Repor
 pub(super) struct ListedNode {
     #[serde(flatten)]
     node: RegisteredNode,
+    /// Name of the Network Node that lists it, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_node: Option<NetworkNodeName>,
     /// The replica whose rental is behind it; absent if there is none, and without pools.
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<ReplicaId>,
 }
 
 impl ListedNode {
-    fn of(node: RegisteredNode, ledger: &Ledger) -> ListedNode {
+    fn of(
+        node: RegisteredNode,
+        network_node: Option<NetworkNodeName>,
+        ledger: &Ledger,
+    ) -> ListedNode {
         let mut registrations = ledger.registrations().into_iter();
         let ours = registrations.find(|registration| registration.node == node.config.id);
         let mut rentals = ledger.open_rentals().into_iter();
@@ -152,13 +186,20 @@ impl ListedNode {
         let replica = rental.and_then(|rental| pools::replica_cell(&rental.replica));
         ListedNode {
             replica: replica.cloned(),
+            network_node,
             node,
         }
     }
 }
 
-fn nodes_text(nodes: &[ListedNode], config: &Config, ledger: &Ledger, page: &Page) -> String {
-    let source = &config.network_node.admin_api;
+fn nodes_text(nodes: &[&ListedNode], config: &Config, ledger: &Ledger, page: &Page) -> String {
+    let source = match config.other_network_nodes.as_slice() {
+        [] => config.network_node.admin_api.to_string(),
+        _ => format!(
+            "{} ({})",
+            config.network_node.name, config.network_node.admin_api
+        ),
+    };
     if nodes.is_empty() {
         return format!("No node is registered at {source}.");
     }
@@ -172,7 +213,7 @@ fn nodes_text(nodes: &[ListedNode], config: &Config, ledger: &Ledger, page: &Pag
         number("weight"),
     ])
     .below_at(1);
-    for ListedNode { node, replica } in nodes {
+    for ListedNode { node, replica, .. } in nodes {
         let weight: u64 = node.weights.values().map(|weight| weight.0).sum();
         let weight = (!node.weights.is_empty()).then(|| grouped(weight));
         let service = match node.current {
@@ -246,13 +287,14 @@ mod tests {
     use crate::config::samples::config;
     use crate::domain::samples::{listed, node_config};
     use crate::domain::{
-        AccountName, InstanceId, MachineId, NetworkNodeName, NodeId, OfferId, PocStatus,
-        RentalLabel, RentalPrices, Time, Usd, UsdPerHour, Weight,
+        AccountName, InstanceId, MachineId, NodeId, OfferId, PocStatus, RentalLabel, RentalPrices,
+        Time, Usd, UsdPerHour, Weight,
     };
     use crate::journal::{Journal, Record};
 
     fn node(id: &str) -> ListedNode {
         ListedNode {
+            network_node: None,
             node: listed(node_config(id)),
             replica: None,
         }
@@ -271,7 +313,7 @@ mod tests {
             .weights
             .insert("m".to_owned(), Weight(12_345_678));
         let page = Page::plain(80);
-        let text = nodes_text(&[failed, heavy], &config(), &Ledger::default(), &page);
+        let text = nodes_text(&[&failed, &heavy], &config(), &Ledger::default(), &page);
         // then no line is wider than the page, the address and the reason stand below, weights are whole.
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
         for said in [
@@ -319,10 +361,10 @@ mod tests {
         }
         drop(journal);
         let ledger = journal::read_only(place.path()).unwrap();
-        let of = |id: &str| ListedNode::of(listed(node_config(id)), &ledger);
+        let of = |id: &str| ListedNode::of(listed(node_config(id)), None, &ledger);
         let nodes = [of("vastai-7"), of("theirs-1")];
         // then ours says which one it is, in the table and as data.
-        let text = nodes_text(&nodes, &config(), &ledger, &Page::plain(80));
+        let text = nodes_text(&nodes.each_ref(), &config(), &ledger, &Page::plain(80));
         assert!(text.contains("vastai-7  minimax/3"), "{text}");
         assert!(text.contains("theirs-1  other"), "{text}");
         let json = serde_json::to_value(&nodes).unwrap();

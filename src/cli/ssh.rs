@@ -22,8 +22,9 @@ pub(crate) async fn run(arguments: Ssh, common: &Common) -> Result<Exit, Report>
     let state_dir = &config.paths.state_dir;
     let ledger = journal::read_only(state_dir)?;
     let rental = wanted_rental(&ledger.open_rentals(), arguments.replica.as_ref());
-    let (id, replica) = rental.map_err(|missing| missing.report(state_dir))?;
-    let market = runtime::Clients::new(&config).market;
+    let (id, open) = rental.map_err(|missing| missing.report(state_dir))?;
+    let replica = &open.replica;
+    let market = runtime::Clients::new(&config.of_account(&open.account)).market;
     let instance = market
         .instance(id)
         .await
@@ -127,7 +128,7 @@ fn listed(replicas: &[&ReplicaId]) -> String {
 fn wanted_rental<'a>(
     rentals: &[&'a OpenRental],
     replica: Option<&ReplicaId>,
-) -> Result<(InstanceId, &'a ReplicaId), NoRental<'a>> {
+) -> Result<(InstanceId, &'a OpenRental), NoRental<'a>> {
     let rented = || rentals.iter().filter(|rental| rental.instance.is_some());
     let all = replicas(rented());
     let kept = replicas(rented().filter(|rental| !rental.destroying));
@@ -144,8 +145,8 @@ fn wanted_rental<'a>(
     let newest = rented()
         .filter(|rental| rental.replica == *chosen)
         .max_by_key(|rental| (!rental.destroying, rental.intended_at));
-    let instance = newest.and_then(|rental| rental.instance);
-    Ok((instance.ok_or(NoRental::Nothing)?, chosen))
+    let found = newest.and_then(|rental| Some((rental.instance?, *rental)));
+    found.ok_or(NoRental::Nothing)
 }
 
 /// Each of them once.

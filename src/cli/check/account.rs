@@ -1,17 +1,62 @@
 //! The Vast account: whether its key works, and whether its money is enough for a sprint.
 
-use super::probe::{Checked, unknown, unmet};
-use crate::cli::runtime;
+use super::probe::{Checked, Probe, Subject, unknown, unmet};
+use crate::cli::runtime::{self, Clients};
 use crate::config::Config;
 use crate::domain::format::count;
-use crate::domain::{Account, CallError, CallErrorKind, Instance, Offer, RankedOffer, Usd};
+use crate::domain::{
+    Account, AccountName, CallError, CallErrorKind, Instance, Offer, RankedOffer, Usd,
+};
 use crate::engine::caps_of;
 use crate::flow::{Caps, Funds, Refusal, admit};
+use crate::ports::Market as _;
 
 /// Permissions that a scoped key needs (Vast's own names).
 const SCOPE: &str = "use a key with the permissions misc, user_read, instance_read, instance_write, user_write (registers the SSH key) and billing_read (reads the charges)";
 /// What to check when Vast does not answer.
 const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
+
+/// What was read of one account.
+pub(super) struct AccountRead {
+    pub(super) name: AccountName,
+    /// Its name, if there are several.
+    title: Option<AccountName>,
+    instances: Result<Vec<Instance>, CallError>,
+    pub(super) account: Result<Account, CallError>,
+}
+
+impl AccountRead {
+    /// One for each account of the configuration; that of `[vast]` is the first.
+    pub(super) async fn all(config: &Config) -> Vec<AccountRead> {
+        let mut all = Vec::new();
+        for account in config.accounts() {
+            let market = Clients::new(&config.of_account(&account.name)).market;
+            let title = (!config.other_accounts.is_empty()).then(|| account.name.clone());
+            all.push(AccountRead {
+                name: account.name,
+                title,
+                instances: market.instances().await,
+                account: market.account().await,
+            });
+        }
+        all
+    }
+
+    pub(super) fn key(&self, config: &Config) -> Probe {
+        self.probe(Subject::VastKey, key(config, &self.instances))
+    }
+
+    pub(super) fn peers(&self, config: &Config) -> Probe {
+        self.probe(Subject::Account, peers(config, &self.instances))
+    }
+
+    fn probe(&self, what: Subject, checked: Checked) -> Probe {
+        Probe {
+            account: self.title.clone(),
+            ..Probe::new(what, checked)
+        }
+    }
+}
 
 pub(super) fn key(config: &Config, instances: &Result<Vec<Instance>, CallError>) -> Checked {
     let instances = instances.as_ref().map_err(|error| match error.kind {

@@ -2,6 +2,7 @@
 
 use super::fleet::merged;
 use super::probe::{Checked, Probe, Subject, unknown, unmet};
+use crate::cli::places::Places;
 use crate::config::{Config, Credential, Loaded, ProxyConfig};
 use crate::domain::format::count;
 use crate::domain::{ApiRelease, CallError, NodeId, PoolName, RegisteredNode, Time};
@@ -9,13 +10,13 @@ use crate::engine::preflight;
 use crate::http::HttpClient;
 use crate::mlnode::arguments::{self, Merged};
 use crate::network_node::{RegistrationState, registration_state};
-use crate::ports::{Chain, InferenceProxy, NetworkNode};
+use crate::ports::{Chain, InferenceProxy, NetworkNode as _};
 use crate::proxy::ProxyClient;
 
 /// The checks that the engine makes before it rents, and those of the proxy.
 pub(super) async fn sprint_needs(
     chain: &dyn Chain,
-    network_node: &dyn NetworkNode,
+    places: &Places,
     now: Time,
     loaded: &Loaded,
     pools: &[(&PoolName, Config)],
@@ -23,7 +24,10 @@ pub(super) async fn sprint_needs(
 ) -> Vec<Probe> {
     let mut of_pools = Vec::new();
     for (pool, config) in pools {
-        let examined = preflight::run_preflight(chain, network_node, now, config, leaving).await;
+        let Some(api) = places.network_nodes.get(&config.network_node.name) else {
+            continue;
+        };
+        let examined = preflight::run_preflight(chain, api, now, config, leaving).await;
         of_pools.push((*pool, config, examined));
     }
     let findings = of_pools.iter().map(|(pool, _, examined)| {
@@ -31,8 +35,13 @@ pub(super) async fn sprint_needs(
         (*pool, findings.map(Probe::from).collect())
     });
     let mut probes = merged(&findings.collect::<Vec<_>>());
-    let release = api_release(&network_node.release().await);
-    probes.push(Probe::new(Subject::ApiRelease, Ok(release)));
+    for (name, api) in &places.network_nodes {
+        let release = api_release(&api.release().await);
+        probes.push(Probe {
+            network_node: (places.network_nodes.len() > 1).then(|| name.clone()),
+            ..Probe::new(Subject::ApiRelease, Ok(release))
+        });
+    }
     let arguments = of_pools.iter().map(|(pool, config, examined)| {
         let catalogue = examined.catalogue.as_ref().ok();
         let merged = catalogue.map(|known| arguments::of_model(known, &config.mlnode.model));
@@ -40,10 +49,13 @@ pub(super) async fn sprint_needs(
         (*pool, Vec::from_iter(probe))
     });
     probes.extend(merged(&arguments.collect::<Vec<_>>()));
-    let nodes = of_pools.first().map(|(_, _, examined)| &examined.nodes);
-    if let Some((settings, nodes)) = loaded.config.inference_proxy.as_ref().zip(nodes) {
+    if let Some(settings) = &loaded.config.inference_proxy
+        && let Some(api) = places
+            .network_nodes
+            .get(loaded.config.network_node_of(settings))
+    {
         let client = ProxyClient::new(HttpClient::new(), settings);
-        let registered = registered_proxy(settings, nodes);
+        let registered = registered_proxy(settings, &api.nodes().await);
         let running = running_proxy(&client).await;
         let keys = upstream_keys(loaded, running.is_ok());
         probes.extend([

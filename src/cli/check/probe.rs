@@ -8,7 +8,9 @@ use serde::Serialize;
 use crate::cli::Exit;
 use crate::cli::page::{Look, Page};
 use crate::domain::format::count;
-use crate::domain::{Finding, PoolName, Requirement, UnknownEffect, Verdict};
+use crate::domain::{
+    AccountName, Finding, NetworkNodeName, PoolName, Requirement, UnknownEffect, Verdict,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(in crate::cli) struct Probe {
@@ -17,6 +19,12 @@ pub(in crate::cli) struct Probe {
     /// The pool that was checked; absent if it is about all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<PoolName>,
+    /// Name of the account that was checked, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// Name of the Network Node that was checked, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_node: Option<NetworkNodeName>,
     /// The result; may be empty.
     pub seen: String,
     #[serde(flatten)]
@@ -183,9 +191,21 @@ impl Probe {
         Probe {
             what,
             pool: None,
+            account: None,
+            network_node: None,
             seen,
             verdict,
         }
+    }
+}
+
+impl Probe {
+    /// Which of several it is about.
+    fn place(&self) -> Option<String> {
+        let pool = self.pool.as_ref().map(ToString::to_string);
+        let account = self.account.as_ref().map(|name| format!("account {name}"));
+        let network_node = self.network_node.as_ref().map(ToString::to_string);
+        pool.or(account).or(network_node)
     }
 }
 
@@ -198,6 +218,8 @@ impl From<Finding> for Probe {
         Probe {
             what: finding.requirement.into(),
             pool: None,
+            account: None,
+            network_node: None,
             seen,
             verdict: finding.verdict,
         }
@@ -231,8 +253,8 @@ pub(super) fn text_of(probes: &[Probe], page: &Page) -> String {
             Verdict::Unknown { cause, remedy, .. } => ("UNKNOWN", Look::Warn, cause, Some(remedy)),
         };
         let head = format!("{word:<VERDICT$}{}", probe.what);
-        let text = match &probe.pool {
-            Some(pool) => format!("{pool}: {text}"),
+        let text = match probe.place() {
+            Some(place) => format!("{place}: {text}"),
             None => text.clone(),
         };
         let mut found = page.paragraph(&text, indent);

@@ -178,7 +178,16 @@ fn money(
     let what =
         "Spent and reserved within the period; of a sprint, by the replica that has least left";
     families.labelled("cap_used", what, unit, &used)?;
-    families.dollars("credit", "The account's credit", money.credit)
+    let what = "The account's credit";
+    if snapshot.accounts.is_empty() {
+        return families.dollars("credit", what, money.credit);
+    }
+    let accounts = snapshot.accounts.iter();
+    let credits = accounts.filter_map(|account| {
+        let credit = account.credit?.dollars();
+        Some((vec![("account", account.name.as_str())], credit))
+    });
+    families.labelled("credit", what, unit, &credits.collect::<Vec<_>>())
 }
 
 /// Caps of a sprint, or of its pool.

@@ -129,7 +129,7 @@ pub(in crate::cli) fn of_sprint(
         }
         _ => {}
     }
-    if let Err(error) = &inputs.account {
+    if let Some(Err(error)) = inputs.account_of(pool) {
         add(Stops, format!("the account's credit is unknown: {error}"));
     }
     let usable = ranked.map_or(&[][..], |ranked| &ranked.usable);

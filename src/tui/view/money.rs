@@ -51,7 +51,15 @@ pub fn lines(canvas: &Canvas<'_>, width: u16) -> Vec<Line<'static>> {
     }
     let hour = (money.hour_used.0, money.hour_limit.0);
     lines.push(cap_line("hour", hour.0, hour.1, width, theme));
-    if let Some(credit) = money.credit {
+    let accounts = &model.snapshot.accounts;
+    for account in accounts {
+        let credit = account.credit;
+        let credit = credit.map_or_else(|| "unknown".to_owned(), |credit| credit.to_string());
+        let rentals = format::count(account.rentals, "rental");
+        let text = format!("{credit}, floor {}, {rentals}", account.credit_floor);
+        lines.push(row(account.name.as_str(), text, theme.text()));
+    }
+    if let Some(credit) = money.credit.filter(|_| accounts.is_empty()) {
         let text = format!("{credit}, floor {}", money.credit_floor);
         lines.push(row("credit", text, theme.text()));
     }

@@ -196,7 +196,7 @@ fn is_optional(command: &str, field: &str) -> bool {
     match field {
         "race" | "proof" | "release_steps" | "in time" | "runs" | "driver" => true,
         // Only a fleet of several pools or replicas names them.
-        "pool" | "fleet" | "pools" => true,
+        "pool" | "fleet" | "pools" | "network_node" | "account" => true,
         "replica" => command != "plan",
         // Not every offer or avoided machine has them; charges come late, and a fee is rare.
         "public_address" | "surcharge" | "closed" => true,
