@@ -1,6 +1,6 @@
 //! The operator's settings, typed. `table.rs` has their documentation, defaults and bounds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -251,9 +251,23 @@ impl Config {
             config.budget = settings.budget;
         }
         config.budget.pool = pool.budget;
-        config
+        let mut config = config
             .at_network_node(&pool.network_node)
-            .of_account(&pool.account)
+            .of_account(&pool.account);
+        config.network_node.models = self.models_at(&pool.network_node);
+        config
+    }
+
+    /// What the pools at a Network Node serve: its participant is penalised for each model that nobody does.
+    fn models_at(&self, network_node: &NetworkNodeName) -> BTreeSet<String> {
+        let pools = self.pools.iter();
+        let here = pools.filter(|pool| pool.network_node == *network_node);
+        let models = here.map(|pool| {
+            let settings = pool.settings.as_deref();
+            let mlnode = settings.map_or(&self.mlnode, |own| &own.mlnode);
+            mlnode.model.id.clone()
+        });
+        models.collect()
     }
 
     /// The same with ports of the replica's own.
@@ -428,6 +442,8 @@ pub struct NetworkNodeConfig {
     pub name: NetworkNodeName,
     /// Whose node it is on the chain.
     pub participant: Participant,
+    /// Models of all pools that register there, in a pool's configuration.
+    pub models: BTreeSet<String>,
     /// Admin API (port 9200, private network only).
     #[default(blank_url())]
     pub admin_api: Url,

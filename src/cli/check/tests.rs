@@ -161,6 +161,7 @@ async fn of_the_network_node() -> Vec<Checked> {
 fn of_a_preflight() -> Vec<(Requirement, Checked)> {
     let intent = PreflightTarget {
         participant: config().network_node.participant,
+        other_models: std::collections::BTreeSet::new(),
         model: "some/model".into(),
         revision: None,
         gpu_memory_mb: 0,

@@ -123,6 +123,7 @@ fn intent(config: &Config, leaving: &[NodeId]) -> PreflightTarget {
     PreflightTarget {
         participant: config.network_node.participant.clone(),
         model: config.mlnode.model.id.clone(),
+        other_models: config.network_node.models.clone(),
         revision: config.mlnode.model.revision.clone(),
         gpu_memory_mb: least_memory_mb(&config.vast.query),
         proxy: config.inference_proxy.as_ref().map(|proxy| ProxyTarget {

@@ -1,5 +1,7 @@
 //! The inputs of a preflight: what was read, and what will be registered.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{
     CallbackAddress, Duration, GovernanceModel, NodeConfig, NodeId, Participant, Reading,
     RegisteredNode, ReleasePolicy, RewardRules, SetupReport, UnknownRules,
@@ -27,6 +29,8 @@ pub struct PreflightFacts {
 pub struct PreflightTarget {
     pub participant: Participant,
     pub model: String,
+    /// Models of other pools of the same participant.
+    pub other_models: BTreeSet<String>,
     /// The model's revision, when pinned.
     pub revision: Option<String>,
     /// Memory of all GPUs together that every offer of the search has, in megabytes.

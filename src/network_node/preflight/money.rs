@@ -195,7 +195,9 @@ fn served<'a>(target: &'a PreflightTarget, facts: &'a PreflightFacts) -> Vec<&'a
         .filter(|node| node.enabled && Some(&node.config.id) != proxy)
         .flat_map(|node| node.config.models.keys());
     let others = others.map(String::as_str);
-    others.chain([target.model.as_str()]).collect()
+    let of_pools = target.other_models.iter().map(String::as_str);
+    let own = [target.model.as_str()].into_iter().chain(of_pools);
+    others.chain(own).collect()
 }
 
 /// A running Network Node claims rewards itself, so an unclaimed one is a sign that it does not.

@@ -1,5 +1,7 @@
 //! Verdicts by what was read.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::domain::{
     AccessRule, CallErrorKind, CallbackAddress, CheckStatus, CollateralRule, ConfirmationRule,
@@ -26,6 +28,7 @@ fn intent() -> PreflightTarget {
     PreflightTarget {
         participant: Participant("gonka1abc".into()),
         model: MODEL.into(),
+        other_models: BTreeSet::new(),
         revision: None,
         gpu_memory_mb: 320_000,
         proxy: Some(ProxyTarget {
@@ -765,4 +768,31 @@ fn unreadable_requirements_are_unknown() {
         let preflight = evaluate(now(), &intent(), &facts);
         assert!(!preflight.is_clear(), "{requirement}");
     }
+}
+
+#[test]
+fn models_of_other_pools_are_served_too() {
+    // Given a host that delegates nothing,
+    let mut facts = good();
+    facts.rules.chosen = Ok(Vec::new());
+    let verdict = |target: &PreflightTarget| {
+        let run = evaluate(now(), target, &facts);
+        let mut findings = run.findings.into_iter();
+        findings
+            .find(|it| it.requirement == Requirement::Delegation)
+            .unwrap()
+            .verdict
+    };
+    // then the other model costs a penalty,
+    let Verdict::Warning { cause, .. } = verdict(&intent()) else {
+        panic!("a warning")
+    };
+    assert!(cause.contains(OTHER_MODEL), "{cause}");
+    // unless another pool of the same participant serves it.
+    let other_models = BTreeSet::from([OTHER_MODEL.to_owned()]);
+    let covered = PreflightTarget {
+        other_models,
+        ..intent()
+    };
+    assert_eq!(verdict(&covered), Verdict::Met);
 }
