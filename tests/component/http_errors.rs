@@ -570,6 +570,7 @@ fn network_node(admin_api: Url) -> NetworkNodeClient {
     let config = NetworkNodeConfig {
         name: NetworkNodeName::default(),
         participant: Participant::default(),
+        models: std::collections::BTreeSet::new(),
         admin_api,
         request_timeout: Duration::from_secs(5),
         exposure: Exposure::Direct,

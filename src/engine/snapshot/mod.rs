@@ -121,6 +121,10 @@ impl Snapshot {
     /// The same with this replica's sprint, rentals and log in the place of the first one's.
     #[must_use]
     pub fn of(&self, replica: &ReplicaSnapshot) -> Snapshot {
+        let nodes = self.nodes_at(&replica.network_node);
+        let others = self
+            .all_nodes()
+            .filter(|other| other.name() != nodes.name());
         Snapshot {
             replica: replica.id.clone(),
             offers: self.offers_of(&replica.id.pool),
@@ -129,7 +133,8 @@ impl Snapshot {
             rental: replica.rental.clone(),
             hedge: replica.hedge.clone(),
             boot_log: replica.boot_log.clone(),
-            nodes: self.nodes_at(&replica.network_node).clone(),
+            nodes: nodes.clone(),
+            other_nodes: others.cloned().collect(),
             money: self.money.of(replica, self.account(&replica.account)),
             ..self.clone()
         }

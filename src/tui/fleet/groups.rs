@@ -1,7 +1,7 @@
 //! The rows of the fleet by Network Node, the most urgent first. Derived from a snapshot: pure.
 
 use super::{Boot, FleetGroup, FleetKey, FleetRow, Stage, Urgency};
-use crate::domain::{NodeStatus, Step, Time, Usd, UsdPerHour};
+use crate::domain::{NetworkNodeName, NodeStatus, Step, Time, Usd, UsdPerHour};
 use crate::engine::{
     NodeOwner, NodeRow, NodesSnapshot, RentalSnapshot, ReplicaSnapshot, SprintSnapshot,
 };
@@ -9,7 +9,8 @@ use crate::tui::model::Model;
 
 /// The groups in order, each with its rows by urgency.
 pub fn groups(model: &Model) -> Vec<FleetGroup> {
-    let all = model.snapshot.all_nodes();
+    // In the order of the configuration, whichever is shown.
+    let all = model.received.all_nodes();
     all.map(|nodes| group(model, nodes)).collect()
 }
 
@@ -32,7 +33,7 @@ fn group(model: &Model, nodes: &NodesSnapshot) -> FleetGroup {
             .collect::<Vec<_>>()
     };
     let others = listed().filter(|row| row.owner != NodeOwner::Sprint);
-    rows.extend(others.map(node_row));
+    rows.extend(others.map(|row| node_row(&network_node, row)));
     rows.sort_by(|a, b| {
         let by_time = |row: &FleetRow| row.next.unwrap_or(Time::MAX_UTC);
         let times = by_time(a).cmp(&by_time(b));
@@ -201,7 +202,7 @@ impl FleetRow {
 }
 
 /// A node that is no work of the sprint.
-fn node_row(row: &NodeRow) -> FleetRow {
+fn node_row(network_node: &NetworkNodeName, row: &NodeRow) -> FleetRow {
     let node = &row.node;
     let is_failed = node.current == NodeStatus::Failed;
     let urgency = match row.owner {
@@ -216,7 +217,7 @@ fn node_row(row: &NodeRow) -> FleetRow {
         _ => node.poc_word(),
     };
     let id = &node.config.id;
-    let key = FleetKey::Node(id.clone());
+    let key = FleetKey::Node(network_node.clone(), id.clone());
     FleetRow {
         urgency,
         epoch: Some(node.admin_epoch),

@@ -1,6 +1,6 @@
 //! What a row of the fleet is about.
 
-use crate::domain::{NodeId, ReplicaId};
+use crate::domain::{NetworkNodeName, NodeId, ReplicaId};
 
 /// What a row is about. It stays the same while its figures change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,5 +12,5 @@ pub enum FleetKey {
     /// One of several replicas, with its rentals and its node.
     Replica(ReplicaId),
     /// A node of others, the proxy, or a leftover.
-    Node(NodeId),
+    Node(NetworkNodeName, NodeId),
 }

@@ -1,6 +1,6 @@
 //! Focus, scrolling and selection.
 
-use crate::domain::ReplicaId;
+use crate::domain::{NetworkNodeName, ReplicaId};
 use crate::tui::filter::Filtered;
 use crate::tui::fleet::FleetKey;
 use crate::tui::keymap::{Keymap, search::search};
@@ -84,7 +84,7 @@ pub(super) fn back(model: &mut Model) {
     }
     // A node of the fleet is opened by picking its pane.
     let is_elsewhere =
-        model.picked.is_some() && !matches!(model.fleet.opened, Some(FleetKey::Node(_)));
+        model.picked.is_some() && !matches!(model.fleet.opened, Some(FleetKey::Node(..)));
     if model.zoom {
         model.zoom = false;
     } else if let Some(row) = model.fleet.opened.take_if(|_| !is_elsewhere) {
@@ -127,13 +127,26 @@ fn show_replica(model: &mut Model, id: &ReplicaId) {
     model.offers.show(&model.snapshot.offers.rows);
 }
 
+/// The nodes that are shown are those of the shown replica's Network Node.
+fn show_nodes_of(model: &mut Model, network_node: &NetworkNodeName) {
+    if model.snapshot.nodes.name() == *network_node {
+        return;
+    }
+    let received = model.received.clone();
+    let mut replicas = received.replicas.iter();
+    if let Some(there) = replicas.find(|replica| replica.network_node == *network_node) {
+        show_replica(model, &there.id);
+    }
+}
+
 fn open_row(model: &mut Model, row: FleetKey) {
     if let FleetKey::Replica(id) = &row {
         show_replica(model, id);
     }
     model.picked = None;
     model.focus = model.scene().home();
-    if let FleetKey::Node(id) = &row {
+    if let FleetKey::Node(network_node, id) = &row {
+        show_nodes_of(model, network_node);
         model.selected_node = Some(id.clone());
         pick(model, Pane::Nodes);
     }

@@ -51,8 +51,8 @@ pub fn lines(canvas: &Canvas<'_>, width: u16, height: usize) -> Vec<Line<'static
             Some(hedge) => in_brief(hedge, canvas, width),
             None => sentence("It is gone."),
         },
-        FleetKey::Node(id) => {
-            let mut listed = model.snapshot.nodes.rows.iter();
+        FleetKey::Node(network_node, id) => {
+            let mut listed = model.received.nodes_at(network_node).rows.iter();
             let Some(node) = listed.find(|row| row.node.config.id == *id) else {
                 return sentence("It is not listed any more.");
             };

@@ -41,7 +41,11 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     );
     let shown = model.shown_nodes();
     let of = count_of(model, Pane::Nodes, shown.len());
-    let note = format!("{of}{} registered, {age}", nodes.rows.len());
+    let place = match model.snapshot.other_nodes.as_slice() {
+        [] => String::new(),
+        _ => format!("{}, ", nodes.name()),
+    };
+    let note = format!("{place}{of}{} registered, {age}", nodes.rows.len());
     let inner = canvas.section_rule(area, Section::Nodes, &note);
     let inner = Rect {
         x: inner.x + 1,

@@ -18,7 +18,7 @@ pub(super) fn busy() -> Snapshot {
 /// A second Network Node, with a sprint of its own and the proxy.
 pub(super) fn two_nodes() -> Model {
     let row = |name: &str, stage| {
-        let key = FleetKey::Node(NodeId(name.to_owned()));
+        let key = FleetKey::Node("tokyo".parse().unwrap(), NodeId(name.to_owned()));
         FleetRow::new(key, name.to_owned(), stage)
     };
     let confirming = FleetRow {
@@ -153,7 +153,7 @@ fn enter_opens_a_row_and_escape_returns_to_it() {
     assert_shows(&shown(&m, 80, 24), &["0 Fleet › colleague-1"]);
     // and Escape goes back to its row.
     press(&mut m, KeyCode::Esc);
-    let row = FleetKey::Node(NodeId("colleague-1".into()));
+    let row = FleetKey::Node(NetworkNodeName::default(), NodeId("colleague-1".into()));
     assert_eq!(
         (m.focus, m.fleet.selected.clone()),
         (Pane::Fleet, Some(row))
@@ -321,4 +321,81 @@ fn fleet_of_five_hundred_is_drawn_and_scrolled() {
     assert_shows(&shown(&m, 80, 24), &["500 sprints", "more"]);
     type_and_draw(&mut m, "/minimax/377\n");
     assert_eq!(m.fleet.rows().len(), 1);
+}
+
+/// The third replica is registered with a Network Node of its own, and another account pays for it.
+fn two_places() -> Snapshot {
+    let mut s = several();
+    let east: NetworkNodeName = "east".parse().unwrap();
+    let mut nodes = s.nodes.clone();
+    nodes.rows = vec![node("colleague-7", NodeOwner::Other)];
+    nodes.network_node = Some(NetworkNodePlace {
+        name: east.clone(),
+        address: "http://10.0.0.6:9200/".into(),
+        participant: Participant("gonka1q7m2l7x5d3fz8".to_owned()),
+    });
+    s.other_nodes = vec![nodes];
+    let account = |name: &str, credit| AccountSnapshot {
+        name: name.parse().unwrap(),
+        credit: Some(Usd::from_dollars(credit)),
+        credit_floor: Usd::from_dollars(5.0),
+        rentals: 1,
+        reserved: Usd::from_dollars(10.0),
+        read_at: Some(at(0)),
+    };
+    s.accounts = vec![account("main", 212.4), account("second", 31.5)];
+    let third = Arc::make_mut(&mut s.replicas[2]);
+    third.network_node = east;
+    third.account = "second".parse().unwrap();
+    s
+}
+
+#[test]
+fn each_network_node_has_a_group_with_its_replicas_and_nodes() {
+    // Given replicas at two Network Nodes,
+    let mut m = model(two_places());
+    type_and_draw(&mut m, "0");
+    let groups = |m: &Model| -> Vec<(String, Vec<String>)> {
+        let groups = m.fleet.groups.iter();
+        let named = groups.map(|group| {
+            let rows = group.rows.iter().map(|row| row.name.clone());
+            (group.name.clone(), rows.collect())
+        });
+        named.collect()
+    };
+    let before = groups(&m);
+    assert_eq!(
+        (before[0].0.as_str(), before[1].0.as_str()),
+        ("main", "east")
+    );
+    assert!(before[1].1 == ["minimax/3", "colleague-7"], "{before:?}");
+    assert!(!before[0].1.contains(&"minimax/3".to_owned()), "{before:?}");
+    // when a node of the second one is opened, then its list is shown, and a change goes there;
+    let row = FleetKey::Node("east".parse().unwrap(), NodeId("colleague-7".into()));
+    m.fleet.selected = Some(row);
+    type_and_draw(&mut m, "\n");
+    assert_eq!(m.snapshot.nodes.name().as_str(), "east");
+    let changed = type_and_draw(&mut m, "Dcolleague-7\n");
+    let expected = Command::ChangeNode {
+        network_node: Some("east".parse().unwrap()),
+        node: NodeId("colleague-7".into()),
+        change: NodeChange::Remove,
+    };
+    assert_eq!(changed, vec![expected]);
+    // the groups stay in their order, and the money is that of the replica's account.
+    assert_eq!(groups(&m), before);
+    assert_eq!(m.snapshot.money.credit, Some(Usd::from_dollars(31.5)));
+    assert_eq!(m.snapshot.money.credit_reserved, Usd::from_dollars(10.0));
+}
+
+#[test]
+fn money_lists_every_account() {
+    let m = model(two_places());
+    let text = screen(&m, 200, 60).backend().to_string();
+    for line in [
+        "main      $212.40, floor $5.00, 1 rental",
+        "second    $31.50, floor $5.00",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
 }

@@ -181,6 +181,6 @@ fn scrolled_fleet_counts_rows_and_is_clicked_where_it_shows() {
     assert!(screen.contains("more rows, 1 Network Node"), "{screen}");
     // then a click selects the row that it is on.
     assert_eq!(click(&mut m, "colleague-57"), vec![]);
-    let row = FleetKey::Node(NodeId("colleague-57".into()));
+    let row = FleetKey::Node(NetworkNodeName::default(), NodeId("colleague-57".into()));
     assert_eq!(m.fleet.selected, Some(row));
 }

@@ -222,7 +222,7 @@ fn in_words(canvas: &Canvas<'_>) -> Vec<Span<'static>> {
 fn quitting(model: &Model) -> String {
     let snapshot = &model.snapshot;
     let rentals = snapshot.rentals().count();
-    let nodes = snapshot.nodes.rows.iter();
+    let nodes = snapshot.all_nodes().flat_map(|nodes| &nodes.rows);
     let registrations = nodes.filter(|row| row.owner == NodeOwner::Sprint).count();
     if rentals + registrations == 0 {
         // A rent call in flight may still give a rental.
