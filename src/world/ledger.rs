@@ -2,10 +2,11 @@
 
 use super::chain::schedule::{VALIDATION_START, epoch_at};
 use super::clock::seconds;
+use super::host::HostId;
 use super::mlnode::node::Breakdown;
 use super::model::SimInstance;
 use super::state::World;
-use super::truth::{Confirmation, TrueRental, Truth};
+use super::truth::{Confirmation, HostTruth, TrueRental, Truth};
 use crate::domain::{Usd, UsdPerHour};
 
 impl World {
@@ -43,14 +44,25 @@ impl World {
         let recent = self.recent_rentals();
         Truth {
             rentals: self.past.iter().cloned().chain(recent).collect(),
-            nodes: self.registered(),
-            weights: self.weights.clone(),
-            batches: self.batches.clone(),
-            confirmations: self.confirmations.clone(),
-            reloads: self.dapi.reloads.clone(),
-            challenges: self.challenges.clone(),
+            hosts: self
+                .hosts()
+                .map(|host| (host, self.true_host(host)))
+                .collect(),
             spend: self.spend(),
             peak_live_rentals: self.peak_live,
+        }
+    }
+
+    fn true_host(&self, id: HostId) -> HostTruth {
+        let host = &self.hosts[id];
+        HostTruth {
+            participant: id.participant(),
+            nodes: host.nodes.keys().cloned().collect(),
+            weights: host.weights.clone(),
+            batches: host.batches.clone(),
+            confirmations: host.confirmations.clone(),
+            reloads: host.dapi.reloads.clone(),
+            challenges: host.challenges.clone(),
         }
     }
 
@@ -62,19 +74,25 @@ impl World {
         self.live().map(|one| self.true_rental(one)).collect()
     }
 
-    /// Ids registered with the Network Node.
+    /// Ids registered with the Network Nodes.
     pub fn registered(&self) -> Vec<String> {
-        self.nodes.keys().cloned().collect()
+        let nodes = self.hosts.iter().flat_map(|host| host.nodes.keys());
+        nodes.cloned().collect()
     }
 
-    /// Weight of a node in an epoch, once computed.
+    /// Weight of a node in an epoch, once computed, of the host that it has one of.
     pub fn weight(&self, epoch: u64, node: &str) -> Option<u64> {
-        self.weights.get(&epoch)?.get(node).copied()
+        let mut weights = self
+            .hosts
+            .iter()
+            .filter_map(|host| host.weights.get(&epoch));
+        weights.find_map(|weights| weights.get(node).copied())
     }
 
-    /// The results of an epoch's confirmation `PoC`s and of its challenge so far.
+    /// The results of an epoch's confirmation `PoC`s and of its challenges so far.
     pub fn asked_again(&self, epoch: u64) -> Vec<Confirmation> {
-        let kinds = [&self.confirmations, &self.challenges].into_iter();
+        let kinds = self.hosts.iter();
+        let kinds = kinds.flat_map(|host| [&host.confirmations, &host.challenges]);
         kinds.filter_map(|kind| kind.get(&epoch).copied()).collect()
     }
 

@@ -7,6 +7,7 @@ mod account;
 mod chain;
 mod clock;
 mod exchange;
+mod host;
 mod ledger;
 mod machine_fs;
 mod mlnode;
@@ -31,6 +32,7 @@ mod watchdog;
 
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
+pub use host::{HostId, PARTICIPANT};
 pub use mlnode::api::MlNodeReply;
 pub use network_node::{AdminReply, CallbackReach, WORKER_PRIVATE_KEY};
 pub use oddity::MarketOddity;
@@ -40,6 +42,6 @@ pub use scenario::{
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
-pub use state::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, UPSTREAM_KEY, World};
-pub use truth::{Confirmation, Harm, TrueRental, Truth};
+pub use state::{API_KEY, IMAGE, MODEL, PROXY_NODE, UPSTREAM_KEY, World};
+pub use truth::{Confirmation, Harm, HostTruth, TrueRental, Truth};
 pub use watchdog::Renewal;

@@ -6,6 +6,7 @@ use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
 use super::exchange::ApiResponse;
+use super::host::HostId;
 use super::numbers::{uniform, whole};
 use super::scenario::FaultKind;
 use super::state::World;
@@ -36,6 +37,14 @@ struct Range {
 }
 
 impl Outage {
+    /// Whether each host has it for itself.
+    fn is_of_a_host(self) -> bool {
+        match self {
+            Outage::SetupReport | Outage::Callback | Outage::Dapi | Outage::AdminApiProxy => true,
+            Outage::ChainRest | Outage::MarketProxy | Outage::PublicApiProxy => false,
+        }
+    }
+
     /// The number of the first of this outage's three rolls.
     fn first_roll(self) -> u64 {
         match self {
@@ -81,24 +90,34 @@ impl Outage {
 }
 
 impl World {
-    /// Whether this service fails now.
+    /// Whether this service fails now, of all hosts or of the first.
     pub(super) fn is_out(&self, outage: Outage) -> bool {
+        self.is_out_at(HostId::FIRST, outage)
+    }
+
+    /// Whether this service of a host fails now.
+    pub(super) fn is_out_at(&self, host: HostId, outage: Outage) -> bool {
         if outage.rate(self) <= 0.0 {
             return false;
         }
         let epochs = [self.epoch(), self.epoch() + 1].into_iter();
-        let mut spans = epochs.filter_map(|epoch| self.outage_near(outage, epoch));
+        let mut spans = epochs.filter_map(|epoch| self.outage_near(host, outage, epoch));
         spans.any(|(from, to)| (from..to).contains(&self.now))
     }
 
     /// Whether any service fails now.
     pub fn has_outage(&self) -> bool {
+        let of_hosts = Outage::VARIANTS
+            .iter()
+            .filter(|outage| outage.is_of_a_host());
+        let fails = |outage: &Outage| self.hosts().any(|host| self.is_out_at(host, *outage));
         Outage::VARIANTS.iter().any(|outage| self.is_out(*outage))
+            || of_hosts.into_iter().any(fails)
     }
 
     /// When this service fails near the `PoC` of an epoch.
-    fn outage_near(&self, outage: Outage, epoch: u64) -> Option<(Time, Time)> {
-        let roll = |nth| uniform(self.seed, outage.first_roll() + nth, epoch);
+    fn outage_near(&self, host: HostId, outage: Outage, epoch: u64) -> Option<(Time, Time)> {
+        let roll = |nth| uniform(self.seed, outage.first_roll() + nth, host.draw(epoch));
         let happens = roll(0) / outage.rate(self);
         if happens >= 1.0 {
             return None;
@@ -110,15 +129,18 @@ impl World {
         Some((begins, begins + seconds(within(range.lasts, roll(2)))))
     }
 
-    /// What a proxy in front of an API does with a call now: `vast`, `public` or `admin`.
+    /// What a proxy in front of an API does with a call now: `vast`, `public`, or a host's `admin`.
     pub(super) fn gateway_fault(&self, service: &str) -> Option<FaultKind> {
-        let proxy = match service {
-            "vast" => Outage::MarketProxy,
-            "public" => Outage::PublicApiProxy,
-            "admin" => Outage::AdminApiProxy,
-            _ => return None,
+        let is_out = match service {
+            "vast" => self.is_out(Outage::MarketProxy),
+            "public" => self.is_out(Outage::PublicApiProxy),
+            admin => {
+                let mut hosts = self.hosts();
+                let host = hosts.find(|host| host.service("admin") == admin)?;
+                self.is_out_at(host, Outage::AdminApiProxy)
+            }
         };
-        if !self.is_out(proxy) {
+        if !is_out {
             return None;
         }
         let instant = whole(1_000.0 * as_seconds(self.now - self.start));

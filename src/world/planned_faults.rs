@@ -6,8 +6,8 @@ use super::scenario::FaultKind;
 use super::state::World;
 
 impl World {
-    /// What happens to a request to a service: `vast`, `public`, `rpc` or `admin`. Each request is asked
-    /// about once, because the scenario counts them.
+    /// What happens to a request to a service: `vast`, `public`, `rpc` or `admin` (`admin-2` of the second
+    /// host). Each request is asked about once, because the scenario counts them.
     pub fn fault(&mut self, service: &str, request: &ApiRequest) -> Option<FaultKind> {
         let call = format!("{} {}", request.method, request.path);
         let (seed, counts) = (self.seed, &mut self.fault_counts);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
+use super::host::HostId;
 use super::model::HostFault;
 use super::numbers::{uniform, whole};
 use super::scenario::WorkloadFault;
@@ -78,9 +79,10 @@ impl World {
             < self.scenario.random_faults.deaf_destroys
     }
 
-    /// Whether dapi's file of nodes lacks the last change, at a restart now.
-    pub(super) fn has_stale_node_file(&self) -> bool {
-        uniform(self.seed, 83, self.height()) < self.scenario.random_faults.stale_node_files
+    /// Whether the file of nodes of a host's dapi lacks the last change, at a restart now.
+    pub(super) fn has_stale_node_file(&self, host: HostId) -> bool {
+        uniform(self.seed, 83, host.draw(self.height()))
+            < self.scenario.random_faults.stale_node_files
     }
 
     pub(super) fn reclaim_machines(&mut self) {

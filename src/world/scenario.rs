@@ -16,6 +16,8 @@ pub struct Scenario {
     pub machines: u64,
     /// So many of them are alike, of one data centre; those beyond are of all kinds.
     pub data_centre: u64,
+    /// The operator's hosts: participants of the chain, each with a Network Node of its own.
+    pub hosts: u32,
     /// Money on the account in dollars.
     pub credit: f64,
     /// The market enforces its documented rate limits.
@@ -56,7 +58,7 @@ pub struct Scenario {
     pub driver_cuda: String,
     /// Blocks after `poc_start` at which a confirmation `PoC` triggers; none when 0.
     pub confirmation_after: u64,
-    /// Blocks after `poc_start` after which somebody challenges our host (v0.2.16); never when 0.
+    /// Blocks after `poc_start` after which somebody challenges the first host (v0.2.16); never when 0.
     pub challenge_after: u64,
     /// How old the chain is, and what is served of it.
     pub chain_access: ChainAccess,
@@ -71,7 +73,7 @@ pub struct Scenario {
     pub shell_greeting: String,
     /// Seconds after a container's start at which its SSH connections drop once; never when 0.
     pub ssh_drops_after: u64,
-    /// Defects of the host: its account, its keys, its models, what it exposes.
+    /// Defects of the first host: its account, its keys, its models, what it exposes.
     pub defects: Vec<HostDefect>,
     /// How often the host's work already came too late (`early share`). The next time costs the epoch.
     pub early_share_misses: u64,
@@ -315,7 +317,7 @@ pub struct RandomFaults {
     pub height_jumps: f64,
     /// Mean confirmation `PoC`s per epoch.
     pub confirmations: f64,
-    /// Per epoch: somebody challenges our host (from v0.2.16).
+    /// Per epoch and host: somebody challenges it (from v0.2.16).
     pub challenges: f64,
     /// Per node and round: it is preserved and keeps serving.
     pub preserved: f64,
@@ -340,7 +342,7 @@ pub struct RandomFaults {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// `vast`, `public`, `rpc` or `admin`.
+    /// `vast`, `public`, `rpc` or `admin`; `admin-2` is that of the second host.
     pub service: String,
     /// Matches when `METHOD /path` contains it.
     pub call: String,
@@ -379,6 +381,7 @@ impl Default for Scenario {
             block_seconds: 5.6,
             machines: 60,
             data_centre: 60,
+            hosts: 1,
             credit: 250.0,
             rate_limits: true,
             node_version: "v3.0.16".into(),

@@ -4,9 +4,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::host::HostId;
 use super::network_node::Node;
 use super::scenario::HostDefect;
-use super::state::{PARTICIPANT, World};
+use super::state::World;
 
 const WARM_KEY: &str = "gonka1warm";
 const MESSAGES: [&str; 20] = [
@@ -55,17 +56,17 @@ fn check(id: &str, status: Status, message: &str, details: &Value) -> Value {
 }
 
 impl World {
-    pub(super) fn setup_report(&self) -> Value {
-        let mut checks = self.key_checks();
+    pub(super) fn setup_report(&self, host: HostId) -> Value {
+        let mut checks = self.key_checks(host);
         checks.extend([
-            self.permissions_check(),
-            self.feegrant_check(),
-            self.consensus_check(),
+            self.permissions_check(host),
+            self.feegrant_check(host),
+            self.consensus_check(host),
         ]);
-        checks.extend(self.activity_checks());
-        checks.push(self.misses_check());
-        checks.extend(self.node_checks());
-        checks.push(self.sync_check());
+        checks.extend(self.activity_checks(host));
+        checks.push(self.misses_check(host));
+        checks.extend(self.node_checks(host));
+        checks.push(self.sync_check(host));
         let with = |word: &str| {
             let found = checks.iter().filter(|check| check["status"] == word);
             found.count()
@@ -81,10 +82,10 @@ impl World {
             "failed_checks": failed, "unavailable_checks": unavailable, "issues": [], "recommendations": []}, "checks": checks})
     }
 
-    fn key_checks(&self) -> Vec<Value> {
-        let warm = Status::failing_if(self.has(HostDefect::WarmKeyWrong));
-        let stored = Status::failing_if(self.has(HostDefect::ColdKeyStored));
-        let cold = json!({"address": PARTICIPANT, "pubkey": "A1b2"});
+    fn key_checks(&self, host: HostId) -> Vec<Value> {
+        let warm = Status::failing_if(self.host_has(host, HostDefect::WarmKeyWrong));
+        let stored = Status::failing_if(self.host_has(host, HostDefect::ColdKeyStored));
+        let cold = json!({"address": host.participant(), "pubkey": "A1b2"});
         vec![
             check(
                 "cold_key_configured",
@@ -113,26 +114,26 @@ impl World {
         ]
     }
 
-    fn permissions_check(&self) -> Value {
+    fn permissions_check(&self, host: HostId) -> Value {
         let id = "permissions_granted";
-        if self.has(HostDefect::ReportUnavailable) {
+        if self.host_has(host, HostDefect::ReportUnavailable) {
             let text = "Unable to check permissions: context deadline exceeded";
             return check(id, Status::Unavailable, text, &Value::Null);
         }
         let mut missing = Vec::new();
-        if self.has(HostDefect::PermissionsMissing) {
+        if self.host_has(host, HostDefect::PermissionsMissing) {
             missing.push("/inference.inference.MsgPoCV2StoreCommit");
         }
-        if self.has(HostDefect::SparePermissionMissing) {
+        if self.host_has(host, HostDefect::SparePermissionMissing) {
             missing.push("/inference.bls.MsgRespondDealerComplaints");
         }
         let granted = MESSAGES.len() - missing.len();
-        let mut details = json!({"cold_key_address": PARTICIPANT, "warm_key_address": WARM_KEY,
+        let mut details = json!({"cold_key_address": host.participant(), "warm_key_address": WARM_KEY,
             "granted": granted, "missing": missing.len()});
         if !missing.is_empty() {
             details["missing_permissions"] = json!(missing);
         }
-        if self.has(HostDefect::PermissionsExpiring) {
+        if self.host_has(host, HostDefect::PermissionsExpiring) {
             details["expiring_soon"] = json!(["/inference.inference.MsgPoCV2StoreCommit"]);
         }
         let message = format!("{granted} of {} permissions granted", MESSAGES.len());
@@ -144,18 +145,19 @@ impl World {
         )
     }
 
-    fn feegrant_check(&self) -> Value {
+    fn feegrant_check(&self, host: HostId) -> Value {
         let id = "feegrant_allowance";
-        let mut details = json!({"cold_key_address": PARTICIPANT, "warm_key_address": WARM_KEY});
-        if self.has(HostDefect::ReportUnavailable) {
+        let mut details =
+            json!({"cold_key_address": host.participant(), "warm_key_address": WARM_KEY});
+        if self.host_has(host, HostDefect::ReportUnavailable) {
             let text = "Unable to check feegrant allowance: context deadline exceeded";
             return check(id, Status::Unavailable, text, &details);
         }
-        if self.has(HostDefect::FeegrantMissing) {
+        if self.host_has(host, HostDefect::FeegrantMissing) {
             let text = "No fee allowance from cold to warm key. Warm-key txs cannot pay fees from the cold account";
             return check(id, Status::Fail, text, &details);
         }
-        let limit = if self.has(HostDefect::FeegrantLow) {
+        let limit = if self.host_has(host, HostDefect::FeegrantLow) {
             "120000ngonka"
         } else {
             "10000000000ngonka"
@@ -166,9 +168,9 @@ impl World {
         check(id, Status::Pass, text, &details)
     }
 
-    fn consensus_check(&self) -> Value {
+    fn consensus_check(&self, host: HostId) -> Value {
         let id = "consensus_key_match";
-        if self.has(HostDefect::ReportUnavailable) {
+        if self.host_has(host, HostDefect::ReportUnavailable) {
             return check(
                 id,
                 Status::Unavailable,
@@ -176,7 +178,7 @@ impl World {
                 &Value::Null,
             );
         }
-        let wrong = self.has(HostDefect::ConsensusKeyWrong);
+        let wrong = self.host_has(host, HostDefect::ConsensusKeyWrong);
         let text = if wrong {
             "Consensus key mismatch: local=Lk1=, registered=Vk1="
         } else {
@@ -186,9 +188,9 @@ impl World {
     }
 
     /// A just-in-time host is in no epoch before its first `PoC`.
-    fn activity_checks(&self) -> Vec<Value> {
+    fn activity_checks(&self, host: HostId) -> Vec<Value> {
         let epoch = self.active_epoch;
-        let weight: u64 = self.active.values().sum();
+        let weight: u64 = self.hosts[host].active.values().sum();
         let status = Status::failing_if(weight == 0);
         let details = json!({"epoch": epoch, "weight": weight});
         let active = format!("Participant in epoch {epoch}, weight {weight}");
@@ -203,8 +205,8 @@ impl World {
         ]
     }
 
-    fn misses_check(&self) -> Value {
-        let fails = self.has(HostDefect::MissedRequests);
+    fn misses_check(&self, host: HostId) -> Value {
+        let fails = self.host_has(host, HostDefect::MissedRequests);
         let missed = if fails { 14 } else { 1 };
         let details = json!({"inference_count": 100 - missed, "missed_requests": missed,
             "total_requests": 100, "missed_percentage": missed});
@@ -217,17 +219,17 @@ impl World {
         )
     }
 
-    fn node_checks(&self) -> Vec<Value> {
+    fn node_checks(&self, host: HostId) -> Vec<Value> {
         let row = |(id, node): (&String, &Node)| {
             let status = Status::failing_if(node.is_failed());
             let details = json!({"id": id, "host": node.config["host"], "models": [], "gpus": []});
             check(&format!("mlnode_{id}"), status, "MLNode health", &details)
         };
-        self.nodes.iter().map(row).collect()
+        self.hosts[host].nodes.iter().map(row).collect()
     }
 
-    fn sync_check(&self) -> Value {
-        let behind = self.has(HostDefect::BlockSyncBehind);
+    fn sync_check(&self, host: HostId) -> Value {
+        let behind = self.host_has(host, HostDefect::BlockSyncBehind);
         let height = self.height();
         let text = format!("Latest block: {height}");
         let details = json!({"latest_height": height});

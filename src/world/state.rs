@@ -1,23 +1,23 @@
 //! The state machine: the world's state and how it advances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+use url::Url;
 
 use crate::domain::Time;
 
 use super::account::{AccountKey, Bill, Template};
 use super::clock::{as_seconds, seconds};
 use super::exchange::Outgoing;
+use super::host::{Host, HostId, Hosts};
 use super::model::{LogCopy, PocPhase, SimInstance};
-use super::network_node::{Dapi, Node, OtherNode};
 use super::numbers::{number, whole};
 use super::scenario::Scenario;
-use super::truth::{Confirmation, TrueRental};
+use super::truth::TrueRental;
 
 /// The only approved model.
 pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
 pub const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
-/// The operator's address on the chain.
-pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
 /// API key of the inference proxy's upstream.
 pub const UPSTREAM_KEY: &str = "sim-upstream-key";
 /// The inference proxy's id at the Network Node.
@@ -53,35 +53,14 @@ pub struct World {
     pub(super) destroy_calls: u64,
     /// Halts of the chain so far: height of the last block, seconds.
     pub(super) halts: Vec<(u64, f64)>,
-    pub(super) nodes: BTreeMap<String, Node>,
-    /// Machines of the operator's further nodes, by the node's id.
-    pub(super) others: BTreeMap<String, OtherNode>,
-    pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
-    pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
-    /// Batches per epoch in the first third of generation.
-    pub(super) early_batches: BTreeMap<u64, u64>,
-    /// How often their share was too small.
-    pub(super) early_share_misses: u64,
-    /// Batches of this epoch's confirmation `PoC`.
-    pub(super) confirming: BTreeMap<String, u64>,
-    pub(super) confirmations: BTreeMap<u64, Confirmation>,
-    /// Trigger of the last confirmation that was counted.
-    pub(super) counted_event: u64,
-    /// Batches of the current segment of a challenge.
-    pub(super) challenged: BTreeMap<String, u64>,
-    /// Start of the last segment that was counted.
-    pub(super) counted_segment: u64,
-    pub(super) challenges: BTreeMap<u64, Confirmation>,
-    /// Epochs that the participant was removed from.
-    pub(super) inactive: BTreeSet<u64>,
-    pub(super) active: BTreeMap<String, u64>,
+    pub(super) hosts: Hosts,
+    /// The epoch whose weights count.
     pub(super) active_epoch: u64,
     pub(super) generated_epoch: u64,
-    pub(super) dapi: Dapi,
+    /// The number of the last call that a Network Node made.
+    pub(super) last_call: u64,
     pub(super) peak_live: usize,
     pub(super) outgoing: Vec<Outgoing>,
-    /// `api.poc_callback_url`: where machines send batches.
-    pub(super) callback_url: String,
     pub(super) uploads_url: String,
     pub(super) log_copies: Vec<LogCopy>,
 }
@@ -90,21 +69,31 @@ impl World {
     pub fn new(seed: u64, scenario: Scenario, start: Time) -> World {
         let mut world = World {
             seed,
-            callback_url: scenario.callback_url.clone(),
+            hosts: Hosts::new(scenario.hosts, |host| Host {
+                callback_url: callback_of(host, &scenario.callback_url),
+                early_share_misses: scenario.early_share_misses,
+                ..Host::default()
+            }),
             scenario,
             start,
             now: start,
             uploads_url: "http://vast.sim".into(),
             ..World::default()
         };
-        world.early_share_misses = world.scenario.early_share_misses;
         world.height = world.height_at(start);
         world.plan_upgrade();
         world.plan_halt(world.epoch() + 1);
         world.generated_epoch = world.epoch();
         world.active_epoch = world.epoch();
-        world.register_initial_nodes();
+        for host in world.hosts() {
+            world.register_initial_nodes(host);
+        }
         world
+    }
+
+    /// The operator's hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        self.hosts.ids()
     }
 
     pub fn now(&self) -> Time {
@@ -124,7 +113,8 @@ impl World {
 
     /// While nothing is in progress the next step may be long, at most to the next `PoC`.
     fn next_stop(&self) -> Time {
-        let quiet = self.round() == PocPhase::Inference
+        let mut hosts = self.hosts();
+        let quiet = hosts.all(|host| self.round(host) == PocPhase::Inference)
             && self.active_epoch == self.epoch()
             && self.others_are_at_rest()
             && self.instances.values().all(|i| i.is_at_rest(self.now));
@@ -135,11 +125,11 @@ impl World {
         let poc_start = self.block_time(World::poc_start(self.epoch() + 1));
         let soon = self.now + seconds(QUIET_SLICE);
         let confirmation = self.next_confirmation().unwrap_or(soon);
-        let challenge = self.next_challenge().unwrap_or(soon);
+        let challenges = self.hosts().filter_map(|host| self.next_challenge(host));
         soon.min(poc_start)
             .min(credit_ends.unwrap_or(soon))
             .min(confirmation)
-            .min(challenge)
+            .min(challenges.min().unwrap_or(soon))
             .max(self.now + seconds(SLICE))
     }
 
@@ -152,10 +142,12 @@ impl World {
         self.advance_workloads();
         self.advance_epoch();
         self.send_batches();
-        self.advance_others();
-        self.advance_confirmation();
-        self.advance_dapi();
-        self.advance_challenge();
+        for host in self.hosts() {
+            self.advance_others(host);
+            self.advance_confirmation(host);
+            self.advance_dapi(host);
+            self.advance_challenge(host);
+        }
     }
 
     pub(super) fn live(&self) -> impl Iterator<Item = &SimInstance> {
@@ -196,11 +188,14 @@ impl World {
             self.plan_halt(epoch + 1);
         }
         let offset = self.height().saturating_sub(World::poc_start(epoch));
-        if offset >= self.validation_end(epoch) && !self.weights.contains_key(&epoch) {
+        if offset >= self.validation_end(epoch) {
             self.form_weights(epoch);
         }
         if offset >= self.new_validators(epoch) && self.active_epoch < epoch {
-            self.active = self.weights.get(&epoch).cloned().unwrap_or_default();
+            for host in self.hosts() {
+                let host = &mut self.hosts[host];
+                host.active = host.weights.get(&epoch).cloned().unwrap_or_default();
+            }
             self.active_epoch = epoch;
         }
     }
@@ -209,29 +204,51 @@ impl World {
     /// active from `set_new_validators` (the chain's `onEndOfPoCValidationStage` and
     /// `onSetNewValidatorsStage`).
     fn form_weights(&mut self, epoch: u64) {
-        let mut weights = self.batches.get(&epoch).cloned().unwrap_or_default();
-        weights.retain(|id, _| self.nodes.contains_key(id));
+        for host in self.hosts() {
+            if !self.hosts[host].weights.contains_key(&epoch) {
+                let weights = self.weights_of(host, epoch);
+                self.hosts[host].weights.insert(epoch, weights);
+            }
+        }
+    }
+
+    fn weights_of(&mut self, host: HostId, epoch: u64) -> BTreeMap<String, u64> {
+        let of_host = &self.hosts[host];
+        let mut weights = of_host.batches.get(&epoch).cloned().unwrap_or_default();
+        weights.retain(|id, _| of_host.nodes.contains_key(id));
         for weight in weights.values_mut() {
             *weight *= WEIGHT_PER_BATCH;
         }
         // A preserved node's weight is carried on.
         let round = World::poc_start(epoch);
-        let preserved = self
-            .active
-            .iter()
-            .filter(|(id, _)| self.is_preserved(id, round));
+        let preserved = of_host.active.iter();
+        let preserved = preserved.filter(|(id, _)| self.is_preserved(host, id, round));
         weights.extend(preserved.map(|(id, weight)| (id.clone(), *weight)));
-        if self.nodes.contains_key(COLLEAGUE) {
+        if of_host.nodes.contains_key(COLLEAGUE) {
             weights.insert(COLLEAGUE.into(), 1810);
         }
-        let came_late = self.counts_early_share(epoch);
-        if self.earns_nothing() || came_late {
+        let came_late = self.counts_early_share(host, epoch);
+        if self.earns_nothing(host) || came_late {
             weights.clear();
         }
-        let share = self.weight_share(epoch, weights.values().sum());
+        let share = self.weight_share(host, epoch, weights.values().sum());
         for weight in weights.values_mut() {
             *weight = whole(number(*weight) * share);
         }
-        self.weights.insert(epoch, weights);
+        weights
+    }
+}
+
+/// A host's callback, next to the first one's.
+fn callback_of(host: HostId, first: &str) -> String {
+    let Ok(mut url) = Url::parse(first) else {
+        return first.to_owned();
+    };
+    let port = url.port().map(|port| host.port(port));
+    match port.filter(|_| host != HostId::FIRST) {
+        Some(port) if url.set_port(Some(port)).is_ok() => {
+            url.as_str().trim_end_matches('/').to_owned()
+        }
+        _ => first.to_owned(),
     }
 }

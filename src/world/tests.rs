@@ -1,5 +1,7 @@
 //! The world in virtual time, and once over HTTP.
 
+mod hosts;
+
 use chrono::TimeZone;
 use serde_json::{Value, json};
 
@@ -7,19 +9,23 @@ use super::clock::seconds;
 use super::exchange::{ApiRequest, ApiResponse};
 use super::state::{API_KEY, World};
 use super::{Fault, FaultKind, RandomFaults, Renewal, Scenario, WorldOptions, serve};
+use crate::domain::Time;
 
 fn world() -> World {
     world_with(&RandomFaults::default())
 }
 
+fn start() -> Time {
+    chrono::Utc.with_ymd_and_hms(2026, 11, 24, 6, 0, 0).unwrap()
+}
+
 fn world_with(random_faults: &RandomFaults) -> World {
-    let start = chrono::Utc.with_ymd_and_hms(2026, 11, 24, 6, 0, 0).unwrap();
     let scenario = Scenario {
         rate_limits: false,
         random_faults: *random_faults,
         ..Scenario::default()
     };
-    World::new(7, scenario, start)
+    World::new(7, scenario, start())
 }
 
 fn call(method: &str, path: &str, body: Value) -> ApiRequest {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Time, Usd, UsdPerHour};
 
+use super::host::HostId;
 use super::numbers::number;
 
 /// What really happened so far.
@@ -11,7 +12,25 @@ use super::numbers::number;
 pub struct Truth {
     /// Every rental on the account, ours and others'.
     pub rentals: Vec<TrueRental>,
-    /// Ids registered with the Network Node now.
+    pub hosts: BTreeMap<HostId, HostTruth>,
+    pub spend: Usd,
+    /// Most rentals alive at once.
+    pub peak_live_rentals: usize,
+}
+
+impl Truth {
+    /// The host that every world has.
+    pub fn first_host(&self) -> &HostTruth {
+        &self.hosts[&HostId::FIRST]
+    }
+}
+
+/// What really happened to one of the operator's hosts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostTruth {
+    /// Its address on the chain.
+    pub participant: String,
+    /// Ids registered with its Network Node now.
     pub nodes: Vec<String>,
     /// Weight per epoch and node.
     pub weights: BTreeMap<u64, BTreeMap<String, u64>>,
@@ -23,9 +42,6 @@ pub struct Truth {
     pub reloads: BTreeMap<String, u64>,
     /// Results of a `PoC` Challenge per epoch; of several segments, the least.
     pub challenges: BTreeMap<u64, Confirmation>,
-    pub spend: Usd,
-    /// Most rentals alive at once.
-    pub peak_live_rentals: usize,
 }
 
 /// What was done to another node of the operator.

@@ -98,7 +98,7 @@ pub fn play(policy: ReleasePolicy) -> Played {
     let truth = play.stage.world().truth();
     Played {
         report: report.clone(),
-        confirmation: truth.confirmations[&EPOCH],
+        confirmation: truth.first_host().confirmations[&EPOCH],
         confirmed_at,
         given_back: truth.rentals[0].ended.unwrap(),
     }

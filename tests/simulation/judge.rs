@@ -304,14 +304,18 @@ impl Judge {
     /// What must hold after a `PoC` in which nothing but our own workload failed: each other node of the
     /// operator worked through all of it.
     pub fn other_nodes_worked(&self, epoch: u64) {
-        let batches = self.stage.world().truth().batches;
-        let batches = batches.get(&epoch);
-        for node in self.stage.world().others() {
-            let worked = batches.and_then(|batches| batches.get(&node)).copied();
-            if worked.is_none_or(|worked| worked < WHOLE_POC) {
-                self.violation(&format!(
-                    "{node} delivered {worked:?} batches in epoch {epoch}"
-                ));
+        let hosts = self.stage.world().truth().hosts;
+        for (id, host) in hosts {
+            let batches = host.batches.get(&epoch);
+            let others = self.stage.world().others(id);
+            for node in others {
+                let worked = batches.and_then(|batches| batches.get(&node)).copied();
+                if worked.is_none_or(|worked| worked < WHOLE_POC) {
+                    self.violation(&format!(
+                        "{node} of {} delivered {worked:?} batches in epoch {epoch}",
+                        host.participant
+                    ));
+                }
             }
         }
     }

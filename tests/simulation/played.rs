@@ -1,6 +1,6 @@
 //! The world in this process: one clock, its addresses, its machines.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,8 +15,8 @@ use pocpit::ports::{
     RemoteSession, TailChunk, TunnelEnds, TunnelSpec, TunnelTraffic,
 };
 use pocpit::world::{
-    API_KEY, ApiRequest, ApiResponse, CallAnswer, CallbackReach, MlNodeReply, Outgoing, Renewal,
-    Scenario, World,
+    API_KEY, ApiRequest, ApiResponse, CallAnswer, CallbackReach, HostId, MlNodeReply, Outgoing,
+    Renewal, Scenario, World,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -25,6 +25,8 @@ use tokio::time::Instant;
 use crate::chance::Chance;
 use crate::storage::{Disk, DiskState};
 
+/// Where the first host's callback listens; those of further hosts follow.
+const CALLBACK_PORT: u16 = 9_100;
 pub const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIsimulated";
 
 /// What all parts of a simulation share.
@@ -37,8 +39,8 @@ pub struct Stage {
     tunnels: Mutex<BTreeMap<SocketAddr, (u64, u16)>>,
     /// Calls of the Network Node that are answered at the end of a start.
     waiting: Mutex<Vec<WaitingCall>>,
-    /// Remote forwards that live.
-    forwards: Mutex<BTreeSet<(u64, u16)>>,
+    /// Remote forwards that live: machine and its port, and where they lead to.
+    forwards: Mutex<BTreeMap<(u64, u16), String>>,
     /// While they are collected: what a program that dies now leaves behind.
     forks: Mutex<Option<Forks>>,
     trace: Mutex<VecDeque<String>>,
@@ -456,7 +458,7 @@ impl Stage {
                 path,
                 body,
             } => {
-                let arrives = self.reaches_callback(instance, &host, port);
+                let reached = self.reached_callback(instance, &host, port);
                 let request = ApiRequest {
                     method: "POST".into(),
                     path,
@@ -464,10 +466,9 @@ impl Stage {
                     ..ApiRequest::default()
                 };
                 let mut world = self.world();
-                let outcome = if arrives && world.callback_is_up() {
-                    Ok(world.callback(&request).status)
-                } else {
-                    Err("connection refused".to_owned())
+                let outcome = match reached.filter(|host| world.callback_is_up(*host)) {
+                    Some(host) => Ok(world.callback(host, &request).status),
+                    None => Err("connection refused".to_owned()),
                 };
                 world.batch_sent(instance, number, &outcome);
             }
@@ -500,13 +501,37 @@ impl Stage {
         }
     }
 
-    fn reaches_callback(&self, machine: u64, host: &str, port: u16) -> bool {
+    /// The host whose callback a machine reaches at this name and port.
+    fn reached_callback(&self, machine: u64, host: &str, port: u16) -> Option<HostId> {
         let reach = self.world().callback_reach(machine, host);
-        match reach {
-            CallbackReach::Itself => locked(&self.forwards).contains(&(machine, port)),
-            CallbackReach::Outside => true,
-            CallbackReach::Nowhere => false,
-        }
+        let port = match reach {
+            CallbackReach::Itself => {
+                let forwards = locked(&self.forwards);
+                let (_, port) = forwards.get(&(machine, port))?.rsplit_once(':')?;
+                port.parse().ok()?
+            }
+            CallbackReach::Outside => port,
+            CallbackReach::Nowhere => return None,
+        };
+        self.host_at_callback(port)
+    }
+
+    fn host_at_callback(&self, port: u16) -> Option<HostId> {
+        let mut callbacks = self.world().hosts().zip(CALLBACK_PORT..);
+        callbacks.find_map(|(host, its)| (its == port).then_some(host))
+    }
+
+    /// The host whose admin API has this name.
+    pub fn host_of_admin(&self, name: &str) -> Option<HostId> {
+        let service = name.strip_suffix(".sim")?;
+        let mut hosts = self.world().hosts();
+        hosts.find(|host| host.service("admin") == service)
+    }
+
+    /// The host whose callback listens there.
+    pub fn host_of_callback(&self, url: &url::Url) -> Option<HostId> {
+        let port = url.port().filter(|_| url.host_str() == Some("127.0.0.1"))?;
+        self.host_at_callback(port)
     }
 
     /// What the script prints that proves the callback.
@@ -516,7 +541,8 @@ impl Stage {
         };
         let port = url.parse::<url::Url>().unwrap().port_or_known_default();
         self.world().take_callback_host(machine, step, host);
-        if self.reaches_callback(machine, host, port.unwrap()) && self.world().callback_is_up() {
+        let reached = self.reached_callback(machine, host, port.unwrap());
+        if reached.is_some_and(|host| self.world().callback_is_up(host)) {
             "pocpit-callback http 200\n{\"versions\": []}".into()
         } else {
             "pocpit-callback failed curl: (7) Connection refused".into()
@@ -856,7 +882,8 @@ impl RemoteSession for Session {
             let port = forward.remote_port;
             return Err(LinkError::Refused(format!("to listen on its port {port}")));
         }
-        locked(&self.stage.forwards).insert((self.machine, forward.remote_port));
+        let from = (self.machine, forward.remote_port);
+        locked(&self.stage.forwards).insert(from, forward.target.clone());
         locked(&self.ports).push(forward.remote_port);
         Ok(())
     }

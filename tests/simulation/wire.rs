@@ -9,7 +9,7 @@ use pocpit::domain::Time;
 use pocpit::http::{
     Answer, BrokenBody, HttpMethod, HttpRequest, Messages, Transport, TransportError,
 };
-use pocpit::world::{AdminReply, ApiRequest, ApiResponse, FaultKind};
+use pocpit::world::{AdminReply, ApiRequest, ApiResponse, FaultKind, HostId};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use url::Url;
@@ -45,27 +45,38 @@ impl Wire {
                 self.stage.beat();
                 Some(nothing())
             }
-            "admin.sim" => return self.admin(&ask).await,
-            "127.0.0.1" if url.port() == Some(9100) => {
-                let mut world = self.stage.world();
-                world.callback_is_up().then(|| world.callback(&ask))
+            name => {
+                if let Some(admin_of) = self.stage.host_of_admin(name) {
+                    return self.admin(admin_of, &ask).await;
+                }
+                match self.stage.host_of_callback(url) {
+                    Some(host) => {
+                        let mut world = self.stage.world();
+                        let is_up = world.callback_is_up(host);
+                        is_up.then(|| world.callback(host, &ask))
+                    }
+                    None => self.stage.at_machine(&ask.method, url, ask.body),
+                }
             }
-            _ => self.stage.at_machine(&ask.method, url, ask.body),
         })
     }
 
     /// A call that waits is cut off when the Network Node ends.
-    async fn admin(&self, ask: &ApiRequest) -> Result<Option<ApiResponse>, TransportError> {
-        if !self.stage.world().dapi_is_up() {
+    async fn admin(
+        &self,
+        host: HostId,
+        ask: &ApiRequest,
+    ) -> Result<Option<ApiResponse>, TransportError> {
+        if !self.stage.world().dapi_is_up(host) {
             return Ok(None);
         }
         loop {
-            let reply = self.stage.world().admin(ask);
+            let reply = self.stage.world().admin(host, ask);
             match reply {
                 AdminReply::Answer(answer) => return Ok(Some(answer)),
                 AdminReply::Waiting => tokio::time::sleep(Duration::from_secs(1)).await,
             }
-            if !self.stage.world().dapi_is_up() {
+            if !self.stage.world().dapi_is_up(host) {
                 return Err(TransportError::Lost("connection reset by peer".into()));
             }
         }
@@ -74,13 +85,12 @@ impl Wire {
     /// What the scenario, or a proxy in front of an API, does with a call.
     fn planned_fault(&self, url: &Url, ask: &ApiRequest) -> Option<FaultKind> {
         let service = match url.host_str()? {
-            "vast.sim" => "vast",
-            "api.sim" => "public",
-            "rpc.sim" => "rpc",
-            "admin.sim" => "admin",
-            _ => return None,
+            "vast.sim" => "vast".to_owned(),
+            "api.sim" => "public".to_owned(),
+            "rpc.sim" => "rpc".to_owned(),
+            name => self.stage.host_of_admin(name)?.service("admin"),
         };
-        self.stage.world().fault(service, ask)
+        self.stage.world().fault(&service, ask)
     }
 }
 

@@ -1,15 +1,17 @@
 //! The chain's public API and RPC.
 
 use crate::domain::Time;
-use crate::world::chain::rest::{OTHER_HOST, OTHER_WEIGHT, not_implemented};
+use crate::world::chain::records::{OTHER_HOST, OTHER_WEIGHT};
+use crate::world::chain::rest::not_implemented;
 use crate::world::chain::schedule::{
     CUTOFF, EPOCH_LENGTH, EXCHANGE, FIRST_POC_START, GENERATION, GENERATION_WIND_DOWN,
     NEW_VALIDATORS_DELAY, SAFETY_WINDOW, VALIDATION_DELAY, VALIDATION_START, epoch_at,
 };
 use crate::world::chain::shapes;
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::host::HostId;
 use crate::world::scenario::{ChainAge, ChainProxy, NetworkRelease};
-use crate::world::state::{MODEL, PARTICIPANT, World};
+use crate::world::state::{MODEL, World};
 use serde_json::{Value, json};
 
 /// The only model of the catalogue, as the upgrade to v0.2.13 wrote it. It says nothing about GPUs or
@@ -33,7 +35,7 @@ pub(in crate::world) fn governance_args() -> Vec<String> {
 }
 
 impl World {
-    /// Handles a request to the public API.
+    /// Handles a request to the public API, which is the first host's.
     pub fn public_api(&self, request: &ApiRequest) -> ApiResponse {
         if let Some(below) = ["/chain-rpc", "/chain-api", "/chain-grpc"]
             .iter()
@@ -45,7 +47,7 @@ impl World {
             return response;
         }
         // dapi itself serves what follows, behind the host's proxy.
-        if !self.dapi_is_up() {
+        if !self.dapi_is_up(HostId::FIRST) {
             return self.proxy_page();
         }
         let path = request.path.strip_prefix("/api").unwrap_or(&request.path);
@@ -85,7 +87,7 @@ impl World {
             "api_version": {"version": release.to_string()}, "node_version": {"version": release.to_string()}});
         if release != NetworkRelease::V0_2_15 {
             let version = self.scenario.mlnode_release.to_string();
-            let nodes = self.nodes.keys();
+            let nodes = self.hosts[HostId::FIRST].nodes.keys();
             let nodes = nodes.map(
                 |id| json!({"node_id": id, "version": version, "poc_validation_inference": false}),
             );
@@ -109,7 +111,7 @@ impl World {
                 return ApiResponse::error(404, "not found");
             };
             // Go's own JSON of the record: the status is a number.
-            record["status"] = json!(if self.is_excluded(self.epoch()) { 2 } else { 1 });
+            record["status"] = json!(if self.is_excluded_now(address) { 2 } else { 1 });
             return ApiResponse::ok(&json!({ "participant": record }));
         }
         if path.starts_with("/v1/epochs/") {
@@ -196,16 +198,21 @@ impl World {
     }
 
     fn participants_reply(&self) -> Value {
-        let node = |(id, weight)| json!({"node_id": id, "poc_weight": weight});
-        let nodes = self.active.iter().map(node).collect::<Value>();
-        let total: u64 = self.active.values().sum();
-        let mut participants = vec![
-            json!({"index": PARTICIPANT, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]}),
-            json!({"index": OTHER_HOST, "weight": OTHER_WEIGHT, "models": [MODEL], "ml_nodes": [{"ml_nodes": [{"node_id": "other", "poc_weight": OTHER_WEIGHT}]}]}),
-        ];
-        if self.inactive.contains(&self.active_epoch) {
-            participants.remove(0);
-        }
+        let row = |address: &str, total: u64, nodes: Value| json!({"index": address, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]});
+        let node = |(id, weight): (&String, &u64)| json!({"node_id": id, "poc_weight": weight});
+        let of_host = |host: HostId| {
+            let active = &self.hosts[host].active;
+            row(
+                &host.participant(),
+                active.values().sum(),
+                active.iter().map(node).collect(),
+            )
+        };
+        let ours = self.hosts();
+        let ours = ours.filter(|host| !self.hosts[*host].inactive.contains(&self.active_epoch));
+        let node = json!({"node_id": "other", "poc_weight": OTHER_WEIGHT});
+        let other = row(OTHER_HOST, OTHER_WEIGHT, json!([node]));
+        let participants: Value = ours.map(of_host).chain([other]).collect();
         let mut reply = json!({"active_participants": {"epoch_id": self.public_epoch(self.active_epoch),
             "poc_start_block_height": self.public_height(World::poc_start(self.active_epoch)), "participants": participants}});
         if self.scenario.network_release == NetworkRelease::V0_2_15 {

@@ -11,10 +11,11 @@ use crate::world::chain::schedule::{
     CUTOFF, EXCHANGE, GENERATION, NEW_VALIDATORS_DELAY, SAFETY_WINDOW, VALIDATION_DELAY,
 };
 use crate::world::exchange::ApiResponse;
+use crate::world::host::HostId;
 use crate::world::model::PocPhase;
 use crate::world::network_node::is_unmanaged;
 use crate::world::numbers::{number, uniform, whole};
-use crate::world::state::{MODEL, PARTICIPANT, WEIGHT_PER_BATCH, World};
+use crate::world::state::{MODEL, WEIGHT_PER_BATCH, World};
 use crate::world::truth::Confirmation;
 
 /// No confirmation is triggered so close to an upgrade.
@@ -159,70 +160,84 @@ impl World {
 
     /// Whether a node keeps serving in the round that this height identifies: drawn anew for each among
     /// the nodes with weight.
-    pub(in crate::world) fn is_preserved(&self, id: &str, round: u64) -> bool {
+    pub(in crate::world) fn is_preserved(&self, host: HostId, id: &str, round: u64) -> bool {
         let rate = self.scenario.random_faults.preserved;
-        let name = id.bytes().fold(round, |name, byte| {
+        let name = id.bytes().fold(host.draw(round), |name, byte| {
             name.wrapping_mul(31).wrapping_add(u64::from(byte))
         });
         rate > 0.0
             && !is_unmanaged(id)
-            && self.active.contains_key(id)
+            && self.hosts[host].active.contains_key(id)
             && uniform(self.seed, 44, name) < rate
     }
 
     /// `GET …/preserved_nodes_snapshot` (gonka v0.2.14 decentralized-api/broker/broker.go
     /// `EnsurePreservedMembershipCached`).
     pub(super) fn preserved_snapshot(&self) -> Value {
-        let round = self.round_height();
-        let preserved = |id: &&String| self.is_preserved(id, round);
-        let nodes: Vec<&String> = self.active.keys().filter(preserved).collect();
-        if nodes.is_empty() {
+        let of_host = |host: HostId| {
+            let round = self.round_height(host);
+            let preserved = |id: &&String| self.is_preserved(host, id, round);
+            let nodes: Vec<&String> = self.hosts[host].active.keys().filter(preserved).collect();
+            let row = || json!({"participant_id": host.participant(), "node_ids": nodes});
+            (!nodes.is_empty()).then(row)
+        };
+        let participants: Vec<Value> = self.hosts().filter_map(of_host).collect();
+        if participants.is_empty() {
             return json!({"snapshot": null, "found": false});
         }
-        let participants = json!([{"participant_id": PARTICIPANT, "node_ids": nodes}]);
         json!({"snapshot": {"model_preserved_nodes": [{"model_id": MODEL, "participants": participants}]},
             "found": true})
     }
 
     /// At the end the chain counts what the nodes generated again.
-    pub(in crate::world) fn advance_confirmation(&mut self) {
+    pub(in crate::world) fn advance_confirmation(&mut self, host: HostId) {
         let epoch = self.epoch();
         let height = self.height();
-        let counted = self.counted_event;
+        let counted = self.hosts[host].counted_event;
         let mut over = self.events(epoch).into_iter();
         let over = over.find(|event| event.over <= height && event.trigger > counted);
         if let Some(event) = over {
-            self.counted_event = event.trigger;
-            self.count_confirmation(epoch, event);
+            self.hosts[host].counted_event = event.trigger;
+            self.count_confirmation(host, epoch, event);
         }
     }
 
-    fn count_confirmation(&mut self, epoch: u64, event: Event) {
+    fn count_confirmation(&mut self, host: HostId, epoch: u64, event: Event) {
         let shown = |id: &String, weight: u64| {
-            if is_unmanaged(id) || self.is_preserved(id, event.trigger) {
+            if is_unmanaged(id) || self.is_preserved(host, id, event.trigger) {
                 return weight;
             }
-            let batches = self.confirming.get(id).copied().unwrap_or_default();
+            let batches = self.hosts[host]
+                .confirming
+                .get(id)
+                .copied()
+                .unwrap_or_default();
             weight.min(batches * WEIGHT_PER_BATCH)
         };
-        let shown = self.active.iter().map(|(id, weight)| shown(id, *weight));
+        let shown = self.hosts[host]
+            .active
+            .iter()
+            .map(|(id, weight)| shown(id, *weight));
         let result = Confirmation {
-            expected: self.expected_confirmation(),
+            expected: self.expected_confirmation(host),
             confirmed: scaled(shown.sum()),
         };
-        self.confirming.clear();
+        self.hosts[host].confirming.clear();
         if result.costs_the_reward() {
-            self.inactive.insert(epoch);
+            self.hosts[host].inactive.insert(epoch);
         } else if result.expected > 0 {
-            self.early_share_misses = 0;
+            self.hosts[host].early_share_misses = 0;
         }
-        let known = self.confirmations.entry(epoch).or_insert(result);
+        let known = self.hosts[host]
+            .confirmations
+            .entry(epoch)
+            .or_insert(result);
         known.confirmed = known.confirmed.min(result.confirmed);
     }
 
-    /// What is expected of all our nodes in a confirmation.
-    pub(super) fn expected_confirmation(&self) -> u64 {
-        scaled(self.active.values().sum())
+    /// What is expected of all nodes of a host in a confirmation.
+    pub(super) fn expected_confirmation(&self, host: HostId) -> u64 {
+        scaled(self.hosts[host].active.values().sum())
     }
 
     pub(in crate::world) fn plan_upgrade(&mut self) {

@@ -4,6 +4,7 @@ mod api;
 mod challenge;
 mod confirmation;
 mod early_share;
+mod records;
 mod rest;
 mod round;
 pub(super) mod schedule;

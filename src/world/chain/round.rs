@@ -1,5 +1,6 @@
 //! The `PoC` that takes place now: regular, a confirmation or a challenge.
 
+use crate::world::host::HostId;
 use crate::world::model::PocPhase;
 use crate::world::state::World;
 
@@ -23,7 +24,7 @@ pub(in crate::world) struct Round {
 
 impl World {
     /// The regular `PoC`, confirmation or challenge that takes place now.
-    pub(in crate::world) fn poc_round(&self) -> Option<Round> {
+    pub(in crate::world) fn poc_round(&self, host: HostId) -> Option<Round> {
         let regular = self.phase();
         if regular != PocPhase::Inference {
             let height = World::poc_start(self.epoch());
@@ -46,7 +47,7 @@ impl World {
                 phase,
             });
         }
-        let segment = self.challenge()?;
+        let segment = self.challenge(host)?;
         Some(Round {
             kind: RoundKind::Challenge,
             height: segment.start,
@@ -56,8 +57,8 @@ impl World {
     }
 
     /// The phase of that `PoC`; `Inference` when there is none.
-    pub(in crate::world) fn round(&self) -> PocPhase {
-        self.poc_round()
+    pub(in crate::world) fn round(&self, host: HostId) -> PocPhase {
+        self.poc_round(host)
             .map_or(PocPhase::Inference, |round| round.phase)
     }
 }

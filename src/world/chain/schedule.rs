@@ -3,6 +3,7 @@
 use crate::domain::Time;
 
 use crate::world::clock::{as_seconds, seconds};
+use crate::world::host::HostId;
 use crate::world::model::PocPhase;
 use crate::world::numbers::{number, uniform};
 use crate::world::state::World;
@@ -110,13 +111,13 @@ impl World {
     }
 
     /// The height that identifies the round, and that its batches carry.
-    pub(in crate::world) fn round_height(&self) -> u64 {
+    pub(in crate::world) fn round_height(&self, host: HostId) -> u64 {
         let start = World::poc_start(self.epoch());
         if self.phase() != PocPhase::Inference {
             return start;
         }
         let event = self.event().filter(|event| self.height() < event.over);
-        let segment = self.challenge();
+        let segment = self.challenge(host);
         event
             .map(|event| event.trigger)
             .or(segment.map(|segment| segment.start))

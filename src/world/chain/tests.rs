@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::host::{HostId, PARTICIPANT};
 use crate::world::model::PocPhase;
 use crate::world::scenario::{ChainAccess, ChainAge, ChainProxy, NetworkRelease, Scenario};
-use crate::world::state::{COLLEAGUE, PARTICIPANT, World};
+use crate::world::state::{COLLEAGUE, World};
 
 const EPOCH: u64 = World::FIRST_EPOCH + 1;
 
@@ -49,7 +50,7 @@ fn epoch(world: &World) -> Value {
 }
 
 fn sum(world: &World) -> u64 {
-    world.active.values().sum()
+    world.hosts[HostId::FIRST].active.values().sum()
 }
 
 #[test]
@@ -157,9 +158,17 @@ fn confirmation_windows_follow_the_table() {
             ..get("/v2/poc-batches/model/generated")
         };
         // 503 out of its time; here the node is not known.
-        assert_eq!(world.callback(&batch).status == 400, counts, "{offset}");
+        assert_eq!(
+            world.callback(HostId::FIRST, &batch).status == 400,
+            counts,
+            "{offset}"
+        );
         let works = (780..969).contains(&offset);
-        assert_eq!(world.round() != PocPhase::Inference, works, "{offset}");
+        assert_eq!(
+            world.round(HostId::FIRST) != PocPhase::Inference,
+            works,
+            "{offset}"
+        );
     }
 }
 
@@ -204,12 +213,14 @@ fn failed_confirmation_removes_the_participant() {
     };
     let mut world = world_at(400, scenario);
     // Most of the weight is of a node that is gone.
-    world.active.insert("gone".into(), 50_000);
+    world.hosts[HostId::FIRST]
+        .active
+        .insert("gone".into(), 50_000);
     let all = sum(&world);
     world.advance(world.block_time(World::poc_start(EPOCH) + 968));
-    assert!(world.inactive.is_empty());
+    assert!(world.hosts[HostId::FIRST].inactive.is_empty());
     world.advance(world.block_time(World::poc_start(EPOCH) + 970));
-    let result = world.confirmations[&EPOCH];
+    let result = world.hosts[HostId::FIRST].confirmations[&EPOCH];
     assert_eq!(result.expected, all * 3 / 8);
     assert!(result.costs_the_reward(), "{result:?}");
     let list = body(&world.public_api(&get("/v1/epochs/current/participants")));
@@ -237,8 +248,11 @@ fn challenge_needs_v0_2_16_and_time() {
             ..of(release)
         };
         let mut world = world_at(offset, scenario);
-        world.active.insert("ours".into(), 2_000);
-        world.challenge_is_open("ours") && !world.challenge_is_open(COLLEAGUE)
+        world.hosts[HostId::FIRST]
+            .active
+            .insert("ours".into(), 2_000);
+        world.challenge_is_open(HostId::FIRST, "ours")
+            && !world.challenge_is_open(HostId::FIRST, COLLEAGUE)
     };
     let (old, new) = (NetworkRelease::V0_2_15, NetworkRelease::V0_2_16);
     assert!(!challenged(old, 1_000, 1_001));
@@ -258,13 +272,18 @@ fn challenged_node_without_hardware_loses_the_epoch() {
         ..of(NetworkRelease::V0_2_16)
     };
     let mut world = world_at(400, scenario);
-    world.active.insert("gone".into(), 50_000);
+    world.hosts[HostId::FIRST]
+        .active
+        .insert("gone".into(), 50_000);
     // The confirmation cuts it into segments; the first ends where generation starts.
     world.advance(world.block_time(World::poc_start(EPOCH) + 4_079));
-    assert!(world.inactive.is_empty() && world.challenge_is_open("gone"));
+    assert!(
+        world.hosts[HostId::FIRST].inactive.is_empty()
+            && world.challenge_is_open(HostId::FIRST, "gone")
+    );
     world.advance(world.block_time(World::poc_start(EPOCH) + 4_081));
-    assert!(world.challenges[&EPOCH].costs_the_reward());
-    assert!(world.inactive.contains(&EPOCH));
+    assert!(world.hosts[HostId::FIRST].challenges[&EPOCH].costs_the_reward());
+    assert!(world.hosts[HostId::FIRST].inactive.contains(&EPOCH));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::world::chain::schedule::{GENERATION_WIND_DOWN, VALIDATION_START};
 use crate::world::chain::{Round, RoundKind};
 use crate::world::clock::seconds;
 use crate::world::exchange::{CallAnswer, Outgoing};
+use crate::world::host::HostId;
 use crate::world::model::PocPhase;
 use crate::world::scenario::NetworkRelease;
 use crate::world::state::World;
@@ -28,7 +29,6 @@ const INFERENCE_BLOCKS: u64 = 5;
 pub(in crate::world) struct Dapi {
     pub(super) registrations: u64,
     calls: BTreeMap<u64, Call>,
-    last_call: u64,
     /// The node whose removal blocks the single command loop.
     pub(super) removing: Option<String>,
     /// Nodes removed after a wait, whose removal was not answered yet.
@@ -57,7 +57,6 @@ impl Dapi {
     /// For a new process: everything that was not saved is gone.
     pub(super) fn forget(&mut self) {
         *self = Dapi {
-            last_call: self.last_call,
             reloads: std::mem::take(&mut self.reloads),
             held_up: std::mem::take(&mut self.held_up),
             revived: std::mem::take(&mut self.revived),
@@ -95,57 +94,60 @@ impl World {
     }
 
     /// Ids of the nodes that the world polls and for which this holds.
-    fn managed_nodes(&self, holds: impl Fn(&Node) -> bool) -> Vec<String> {
-        let nodes = self.nodes.iter();
+    fn managed_nodes(&self, host: HostId, holds: impl Fn(&Node) -> bool) -> Vec<String> {
+        let nodes = self.hosts[host].nodes.iter();
         let managed = nodes.filter(|(id, node)| !is_unmanaged(id) && holds(node));
         managed.map(|(id, _)| id.clone()).collect()
     }
 
     /// One step of everything that dapi does by itself.
-    pub(in crate::world) fn advance_dapi(&mut self) {
-        if self.restart_dapi() == Running::Down {
+    pub(in crate::world) fn advance_dapi(&mut self, host: HostId) {
+        if self.restart_dapi(host) == Running::Down {
             return;
         }
-        self.run_node_job();
-        self.end_long_loads();
-        let round = self.poc_round();
-        self.renew_intents(round);
-        self.poll_nodes();
-        self.reconcile(round);
-        self.validate_others(round);
+        self.run_node_job(host);
+        self.end_long_loads(host);
+        let round = self.poc_round(host);
+        self.renew_intents(host, round);
+        self.poll_nodes(host);
+        self.reconcile(host, round);
+        self.validate_others(host, round);
     }
 
     /// `inference/up` blocks until the model is there; the client gives up after 15 minutes.
-    fn end_long_loads(&mut self) {
+    fn end_long_loads(&mut self, host: HostId) {
         let now = self.now;
         let is_late = |since: Time| now - since >= seconds(COMMAND_TIMEOUT);
-        for id in self.managed_nodes(|node| node.loading_since.is_some_and(is_late)) {
-            self.drop_calls(&id, Errand::is_of_a_command);
+        for id in self.managed_nodes(host, |node| node.loading_since.is_some_and(is_late)) {
+            self.drop_calls(host, &id, Errand::is_of_a_command);
             let why = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
-            self.finish_command(&id, Finished::Failed(why.into()));
+            self.finish_command(host, &id, Finished::Failed(why.into()));
         }
     }
 
     /// Intents are set by commands, which wait behind a removal.
-    fn renew_intents(&mut self, round: Option<Round>) {
-        if !self.dapi.is_loop_free() {
-            return self.note_held_up(round);
+    fn renew_intents(&mut self, host: HostId, round: Option<Round>) {
+        if !self.hosts[host].dapi.is_loop_free() {
+            return self.note_held_up(host, round);
         }
-        for id in self.managed_nodes(|node| node.intended != self.intent(node, round)) {
-            let intent = self.nodes.get(&id).map(|node| self.intent(node, round));
-            if let (Some(intent), Some(node)) = (intent, self.nodes.get_mut(&id)) {
+        for id in self.managed_nodes(host, |node| node.intended != self.intent(host, node, round)) {
+            let intent = self.hosts[host]
+                .nodes
+                .get(&id)
+                .map(|node| self.intent(host, node, round));
+            if let (Some(intent), Some(node)) = (intent, self.hosts[host].nodes.get_mut(&id)) {
                 node.intended = intent;
-                self.cancel_outdated(&id);
+                self.cancel_outdated(host, &id);
             }
         }
     }
 
-    pub(super) fn intent(&self, node: &Node, round: Option<Round>) -> Standing {
+    pub(super) fn intent(&self, host: HostId, node: &Node, round: Option<Round>) -> Standing {
         let takes_part = |round: &Round| match round.kind {
             // Nothing is preserved, and only what contributes must generate.
-            RoundKind::Challenge => self.challenge_is_open(node.id()),
+            RoundKind::Challenge => self.challenge_is_open(host, node.id()),
             RoundKind::Regular | RoundKind::Confirmation => {
-                self.is_operational(node) && !self.is_preserved(node.id(), round.height)
+                self.is_operational(node) && !self.is_preserved(host, node.id(), round.height)
             }
         };
         let Some(round) = round.filter(takes_part) else {
@@ -159,8 +161,8 @@ impl World {
     }
 
     /// Cancels a command whose target is no longer wanted, with its call.
-    fn cancel_outdated(&mut self, id: &str) {
-        let Some(node) = self.nodes.get_mut(id) else {
+    fn cancel_outdated(&mut self, host: HostId, id: &str) {
+        let Some(node) = self.hosts[host].nodes.get_mut(id) else {
             return;
         };
         if node.intended == Standing::VALIDATING
@@ -175,43 +177,43 @@ impl World {
         {
             node.command = None;
             node.loading_since = None;
-            self.drop_calls(id, Errand::is_of_a_command);
+            self.drop_calls(host, id, Errand::is_of_a_command);
         }
     }
 
-    pub(super) fn drop_calls(&mut self, id: &str, which: fn(Errand) -> bool) {
-        let calls = &mut self.dapi.calls;
+    pub(super) fn drop_calls(&mut self, host: HostId, id: &str, which: fn(Errand) -> bool) {
+        let calls = &mut self.hosts[host].dapi.calls;
         calls.retain(|_, call| call.node != id || !which(call.errand));
     }
 
-    fn poll_nodes(&mut self) {
+    fn poll_nodes(&mut self, host: HostId) {
         let now = self.now;
-        for id in self.managed_nodes(|node| node.next_poll <= now) {
-            if let Some(node) = self.nodes.get_mut(&id) {
+        for id in self.managed_nodes(host, |node| node.next_poll <= now) {
+            if let Some(node) = self.hosts[host].nodes.get_mut(&id) {
                 node.next_poll = now + seconds(POLL_EVERY);
             }
-            self.drop_calls(&id, Errand::is_of_a_poll);
-            self.run_errand(&id, Errand::PollState);
+            self.drop_calls(host, &id, Errand::is_of_a_poll);
+            self.run_errand(host, &id, Errand::PollState);
         }
     }
 
-    fn reconcile(&mut self, round: Option<Round>) {
-        if !self.is_reconcile_due(round) {
+    fn reconcile(&mut self, host: HostId, round: Option<Round>) {
+        if !self.is_reconcile_due(host, round) {
             return;
         }
-        self.dapi.reconciled_at = Some((self.now, self.height));
-        let differing = self.managed_nodes(|node| {
+        self.hosts[host].dapi.reconciled_at = Some((self.now, self.height));
+        let differing = self.managed_nodes(host, |node| {
             node.command.is_none()
                 && node.intended != node.current
                 && node.intended != Standing::default()
         });
         for id in differing {
-            self.order(&id);
+            self.order(host, &id);
         }
     }
 
-    fn is_reconcile_due(&self, round: Option<Round>) -> bool {
-        let Some((at, height)) = self.dapi.reconciled_at else {
+    fn is_reconcile_due(&self, host: HostId, round: Option<Round>) -> bool {
+        let Some((at, height)) = self.hosts[host].dapi.reconciled_at else {
             return true;
         };
         let by_block = match round {
@@ -227,23 +229,23 @@ impl World {
     }
 
     /// Starts the command that brings a node to what is intended.
-    fn order(&mut self, id: &str) {
-        let Some(node) = self.nodes.get_mut(id) else {
+    fn order(&mut self, host: HostId, id: &str) {
+        let Some(node) = self.hosts[host].nodes.get_mut(id) else {
             return;
         };
         let (command, errand) = match node.intended.poc {
             PocWork::Idle => (Command::InferenceUp, Errand::UpState),
             PocWork::Generating => (Command::StartPoc, Errand::StartPocStatus),
             // No command: `cancel_outdated` changes the status.
-            PocWork::Validating => return self.cancel_outdated(id),
+            PocWork::Validating => return self.cancel_outdated(host, id),
         };
         node.command = Some(command);
-        self.run_errand(id, errand);
+        self.run_errand(host, id, errand);
     }
 
     /// After a change of arguments: stops the node and loads its model again, healthy or not.
-    pub(super) fn redeploy(&mut self, id: &str) {
-        let Some(node) = self.nodes.get_mut(id) else {
+    pub(super) fn redeploy(&mut self, host: HostId, id: &str) {
+        let Some(node) = self.hosts[host].nodes.get_mut(id) else {
             return;
         };
         if node.intended != Standing::INFERENCE {
@@ -251,82 +253,88 @@ impl World {
         }
         node.command = Some(Command::InferenceUp);
         node.loading_since = None;
-        self.drop_calls(id, Errand::is_of_a_command);
-        self.run_errand(id, Errand::UpStop);
+        self.drop_calls(host, id, Errand::is_of_a_command);
+        self.run_errand(host, id, Errand::UpStop);
     }
 
     /// At the start of validation each working node stops generating and gets proofs of another host to
     /// check.
-    fn validate_others(&mut self, round: Option<Round>) {
+    fn validate_others(&mut self, host: HostId, round: Option<Round>) {
         let Some(round) = round else {
             return;
         };
         if round.offset < VALIDATION_START || round.phase != PocPhase::Validate {
             return;
         }
-        let due = self.managed_nodes(|node| {
+        let due = self.managed_nodes(host, |node| {
             node.validated != Some(round.height)
                 && matches!(node.current.status, Status::Poc | Status::Inference)
                 && self.is_operational(node)
-                && !self.is_preserved(node.id(), round.height)
+                && !self.is_preserved(host, node.id(), round.height)
         });
         for id in due {
-            if let Some(node) = self.nodes.get_mut(&id) {
+            if let Some(node) = self.hosts[host].nodes.get_mut(&id) {
                 node.validated = Some(round.height);
             }
-            self.run_errand(&id, Errand::ValidateStop);
+            self.run_errand(host, &id, Errand::ValidateStop);
         }
     }
 
-    pub(super) fn run_errand(&mut self, id: &str, errand: Errand) {
-        let Some(node) = self.nodes.get(id) else {
+    pub(super) fn run_errand(&mut self, host: HostId, id: &str, errand: Errand) {
+        let Some(node) = self.hosts[host].nodes.get(id) else {
             return;
         };
-        let request = self.request_of(node, errand);
-        self.dapi.last_call += 1;
-        let number = self.dapi.last_call;
+        let request = self.request_of(host, node, errand);
+        self.last_call += 1;
+        let number = self.last_call;
         let call = Call {
             node: id.to_owned(),
             errand,
         };
-        self.dapi.calls.insert(number, call);
+        self.hosts[host].dapi.calls.insert(number, call);
         let now = self.now;
         if errand == Errand::UpStart
-            && let Some(node) = self.nodes.get_mut(id)
+            && let Some(node) = self.hosts[host].nodes.get_mut(id)
         {
             node.loading_since = Some(now);
         }
         if errand == Errand::UpStop {
-            *self.dapi.reloads.entry(id.to_owned()).or_default() += 1;
+            *self.hosts[host]
+                .dapi
+                .reloads
+                .entry(id.to_owned())
+                .or_default() += 1;
         }
-        match self.ask_other(id, number, errand) {
+        match self.ask_other(host, id, number, errand) {
             Asked::Answered(answer) => self.call_ended(number, &answer),
             Asked::Later => {}
             Asked::Elsewhere => self.outgoing.push(Outgoing::Call { number, request }),
         }
     }
 
-    /// Reports the result of one of dapi's calls.
+    /// Reports the result of a call of any host's dapi.
     pub fn call_ended(&mut self, number: u64, answer: &Result<CallAnswer, String>) {
         // A call that was cancelled has no effect on dapi.
-        let Some(Call { node: id, errand }) = self.dapi.calls.remove(&number) else {
+        let mut hosts = self.hosts();
+        let answered = |host| Some((host, self.hosts[host].dapi.calls.remove(&number)?));
+        let Some((host, Call { node: id, errand })) = hosts.find_map(answered) else {
             return;
         };
-        let Some(node) = self.nodes.get(&id) else {
+        let Some(node) = self.hosts[host].nodes.get(&id) else {
             return;
         };
         match errand.next(node, answer) {
-            Next::Errand(next) => self.run_errand(&id, next),
-            Next::Polled(status) => self.polled(&id, status),
-            Next::Ended(finished) => self.finish_command(&id, finished),
+            Next::Errand(next) => self.run_errand(host, &id, next),
+            Next::Polled(status) => self.polled(host, &id, status),
+            Next::Ended(finished) => self.finish_command(host, &id, finished),
             Next::Nothing => {}
         }
     }
 
     /// A poll sets the status, but never the reason of a failure.
-    fn polled(&mut self, id: &str, status: Status) {
+    fn polled(&mut self, host: HostId, id: &str, status: Status) {
         let now = self.now;
-        let Some(node) = self.nodes.get_mut(id) else {
+        let Some(node) = self.hosts[host].nodes.get_mut(id) else {
             return;
         };
         if node.current.status != status {
@@ -335,9 +343,9 @@ impl World {
         }
     }
 
-    pub(super) fn finish_command(&mut self, id: &str, finished: Finished) {
+    pub(super) fn finish_command(&mut self, host: HostId, id: &str, finished: Finished) {
         let now = self.now;
-        let Some(node) = self.nodes.get_mut(id) else {
+        let Some(node) = self.hosts[host].nodes.get_mut(id) else {
             return;
         };
         node.loading_since = None;
@@ -359,29 +367,29 @@ impl World {
                 node.current = command.target();
             }
         }
-        self.finish_removal();
+        self.finish_removal(host);
     }
 
     /// One more than the highest node number.
-    fn node_count(&self) -> u64 {
-        self.dapi.registrations + 1
+    fn node_count(&self, host: HostId) -> u64 {
+        self.hosts[host].dapi.registrations + 1
     }
 
-    pub(super) fn generation_body(&self, node: &Node) -> Value {
-        let round = self.poc_round();
+    pub(super) fn generation_body(&self, host: HostId, node: &Node) -> Value {
+        let round = self.poc_round(host);
         let height = round.map_or_else(|| World::poc_start(self.epoch()), |round| round.height);
         let model = node.model().unwrap_or_default();
-        let mut body = json!({"block_hash": block_hash(height), "block_height": height, "public_key": PUBLIC_KEY,
-            "node_id": node.number, "node_count": self.node_count(), "params": {"model": model, "seq_len": SEQ_LEN},
-            "url": self.batches_url(model)});
+        let mut body = json!({"block_hash": block_hash(height), "block_height": height, "public_key": host.public_key(),
+            "node_id": node.number, "node_count": self.node_count(host), "params": {"model": model, "seq_len": SEQ_LEN},
+            "url": self.batches_url(host, model)});
         if self.scenario.network_release >= NetworkRelease::V0_2_15 {
             body["poc_stronger_rng"] = json!(true);
         }
         body
     }
 
-    pub(super) fn validation_body(&self, node: &Node) -> Value {
-        let mut body = self.generation_body(node);
+    pub(super) fn validation_body(&self, host: HostId, node: &Node) -> Value {
+        let mut body = self.generation_body(host, node);
         let artifact = |nonce: u64| json!({"nonce": nonce, "vector_b64": ARTIFACT});
         body["public_key"] = json!(OTHER_PUBLIC_KEY);
         body["node_id"] = json!(1);
@@ -394,14 +402,13 @@ impl World {
     }
 
     /// The model's id is escaped twice: a proxy in front of dapi removes one layer.
-    fn batches_url(&self, model: &str) -> String {
+    fn batches_url(&self, host: HostId, model: &str) -> String {
         let model = model.replace('%', "%2525").replace('/', "%252F");
-        let callback = self.callback_url.trim_end_matches('/');
+        let callback = self.hosts[host].callback_url.trim_end_matches('/');
         format!("{callback}/v2/poc-batches/{model}")
     }
 }
 
-const PUBLIC_KEY: &str = "02ab0f3c5d7e9a1b2c4d6e8f0a1b3c5d7e9f1a2b4c6d8e0f2a3b5c7d9e1f3a4b5c";
 const OTHER_PUBLIC_KEY: &str = "03cd1e2f3a4b5c6d7e8f9a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d1e";
 const SEQ_LEN: u64 = 1024;
 /// Twelve half-precision zeros.

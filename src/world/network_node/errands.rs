@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::node::{Node, Status};
 use crate::world::chain::governance_args;
 use crate::world::exchange::{CallAnswer, NodeRequest};
+use crate::world::host::HostId;
 use crate::world::state::World;
 
 const POLL_TIMEOUT: f64 = 5.0;
@@ -140,7 +141,7 @@ impl Errand {
 }
 
 impl World {
-    pub(super) fn request_of(&self, node: &Node, errand: Errand) -> NodeRequest {
+    pub(super) fn request_of(&self, host: HostId, node: &Node, errand: Errand) -> NodeRequest {
         let (method, port, path) = errand.target();
         let base = match port {
             Port::Api => self.base(&node.config, "poc_port", "poc_segment"),
@@ -148,8 +149,8 @@ impl World {
         };
         let body = match errand {
             Errand::UpStart => Some(up_body(node)),
-            Errand::StartPocInit => Some(self.generation_body(node)),
-            Errand::ValidateGenerate => Some(self.validation_body(node)),
+            Errand::StartPocInit => Some(self.generation_body(host, node)),
+            Errand::ValidateGenerate => Some(self.validation_body(host, node)),
             Errand::UpPocStop | Errand::ValidateStop => Some(json!({})),
             _ => None,
         };

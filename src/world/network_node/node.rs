@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::Time;
+use crate::world::host::HostId;
 use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
 
 /// What a node is, or is meant to be (gonka v0.2.14 inference-chain, `HardwareNodeStatus`).
@@ -139,14 +140,14 @@ pub(in crate::world) fn is_unmanaged(id: &str) -> bool {
 
 impl World {
     /// A row of `GET /admin/v1/nodes`.
-    pub(super) fn node_row(&self, node: &Node) -> Value {
+    pub(super) fn node_row(&self, host: HostId, node: &Node) -> Value {
         let id = node.id();
-        let weight = self.active.get(id);
+        let weight = self.hosts[host].active.get(id);
         let weights = weight.map(|weight| json!({MODEL: {"node_id": id, "poc_weight": weight}}));
-        let is_preserved = self.is_preserved(id, self.round_height());
+        let is_preserved = self.is_preserved(host, id, self.round_height(host));
         let preserved = is_preserved.then(|| json!({MODEL: true}));
         let preserved = preserved.unwrap_or_else(|| json!({}));
-        let version = match self.others.get(id) {
+        let version = match self.hosts[host].others.get(id) {
             Some(other) => other.release.to_string(),
             None => self
                 .scenario

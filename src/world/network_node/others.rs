@@ -9,6 +9,7 @@ use crate::domain::Time;
 use crate::world::chain::Round;
 use crate::world::clock::seconds;
 use crate::world::exchange::CallAnswer;
+use crate::world::host::{Host, HostId};
 use crate::world::model::PocPhase;
 use crate::world::numbers::uniform;
 use crate::world::scenario::MlNodeRelease;
@@ -172,10 +173,10 @@ impl OtherNode {
 
 impl World {
     /// Gives a call of dapi to the node, if it is one of these.
-    pub(super) fn ask_other(&mut self, id: &str, call: u64, errand: Errand) -> Asked {
-        let (now, round) = (self.now, self.poc_round());
+    pub(super) fn ask_other(&mut self, host: HostId, id: &str, call: u64, errand: Errand) -> Asked {
+        let (now, round) = (self.now, self.poc_round(host));
         let takes = SHORTEST_LOAD + (LONGEST_LOAD - SHORTEST_LOAD) * uniform(self.seed, 90, call);
-        let Some(node) = self.others.get_mut(id) else {
+        let Some(node) = self.hosts[host].others.get_mut(id) else {
             return Asked::Elsewhere;
         };
         match errand {
@@ -194,12 +195,12 @@ impl World {
     }
 
     /// One step of everything that these nodes do by themselves.
-    pub(in crate::world) fn advance_others(&mut self) {
+    pub(in crate::world) fn advance_others(&mut self, host: HostId) {
         let now = self.now;
-        let callback_is_up = self.callback_is_up();
+        let callback_is_up = self.callback_is_up(host);
         let mut sent = Vec::new();
         let mut loaded = Vec::new();
-        for (id, node) in &mut self.others {
+        for (id, node) in &mut self.hosts[host].others {
             node.make_batches(now);
             if callback_is_up && let Some((round, batches)) = node.take_unsent() {
                 sent.push((id.clone(), round, batches));
@@ -207,7 +208,7 @@ impl World {
             loaded.extend(node.end_load(now));
         }
         for (id, round, batches) in sent {
-            self.take_batches(&id, round, batches);
+            self.take_batches(host, &id, round, batches);
         }
         for (call, end) in loaded {
             let answer = match end {
@@ -221,50 +222,57 @@ impl World {
     /// Whether none of them loads a model: the world must not step over the end of a load.
     pub(in crate::world) fn others_are_at_rest(&self) -> bool {
         let loads = |node: &OtherNode| matches!(node.work, Work::Loading { .. });
-        !self.others.values().any(loads)
+        !self
+            .hosts
+            .iter()
+            .any(|host| host.others.values().any(loads))
     }
 
     /// Notes these nodes as held up: while a removal blocks the command loop, no node is told of its `PoC`.
-    pub(super) fn note_held_up(&mut self, round: Option<Round>) {
+    pub(super) fn note_held_up(&mut self, host: HostId, round: Option<Round>) {
         let Some(round) = round.filter(|round| round.phase != PocPhase::Inference) else {
             return;
         };
         let waits = |id: &&String| {
-            let node = self.nodes.get(*id);
-            node.is_some_and(|node| node.intended != self.intent(node, Some(round)))
+            let node = self.hosts[host].nodes.get(*id);
+            node.is_some_and(|node| node.intended != self.intent(host, node, Some(round)))
         };
-        let held_up: Vec<String> = self.others.keys().filter(waits).cloned().collect();
+        let held_up: Vec<String> = self.hosts[host]
+            .others
+            .keys()
+            .filter(waits)
+            .cloned()
+            .collect();
         let held_up = held_up.into_iter().map(|node| (node, round.height));
-        self.dapi.held_up.extend(held_up);
+        self.hosts[host].dapi.held_up.extend(held_up);
     }
 
-    /// The ids of the operator's other nodes.
-    pub fn others(&self) -> Vec<String> {
-        self.others.keys().cloned().collect()
+    /// The ids of the operator's other nodes at a host.
+    pub fn others(&self, host: HostId) -> Vec<String> {
+        self.hosts[host].others.keys().cloned().collect()
     }
 
     /// What we did to these nodes: nobody else removes, disables or reloads them, or holds them up.
     pub fn harm(&self) -> Vec<Harm> {
-        let of_node = |id: &String| {
-            let node = id.clone();
-            if self.dapi.reloads.contains_key(id) {
-                return Some(Harm::Reloaded { node });
-            }
-            match self.nodes.get(id) {
-                None => Some(Harm::Removed { node }),
-                Some(row) if !row.enabled => Some(Harm::Disabled { node }),
-                Some(_) => None,
-            }
-        };
-        let held_up = self.dapi.held_up.iter();
-        let held_up = held_up.map(|(node, round)| Harm::HeldUp {
-            node: node.clone(),
-            round: *round,
-        });
-        self.others
-            .keys()
-            .filter_map(of_node)
-            .chain(held_up)
-            .collect()
+        self.hosts.iter().flat_map(harm_to).collect()
     }
+}
+
+fn harm_to(host: &Host) -> impl Iterator<Item = Harm> {
+    let of_node = |id: &String| {
+        let node = id.clone();
+        if host.dapi.reloads.contains_key(id) {
+            return Some(Harm::Reloaded { node });
+        }
+        match host.nodes.get(id) {
+            None => Some(Harm::Removed { node }),
+            Some(row) if !row.enabled => Some(Harm::Disabled { node }),
+            Some(_) => None,
+        }
+    };
+    let held_up = host.dapi.held_up.iter().map(|(node, round)| Harm::HeldUp {
+        node: node.clone(),
+        round: *round,
+    });
+    host.others.keys().filter_map(of_node).chain(held_up)
 }

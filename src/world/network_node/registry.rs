@@ -6,6 +6,7 @@ use super::AdminReply;
 use super::node::Node;
 use super::others::OtherNode;
 use crate::world::exchange::ApiResponse;
+use crate::world::host::HostId;
 use crate::world::scenario::NetworkRelease;
 use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
 
@@ -13,7 +14,7 @@ use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
 struct Rejection(String);
 
 impl World {
-    pub(in crate::world) fn register_initial_nodes(&mut self) {
+    pub(in crate::world) fn register_initial_nodes(&mut self, host: HostId) {
         let epoch = self.epoch() - 1;
         let mut nodes = vec![
             (PROXY_NODE.to_owned(), "10.0.0.2".to_owned()),
@@ -21,32 +22,34 @@ impl World {
         ];
         for (number, release) in (1..).zip(self.scenario.other_nodes.clone()) {
             let id = format!("rack-{number}");
-            self.others.insert(id.clone(), OtherNode::serving(release));
+            self.hosts[host]
+                .others
+                .insert(id.clone(), OtherNode::serving(release));
             nodes.push((id, format!("10.0.1.{number}")));
         }
-        for (id, host) in nodes {
-            let config = json!({"id": id, "host": host, "inference_port": 5050, "inference_segment": "", "poc_port": 8080, "poc_segment": "",
+        for (id, address) in nodes {
+            let config = json!({"id": id, "host": address, "inference_port": 5050, "inference_segment": "", "poc_port": 8080, "poc_segment": "",
                 "max_concurrent": 500, "models": {MODEL: {"args": []}}, "hardware": [{"type": "NVIDIA H100 80GB HBM3", "count": 4}]});
-            self.insert_node(config, epoch);
+            self.insert_node(host, config, epoch);
         }
     }
 
-    pub(super) fn insert_node(&mut self, config: Value, epoch: u64) {
-        self.dapi.registrations += 1;
-        let node = Node::new(config, self.dapi.registrations, epoch, self.now);
-        self.dapi.removed.remove(node.id());
-        self.nodes.insert(node.id().to_owned(), node);
-        self.save_nodes();
+    pub(super) fn insert_node(&mut self, host: HostId, config: Value, epoch: u64) {
+        self.hosts[host].dapi.registrations += 1;
+        let node = Node::new(config, self.hosts[host].dapi.registrations, epoch, self.now);
+        self.hosts[host].dapi.removed.remove(node.id());
+        self.hosts[host].nodes.insert(node.id().to_owned(), node);
+        self.save_nodes(host);
     }
 
     /// `POST` and `PUT`: the body's id decides, and a known one is updated (gonka v0.2.14
     /// decentralized-api/internal/server/admin/node_handlers.go).
-    pub(super) fn upsert(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn upsert(&mut self, host: HostId, body: &Value) -> ApiResponse {
         let id = body["id"].as_str().unwrap_or_default().to_owned();
-        if self.nodes.contains_key(&id) {
-            return self.update(&id, body);
+        if self.hosts[host].nodes.contains_key(&id) {
+            return self.update(host, &id, body);
         }
-        match self.create(body) {
+        match self.create(host, body) {
             Ok(config) => ApiResponse::ok(&config),
             Err(Rejection(why)) => {
                 ApiResponse::error(400, &format!("failed to create node: {why}"))
@@ -54,13 +57,13 @@ impl World {
         }
     }
 
-    pub(super) fn create_batch(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn create_batch(&mut self, host: HostId, body: &Value) -> ApiResponse {
         let Some(rows) = body.as_array() else {
             return ApiResponse::error(400, "invalid request body: not a list");
         };
         let (mut created, mut errors) = (Vec::new(), Vec::new());
         for (index, row) in rows.iter().enumerate() {
-            match self.create(row) {
+            match self.create(host, row) {
                 Ok(config) => created.push(config),
                 Err(Rejection(why)) => errors.push(format!(
                     "node[{index}] (id: {}): {why}",
@@ -79,9 +82,9 @@ impl World {
     }
 
     /// Models outside governance are dropped.
-    fn create(&mut self, body: &Value) -> Result<Value, Rejection> {
+    fn create(&mut self, host: HostId, body: &Value) -> Result<Value, Rejection> {
         let id = body["id"].as_str().unwrap_or_default();
-        self.check_config(id, body)?;
+        self.check_config(host, id, body)?;
         let mut models = body["models"].as_object().cloned().unwrap_or_default();
         models.retain(|model, _| model == MODEL);
         if models.is_empty() {
@@ -91,13 +94,13 @@ impl World {
         }
         let mut config = body.clone();
         config["models"] = Value::Object(models);
-        self.keep_node_file();
-        self.insert_node(config.clone(), self.epoch());
+        self.keep_node_file(host);
+        self.insert_node(host, config.clone(), self.epoch());
         Ok(config)
     }
 
-    fn update(&mut self, id: &str, body: &Value) -> ApiResponse {
-        let checked = self.check_config(id, body).and_then(|()| {
+    fn update(&mut self, host: HostId, id: &str, body: &Value) -> ApiResponse {
+        let checked = self.check_config(host, id, body).and_then(|()| {
             let models = body["models"].as_object();
             let mut models = models.into_iter().flat_map(|models| models.keys());
             match models.find(|model| *model != MODEL) {
@@ -114,27 +117,27 @@ impl World {
         let redeploys = self.scenario.network_release >= NetworkRelease::V0_2_15;
         let now = self.now;
         let mut changed = false;
-        if let Some(node) = self.nodes.get_mut(id) {
+        if let Some(node) = self.hosts[host].nodes.get_mut(id) {
             changed = node.config["models"] != body["models"];
             node.config = body.clone();
             node.next_poll = now;
         }
-        self.save_nodes();
+        self.save_nodes(host);
         if changed && redeploys {
-            self.redeploy(id);
+            self.redeploy(host, id);
         }
         ApiResponse::ok(body)
     }
 
-    fn check_config(&self, id: &str, body: &Value) -> Result<(), Rejection> {
+    fn check_config(&self, host: HostId, id: &str, body: &Value) -> Result<(), Rejection> {
         let invalid = |why: &str| Rejection(format!("validation failed: {why}"));
         let port = |name: &str| {
             let port = body[name].as_u64().filter(|p| (1..=65_535).contains(p));
             port.ok_or_else(|| invalid(&format!("{name} must be 1-65535")))
         };
         let (inference, poc) = (port("inference_port")?, port("poc_port")?);
-        let host = body["host"].as_str().unwrap_or_default();
-        if id.is_empty() || host.is_empty() {
+        let address = body["host"].as_str().unwrap_or_default();
+        if id.is_empty() || address.is_empty() {
             return Err(invalid("node id and host are required"));
         }
         if body["max_concurrent"].as_u64().unwrap_or(0) == 0 {
@@ -146,24 +149,27 @@ impl World {
         {
             return Err(invalid("at least one model must be specified"));
         }
-        let mut others = self.nodes.values().filter(|other| other.id() != id);
+        let mut others = self.hosts[host]
+            .nodes
+            .values()
+            .filter(|other| other.id() != id);
         let clash = others.find(|other| {
-            other.config["host"] == json!(host)
+            other.config["host"] == json!(address)
                 && (other.config["inference_port"] == json!(inference)
                     || other.config["poc_port"] == json!(poc))
         });
         match clash {
             Some(other) => Err(invalid(&format!(
-                "duplicate host+port combination: {host} (already used by node '{}')",
+                "duplicate host+port combination: {address} (already used by node '{}')",
                 other.id()
             ))),
             None => Ok(()),
         }
     }
 
-    pub(super) fn enable(&mut self, id: &str, enabled: bool) -> ApiResponse {
+    pub(super) fn enable(&mut self, host: HostId, id: &str, enabled: bool) -> ApiResponse {
         let epoch = self.epoch();
-        let Some(node) = self.nodes.get_mut(id) else {
+        let Some(node) = self.hosts[host].nodes.get_mut(id) else {
             return ApiResponse::error(404, &format!("node not found: {id}"));
         };
         node.enabled = enabled;
@@ -174,43 +180,43 @@ impl World {
 
     /// Up to v0.2.15 a removal waits for the node's running command and blocks dapi's command loop
     /// meanwhile; v0.2.16 cancels the command.
-    pub(super) fn delete(&mut self, id: &str) -> AdminReply {
+    pub(super) fn delete(&mut self, host: HostId, id: &str) -> AdminReply {
         let answer = |existed: bool| AdminReply::Answer(ApiResponse::ok(&json!(existed)));
-        if self.dapi.removed.remove(id) {
+        if self.hosts[host].dapi.removed.remove(id) {
             return answer(true);
         }
-        if self.runs_command(id) && self.scenario.network_release < NetworkRelease::V0_2_16 {
-            self.dapi.removing = Some(id.to_owned());
+        if self.runs_command(host, id) && self.scenario.network_release < NetworkRelease::V0_2_16 {
+            self.hosts[host].dapi.removing = Some(id.to_owned());
             return AdminReply::Waiting;
         }
-        self.keep_node_file();
-        answer(self.remove_node(id))
+        self.keep_node_file(host);
+        answer(self.remove_node(host, id))
     }
 
     /// Removes a node, and cancels its worker's calls. True if there was one.
-    pub(super) fn remove_node(&mut self, id: &str) -> bool {
-        self.drop_calls(id, |_| true);
-        let existed = self.nodes.remove(id).is_some();
-        self.save_nodes();
+    pub(super) fn remove_node(&mut self, host: HostId, id: &str) -> bool {
+        self.drop_calls(host, id, |_| true);
+        let existed = self.hosts[host].nodes.remove(id).is_some();
+        self.save_nodes(host);
         existed
     }
 
-    fn runs_command(&self, id: &str) -> bool {
-        let node = self.nodes.get(id);
+    fn runs_command(&self, host: HostId, id: &str) -> bool {
+        let node = self.hosts[host].nodes.get(id);
         node.is_some_and(|node| node.command.is_some())
     }
 
     /// Completes the removal that blocks the command loop, once the node's worker is done.
-    pub(super) fn finish_removal(&mut self) {
-        let Some(id) = self.dapi.removing.clone() else {
+    pub(super) fn finish_removal(&mut self, host: HostId) {
+        let Some(id) = self.hosts[host].dapi.removing.clone() else {
             return;
         };
-        if self.runs_command(&id) {
+        if self.runs_command(host, &id) {
             return;
         }
-        self.dapi.removing = None;
-        self.keep_node_file();
-        self.remove_node(&id);
-        self.dapi.removed.insert(id);
+        self.hosts[host].dapi.removing = None;
+        self.keep_node_file(host);
+        self.remove_node(host, &id);
+        self.hosts[host].dapi.removed.insert(id);
     }
 }

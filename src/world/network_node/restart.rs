@@ -2,7 +2,10 @@
 //! v0.2.14 decentralized-api/broker/broker.go `LoadNodeToBroker`). Every half hour it writes the file from
 //! a copy that is some seconds old, so that a change in between is lost (field guide, section 2).
 
+use std::collections::BTreeSet;
+
 use crate::domain::Time;
+use crate::world::host::{Host, HostId};
 use crate::world::outages::Outage;
 use crate::world::state::World;
 
@@ -15,57 +18,62 @@ pub(in crate::world) enum Running {
 }
 
 impl World {
-    pub fn dapi_is_up(&self) -> bool {
-        !self.is_out(Outage::Dapi)
+    pub fn dapi_is_up(&self, host: HostId) -> bool {
+        !self.is_out_at(host, Outage::Dapi)
     }
 
     /// Whether connections to the callback server succeed.
-    pub fn callback_is_up(&self) -> bool {
-        self.dapi_is_up() && !self.is_out(Outage::Callback)
+    pub fn callback_is_up(&self, host: HostId) -> bool {
+        self.dapi_is_up(host) && !self.is_out_at(host, Outage::Callback)
     }
 
     /// When a restart of dapi brought this node back after its removal.
     pub fn revived(&self, node: &str) -> Option<Time> {
-        self.dapi.revived.get(node).copied()
+        let mut revived = self.hosts.iter().map(|host| &host.dapi.revived);
+        revived.find_map(|revived| revived.get(node).copied())
     }
 
     /// Whether a restart of dapi brought back a removed node since then.
     pub fn revived_since(&self, time: Time) -> bool {
-        self.dapi.revived.values().any(|at| *at >= time)
+        let mut revived = self
+            .hosts
+            .iter()
+            .flat_map(|host| host.dapi.revived.values());
+        revived.any(|at| *at >= time)
     }
 
     /// Ends and starts dapi. Returns whether it runs.
-    pub(super) fn restart_dapi(&mut self) -> Running {
-        let running = if self.dapi_is_up() {
+    pub(super) fn restart_dapi(&mut self, host: HostId) -> Running {
+        let running = if self.dapi_is_up(host) {
             Running::Up
         } else {
             Running::Down
         };
-        match (self.dapi.running, running) {
-            (Running::Up, Running::Down) => self.dapi.end(),
-            (Running::Down, Running::Up) => self.load_nodes(),
+        match (self.hosts[host].dapi.running, running) {
+            (Running::Up, Running::Down) => self.hosts[host].dapi.end(),
+            (Running::Down, Running::Up) => self.load_nodes(host),
             _ => {}
         }
-        self.dapi.running = running;
+        self.hosts[host].dapi.running = running;
         running
     }
 
-    fn load_nodes(&mut self) {
-        if let Some(before) = self.dapi.file_before.take()
-            && self.has_stale_node_file()
+    fn load_nodes(&mut self, host: HostId) {
+        if let Some(before) = self.hosts[host].dapi.file_before.take()
+            && self.has_stale_node_file(host)
         {
-            self.dapi.saved.nodes = before;
+            self.hosts[host].dapi.saved.nodes = before;
         }
-        let known = self.registered();
-        self.restart_network_node();
-        let back = self.registered().into_iter();
-        let back = back.filter(|id| !known.contains(id));
-        self.dapi.revived.extend(back.map(|id| (id, self.now)));
+        let known: BTreeSet<String> = self.hosts[host].nodes.keys().cloned().collect();
+        self.restart_network_node(host);
+        let Host { nodes, dapi, .. } = &mut self.hosts[host];
+        let back = nodes.keys().filter(|id| !known.contains(*id));
+        dapi.revived.extend(back.map(|id| (id.clone(), self.now)));
     }
 
     /// Before a registration or a removal.
-    pub(super) fn keep_node_file(&mut self) {
-        self.dapi.file_before = Some(self.dapi.saved.nodes.clone());
+    pub(super) fn keep_node_file(&mut self, host: HostId) {
+        self.hosts[host].dapi.file_before = Some(self.hosts[host].dapi.saved.nodes.clone());
     }
 }
 
@@ -95,19 +103,22 @@ mod tests {
         let mut world = World::new(7, scenario, start);
         let body = json!({"id": "ours", "host": "10.1.1.1", "inference_port": 7000, "poc_port": 7001,
             "max_concurrent": 500, "models": {MODEL: {"args": []}}});
-        world.admin(&ApiRequest {
-            method: "POST".into(),
-            path: "/admin/v1/nodes".into(),
-            body,
-            ..ApiRequest::default()
-        });
+        world.admin(
+            HostId::FIRST,
+            &ApiRequest {
+                method: "POST".into(),
+                path: "/admin/v1/nodes".into(),
+                body,
+                ..ApiRequest::default()
+            },
+        );
         world
     }
 
     /// Until dapi is down, or runs again.
     fn wait_until(world: &mut World, up: bool) {
         for _ in 0..20_000 {
-            if world.dapi_is_up() == up {
+            if world.dapi_is_up(HostId::FIRST) == up {
                 return;
             }
             world.advance(world.now() + seconds(2.0));
@@ -125,13 +136,13 @@ mod tests {
             ..ApiRequest::default()
         };
         assert!([404, 502].contains(&world.public_api(&latest).status));
-        assert!(!world.callback_is_up());
+        assert!(!world.callback_is_up(HostId::FIRST));
         wait_until(&mut world, true);
         world.advance(world.now() + seconds(2.0));
         assert_eq!(world.public_api(&latest).status, 200);
-        let node = &world.nodes["ours"];
+        let node = &world.hosts[HostId::FIRST].nodes["ours"];
         assert_eq!((node.number, node.admin_epoch), (3, world.epoch()));
-        assert_eq!(world.nodes.len(), 3);
+        assert_eq!(world.hosts[HostId::FIRST].nodes.len(), 3);
     }
 
     #[test]
@@ -140,7 +151,7 @@ mod tests {
         wait_until(&mut world, false);
         wait_until(&mut world, true);
         world.advance(world.now() + seconds(2.0));
-        assert!(!world.nodes.contains_key("ours"));
-        assert_eq!(world.nodes.len(), 2);
+        assert!(!world.hosts[HostId::FIRST].nodes.contains_key("ours"));
+        assert_eq!(world.hosts[HostId::FIRST].nodes.len(), 2);
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::node::is_unmanaged;
 use crate::domain::Time;
 use crate::world::clock::seconds;
+use crate::world::host::HostId;
 use crate::world::state::World;
 
 const JOB_EVERY: f64 = 1_800.0;
@@ -24,15 +25,18 @@ pub(super) struct SavedNodes {
 
 impl World {
     /// After each change of a node.
-    pub(super) fn save_nodes(&mut self) {
-        let nodes = self.nodes.values().map(|node| node.config.clone());
-        self.dapi.saved.nodes = nodes.collect();
+    pub(super) fn save_nodes(&mut self, host: HostId) {
+        let nodes = self.hosts[host]
+            .nodes
+            .values()
+            .map(|node| node.config.clone());
+        self.hosts[host].dapi.saved.nodes = nodes.collect();
     }
 
     /// A change that comes while the job runs is lost from the saved list, but not from dapi's own.
-    pub(super) fn run_node_job(&mut self) {
+    pub(super) fn run_node_job(&mut self, host: HostId) {
         let now = self.now;
-        let saved = &mut self.dapi.saved;
+        let saved = &mut self.hosts[host].dapi.saved;
         if let Some((_, copy)) = saved.job.take_if(|(ends_at, _)| *ends_at <= now) {
             saved.nodes = copy;
         }
@@ -50,13 +54,13 @@ impl World {
     }
 
     /// Starts dapi again: it loads the saved list and registers each node anew.
-    pub fn restart_network_node(&mut self) {
-        let saved = std::mem::take(&mut self.dapi.saved.nodes);
-        self.nodes.clear();
-        self.dapi.forget();
+    pub fn restart_network_node(&mut self, host: HostId) {
+        let saved = std::mem::take(&mut self.hosts[host].dapi.saved.nodes);
+        self.hosts[host].nodes.clear();
+        self.hosts[host].dapi.forget();
         let epoch = self.epoch();
         for config in saved {
-            self.insert_node(config, epoch);
+            self.insert_node(host, config, epoch);
         }
     }
 }

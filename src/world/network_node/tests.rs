@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::AdminReply;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
+use crate::world::host::HostId;
 use crate::world::scenario::{MlNodeRelease, NetworkRelease, Scenario};
 use crate::world::state::{MODEL, PROXY_NODE, World};
 use crate::world::truth::Harm;
@@ -56,12 +57,15 @@ impl Scene {
     }
 
     fn admin(&mut self, method: &str, path: &str, body: Value) -> AdminReply {
-        self.world.admin(&ApiRequest {
-            method: method.into(),
-            path: path.into(),
-            body,
-            ..ApiRequest::default()
-        })
+        self.world.admin(
+            HostId::FIRST,
+            &ApiRequest {
+                method: method.into(),
+                path: path.into(),
+                body,
+                ..ApiRequest::default()
+            },
+        )
     }
 
     fn register(&mut self, id: &str, port: u16) -> ApiResponse {
@@ -113,12 +117,15 @@ impl Scene {
     }
 
     fn callback(&mut self, path: &str, body: Value) -> ApiResponse {
-        self.world.callback(&ApiRequest {
-            method: "POST".into(),
-            path: format!("/v2/poc-batches/MiniMaxAI%2FMiniMax-M2.7/{path}"),
-            body,
-            ..ApiRequest::default()
-        })
+        self.world.callback(
+            HostId::FIRST,
+            &ApiRequest {
+                method: "POST".into(),
+                path: format!("/v2/poc-batches/MiniMaxAI%2FMiniMax-M2.7/{path}"),
+                body,
+                ..ApiRequest::default()
+            },
+        )
     }
 }
 
@@ -206,7 +213,7 @@ fn half_broken_node_is_stopped_and_reloaded() {
     assert_eq!(up[0]["model"], MODEL);
     let arguments = up[0]["additional_args"].to_string();
     assert!(arguments.contains("--max-model-len") && arguments.contains("--tensor-parallel-size"));
-    assert_eq!(scene.world.truth().reloads["ours"], 1);
+    assert_eq!(scene.world.truth().first_host().reloads["ours"], 1);
 }
 
 #[test]
@@ -450,7 +457,8 @@ fn only_callback_batches_give_weight() {
     scene.pass(8.0);
     assert_eq!(scene.callback("generated", batch(3, height)).status, 503);
     scene.world.advance(scene.world.block_time(height + 306));
-    let weights = &scene.world.truth().weights[&epoch];
+    let truth = scene.world.truth();
+    let weights = &truth.first_host().weights[&epoch];
     assert!(weights["ours"] > 0 && !weights.contains_key("silent"));
 }
 
@@ -465,12 +473,26 @@ fn removed_node_can_come_back_after_a_restart() {
         let gone = answered(scene.admin("DELETE", "/admin/v1/nodes/ours", Value::Null));
         assert_eq!(gone.body, "true");
         scene.pass(120.0);
-        let is_listed = |scene: &Scene| scene.world.truth().nodes.contains(&"ours".to_owned());
+        let is_listed = |scene: &Scene| {
+            scene
+                .world
+                .truth()
+                .first_host()
+                .nodes
+                .contains(&"ours".to_owned())
+        };
         assert!(!is_listed(&scene));
         // when dapi restarts, then the saved list decides.
-        scene.world.restart_network_node();
+        scene.world.restart_network_node(HostId::FIRST);
         assert_eq!(is_listed(&scene), is_back, "{removed_after}");
-        assert!(scene.world.truth().nodes.contains(&PROXY_NODE.to_owned()));
+        assert!(
+            scene
+                .world
+                .truth()
+                .first_host()
+                .nodes
+                .contains(&PROXY_NODE.to_owned())
+        );
     }
 }
 
@@ -493,7 +515,7 @@ const BOTH: [MlNodeRelease; 2] = [MlNodeRelease::V3_0_14, MlNodeRelease::V3_0_16
 
 /// Another node's batches in the latest epoch.
 fn batches(world: &World, node: &str) -> u64 {
-    let epochs = world.truth().batches;
+    let epochs = world.truth().first_host().batches.clone();
     let nodes = epochs.get(&world.epoch());
     nodes
         .and_then(|nodes| nodes.get(node))
@@ -548,7 +570,9 @@ fn blocked_loop_holds_up_other_nodes() {
 fn harm_to_other_nodes_is_known() {
     let mut scene = Scene::beside(NetworkRelease::V0_2_16, healthy, &BOTH);
     scene.pass(60.0);
-    let mut changed = scene.world.nodes["rack-1"].config.clone();
+    let mut changed = scene.world.hosts[HostId::FIRST].nodes["rack-1"]
+        .config
+        .clone();
     changed["models"][MODEL]["args"] = json!(["--max-num-seqs", "8"]);
     scene.admin("PUT", "/admin/v1/nodes/rack-1", changed);
     scene.admin("DELETE", "/admin/v1/nodes/rack-2", Value::Null);
@@ -561,5 +585,9 @@ fn harm_to_other_nodes_is_known() {
         },
     ];
     assert_eq!(scene.world.harm(), expected);
-    assert!(scene.world.nodes["rack-1"].loading_since.is_some());
+    assert!(
+        scene.world.hosts[HostId::FIRST].nodes["rack-1"]
+            .loading_since
+            .is_some()
+    );
 }

@@ -19,6 +19,7 @@ use url::Url;
 
 use self::shared::{Shared, SimService, TICK};
 use super::clock::WorldClock;
+use super::host::HostId;
 use super::scenario::Scenario;
 use super::state::World;
 use super::truth::Truth;
@@ -33,7 +34,7 @@ pub struct WorldOptions {
     pub ports: Option<Ports>,
 }
 
-/// Fixed ports on 127.0.0.1.
+/// Fixed ports on 127.0.0.1. Hosts after the first have the ports after its `admin` and `callback`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Ports {
     pub vast: u16,
@@ -47,7 +48,7 @@ pub struct Ports {
 /// A world that is being served; dropping it ends it.
 pub struct ServedWorld {
     shared: Arc<Shared>,
-    addrs: [SocketAddr; 6],
+    addrs: BTreeMap<SimService, SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -64,25 +65,21 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
     let shared = Shared::new(world, options.seed, options.scenario, clock);
     let shared = Arc::new(shared);
     let ports = options.ports.unwrap_or_default();
-    let wanted = [
-        (SimService::Vast, ports.vast),
-        (SimService::Public, ports.public_api),
-        (SimService::Rpc, ports.rpc),
-        (SimService::Admin, ports.admin),
-        (SimService::Callback, ports.callback),
-        (SimService::Upstream, ports.upstream),
-    ];
-    let mut addrs = [SocketAddr::from(([127, 0, 0, 1], 0)); 6];
+    let mut addrs = BTreeMap::new();
     let mut tasks = Vec::new();
-    for ((service, port), addr) in wanted.into_iter().zip(&mut addrs) {
+    for (service, port) in services(&shared.world(), ports) {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        *addr = listener.local_addr()?;
+        addrs.insert(service, listener.local_addr()?);
         let accepting = http::accept(shared.clone(), service, listener);
         tasks.push(tokio::spawn(accepting));
     }
-    shared.world().uploads_url = format!("http://{}", addrs[0]);
+    shared.world().uploads_url = format!("http://{}", addrs[&SimService::Vast]);
     if shared.scenario.public_callback {
-        shared.world().callback_url = format!("http://{}", addrs[4]);
+        let mut world = shared.world();
+        for host in world.hosts() {
+            let callback = addrs[&SimService::Callback(host)];
+            world.hosts[host].callback_url = format!("http://{callback}");
+        }
     }
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -97,32 +94,64 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
     })
 }
 
+/// What is listened for, with the port of each or 0.
+fn services(world: &World, ports: Ports) -> Vec<(SimService, u16)> {
+    let at = |host: HostId, first: u16| match first {
+        0 => 0,
+        first => host.port(first),
+    };
+    let of_hosts = world.hosts().flat_map(|host| {
+        [
+            (SimService::Admin(host), at(host, ports.admin)),
+            (SimService::Callback(host), at(host, ports.callback)),
+        ]
+    });
+    let of_all = [
+        (SimService::Vast, ports.vast),
+        (SimService::Public, ports.public_api),
+        (SimService::Rpc, ports.rpc),
+        (SimService::Upstream, ports.upstream),
+    ];
+    of_all.into_iter().chain(of_hosts).collect()
+}
+
 impl ServedWorld {
     pub fn vast_url(&self) -> Url {
-        self.url(0)
+        self.url(SimService::Vast)
     }
 
     pub fn public_api_url(&self) -> Url {
-        self.url(1)
+        self.url(SimService::Public)
     }
 
     pub fn rpc_url(&self) -> Url {
-        self.url(2)
+        self.url(SimService::Rpc)
     }
 
+    /// Of the first host.
     pub fn admin_url(&self) -> Url {
-        self.url(3)
+        self.admin_url_of(HostId::FIRST)
+    }
+
+    /// One of [`ServedWorld::hosts`].
+    pub fn admin_url_of(&self, host: HostId) -> Url {
+        self.url(SimService::Admin(host))
+    }
+
+    pub fn upstream_url(&self) -> Url {
+        self.url(SimService::Upstream)
     }
 
     #[expect(clippy::expect_used, reason = "a socket address is a valid authority")]
-    fn url(&self, index: usize) -> Url {
-        format!("http://{}/", self.addrs[index])
+    fn url(&self, service: SimService) -> Url {
+        format!("http://{}/", self.addrs[&service])
             .parse()
             .expect("a valid address")
     }
 
-    pub fn upstream_url(&self) -> Url {
-        self.url(5)
+    /// The operator's hosts.
+    pub fn hosts(&self) -> impl Iterator<Item = HostId> + use<> {
+        self.shared.world().hosts()
     }
 
     /// Sends an inference request to a proxy every 30 world seconds, while the world is served.
@@ -144,8 +173,14 @@ impl ServedWorld {
         }));
     }
 
+    /// Of the first host.
     pub fn callback_addr(&self) -> SocketAddr {
-        self.addrs[4]
+        self.callback_addr_of(HostId::FIRST)
+    }
+
+    /// One of [`ServedWorld::hosts`].
+    pub fn callback_addr_of(&self, host: HostId) -> SocketAddr {
+        self.addrs[&SimService::Callback(host)]
     }
 
     pub fn clock(&self) -> WorldClock {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::world::clock::WorldClock;
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::host::HostId;
 use crate::world::mlnode::api::MlNodeReply;
 use crate::world::network_node::AdminReply;
 use crate::world::scenario::{FaultKind, Scenario};
@@ -19,13 +20,13 @@ pub(in crate::world) const TICK: Duration = Duration::from_millis(20);
 const MAX_BLOCKS_PER_TICK: u64 = 20;
 
 /// The API that a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::world) enum SimService {
     Vast,
     Public,
     Rpc,
-    Admin,
-    Callback,
+    Admin(HostId),
+    Callback(HostId),
     Upstream,
     /// A port inside a rental.
     Machine(u64, u16),
@@ -99,19 +100,19 @@ impl Shared {
     fn answer_now(&self, service: SimService, request: &ApiRequest) -> Served {
         let mut world = self.world();
         match service {
-            SimService::Admin if !world.dapi_is_up() => return Served::Nobody,
-            SimService::Callback if !world.callback_is_up() => return Served::Nobody,
+            SimService::Admin(host) if !world.dapi_is_up(host) => return Served::Nobody,
+            SimService::Callback(host) if !world.callback_is_up(host) => return Served::Nobody,
             _ => {}
         }
         Served::Answer(match service {
             SimService::Vast => world.vast(request),
             SimService::Public => world.public_api(request),
             SimService::Rpc => world.rpc(request),
-            SimService::Admin => match world.admin(request) {
+            SimService::Admin(host) => match world.admin(host, request) {
                 AdminReply::Answer(response) => response,
                 AdminReply::Waiting => return Served::Later,
             },
-            SimService::Callback => world.callback(request),
+            SimService::Callback(host) => world.callback(host, request),
             SimService::Upstream => world.upstream(request),
             SimService::Machine(id, _) if world.is_busy(id) => return Served::Later,
             SimService::Machine(id, port) => {
@@ -133,15 +134,15 @@ impl Shared {
     /// The scenario's fault for this request, if it has one.
     pub fn fault(&self, service: SimService, request: &ApiRequest) -> Option<FaultKind> {
         let name = match service {
-            SimService::Vast => "vast",
-            SimService::Public => "public",
-            SimService::Rpc => "rpc",
-            SimService::Admin => "admin",
-            SimService::Callback => "callback",
-            SimService::Upstream => "upstream",
-            SimService::Machine(..) | SimService::Mapped(..) => "mlnode",
+            SimService::Vast => "vast".to_owned(),
+            SimService::Public => "public".to_owned(),
+            SimService::Rpc => "rpc".to_owned(),
+            SimService::Admin(host) => host.service("admin"),
+            SimService::Callback(host) => host.service("callback"),
+            SimService::Upstream => "upstream".to_owned(),
+            SimService::Machine(..) | SimService::Mapped(..) => "mlnode".to_owned(),
         };
-        self.world().fault(name, request)
+        self.world().fault(&name, request)
     }
 }
 

@@ -96,7 +96,10 @@ impl Stage {
         let truth = self.truth();
         assert_eq!(self.live(), 0, "{truth:?}");
         assert_eq!(ours(&truth), Vec::<&String>::new(), "{truth:?}");
-        assert!(truth.nodes.contains(&PROXY_NODE.to_owned()), "{truth:?}");
+        assert!(
+            truth.first_host().nodes.contains(&PROXY_NODE.to_owned()),
+            "{truth:?}"
+        );
         assert!(truth.peak_live_rentals <= 1, "{truth:?}");
     }
 
@@ -118,6 +121,7 @@ impl Stage {
 
 fn ours(truth: &Truth) -> Vec<&String> {
     truth
+        .first_host()
         .nodes
         .iter()
         .filter(|id| id.starts_with("vastai-"))

@@ -62,7 +62,7 @@ async fn callback_address_is_read_and_proven() {
     // then they arrive, and earn weight.
     let (report, truth) = Rig::start(Mode::Auto, scenario).await.end().await;
     assert_eq!(report.outcome, OutcomeKind::Confirmed, "{report:?}");
-    assert!(!truth.batches.is_empty(), "{truth:?}");
+    assert!(!truth.first_host().batches.is_empty(), "{truth:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -272,7 +272,7 @@ impl Rig {
 
     /// Our registrations at the Network Node, as the world has them.
     pub fn ours_registered(&self) -> Vec<String> {
-        let nodes = self.world.truth().nodes;
+        let nodes = self.world.truth().first_host().nodes.clone();
         nodes
             .into_iter()
             .filter(|id| id.starts_with(&self.config.network_node.node_prefix))
@@ -318,15 +318,15 @@ impl Rig {
         assert!(left.is_empty(), "rentals are left: {left:?}");
         let ours = |id: &&String| id.starts_with(&self.config.network_node.node_prefix);
         assert_eq!(
-            truth.nodes.iter().filter(ours).count(),
+            truth.first_host().nodes.iter().filter(ours).count(),
             0,
             "{:?}",
-            truth.nodes
+            truth.first_host().nodes
         );
         assert!(
-            truth.nodes.contains(&PROXY_NODE.to_owned()),
+            truth.first_host().nodes.contains(&PROXY_NODE.to_owned()),
             "{:?}",
-            truth.nodes
+            truth.first_host().nodes
         );
         assert_eq!(
             (report.rentals_left, report.registrations_left),
