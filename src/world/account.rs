@@ -1,15 +1,73 @@
-//! The market's records of the account: keys, templates and bills.
+//! The market's records of the operator's accounts: keys, templates and bills.
 
 use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
 
 use serde_json::{Value, json};
 
+use super::several::Several;
 use crate::domain::Time;
 
+/// The API key of the first account.
+pub const API_KEY: &str = "simulated-vast-key";
 /// Seconds.
 pub(super) const DAY: i64 = 86_400;
-/// The account's id.
-pub(super) const USER: u64 = 123_456;
+/// The first account's id.
+const USER: u64 = 123_456;
+
+/// One of the operator's accounts. [`World::accounts`](super::World::accounts) gives those of a world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct AccountId(u8);
+
+impl AccountId {
+    /// The one that every world has.
+    pub const FIRST: AccountId = AccountId(0);
+
+    pub fn api_key(self) -> String {
+        match self.0 {
+            0 => API_KEY.to_owned(),
+            number => format!("{API_KEY}-{}", number + 1),
+        }
+    }
+
+    /// The market's number of it.
+    pub(super) fn user(self) -> u64 {
+        USER + u64::from(self.0)
+    }
+}
+
+/// What the market keeps for an account, besides its rentals.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Account {
+    pub keys: Vec<AccountKey>,
+    pub templates: Vec<Template>,
+    /// Of rentals that ended more than a day ago.
+    pub past_bills: Vec<Bill>,
+    pub archived_cost: f64,
+}
+
+/// All of them.
+pub(super) type Accounts = Several<Account>;
+
+impl Accounts {
+    pub(super) fn ids(&self) -> impl Iterator<Item = AccountId> + use<> {
+        self.numbers().map(AccountId)
+    }
+}
+
+impl Index<AccountId> for Accounts {
+    type Output = Account;
+
+    fn index(&self, account: AccountId) -> &Account {
+        self.nth(account.0)
+    }
+}
+
+impl IndexMut<AccountId> for Accounts {
+    fn index_mut(&mut self, account: AccountId) -> &mut Account {
+        self.nth_mut(account.0)
+    }
+}
 
 /// A key of the account.
 #[derive(Debug, Clone)]
@@ -23,9 +81,9 @@ pub(super) struct AccountKey {
 impl AccountKey {
     /// Lists call it `key` (`show_ssh_keys.yaml`), the reply to a creation `public_key`
     /// (`create_ssh_key.yaml`): rows hold both.
-    pub fn row(&self) -> Value {
+    pub fn row(&self, by: AccountId) -> Value {
         let created = self.created_at.to_rfc3339();
-        json!({"id": self.id, "user_id": USER, "key": self.key, "public_key": self.key,
+        json!({"id": self.id, "user_id": by.user(), "key": self.key, "public_key": self.key,
             "created_at": created, "deleted_at": null})
     }
 }

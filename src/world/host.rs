@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Index, IndexMut};
 
 use super::network_node::{Dapi, Node, OtherNode};
+use super::several::Several;
 use super::truth::Confirmation;
 
 /// The address of the first host on the chain.
@@ -13,7 +14,7 @@ const PUBLIC_KEY: &str = "02ab0f3c5d7e9a1b2c4d6e8f0a1b3c5d7e9f1a2b4c6d8e0f2a3b5c
 /// What an address is written with (BIP 173).
 const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 /// Each further host has another last letter than the first one's `l`.
-const MOST: u8 = 32;
+const MOST_HOSTS: u8 = 32;
 
 /// One of the operator's hosts. [`World::hosts`](super::World::hosts) gives those of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -90,30 +91,17 @@ pub(super) struct Host {
     pub(super) callback_url: String,
 }
 
-/// All of them, by their ids: the first one at least.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Hosts {
-    first: Host,
-    further: Vec<Host>,
-}
+/// All of them.
+pub(super) type Hosts = Several<Host>;
 
 impl Hosts {
     /// So many, each made from its id.
-    pub(super) fn new(count: u32, host: impl Fn(HostId) -> Host) -> Hosts {
-        let further = (1..MOST).take(count.saturating_sub(1) as usize);
-        Hosts {
-            first: host(HostId::FIRST),
-            further: further.map(|number| host(HostId(number))).collect(),
-        }
+    pub(super) fn of(count: u8, host: impl Fn(HostId) -> Host) -> Hosts {
+        Several::new(count.min(MOST_HOSTS), |number| host(HostId(number)))
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = HostId> + use<> {
-        let further = (1..MOST).take(self.further.len());
-        [0].into_iter().chain(further).map(HostId)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Host> {
-        [&self.first].into_iter().chain(&self.further)
+        self.numbers().map(HostId)
     }
 }
 
@@ -121,19 +109,13 @@ impl Index<HostId> for Hosts {
     type Output = Host;
 
     fn index(&self, host: HostId) -> &Host {
-        match usize::from(host.0).checked_sub(1) {
-            None => &self.first,
-            Some(further) => &self.further[further],
-        }
+        self.nth(host.0)
     }
 }
 
 impl IndexMut<HostId> for Hosts {
     fn index_mut(&mut self, host: HostId) -> &mut Host {
-        match usize::from(host.0).checked_sub(1) {
-            None => &mut self.first,
-            Some(further) => &mut self.further[further],
-        }
+        self.nth_mut(host.0)
     }
 }
 
@@ -145,15 +127,15 @@ mod tests {
 
     #[test]
     fn every_host_has_an_address_of_its_own() {
-        let hosts = Hosts::new(u32::from(MOST), |_| Host::default());
+        let hosts = Hosts::of(MOST_HOSTS, |_| Host::default());
         let addresses: BTreeSet<String> = hosts.ids().map(HostId::participant).collect();
-        assert_eq!(addresses.len(), usize::from(MOST));
+        assert_eq!(addresses.len(), usize::from(MOST_HOSTS));
         assert!(addresses.contains(PARTICIPANT));
     }
 
     #[test]
     fn services_of_further_hosts_are_numbered() {
-        let hosts = Hosts::new(2, |_| Host::default());
+        let hosts = Hosts::of(2, |_| Host::default());
         let names: Vec<String> = hosts.ids().map(|host| host.service("admin")).collect();
         assert_eq!(names, ["admin", "admin-2"]);
     }

@@ -13,6 +13,7 @@ impl World {
     pub(super) fn true_rental(&self, instance: &SimInstance) -> TrueRental {
         TrueRental {
             id: instance.id,
+            account: instance.account,
             machine: instance.offer["machine_id"].as_u64().unwrap_or(0),
             label: instance.label.clone(),
             started: instance.rented_at,
@@ -107,6 +108,7 @@ impl World {
 
     /// Money spent so far.
     pub fn spend(&self) -> Usd {
-        Usd::from_dollars(self.archived_cost + self.instances.values().map(|i| i.cost).sum::<f64>())
+        let archived: f64 = self.accounts.iter().map(|one| one.archived_cost).sum();
+        Usd::from_dollars(archived + self.instances.values().map(|i| i.cost).sum::<f64>())
     }
 }

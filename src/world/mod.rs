@@ -21,6 +21,7 @@ mod random_faults;
 mod scenario;
 mod serve;
 mod setup_report;
+mod several;
 mod ssh_host;
 mod state;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod upstream;
 mod vast;
 mod watchdog;
 
+pub use account::{API_KEY, AccountId};
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 pub use host::{HostId, PARTICIPANT};
@@ -42,6 +44,6 @@ pub use scenario::{
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
-pub use state::{API_KEY, IMAGE, MODEL, PROXY_NODE, UPSTREAM_KEY, World};
+pub use state::{IMAGE, MODEL, PROXY_NODE, UPSTREAM_KEY, World};
 pub use truth::{Confirmation, Harm, HostTruth, TrueRental, Truth};
 pub use watchdog::Renewal;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::domain::Time;
 use serde_json::Value;
 
-use super::account::Bill;
+use super::account::{AccountId, Bill};
 use super::mlnode::node::SimMlNode;
 
 /// In GB, of an order without a disk.
@@ -25,6 +25,7 @@ pub(super) enum PocPhase {
 #[derive(Debug, Clone)]
 pub(super) struct SimInstance {
     pub id: u64,
+    pub account: AccountId,
     pub label: String,
     pub rented_at: Time,
     pub visible_at: Time,

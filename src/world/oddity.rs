@@ -18,9 +18,9 @@ pub enum MarketOddity {
     GoneIsEmptyObject,
     /// A destroyed instance is read as an empty list instead of null.
     GoneIsEmptyList,
-    /// The key was deleted: 404 `auth_error` on every route.
+    /// The first account's key was deleted: 404 `auth_error` on every route.
     KeyDeleted,
-    /// The account asks for a second factor: it can be read, but nothing can be listed or rented.
+    /// The first account asks for a second factor: it can be read, but nothing can be listed or rented.
     TwoFactorMissing,
     /// No more searches that day: 429, with the next midnight in a header.
     SearchQuotaExceeded,

@@ -17,8 +17,10 @@ pub struct Scenario {
     /// So many of them are alike, of one data centre; those beyond are of all kinds.
     pub data_centre: u64,
     /// The operator's hosts: participants of the chain, each with a Network Node of its own.
-    pub hosts: u32,
-    /// Money on the account in dollars.
+    pub hosts: u8,
+    /// The operator's accounts on the market.
+    pub accounts: u8,
+    /// Money on each account in dollars.
     pub credit: f64,
     /// The market enforces its documented rate limits.
     pub rate_limits: bool,
@@ -382,6 +384,7 @@ impl Default for Scenario {
             machines: 60,
             data_centre: 60,
             hosts: 1,
+            accounts: 1,
             credit: 250.0,
             rate_limits: true,
             node_version: "v3.0.16".into(),

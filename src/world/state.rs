@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::domain::Time;
 
-use super::account::{AccountKey, Bill, Template};
+use super::account::{Account, AccountId, Accounts};
 use super::clock::{as_seconds, seconds};
 use super::exchange::Outgoing;
 use super::host::{Host, HostId, Hosts};
@@ -24,7 +24,6 @@ pub const UPSTREAM_KEY: &str = "sim-upstream-key";
 pub const PROXY_NODE: &str = "inference-proxy";
 /// Another operator's node.
 pub(super) const COLLEAGUE: &str = "colleague-1";
-pub const API_KEY: &str = "simulated-vast-key";
 /// Simulated seconds per step.
 const SLICE: f64 = 2.0;
 const QUIET_SLICE: f64 = 1_800.0;
@@ -42,11 +41,9 @@ pub struct World {
     pub(super) instances: BTreeMap<u64, SimInstance>,
     /// Rentals that ended more than a day ago.
     pub(super) past: Vec<TrueRental>,
-    pub(super) past_bills: Vec<Bill>,
-    pub(super) archived_cost: f64,
-    pub(super) templates: Vec<Template>,
-    pub(super) account_keys: Vec<AccountKey>,
-    pub(super) last_calls: BTreeMap<String, Time>,
+    pub(super) accounts: Accounts,
+    /// When each rate of an account, or of callers without a key, is free again.
+    pub(super) last_calls: BTreeMap<(Option<AccountId>, &'static str), Time>,
     pub(super) rent_calls: u64,
     /// Requests so far that each of the scenario's faults is about.
     pub(super) fault_counts: BTreeMap<u64, u64>,
@@ -69,11 +66,12 @@ impl World {
     pub fn new(seed: u64, scenario: Scenario, start: Time) -> World {
         let mut world = World {
             seed,
-            hosts: Hosts::new(scenario.hosts, |host| Host {
+            hosts: Hosts::of(scenario.hosts, |host| Host {
                 callback_url: callback_of(host, &scenario.callback_url),
                 early_share_misses: scenario.early_share_misses,
                 ..Host::default()
             }),
+            accounts: Accounts::new(scenario.accounts, |_| Account::default()),
             scenario,
             start,
             now: start,
@@ -89,6 +87,11 @@ impl World {
             world.register_initial_nodes(host);
         }
         world
+    }
+
+    /// The operator's accounts on the market.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + use<> {
+        self.accounts.ids()
     }
 
     /// The operator's hosts.
@@ -163,6 +166,17 @@ impl World {
     pub(super) fn live_instance(&self, id: u64) -> Option<&SimInstance> {
         let instance = self.instances.get(&id)?;
         instance.destroyed_at.is_none().then_some(instance)
+    }
+
+    /// An instance of this account. To it, those of others do not exist.
+    pub(super) fn owned(&self, by: AccountId, id: u64) -> Option<&SimInstance> {
+        self.live_instance(id)
+            .filter(|instance| instance.account == by)
+    }
+
+    pub(super) fn owned_mut(&mut self, by: AccountId, id: u64) -> Option<&mut SimInstance> {
+        let instance = self.live_instance_mut(id);
+        instance.filter(|instance| instance.account == by)
     }
 
     pub(super) fn live_instance_mut(&mut self, id: u64) -> Option<&mut SimInstance> {

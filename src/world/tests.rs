@@ -5,9 +5,10 @@ mod hosts;
 use chrono::TimeZone;
 use serde_json::{Value, json};
 
+use super::account::API_KEY;
 use super::clock::seconds;
 use super::exchange::{ApiRequest, ApiResponse};
-use super::state::{API_KEY, World};
+use super::state::World;
 use super::{Fault, FaultKind, RandomFaults, Renewal, Scenario, WorldOptions, serve};
 use crate::domain::Time;
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Time, Usd, UsdPerHour};
 
+use super::account::AccountId;
 use super::host::HostId;
 use super::numbers::number;
 
 /// What really happened so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Truth {
-    /// Every rental on the account, ours and others'.
+    /// Every rental on the accounts, ours and others'.
     pub rentals: Vec<TrueRental>,
     pub hosts: BTreeMap<HostId, HostTruth>,
     pub spend: Usd,
@@ -86,6 +87,7 @@ impl Confirmation {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrueRental {
     pub id: u64,
+    pub account: AccountId,
     pub machine: u64,
     pub label: String,
     pub started: Time,

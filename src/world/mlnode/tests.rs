@@ -5,10 +5,11 @@ use chrono::TimeZone;
 use serde_json::{Value, json};
 
 use super::api::MlNodeReply;
+use crate::world::account::API_KEY;
 use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse, Outgoing};
 use crate::world::scenario::{EnvironmentRule, MlNodeRelease, Scenario, WorkloadFault};
-use crate::world::state::{API_KEY, MODEL, World};
+use crate::world::state::{MODEL, World};
 
 const API: u16 = 8080;
 const INFERENCE: u16 = 5000;

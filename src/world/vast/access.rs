@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::world::account::DAY;
+use crate::world::account::{AccountId, DAY};
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::numbers::whole;
 use crate::world::oddity::MarketOddity;
-use crate::world::state::{API_KEY, World};
+use crate::world::state::World;
 
 /// Calls that a search's bucket holds. The market publishes its threshold, not the bucket's size.
 const SEARCH_BURST: f64 = 5.0;
@@ -18,35 +18,53 @@ impl World {
     }
 
     /// Refuses a request without a valid key, without the right, or too soon after another one.
-    pub(super) fn refused(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+    pub(super) fn refused(
+        &mut self,
+        caller: Option<AccountId>,
+        request: &ApiRequest,
+        parts: &[&str],
+    ) -> Option<ApiResponse> {
         let needs_a_key =
             !is_search(&request.method, parts) && !matches!(parts, [_, "gpu_names", ..]);
         if needs_a_key {
-            let refused = self.unauthorized(request, parts);
+            let refused = self.unauthorized(caller, parts);
             if refused.is_some() {
                 return refused;
             }
         }
-        self.rate_limited(&request.method, parts)
+        self.rate_limited(caller, &request.method, parts)
     }
 
-    fn unauthorized(&self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+    /// Whose key the request has.
+    pub(super) fn caller(&self, request: &ApiRequest) -> Option<AccountId> {
         let in_query = request.query.get("api_key").map(String::as_str);
-        let key = request.bearer.as_deref().or(in_query);
-        if self.is_odd(MarketOddity::KeyDeleted) {
+        let key = request.bearer.as_deref().or(in_query)?;
+        self.accounts().find(|account| account.api_key() == key)
+    }
+
+    fn unauthorized(&self, caller: Option<AccountId>, parts: &[&str]) -> Option<ApiResponse> {
+        // Only the first account has a defect.
+        let is_odd = |oddity| self.is_odd(oddity) && caller.unwrap_or_default() == AccountId::FIRST;
+        if is_odd(MarketOddity::KeyDeleted) {
             return Some(ApiResponse::refusal(404, "auth_error", "Invalid user key"));
         }
-        if key != Some(API_KEY) {
+        if caller.is_none() {
             return Some(ApiResponse::refusal(401, "auth_error", "Invalid user key"));
         }
         let is_protected = matches!(parts, [_, "instances" | "asks" | "launch_instance", ..]);
         let text =
             "API key lacks proper privileges: this endpoint requires Two Factor Authentication";
-        (is_protected && self.is_odd(MarketOddity::TwoFactorMissing))
+        (is_protected && is_odd(MarketOddity::TwoFactorMissing))
             .then(|| ApiResponse::refusal(401, "auth_error", text))
     }
 
-    fn rate_limited(&mut self, method: &str, parts: &[&str]) -> Option<ApiResponse> {
+    /// Limits are each caller's own.
+    fn rate_limited(
+        &mut self,
+        caller: Option<AccountId>,
+        method: &str,
+        parts: &[&str],
+    ) -> Option<ApiResponse> {
         if is_search(method, parts) && self.is_odd(MarketOddity::SearchQuotaExceeded) {
             let text = "Daily search quota exceeded";
             let refusal = ApiResponse::refusal(429, "search_quota_exceeded", text);
@@ -55,7 +73,11 @@ impl World {
         }
         let (name, interval, burst) = threshold(method, parts)?;
         // A token bucket, kept as the time at which it is full again.
-        let full_at = self.last_calls.get(name).copied().unwrap_or(self.now);
+        let full_at = self
+            .last_calls
+            .get(&(caller, name))
+            .copied()
+            .unwrap_or(self.now);
         let missing = as_seconds(full_at.max(self.now) - self.now);
         let is_early = missing > interval * (burst - 1.0);
         let full_at = full_at.max(self.now) + seconds(interval);
@@ -63,7 +85,7 @@ impl World {
             let wait = missing - interval * (burst - 1.0);
             return Some(self.too_frequent(name, interval, wait));
         }
-        self.last_calls.insert(name.into(), full_at);
+        self.last_calls.insert((caller, name), full_at);
         None
     }
 

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use crate::world::account::AccountId;
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::model::PriceIncrease;
 use crate::world::state::World;
@@ -17,33 +18,41 @@ impl World {
         }
         let path = request.path.trim_end_matches('/');
         let parts: Vec<&str> = path.trim_start_matches("/api/").split('/').collect();
-        if let Some(refusal) = self.refused(request, &parts) {
+        let caller = self.caller(request);
+        if let Some(refusal) = self.refused(caller, request, &parts) {
             return refusal;
         }
+        // Who is served without a key asks nothing of an account.
+        let by = caller.unwrap_or_default();
         let routed = match parts.as_slice() {
-            [_, "instances", rest @ ..] => self.instance_route(request, rest),
-            [_, "ssh" | "template", ..] => self.account_route(request, &parts),
-            _ => self.market_route(request, &parts),
+            [_, "instances", rest @ ..] => self.instance_route(by, request, rest),
+            [_, "ssh" | "template", ..] => self.account_route(by, request, &parts),
+            _ => self.market_route(by, request, &parts),
         };
         routed.unwrap_or_else(|| ApiResponse::refusal(404, "not_found", "no such route"))
     }
 
     /// Searching, renting, and money.
-    fn market_route(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+    fn market_route(
+        &mut self,
+        by: AccountId,
+        request: &ApiRequest,
+        parts: &[&str],
+    ) -> Option<ApiResponse> {
         let body = &request.body;
         Some(match (request.method.as_str(), parts) {
             ("POST", ["v0", "bundles"]) => self.search(body),
             ("GET", ["v0", "bundles"]) => self.search(&json_parameter(request, "q")),
             ("PUT", ["v0", "search", "asks"]) => self.search_asks(body),
             ("GET", ["v0", "gpu_names", "unique"]) => gpu_names(),
-            ("PUT", ["v0", "asks", ask_id]) => self.rent(id(ask_id), body),
-            ("POST", ["v0", "asks", "bulk"]) => self.rent_many(body),
-            ("PUT", ["v0", "launch_instance"]) => self.launch_instance(body),
-            ("GET", ["v0", "users", "current"]) => self.account(),
-            ("GET", ["v0", "charges"]) => self.charges(request),
+            ("PUT", ["v0", "asks", ask_id]) => self.rent(by, id(ask_id), body),
+            ("POST", ["v0", "asks", "bulk"]) => self.rent_many(by, body),
+            ("PUT", ["v0", "launch_instance"]) => self.launch_instance(by, body),
+            ("GET", ["v0", "users", "current"]) => self.account(by),
+            ("GET", ["v0", "charges"]) => self.charges(by, request),
             ("GET", ["v1", "invoices"]) => self.invoices(request),
-            ("GET", ["v0", "invoices"]) => self.old_invoices(),
-            ("GET", ["v0", "users", "me", "invoices"]) => self.own_invoices(),
+            ("GET", ["v0", "invoices"]) => self.old_invoices(by),
+            ("GET", ["v0", "users", "me", "invoices"]) => self.own_invoices(by),
             ("GET", ["v0", "users", "cloud_integrations"] | ["v0", "audit_logs"]) => {
                 ApiResponse::ok(&json!([]))
             }
@@ -53,55 +62,65 @@ impl World {
     }
 
     /// Keys and templates of the account.
-    fn account_route(&mut self, request: &ApiRequest, parts: &[&str]) -> Option<ApiResponse> {
+    fn account_route(
+        &mut self,
+        by: AccountId,
+        request: &ApiRequest,
+        parts: &[&str],
+    ) -> Option<ApiResponse> {
         let body = &request.body;
         Some(match (request.method.as_str(), parts) {
-            ("GET", ["v0", "ssh"]) => self.keys(),
-            ("POST", ["v0", "ssh"]) => self.create_key(body),
-            ("PUT", ["v0", "ssh", key]) => self.update_key(id(key), body),
-            ("DELETE", ["v0", "ssh", key]) => self.delete_key(id(key)),
-            ("GET", ["v0", "template"]) => self.find_templates(request),
-            ("POST", ["v0", "template"]) => self.create_template(body),
-            ("PUT", ["v0" | "v1", "template"]) => self.update_template(body),
-            ("DELETE", ["v0", "template"]) => self.delete_template(body),
+            ("GET", ["v0", "ssh"]) => self.keys(by),
+            ("POST", ["v0", "ssh"]) => self.create_key(by, body),
+            ("PUT", ["v0", "ssh", key]) => self.update_key(by, id(key), body),
+            ("DELETE", ["v0", "ssh", key]) => self.delete_key(by, id(key)),
+            ("GET", ["v0", "template"]) => self.find_templates(by, request),
+            ("POST", ["v0", "template"]) => self.create_template(by, body),
+            ("PUT", ["v0" | "v1", "template"]) => self.update_template(by, body),
+            ("DELETE", ["v0", "template"]) => self.delete_template(by, body),
             _ => return None,
         })
     }
 
-    fn instance_route(&mut self, request: &ApiRequest, rest: &[&str]) -> Option<ApiResponse> {
+    fn instance_route(
+        &mut self,
+        by: AccountId,
+        request: &ApiRequest,
+        rest: &[&str],
+    ) -> Option<ApiResponse> {
         let body = &request.body;
         let is_v1 = request.path.starts_with("/api/v1/");
         Some(match (request.method.as_str(), rest) {
-            ("GET", []) if is_v1 => self.list(request),
+            ("GET", []) if is_v1 => self.list(by, request),
             // Version 1 has only the list.
             _ if is_v1 => return None,
-            ("GET", []) => self.list_all_at_once(),
-            ("PUT", []) => self.change_many(body),
+            ("GET", []) => self.list_all_at_once(by),
+            ("PUT", []) => self.change_many(by, body),
             ("POST", ["start"]) => {
-                self.change_many(&json!({"ids": body["IDs"], "state": "running"}))
+                self.change_many(by, &json!({"ids": body["IDs"], "state": "running"}))
             }
-            ("DELETE", []) => self.destroy_many(body),
-            ("GET", ["filters"]) => self.instance_filters(),
-            ("GET", ["pending-price-increases"]) => self.pending_increases(),
+            ("DELETE", []) => self.destroy_many(by, body),
+            ("GET", ["filters"]) => self.instance_filters(by),
+            ("GET", ["pending-price-increases"]) => self.pending_increases(by),
             ("PUT", ["accept-price-increase"]) => {
-                self.answer_increase(PriceIncrease::Accepted, body)
+                self.answer_increase(by, PriceIncrease::Accepted, body)
             }
             ("PUT", ["reject-price-increase"]) => {
-                self.answer_increase(PriceIncrease::Rejected, body)
+                self.answer_increase(by, PriceIncrease::Rejected, body)
             }
-            ("GET", ["balance", one]) => self.deposit(id(one)),
-            ("PUT", ["request_logs", one]) => self.request_log(id(one), body),
-            ("PUT", ["command", one]) => self.execute(id(one), body),
-            ("PUT", ["reboot", one]) => self.reboot(id(one)),
-            ("PUT", ["recycle", one]) => self.recycle(id(one)),
-            ("PUT", ["bid_price", one]) => self.change_bid(id(one), body),
-            ("PUT", ["update_template", one]) => self.update_order(id(one), body),
-            ("GET", [one]) => self.one(id(one)),
-            ("PUT", [one]) => self.change(id(one), body),
-            ("DELETE", [one]) => self.destroy(id(one)),
-            ("GET", [one, "ssh"]) => self.instance_keys(id(one)),
-            ("POST", [one, "ssh"]) => self.attach_key(id(one), body),
-            ("DELETE", [one, "ssh", key]) => self.detach_key(id(one), id(key)),
+            ("GET", ["balance", one]) => self.deposit(by, id(one)),
+            ("PUT", ["request_logs", one]) => self.request_log(by, id(one), body),
+            ("PUT", ["command", one]) => self.execute(by, id(one), body),
+            ("PUT", ["reboot", one]) => self.reboot(by, id(one)),
+            ("PUT", ["recycle", one]) => self.recycle(by, id(one)),
+            ("PUT", ["bid_price", one]) => self.change_bid(by, id(one), body),
+            ("PUT", ["update_template", one]) => self.update_order(by, id(one), body),
+            ("GET", [one]) => self.one(by, id(one)),
+            ("PUT", [one]) => self.change(by, id(one), body),
+            ("DELETE", [one]) => self.destroy(by, id(one)),
+            ("GET", [one, "ssh"]) => self.instance_keys(by, id(one)),
+            ("POST", [one, "ssh"]) => self.attach_key(by, id(one), body),
+            ("DELETE", [one, "ssh", key]) => self.detach_key(by, id(one), id(key)),
             _ => return None,
         })
     }

@@ -1,17 +1,16 @@
-//! What rentals cost, and the account's credit.
+//! What rentals cost, and the accounts' credit.
 
 use crate::domain::Time;
-use crate::world::account::{DAY, DayCharge};
+use crate::world::account::{AccountId, DAY, DayCharge};
 use crate::world::clock::seconds;
 use crate::world::mlnode::node::IMAGE_GB;
 use crate::world::model::SimInstance;
 use crate::world::state::World;
 
 impl World {
-    pub(in crate::world) fn credit(&self) -> f64 {
-        self.scenario.credit
-            - self.archived_cost
-            - self.instances.values().map(|i| i.cost).sum::<f64>()
+    pub(in crate::world) fn credit(&self, by: AccountId) -> f64 {
+        let own = self.instances.values().filter(|i| i.account == by);
+        self.scenario.credit - self.accounts[by].archived_cost - own.map(|i| i.cost).sum::<f64>()
     }
 
     pub(in crate::world) fn bill(&mut self, elapsed: f64) {
@@ -25,10 +24,17 @@ impl World {
         }
     }
 
-    /// When the credit will be used up at today's rate, if it will.
+    /// When the credit of an account will be used up at today's rates, if it will.
     pub(in crate::world) fn credit_ends_at(&self) -> Option<Time> {
-        let rate: f64 = self.live().map(|i| i.rate(self.now)).sum();
-        let credit = self.credit();
+        self.accounts()
+            .filter_map(|by| self.credit_of_ends_at(by))
+            .min()
+    }
+
+    fn credit_of_ends_at(&self, by: AccountId) -> Option<Time> {
+        let own = self.live().filter(|i| i.account == by);
+        let rate: f64 = own.map(|i| i.rate(self.now)).sum();
+        let credit = self.credit(by);
         (rate > 0.0 && credit > 0.0).then(|| self.now + seconds(3_600.0 * (credit / rate).min(1e4)))
     }
 
@@ -42,9 +48,10 @@ impl World {
             .map(|(_, one)| one)
             .collect();
         for instance in old {
-            self.archived_cost += instance.cost;
             self.past.push(self.true_rental(&instance));
-            self.past_bills.push(instance.bill);
+            let account = &mut self.accounts[instance.account];
+            account.archived_cost += instance.cost;
+            account.past_bills.push(instance.bill);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::world::account::AccountId;
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::model::SimInstance;
 use crate::world::oddity::MarketOddity;
@@ -126,15 +127,16 @@ fn place(token: &str) -> Option<usize> {
 }
 
 impl World {
-    pub(super) fn visible(&self, id: u64) -> Option<&SimInstance> {
-        self.live_instance(id).filter(|i| i.visible_at <= self.now)
+    pub(super) fn visible(&self, by: AccountId, id: u64) -> Option<&SimInstance> {
+        self.owned(by, id).filter(|i| i.visible_at <= self.now)
     }
 
-    fn all_visible(&self) -> impl Iterator<Item = &SimInstance> {
-        self.live().filter(|i| i.visible_at <= self.now)
+    fn all_visible(&self, by: AccountId) -> impl Iterator<Item = &SimInstance> {
+        let own = self.live().filter(move |i| i.account == by);
+        own.filter(|i| i.visible_at <= self.now)
     }
 
-    pub(super) fn list(&self, request: &ApiRequest) -> ApiResponse {
+    pub(super) fn list(&self, by: AccountId, request: &ApiRequest) -> ApiResponse {
         let query = match ListQuery::of(request) {
             Ok(query) => query,
             Err(refusal) => return refusal,
@@ -143,7 +145,7 @@ impl World {
         let is_wanted = |i: &&SimInstance| {
             takes_all || filter::matches_exactly(&self.stored(i), &query.filters)
         };
-        let found: Vec<&SimInstance> = self.all_visible().filter(is_wanted).collect();
+        let found: Vec<&SimInstance> = self.all_visible(by).filter(is_wanted).collect();
         let mut label_counts = BTreeMap::new();
         for instance in &found {
             *label_counts.entry(instance.label.clone()).or_insert(0) += 1;
@@ -167,9 +169,9 @@ impl World {
     }
 
     /// The list without pages, which the market retires account by account.
-    pub(super) fn list_all_at_once(&self) -> ApiResponse {
+    pub(super) fn list_all_at_once(&self, by: AccountId) -> ApiResponse {
         let rows: Vec<InstanceRow<'_>> = if self.is_odd(MarketOddity::V0ListServed) {
-            self.all_visible().map(|i| self.row(i)).collect()
+            self.all_visible(by).map(|i| self.row(i)).collect()
         } else if self.is_odd(MarketOddity::V0ListEmpty) {
             Vec::new()
         } else {
@@ -178,11 +180,11 @@ impl World {
         self.written(&SingleInstance { instances: rows })
     }
 
-    pub(super) fn one(&self, id: u64) -> ApiResponse {
+    pub(super) fn one(&self, by: AccountId, id: u64) -> ApiResponse {
         if self.is_odd(MarketOddity::SingleReadRetired) {
             return deprecated();
         }
-        let row = self.visible(id).map(|i| self.row(i));
+        let row = self.visible(by, id).map(|i| self.row(i));
         let Some(row) = row else {
             let gone = if self.is_odd(MarketOddity::GoneIsEmptyObject) {
                 json!({})
@@ -202,8 +204,8 @@ impl World {
     }
 
     /// What instances can be filtered by, each combination once.
-    pub(super) fn instance_filters(&self) -> ApiResponse {
-        let combinations = self.all_visible().map(|i| {
+    pub(super) fn instance_filters(&self, by: AccountId) -> ApiResponse {
+        let combinations = self.all_visible(by).map(|i| {
             let stored = self.stored(i);
             ["actual_status", "verification", "gpu_name"].map(|name| stored[name].clone())
         });

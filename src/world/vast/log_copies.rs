@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 
+use crate::world::account::AccountId;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::model::{LogCopy, SimInstance};
@@ -21,8 +22,8 @@ const COMMAND_LIMIT: usize = 512;
 const WRITEABLE: &str = "/var/lib/docker/overlay2/merged";
 
 impl World {
-    pub(super) fn request_log(&mut self, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self.live_instance(id) else {
+    pub(super) fn request_log(&mut self, by: AccountId, id: u64, body: &Value) -> ApiResponse {
+        let Some(instance) = self.owned(by, id) else {
             return ApiResponse::refusal(404, "invalid_id", "Invalid instance id.");
         };
         // A number of lines, as text.
@@ -51,9 +52,9 @@ impl World {
     }
 
     /// A few commands, on the disk of a stopped container.
-    pub(super) fn execute(&mut self, id: u64, body: &Value) -> ApiResponse {
+    pub(super) fn execute(&mut self, by: AccountId, id: u64, body: &Value) -> ApiResponse {
         let refused = |text: &str| ApiResponse::refusal(400, "invalid_args", text);
-        let Some(instance) = self.live_instance(id) else {
+        let Some(instance) = self.owned(by, id) else {
             return ApiResponse::refusal(404, "not_found", "Instance not found.");
         };
         let command = body["command"].as_str().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::world::account::AccountId;
 use crate::world::model::disk_of;
 use crate::world::state::World;
 use crate::world::vast::templates::env_of_flags;
@@ -17,7 +18,7 @@ const LEAST_DISK: f64 = 8.0;
 
 impl World {
     /// The order with what its template adds. Values of the order win; environments are merged.
-    pub(super) fn completed(&self, body: &Value) -> Result<Value, String> {
+    pub(super) fn completed(&self, by: AccountId, body: &Value) -> Result<Value, String> {
         let mut order = body.clone();
         if !order["env"].is_object() {
             // A string of docker flags is not applied.
@@ -26,7 +27,7 @@ impl World {
         let Some(hash) = body["template_hash_id"].as_str() else {
             return Ok(order);
         };
-        let template = self.template(hash).ok_or_else(|| {
+        let template = self.template(by, hash).ok_or_else(|| {
             format!("error 400/3475: invalid_args Template {hash} does not exist.")
         })?;
         let mut env = env_of_flags(template["env"].as_str().unwrap_or_default());

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::world::account::AccountId;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::ApiResponse;
 use crate::world::model::{PriceIncrease, SimInstance};
@@ -15,21 +16,30 @@ const WISH_AFTER: f64 = 60.0;
 const IDS: u64 = 700_000_000;
 
 impl World {
-    pub(super) fn pending_increases(&self) -> ApiResponse {
-        let rows: Vec<Value> = self.live().filter(|i| self.has_wish(i)).map(wish).collect();
+    pub(super) fn pending_increases(&self, by: AccountId) -> ApiResponse {
+        let rows: Vec<Value> = self
+            .live()
+            .filter(|i| i.account == by && self.has_wish(i))
+            .map(wish)
+            .collect();
         ApiResponse::ok(
             &json!({"success": true, "count": rows.len(), "truncated": false, "pending_price_increases": rows}),
         )
     }
 
-    pub(super) fn answer_increase(&mut self, answer: PriceIncrease, body: &Value) -> ApiResponse {
+    pub(super) fn answer_increase(
+        &mut self,
+        by: AccountId,
+        answer: PriceIncrease,
+        body: &Value,
+    ) -> ApiResponse {
         let wish = body["pending_price_increase_id"].as_u64().unwrap_or(0);
         let id = wish.saturating_sub(IDS);
-        if !self.live_instance(id).is_some_and(|i| self.has_wish(i)) {
+        if !self.owned(by, id).is_some_and(|i| self.has_wish(i)) {
             let text = "This price increase is no longer pending";
             return ApiResponse::refusal(404, "no_pending_price_increase", text);
         }
-        if let Some(instance) = self.live_instance_mut(id) {
+        if let Some(instance) = self.owned_mut(by, id) {
             instance.increase = answer;
         }
         ApiResponse::ok(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::domain::Time;
-use crate::world::account::Bill;
+use crate::world::account::{AccountId, Bill};
 use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
 use crate::world::mlnode::node::{ModelLoad, NodeSpec, SimMlNode};
@@ -67,10 +67,11 @@ struct Contract {
     order: Value,
     fault: Option<HostFault>,
     intended: IntendedStatus,
+    account: AccountId,
 }
 
 impl World {
-    pub(super) fn rent(&mut self, ask_id: u64, body: &Value) -> ApiResponse {
+    pub(super) fn rent(&mut self, by: AccountId, ask_id: u64, body: &Value) -> ApiResponse {
         self.rent_calls += 1;
         let Some(machine) = self.machine_of(ask_id) else {
             let text = format!("No ask by id {ask_id} is available.");
@@ -86,7 +87,7 @@ impl World {
             );
             return about_ask(410, "no_such_ask", &text, ask_id);
         };
-        let order = match self.completed(body) {
+        let order = match self.completed(by, body) {
             Ok(order) => order,
             Err(problem) => return refused_order(&problem, ask_id),
         };
@@ -94,11 +95,11 @@ impl World {
             return refused_order(&problem, ask_id);
         }
         price(&mut offer, disk_of(&order));
-        if self.credit() < offer["dph_total"].as_f64().unwrap_or(0.0) {
+        if self.credit(by) < offer["dph_total"].as_f64().unwrap_or(0.0) {
             let text = "Your account lacks credit";
             return ApiResponse::refusal(400, "insufficient_credit", text);
         }
-        let contract = self.contract_for(offer, order);
+        let contract = self.contract_for(by, offer, order);
         let reply = json!({"success": contract.intended == IntendedStatus::Running, "new_contract": contract.id,
             "instance_api_key": format!("instance-key-{}", contract.id)});
         self.begin(contract);
@@ -106,7 +107,7 @@ impl World {
     }
 
     /// Several offers under one order.
-    pub(super) fn rent_many(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn rent_many(&mut self, by: AccountId, body: &Value) -> ApiResponse {
         let ids = ids(&body["ids"]);
         if ids.is_empty() {
             return ApiResponse::new(
@@ -116,7 +117,7 @@ impl World {
         }
         let mut results = Vec::new();
         for ask_id in ids {
-            let reply = self.rent(ask_id, body);
+            let reply = self.rent(by, ask_id, body);
             let mut result: Value = serde_json::from_str(&reply.body).unwrap_or_default();
             result["ask_id"] = json!(ask_id);
             results.push(result);
@@ -135,16 +136,16 @@ impl World {
     }
 
     /// Rents the first offer that a search finds.
-    pub(super) fn launch_instance(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn launch_instance(&mut self, by: AccountId, body: &Value) -> ApiResponse {
         let found = self.found_offers(&body["q"]);
         let Some(ask_id) = found.first().and_then(|offer| offer["id"].as_u64()) else {
             let body = json!({"success": false, "error": "offer_not_found", "message": "No offer found matching the query"});
             return ApiResponse::ok(&body);
         };
-        self.rent(ask_id, body)
+        self.rent(by, ask_id, body)
     }
 
-    fn contract_for(&self, mut offer: Value, order: Value) -> Contract {
+    fn contract_for(&self, account: AccountId, mut offer: Value, order: Value) -> Contract {
         let id = 31_415_000 + number_of(self.past.len() + self.instances.len()) + 1;
         // Faults only affect our own rentals.
         let is_ours = is_ours(&order);
@@ -181,6 +182,7 @@ impl World {
             order,
             fault,
             intended,
+            account,
         }
     }
 
@@ -191,6 +193,7 @@ impl World {
             order,
             fault,
             intended,
+            account,
         } = contract;
         let now = self.now;
         let never = matches!(fault, Some(HostFault::EndlessPull | HostFault::BrokenHost));
@@ -202,8 +205,8 @@ impl World {
         };
         let running_at = now + seconds(10.0 + pull);
         let label = order["label"].as_str().unwrap_or_default();
-        let mut keys: Vec<String> = self
-            .account_keys
+        let mut keys: Vec<String> = self.accounts[account]
+            .keys
             .iter()
             .map(|key| key.key.clone())
             .collect();
@@ -220,6 +223,7 @@ impl World {
         let key_after = 30.0 + 60.0 * uniform(self.seed, 12, id) + self.key_delay(id);
         let instance = SimInstance {
             id,
+            account,
             label: label.into(),
             rented_at: now,
             visible_at: now + seconds(5.0 * uniform(self.seed, 11, id)),

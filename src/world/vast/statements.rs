@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::world::account::{Bill, DAY, DayCharge, USER};
+use crate::world::account::{AccountId, Bill, DAY, DayCharge};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::numbers::signed;
-use crate::world::state::{API_KEY, World};
+use crate::world::state::World;
 use crate::world::vast::access::json_parameter;
 use crate::world::vast::instances::no_such_instance;
 
@@ -14,19 +14,19 @@ const INVOICE: u64 = 2_185_418;
 const PER_PAGE: usize = 100;
 
 impl World {
-    pub(super) fn account(&self) -> ApiResponse {
-        let key = self.account_keys.first().map(|key| key.key.clone());
+    pub(super) fn account(&self, by: AccountId) -> ApiResponse {
+        let key = self.accounts[by].keys.first().map(|key| key.key.clone());
         ApiResponse::ok(&json!({
-            "id": USER, "key_id": 1, "sid": "0f1e2d3c", "username": "operator", "fullname": "", "email": "operator@example.net",
-            "email_verified": true, "balance": 0.0, "credit": self.credit(), "balance_threshold": 0.0,
+            "id": by.user(), "key_id": 1, "sid": "0f1e2d3c", "username": "operator", "fullname": "", "email": "operator@example.net",
+            "email_verified": true, "balance": 0.0, "credit": self.credit(by), "balance_threshold": 0.0,
             "balance_threshold_enabled": false, "can_pay": true, "has_billing": true, "has_payout": false,
             "billing_creditonly": true, "got_signup_credit": false, "host_agreement_accepted": false,
-            "ssh_key": key.unwrap_or_default(), "api_key": API_KEY,
+            "ssh_key": key.unwrap_or_default(), "api_key": by.api_key(),
         }))
     }
 
     /// `show_charges.yaml`: a row per rental, over the days asked for.
-    pub(super) fn charges(&self, request: &ApiRequest) -> ApiResponse {
+    pub(super) fn charges(&self, by: AccountId, request: &ApiRequest) -> ApiResponse {
         let filters = json_parameter(request, "select_filters");
         let day = |op: &str| filters["day"][op].as_f64();
         let (Some(from), Some(to)) = (day("gte"), day("lte")) else {
@@ -35,7 +35,7 @@ impl World {
         };
         let types = filters["type"]["in"].as_array();
         let with_instances = types.is_none_or(|types| types.iter().any(|kind| kind == "instance"));
-        let bills = self.bills().filter(|_| with_instances);
+        let bills = self.bills(by).filter(|_| with_instances);
         let mut rows: Vec<Value> = bills
             .filter_map(|bill| charge_row(bill, from, to))
             .collect();
@@ -49,9 +49,10 @@ impl World {
         paged(request, rows)
     }
 
-    fn bills(&self) -> impl Iterator<Item = &Bill> {
-        let current = self.instances.values().map(|instance| &instance.bill);
-        self.past_bills.iter().chain(current)
+    fn bills(&self, by: AccountId) -> impl Iterator<Item = &Bill> {
+        let own = self.instances.values().filter(move |one| one.account == by);
+        let current = own.map(|instance| &instance.bill);
+        self.accounts[by].past_bills.iter().chain(current)
     }
 
     /// `show_invoices.yaml`: the money on the account was paid in once, at the start.
@@ -77,11 +78,11 @@ impl World {
     }
 
     /// The older reports: payments and charges in one list.
-    fn statement_rows(&self) -> Vec<Value> {
+    fn statement_rows(&self, by: AccountId) -> Vec<Value> {
         let paid = json!({"id": INVOICE, "type": "payment", "description": "Manual Billing from MASTERCARD ...7376",
             "quantity": "1.000", "rate": format!("{:.4}", self.scenario.credit), "amount": format!("{:.3}", self.scenario.credit),
             "timestamp": self.start.timestamp(), "instance_id": null});
-        let charges = self.bills().flat_map(|bill| {
+        let charges = self.bills(by).flat_map(|bill| {
             let day = bill.days.iter();
             day.flat_map(|(day, charge)| {
                 parts(charge).map(|(kind, quantity, amount)| {
@@ -94,23 +95,22 @@ impl World {
         [paid].into_iter().chain(charges).collect()
     }
 
-    pub(super) fn old_invoices(&self) -> ApiResponse {
-        ApiResponse::ok(&self.statement_rows().into())
+    pub(super) fn old_invoices(&self, by: AccountId) -> ApiResponse {
+        ApiResponse::ok(&self.statement_rows(by).into())
     }
 
-    pub(super) fn own_invoices(&self) -> ApiResponse {
+    pub(super) fn own_invoices(&self, by: AccountId) -> ApiResponse {
         let spent: f64 = self
-            .bills()
+            .bills(by)
             .map(|bill| sum(bill.days.values()).total())
             .sum();
-        let current =
-            json!({"charges": spent, "service_fee": 0.0, "total": spent, "credit": self.credit()});
-        ApiResponse::ok(&json!({"invoices": self.statement_rows(), "current": current}))
+        let current = json!({"charges": spent, "service_fee": 0.0, "total": spent, "credit": self.credit(by)});
+        ApiResponse::ok(&json!({"invoices": self.statement_rows(by), "current": current}))
     }
 
     /// Nothing here is rented ahead, so nothing is deposited.
-    pub(super) fn deposit(&self, id: u64) -> ApiResponse {
-        if self.live_instance(id).is_none() {
+    pub(super) fn deposit(&self, by: AccountId, id: u64) -> ApiResponse {
+        if self.owned(by, id).is_none() {
             return no_such_instance(id);
         }
         ApiResponse::ok(

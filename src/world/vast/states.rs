@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::domain::Time;
+use crate::world::account::AccountId;
 use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
 use crate::world::model::{Boot, IntendedStatus, SimInstance};
@@ -23,55 +24,55 @@ const REBOOT: f64 = 15.0;
 const RECYCLE: f64 = 60.0;
 
 impl World {
-    pub(super) fn destroy(&mut self, id: u64) -> ApiResponse {
-        if self.live_instance(id).is_none() {
+    pub(super) fn destroy(&mut self, by: AccountId, id: u64) -> ApiResponse {
+        if self.owned(by, id).is_none() {
             return no_such_instance(id);
         }
-        self.destroy_one(id);
+        self.destroy_one(by, id);
         ApiResponse::ok(&json!({"success": true, "msg": "Instance destroyed successfully"}))
     }
 
     /// Skips instances that do not exist, and refuses if none does.
-    pub(super) fn destroy_many(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn destroy_many(&mut self, by: AccountId, body: &Value) -> ApiResponse {
         let ids = ids(&body["instance_ids"]);
         if ids.is_empty() {
             let text = "instance_ids array is required";
             return ApiResponse::refusal(400, "invalid_args", text);
         }
-        if ids.iter().all(|id| self.live_instance(*id).is_none()) {
+        if ids.iter().all(|id| self.owned(by, *id).is_none()) {
             let text = format!("Instances {ids:?} not found.");
             return ApiResponse::refusal(404, "instances_not_found", &text);
         }
         for id in ids {
-            self.destroy_one(id);
+            self.destroy_one(by, id);
         }
         ApiResponse::ok(&json!({"success": true}))
     }
 
-    fn destroy_one(&mut self, id: u64) {
+    fn destroy_one(&mut self, by: AccountId, id: u64) {
         let now = self.now;
         let ignored = self.ignores_destroy(id);
-        if let Some(instance) = self.live_instance_mut(id).filter(|_| !ignored) {
+        if let Some(instance) = self.owned_mut(by, id).filter(|_| !ignored) {
             instance.destroyed_at = Some(now);
         }
     }
 
     /// State and label of one instance.
-    pub(super) fn change(&mut self, id: u64, body: &Value) -> ApiResponse {
-        if self.live_instance(id).is_none() {
+    pub(super) fn change(&mut self, by: AccountId, id: u64, body: &Value) -> ApiResponse {
+        if self.owned(by, id).is_none() {
             return no_such_instance(id);
         }
         if let Some(label) = body["label"].as_str() {
             if label.chars().count() > RELABEL_LIMIT {
                 return ApiResponse::refusal(400, "invalid_args", "label_too_long");
             }
-            if let Some(instance) = self.live_instance_mut(id) {
+            if let Some(instance) = self.owned_mut(by, id) {
                 instance.label = label.into();
             }
         }
         match body["state"].as_str() {
-            Some("stopped") => self.stop(id),
-            Some("running") => self.start(id),
+            Some("stopped") => self.stop(by, id),
+            Some("running") => self.start(by, id),
             Some(_) => ApiResponse::refusal(400, "invalid_args", "Invalid target state"),
             None => {
                 let text = format!(
@@ -84,7 +85,7 @@ impl World {
     }
 
     /// The state of many: a success if one of them changed.
-    pub(super) fn change_many(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn change_many(&mut self, by: AccountId, body: &Value) -> ApiResponse {
         let ids = ids(&body["ids"]);
         if ids.is_empty() {
             return ApiResponse::refusal(400, "invalid_args", "ids list required");
@@ -93,53 +94,53 @@ impl World {
             let text = format!("chunk length of {} > {MANY}", ids.len());
             return ApiResponse::refusal(400, "invalid_args", &text);
         }
-        if body["state"] == "running" && self.credit() <= 0.0 {
+        if body["state"] == "running" && self.credit(by) <= 0.0 {
             return ApiResponse::refusal(400, "insufficient_credit", "You lack credit.");
         }
         let state = json!({"state": body["state"]});
-        let known = ids
-            .into_iter()
-            .filter(|id| self.live_instance(*id).is_some());
+        let known = ids.into_iter().filter(|id| self.owned(by, *id).is_some());
         let known: Vec<u64> = known.collect();
         if known.is_empty() {
             let text = "Invalid instance ID list ids.";
             return ApiResponse::refusal(404, "invalid_args", text);
         }
         for id in known {
-            self.change(id, &state);
+            self.change(by, id, &state);
         }
         ApiResponse::ok(&json!({"success": true}))
     }
 
-    fn stop(&mut self, id: u64) -> ApiResponse {
+    fn stop(&mut self, by: AccountId, id: u64) -> ApiResponse {
         let (now, seed) = (self.now, self.seed);
         let relet_from = now + seconds(30.0 + 270.0 * uniform(seed, 60, id));
-        if let Some(instance) = self.live_instance_mut(id) {
+        if let Some(instance) = self.owned_mut(by, id) {
             halt(instance, now, relet_from, seed);
         }
         ApiResponse::ok(&json!({"success": true}))
     }
 
-    /// Without credit every machine is stopped, and its GPUs are let to others at once
+    /// Without credit every machine of an account is stopped, and its GPUs are let to others at once
     /// (vendor's docs, billing.mdx). Storage is billed on.
     pub(in crate::world) fn stop_without_credit(&mut self) {
-        if self.credit() > 0.0 {
-            return;
-        }
         let (now, seed) = (self.now, self.seed);
-        for instance in self.live_mut() {
-            halt(instance, now, now, seed);
+        for by in self.accounts() {
+            if self.credit(by) > 0.0 {
+                continue;
+            }
+            for instance in self.live_mut().filter(|i| i.account == by) {
+                halt(instance, now, now, seed);
+            }
         }
     }
 
     /// While somebody else has the GPUs, a start stays queued.
-    fn start(&mut self, id: u64) -> ApiResponse {
-        if self.credit() <= 0.0 {
+    fn start(&mut self, by: AccountId, id: u64) -> ApiResponse {
+        if self.credit(by) <= 0.0 {
             let text = "You lack credit, see the billing page.";
             return ApiResponse::refusal(400, "missing_billing", text);
         }
         let now = self.now;
-        let Some(instance) = self.live_instance_mut(id) else {
+        let Some(instance) = self.owned_mut(by, id) else {
             return no_such_instance(id);
         };
         if instance.intended == IntendedStatus::Running {
@@ -162,9 +163,9 @@ impl World {
         ApiResponse::ok(&json!({"success": true}))
     }
 
-    pub(super) fn reboot(&mut self, id: u64) -> ApiResponse {
+    pub(super) fn reboot(&mut self, by: AccountId, id: u64) -> ApiResponse {
         let now = self.now;
-        match self.live_instance_mut(id) {
+        match self.owned_mut(by, id) {
             None => ApiResponse::refusal(400, "invalid_args", "invalid instance_id"),
             Some(instance) if instance.is_running(now) => {
                 restart(instance, Boot::Reboot, now, now, seconds(REBOOT));
@@ -178,11 +179,11 @@ impl World {
     }
 
     /// The container is created anew: what it wrote is lost.
-    pub(super) fn recycle(&mut self, id: u64) -> ApiResponse {
+    pub(super) fn recycle(&mut self, by: AccountId, id: u64) -> ApiResponse {
         let now = self.now;
-        let running = self.live_instance(id).filter(|i| i.is_running(now));
+        let running = self.owned(by, id).filter(|i| i.is_running(now));
         let fresh = running.map(|instance| self.empty_workload(instance, now));
-        let (Some(fresh), Some(instance)) = (fresh, self.live_instance_mut(id)) else {
+        let (Some(fresh), Some(instance)) = (fresh, self.owned_mut(by, id)) else {
             return ApiResponse::refusal(200, "invalid_id", "Invalid instance id.");
         };
         instance.files.clear();
@@ -193,12 +194,12 @@ impl World {
     }
 
     /// Sets another image or environment for the next time that the container is created.
-    pub(super) fn update_order(&mut self, id: u64, body: &Value) -> ApiResponse {
-        let Ok(order) = self.completed(body) else {
+    pub(super) fn update_order(&mut self, by: AccountId, id: u64, body: &Value) -> ApiResponse {
+        let Ok(order) = self.completed(by, body) else {
             let text = "Template not found";
             return ApiResponse::refusal(404, "not_found", text);
         };
-        let Some(instance) = self.live_instance_mut(id) else {
+        let Some(instance) = self.owned_mut(by, id) else {
             let text = "Instance not found or you don't have permission to modify it";
             return ApiResponse::refusal(404, "not_found", text);
         };
@@ -223,8 +224,8 @@ impl World {
     }
 
     /// Only interruptible instances have a bid.
-    pub(super) fn change_bid(&mut self, id: u64, body: &Value) -> ApiResponse {
-        let Some(instance) = self.live_instance_mut(id) else {
+    pub(super) fn change_bid(&mut self, by: AccountId, id: u64, body: &Value) -> ApiResponse {
+        let Some(instance) = self.owned_mut(by, id) else {
             let text = "Instance with that ID does not exist.";
             return ApiResponse::refusal(404, "no_such_instance", text);
         };

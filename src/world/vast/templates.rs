@@ -2,21 +2,24 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::world::account::{Template, USER};
+use crate::world::account::{AccountId, Template};
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::state::World;
 use crate::world::vast::access::json_parameter;
 use crate::world::vast::filter;
 
 impl World {
-    pub(super) fn template(&self, hash: &str) -> Option<&Template> {
-        self.templates.iter().find(|t| t["hash_id"] == hash)
+    pub(super) fn template(&self, by: AccountId, hash: &str) -> Option<&Template> {
+        self.accounts[by]
+            .templates
+            .iter()
+            .find(|t| t["hash_id"] == hash)
     }
 
-    pub(super) fn find_templates(&self, request: &ApiRequest) -> ApiResponse {
+    pub(super) fn find_templates(&self, by: AccountId, request: &ApiRequest) -> ApiResponse {
         let filters = json_parameter(request, "select_filters");
         let columns = json_parameter(request, "select_cols");
-        let found = self.templates.iter();
+        let found = self.accounts[by].templates.iter();
         let found = found.filter(|template| filter::matches_exactly(template, &filters));
         let found: Vec<Value> = found
             .map(|template| filter::select(template.clone(), &columns))
@@ -29,16 +32,16 @@ impl World {
         )
     }
 
-    pub(super) fn create_template(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn create_template(&mut self, by: AccountId, body: &Value) -> ApiResponse {
         for field in ["name", "image"] {
             if body[field].as_str().is_none_or(str::is_empty) {
                 let text = format!("Missing or invalid template {field}");
                 return ApiResponse::refusal(400, "invalid_args", &text);
             }
         }
-        let template = self.new_template(body);
+        let template = self.new_template(by, body);
         let hash = template["hash_id"].as_str().unwrap_or_default();
-        if let Some(existing) = self.template(hash) {
+        if let Some(existing) = self.template(by, hash) {
             let text = format!(
                 "Existing Template Found: {}. User relationship added.",
                 existing["id"]
@@ -50,14 +53,14 @@ impl World {
             template["id"]
         );
         let reply = json!({"success": true, "msg": text, "template": template});
-        self.templates.push(template);
+        self.accounts[by].templates.push(template);
         ApiResponse::ok(&reply)
     }
 
     /// An edit makes a copy with a hash of its own.
-    pub(super) fn update_template(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn update_template(&mut self, by: AccountId, body: &Value) -> ApiResponse {
         let hash = body["hash_id"].as_str().unwrap_or_default();
-        let Some(old) = self.template(hash).cloned() else {
+        let Some(old) = self.template(by, hash).cloned() else {
             let text = "error 404: Template not found";
             return ApiResponse::refusal(404, "invalid_template", text);
         };
@@ -66,7 +69,7 @@ impl World {
         for (name, value) in given.filter(|(_, value)| !value.is_null()) {
             edited[name] = value.clone();
         }
-        let edited = self.new_template(&edited);
+        let edited = self.new_template(by, &edited);
         if edited["hash_id"] == old["hash_id"] {
             let text = format!("No Edits made for template {}", old["id"]);
             return ApiResponse::ok(
@@ -78,24 +81,24 @@ impl World {
             old["id"], edited["id"]
         );
         let reply = json!({"success": true, "msg": text, "template": edited});
-        self.templates.push(edited);
+        self.accounts[by].templates.push(edited);
         ApiResponse::ok(&reply)
     }
 
-    pub(super) fn delete_template(&mut self, body: &Value) -> ApiResponse {
+    pub(super) fn delete_template(&mut self, by: AccountId, body: &Value) -> ApiResponse {
         let is_meant = |template: &Value| {
             template["hash_id"] == body["hash_id"] || template["id"] == body["template_id"]
         };
-        let Some(index) = self.templates.iter().position(is_meant) else {
+        let Some(index) = self.accounts[by].templates.iter().position(is_meant) else {
             let body = json!({"success": false, "msg": "Invalid Template ID or User ID"});
             return ApiResponse::new(400, &body);
         };
-        let gone = self.templates.remove(index);
+        let gone = self.accounts[by].templates.remove(index);
         let text = format!("Template {} Deleted Successfully", gone["id"]);
         ApiResponse::ok(&json!({"success": true, "msg": text}))
     }
 
-    fn new_template(&self, body: &Value) -> Template {
+    fn new_template(&self, by: AccountId, body: &Value) -> Template {
         let given = |name: &str| body[name].clone();
         let mut template = json!({
             "name": given("name"), "image": given("image"), "tag": given("tag"), "env": given("env"),
@@ -106,10 +109,11 @@ impl World {
             "href": given("href"), "repo": given("repo"),
         });
         let hash = content_hash(&template.to_string());
-        let newest = self.templates.iter().filter_map(|t| t["id"].as_u64()).max();
+        let templates = self.accounts.iter().flat_map(|one| &one.templates);
+        let newest = templates.filter_map(|t| t["id"].as_u64()).max();
         template["id"] = json!(newest.unwrap_or(340_000) + 1);
         template["hash_id"] = json!(hash);
-        template["creator_id"] = json!(USER);
+        template["creator_id"] = json!(by.user());
         template["created_at"] = json!(self.now.timestamp());
         template["count_created"] = json!(0);
         template

@@ -1,5 +1,6 @@
 //! The market's replies: shapes, states, limits and money.
 
+mod accounts;
 mod documented;
 mod listing;
 mod market;
@@ -11,11 +12,12 @@ mod states;
 use chrono::TimeZone as _;
 use serde_json::{Value, json};
 
+use crate::world::account::API_KEY;
 use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::oddity::MarketOddity;
 use crate::world::scenario::Scenario;
-use crate::world::state::{API_KEY, World};
+use crate::world::state::World;
 
 fn world(scenario: Scenario) -> World {
     let start = chrono::Utc.with_ymd_and_hms(2026, 11, 24, 6, 0, 0).unwrap();
