@@ -86,6 +86,8 @@ pub(super) struct Host {
     /// Epochs that the participant was removed from.
     pub(super) inactive: BTreeSet<u64>,
     pub(super) active: BTreeMap<String, u64>,
+    /// The model that each node had its latest weight for.
+    pub(super) proved: BTreeMap<String, String>,
     pub(super) dapi: Dapi,
     /// `api.poc_callback_url`: where machines send batches.
     pub(super) callback_url: String,

@@ -12,6 +12,7 @@ mod ledger;
 mod machine_fs;
 mod mlnode;
 mod model;
+mod models;
 mod network_node;
 mod numbers;
 mod oddity;
@@ -36,14 +37,15 @@ pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 pub use host::{HostId, PARTICIPANT};
 pub use mlnode::api::MlNodeReply;
+pub use models::{MODEL, SECOND_MODEL};
 pub use network_node::{AdminReply, CallbackReach, WORKER_PRIVATE_KEY};
 pub use oddity::MarketOddity;
 pub use scenario::{
     ChainAccess, ChainAge, ChainProxy, EnvironmentRule, Fault, FaultKind, HostDefect,
-    MlNodeRelease, NetworkRelease, PocVersion, RandomFaults, Scenario, WorkloadFault,
+    MlNodeRelease, NetworkRelease, PocChoice, PocVersion, RandomFaults, Scenario, WorkloadFault,
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};
-pub use state::{IMAGE, MODEL, PROXY_NODE, UPSTREAM_KEY, World};
+pub use state::{IMAGE, PROXY_NODE, UPSTREAM_KEY, World};
 pub use truth::{Confirmation, Harm, HostTruth, TrueRental, Truth};
 pub use watchdog::Renewal;

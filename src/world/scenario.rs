@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::models::{MODEL, SECOND_MODEL};
 use super::oddity::MarketOddity;
 
 /// A scenario. The default has no faults.
@@ -18,6 +19,11 @@ pub struct Scenario {
     pub data_centre: u64,
     /// The operator's hosts: participants of the chain, each with a Network Node of its own.
     pub hosts: u8,
+    /// What governance approves; `PoC` runs for these and one more. The first is served by the operator's
+    /// nodes that are there already.
+    pub models: Vec<String>,
+    /// What the hosts chose for `PoC` models that they do not serve.
+    pub unserved_models: PocChoice,
     /// The operator's accounts on the market.
     pub accounts: u8,
     /// Money on each account in dollars.
@@ -82,6 +88,18 @@ pub struct Scenario {
     #[serde(rename = "troubles")]
     pub random_faults: RandomFaults,
     pub faults: Vec<Fault>,
+}
+
+/// What a host chose for a `PoC` model that it does not serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PocChoice {
+    #[default]
+    Delegated,
+    /// It costs a tenth of the weight.
+    Refused,
+    /// It costs 15 % of the weight.
+    Missing,
 }
 
 /// API version of an `MLNode`: how it reports a `PoC`.
@@ -384,6 +402,8 @@ impl Default for Scenario {
             machines: 60,
             data_centre: 60,
             hosts: 1,
+            models: vec![MODEL.into()],
+            unserved_models: PocChoice::default(),
             accounts: 1,
             credit: 250.0,
             rate_limits: true,
@@ -440,7 +460,7 @@ impl Scenario {
     }
 
     /// Names for [`Scenario::named`].
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 10] = [
         "happy",
         "no-offers",
         "offer-gone",
@@ -450,6 +470,7 @@ impl Scenario {
         "lost-reply",
         "confirmation",
         "price-increase",
+        "fleet",
     ];
 
     /// On a market of the usual size, with the deviation that everybody meets.
@@ -479,6 +500,12 @@ impl Scenario {
             }),
             "confirmation" => scenario.confirmation_after = 4000,
             "price-increase" => scenario.market_oddities.push(MarketOddity::PriceIncreases),
+            // Two hosts, two accounts, two models.
+            "fleet" => {
+                scenario.hosts = 2;
+                scenario.accounts = 2;
+                scenario.models.push(SECOND_MODEL.into());
+            }
             _ => return None,
         }
         Some(scenario)

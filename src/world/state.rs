@@ -15,8 +15,6 @@ use super::numbers::{number, whole};
 use super::scenario::Scenario;
 use super::truth::TrueRental;
 
-/// The only approved model.
-pub const MODEL: &str = "MiniMaxAI/MiniMax-M2.7";
 pub const IMAGE: &str = "ghcr.io/gonka-ai/mlnode:3.0.16";
 /// API key of the inference proxy's upstream.
 pub const UPSTREAM_KEY: &str = "sim-upstream-key";
@@ -221,6 +219,7 @@ impl World {
         for host in self.hosts() {
             if !self.hosts[host].weights.contains_key(&epoch) {
                 let weights = self.weights_of(host, epoch);
+                self.note_models(host, &weights);
                 self.hosts[host].weights.insert(epoch, weights);
             }
         }
@@ -246,10 +245,24 @@ impl World {
             weights.clear();
         }
         let share = self.weight_share(host, epoch, weights.values().sum());
+        let served = weights
+            .keys()
+            .map(|id| self.served_model(host, id).to_owned());
+        let penalty = self.penalty(host, epoch, &served.collect());
         for weight in weights.values_mut() {
             *weight = whole(number(*weight) * share);
+            *weight -= whole(number(*weight) * penalty);
         }
         weights
+    }
+
+    /// A preserved node that is gone keeps its model.
+    fn note_models(&mut self, host: HostId, weights: &BTreeMap<String, u64>) {
+        let models = weights
+            .keys()
+            .map(|id| (id.clone(), self.served_model(host, id).to_owned()));
+        let models: Vec<(String, String)> = models.collect();
+        self.hosts[host].proved.extend(models);
     }
 }
 

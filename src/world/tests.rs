@@ -1,6 +1,7 @@
 //! The world in virtual time, and once over HTTP.
 
 mod hosts;
+mod models;
 
 use chrono::TimeZone;
 use serde_json::{Value, json};

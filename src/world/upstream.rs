@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::exchange::{ApiRequest, ApiResponse};
-use super::state::{MODEL, UPSTREAM_KEY, World};
+use super::models::MODEL;
+use super::state::{UPSTREAM_KEY, World};
 
 impl World {
     /// Handles a request to the upstream. Streams are not supported.

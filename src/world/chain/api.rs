@@ -11,28 +11,8 @@ use crate::world::chain::shapes;
 use crate::world::exchange::{ApiRequest, ApiResponse};
 use crate::world::host::HostId;
 use crate::world::scenario::{ChainAge, ChainProxy, NetworkRelease};
-use crate::world::state::{MODEL, World};
+use crate::world::state::World;
 use serde_json::{Value, json};
-
-/// The only model of the catalogue, as the upgrade to v0.2.13 wrote it. It says nothing about GPUs or
-/// parallelism: those are up to the node (gonka v0.2.13 inference-chain/app/upgrades/v0_2_13/upgrades.go).
-fn governance_model() -> Value {
-    json!({
-        "proposed_by": "gonka10d07y265gmmuvt4z0w9aw880jnsr700j2h5m33", "id": MODEL, "units_of_compute_per_token": "10000",
-        "hf_repo": MODEL, "hf_commit": "d494266a4affc0d2995ba1fa35c8481cbd84294b",
-        "model_args": ["--enable-auto-tool-choice", "--max-model-len", "180000", "--kv-cache-dtype", "fp8",
-            "--tool-call-parser", "minimax_m2", "--reasoning-parser", "minimax_m2_append_think"],
-        "v_ram": "320", "throughput_per_nonce": "5000",
-        "validation_threshold": {"value": "922", "exponent": -3},
-    })
-}
-
-/// Governance's arguments for that model.
-pub(in crate::world) fn governance_args() -> Vec<String> {
-    let model = governance_model();
-    let args = model["model_args"].as_array().into_iter().flatten();
-    args.filter_map(Value::as_str).map(str::to_owned).collect()
-}
 
 impl World {
     /// Handles a request to the public API, which is the first host's.
@@ -57,7 +37,7 @@ impl World {
                 ApiResponse::error(400, "Epoch enumeration starts with 1")
             }
             "/v1/epochs/current/participants" => ApiResponse::ok(&self.participants_reply()),
-            "/v1/governance/models" => ApiResponse::ok(&json!({ "models": [governance_model()] })),
+            "/v1/governance/models" => ApiResponse::ok(&json!({ "models": self.catalogue() })),
             "/v1/versions" => ApiResponse::ok(&self.versions()),
             other => self.public_other(other),
         }
@@ -198,20 +178,19 @@ impl World {
     }
 
     fn participants_reply(&self) -> Value {
-        let row = |address: &str, total: u64, nodes: Value| json!({"index": address, "weight": total, "models": [MODEL], "ml_nodes": [{"ml_nodes": nodes}]});
-        let node = |(id, weight): (&String, &u64)| json!({"node_id": id, "poc_weight": weight});
+        let row = |address: &str, total: u64, models: &[(&str, Value)]| {
+            let ids: Vec<&str> = models.iter().map(|(id, _)| *id).collect();
+            let nodes = models.iter().map(|(_, nodes)| json!({"ml_nodes": nodes}));
+            json!({"index": address, "weight": total, "models": ids, "ml_nodes": nodes.collect::<Value>()})
+        };
         let of_host = |host: HostId| {
-            let active = &self.hosts[host].active;
-            row(
-                &host.participant(),
-                active.values().sum(),
-                active.iter().map(node).collect(),
-            )
+            let total = self.hosts[host].active.values().sum();
+            row(&host.participant(), total, &self.active_by_model(host))
         };
         let ours = self.hosts();
         let ours = ours.filter(|host| !self.hosts[*host].inactive.contains(&self.active_epoch));
-        let node = json!({"node_id": "other", "poc_weight": OTHER_WEIGHT});
-        let other = row(OTHER_HOST, OTHER_WEIGHT, json!([node]));
+        let nodes = json!([{"node_id": "other", "poc_weight": OTHER_WEIGHT}]);
+        let other = row(OTHER_HOST, OTHER_WEIGHT, &[(self.main_model(), nodes)]);
         let participants: Value = ours.map(of_host).chain([other]).collect();
         let mut reply = json!({"active_participants": {"epoch_id": self.public_epoch(self.active_epoch),
             "poc_start_block_height": self.public_height(World::poc_start(self.active_epoch)), "participants": participants}});
@@ -219,6 +198,27 @@ impl World {
             shapes::stringify(&mut reply);
         }
         reply
+    }
+
+    /// The nodes with weight of each model that a host serves, as in the list of participants.
+    fn active_by_model(&self, host: HostId) -> Vec<(&str, Value)> {
+        let active = &self.hosts[host].active;
+        let nodes = |model: &str| -> Vec<Value> {
+            let its = active
+                .iter()
+                .filter(|(id, _)| self.proved_model(host, id) == model);
+            its.map(|(id, weight)| json!({"node_id": id, "poc_weight": weight}))
+                .collect()
+        };
+        let models = self.scenario.models.iter().map(String::as_str);
+        let mut rows: Vec<(&str, Vec<Value>)> = models.map(|model| (model, nodes(model))).collect();
+        // Without any weight it still has its models' rows, which are empty.
+        if !active.is_empty() {
+            rows.retain(|(_, nodes)| !nodes.is_empty());
+        }
+        rows.into_iter()
+            .map(|(model, nodes)| (model, nodes.into()))
+            .collect()
     }
 
     /// Handles a request to the node's RPC.

@@ -15,7 +15,7 @@ use crate::world::host::HostId;
 use crate::world::model::PocPhase;
 use crate::world::network_node::is_unmanaged;
 use crate::world::numbers::{number, uniform, whole};
-use crate::world::state::{MODEL, WEIGHT_PER_BATCH, World};
+use crate::world::state::{WEIGHT_PER_BATCH, World};
 use crate::world::truth::Confirmation;
 
 /// No confirmation is triggered so close to an upgrade.
@@ -174,19 +174,28 @@ impl World {
     /// `GET …/preserved_nodes_snapshot` (gonka v0.2.14 decentralized-api/broker/broker.go
     /// `EnsurePreservedMembershipCached`).
     pub(super) fn preserved_snapshot(&self) -> Value {
-        let of_host = |host: HostId| {
-            let round = self.round_height(host);
-            let preserved = |id: &&String| self.is_preserved(host, id, round);
-            let nodes: Vec<&String> = self.hosts[host].active.keys().filter(preserved).collect();
-            let row = || json!({"participant_id": host.participant(), "node_ids": nodes});
-            (!nodes.is_empty()).then(row)
+        let of_model = |model: &String| {
+            let hosts = self.hosts();
+            let participants = hosts.filter_map(|host| self.preserved_nodes(host, model));
+            let participants: Vec<Value> = participants.collect();
+            let row = || json!({"model_id": model, "participants": participants});
+            (!participants.is_empty()).then(row)
         };
-        let participants: Vec<Value> = self.hosts().filter_map(of_host).collect();
-        if participants.is_empty() {
+        let models: Vec<Value> = self.scenario.models.iter().filter_map(of_model).collect();
+        if models.is_empty() {
             return json!({"snapshot": null, "found": false});
         }
-        json!({"snapshot": {"model_preserved_nodes": [{"model_id": MODEL, "participants": participants}]},
-            "found": true})
+        json!({"snapshot": {"model_preserved_nodes": models}, "found": true})
+    }
+
+    fn preserved_nodes(&self, host: HostId, model: &str) -> Option<Value> {
+        let round = self.round_height(host);
+        let preserved = |id: &&String| {
+            self.is_preserved(host, id, round) && self.proved_model(host, id) == model
+        };
+        let nodes: Vec<&String> = self.hosts[host].active.keys().filter(preserved).collect();
+        let row = || json!({"participant_id": host.participant(), "node_ids": nodes});
+        (!nodes.is_empty()).then(row)
     }
 
     /// At the end the chain counts what the nodes generated again.
@@ -261,7 +270,7 @@ impl World {
     }
 }
 
-/// `weight` on the scale of confirmations: the only model's `confirmation_weight_scales` is 3/8.
+/// `weight` on the scale of confirmations: `confirmation_weight_scales` is 3/8 for every model.
 pub(super) fn scaled(weight: u64) -> u64 {
     weight * 3 / 8
 }

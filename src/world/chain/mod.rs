@@ -4,6 +4,7 @@ mod api;
 mod challenge;
 mod confirmation;
 mod early_share;
+mod governance;
 mod records;
 mod rest;
 mod round;
@@ -13,5 +14,5 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
-pub(super) use api::governance_args;
+pub(super) use governance::governance_args;
 pub(super) use round::{Round, RoundKind};

@@ -1,6 +1,8 @@
 //! The chain's records of its hosts: who they are, what they weigh, and what costs them weight. Sources:
 //! gonka v0.2.14 `inference-chain/proto/inference/inference/query.proto`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::world::chain::confirmation::scaled;
@@ -9,10 +11,8 @@ use crate::world::exchange::ApiResponse;
 use crate::world::host::HostId;
 use crate::world::numbers::number;
 use crate::world::scenario::HostDefect;
-use crate::world::state::{MODEL, World};
+use crate::world::state::World;
 
-/// Another model of the `PoC` set, which our hosts do not serve.
-pub(super) const OTHER_MODEL: &str = "deepseek-ai/DeepSeek-V4-Flash-0731";
 pub(super) const OTHER_HOST: &str = "gonka1someoneelse";
 pub(super) const OTHER_WEIGHT: u64 = 48_213;
 pub(super) const GRACE_PERIOD_END: u64 = 180;
@@ -131,10 +131,7 @@ impl World {
         let ours = ours.filter(|host| !self.hosts[*host].inactive.contains(&epoch));
         let other = member(OTHER_HOST, OTHER_WEIGHT, scaled(OTHER_WEIGHT));
         let members: Value = ours.map(of_host).chain([other]).collect();
-        let mut active = vec![OTHER_MODEL];
-        if !self.has(HostDefect::ModelBootstrapping) {
-            active.push(MODEL);
-        }
+        let active = self.active_models();
         let scale = |id: &&str| json!({"model_id": id, "weight_scale_factor": {"value": "375", "exponent": -3}});
         let scales: Value = active.iter().map(scale).collect();
         json!({"epoch_index": epoch.to_string(), "poc_start_block_height": World::poc_start(epoch).to_string(),
@@ -153,30 +150,32 @@ impl World {
         hosts.map(row).collect()
     }
 
-    pub(super) fn delegation(&self, host: Option<HostId>) -> Value {
-        let chosen = host.filter(|host| !self.host_has(*host, HostDefect::DelegationMissing));
-        let row = |host: HostId| json!({"model_id": OTHER_MODEL, "delegator": host.participant(), "delegate_to": OTHER_HOST});
-        let delegations: Value = chosen.into_iter().map(row).collect();
-        json!({"delegations": delegations, "refusals": [], "intents": []})
-    }
-
     /// Commits of a `PoC`: present as soon as there is work.
     pub(super) fn commits(&self, poc_start: &str) -> Value {
         let hosts = self.hosts().filter(|host| !self.commits_fail(*host));
         let commits: Value = hosts
-            .filter_map(|host| self.commit(host, poc_start))
+            .flat_map(|host| self.commits_of(host, poc_start))
             .collect();
         json!({"commits": commits})
     }
 
-    fn commit(&self, host: HostId, poc_start: &str) -> Option<Value> {
+    /// One for each model that there is work for.
+    fn commits_of(&self, host: HostId, poc_start: &str) -> Vec<Value> {
         let mut epochs = self.hosts[host].batches.iter();
         let wanted = epochs.find(|(epoch, _)| poc_start.parse() == Ok(World::poc_start(**epoch)));
-        let count: u64 = wanted.map_or(0, |(_, nodes)| nodes.values().sum());
-        (count > 0).then(|| {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (node, batches) in wanted.into_iter().flat_map(|(_, nodes)| nodes) {
+            *counts.entry(self.served_model(host, node)).or_default() += batches;
+        }
+        let row = |(model, count): (&str, u64)| {
             json!({"participant_address": host.participant(), "count": count, "root_hash": "q83v",
-                "hex_pub_key": "02ab", "model_id": MODEL})
-        })
+                "hex_pub_key": "02ab", "model_id": model})
+        };
+        counts
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(row)
+            .collect()
     }
 
     /// Whether the host's commits never reach the chain.

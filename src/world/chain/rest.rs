@@ -4,11 +4,11 @@
 
 use serde_json::{Value, json};
 
-use crate::world::chain::records::{GRACE_PERIOD_END, OTHER_MODEL};
+use crate::world::chain::records::{GRACE_PERIOD_END, OTHER_HOST};
 use crate::world::exchange::ApiResponse;
 use crate::world::outages::Outage;
 use crate::world::scenario::{HostDefect, NetworkRelease};
-use crate::world::state::{MODEL, World};
+use crate::world::state::World;
 
 const MODULE: &str = "productscience/inference/inference/";
 
@@ -89,7 +89,7 @@ impl World {
             "participant_allow_list" => {
                 ApiResponse::ok(&json!({"addresses": self.allow_list(), "pagination": null}))
             }
-            "poc_delegation" => ApiResponse::ok(&self.delegation(host)),
+            "poc_delegation" => ApiResponse::ok(&self.delegation(host, OTHER_HOST)),
             "preserved_nodes_snapshot" => ApiResponse::ok(&self.preserved_snapshot()),
             "all_poc_v2_store_commits" => ApiResponse::ok(&self.commits(argument)),
             _ => return self.record_of(host?, call),
@@ -125,25 +125,6 @@ impl World {
     /// Transactions have fees since v0.2.16.
     pub(super) fn has_fees(&self) -> bool {
         self.scenario.network_release >= NetworkRelease::V0_2_16
-    }
-
-    fn poc_models(&self) -> Value {
-        if self.has(HostDefect::NothingGoverned) {
-            return json!([]);
-        }
-        let model = |id: &str| {
-            let mut model = json!({"model_id": id, "seq_len": "1024", "stat_test": {"dist_threshold": {"value": "4", "exponent": -1},
-                "p_mismatch": {"value": "1", "exponent": -1}, "p_value_threshold": {"value": "5", "exponent": -2}},
-                "penalty_start_epoch": "300"});
-            if self.scenario.network_release < NetworkRelease::V0_2_16 {
-                model["weight_scale_factor"] = json!({"value": "1", "exponent": 0});
-            }
-            model
-        };
-        if self.has(HostDefect::ModelOutsidePoc) {
-            return json!([model(OTHER_MODEL)]);
-        }
-        json!([model(MODEL), model(OTHER_MODEL)])
     }
 }
 

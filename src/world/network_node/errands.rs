@@ -179,7 +179,7 @@ impl World {
 
 fn up_body(node: &Node) -> Value {
     let model = node.model().unwrap_or_default();
-    let args = merged(governance_args(), node.local_args(model));
+    let args = merged(governance_args(model), node.local_args(model));
     json!({"model": model, "dtype": "auto", "additional_args": args})
 }
 

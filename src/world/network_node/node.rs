@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::domain::Time;
 use crate::world::host::HostId;
-use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
+use crate::world::state::{COLLEAGUE, PROXY_NODE, World};
 
 /// What a node is, or is meant to be (gonka v0.2.14 inference-chain, `HardwareNodeStatus`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -143,9 +143,10 @@ impl World {
     pub(super) fn node_row(&self, host: HostId, node: &Node) -> Value {
         let id = node.id();
         let weight = self.hosts[host].active.get(id);
-        let weights = weight.map(|weight| json!({MODEL: {"node_id": id, "poc_weight": weight}}));
+        let proved = self.proved_model(host, id);
+        let weights = weight.map(|weight| json!({proved: {"node_id": id, "poc_weight": weight}}));
         let is_preserved = self.is_preserved(host, id, self.round_height(host));
-        let preserved = is_preserved.then(|| json!({MODEL: true}));
+        let preserved = is_preserved.then(|| json!({proved: true}));
         let preserved = preserved.unwrap_or_else(|| json!({}));
         let version = match self.hosts[host].others.get(id) {
             Some(other) => other.release.to_string(),

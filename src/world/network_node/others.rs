@@ -13,7 +13,7 @@ use crate::world::host::{Host, HostId};
 use crate::world::model::PocPhase;
 use crate::world::numbers::uniform;
 use crate::world::scenario::MlNodeRelease;
-use crate::world::state::{MODEL, World};
+use crate::world::state::World;
 use crate::world::truth::Harm;
 
 /// Seconds between two batches.
@@ -25,6 +25,7 @@ const LONGEST_LOAD: f64 = 1_620.0;
 #[derive(Debug, Clone)]
 pub(in crate::world) struct OtherNode {
     pub(super) release: MlNodeRelease,
+    model: String,
     work: Work,
 }
 
@@ -63,9 +64,10 @@ pub(super) enum Asked {
 }
 
 impl OtherNode {
-    pub(super) fn serving(release: MlNodeRelease) -> OtherNode {
+    pub(super) fn serving(release: MlNodeRelease, model: &str) -> OtherNode {
         OtherNode {
             release,
+            model: model.to_owned(),
             work: Work::Serving,
         }
     }
@@ -88,7 +90,7 @@ impl OtherNode {
                     Work::Stopped | Work::Loading { .. } => "NO_BACKENDS",
                 }}))
             }
-            Errand::PollModels | Errand::UpModels => ok(json!({"data": [{"id": MODEL}]})),
+            Errand::PollModels | Errand::UpModels => ok(json!({"data": [{"id": self.model}]})),
             Errand::UpPocStop | Errand::ValidateStop => {
                 if self.serves() {
                     self.work = Work::Serving;

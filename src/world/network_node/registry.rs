@@ -8,7 +8,7 @@ use super::others::OtherNode;
 use crate::world::exchange::ApiResponse;
 use crate::world::host::HostId;
 use crate::world::scenario::NetworkRelease;
-use crate::world::state::{COLLEAGUE, MODEL, PROXY_NODE, World};
+use crate::world::state::{COLLEAGUE, PROXY_NODE, World};
 
 /// Why dapi rejects a node; creation and update word it differently.
 struct Rejection(String);
@@ -16,20 +16,20 @@ struct Rejection(String);
 impl World {
     pub(in crate::world) fn register_initial_nodes(&mut self, host: HostId) {
         let epoch = self.epoch() - 1;
+        let model = self.main_model().to_owned();
         let mut nodes = vec![
             (PROXY_NODE.to_owned(), "10.0.0.2".to_owned()),
             (COLLEAGUE.to_owned(), "10.0.0.9".to_owned()),
         ];
         for (number, release) in (1..).zip(self.scenario.other_nodes.clone()) {
             let id = format!("rack-{number}");
-            self.hosts[host]
-                .others
-                .insert(id.clone(), OtherNode::serving(release));
+            let node = OtherNode::serving(release, &model);
+            self.hosts[host].others.insert(id.clone(), node);
             nodes.push((id, format!("10.0.1.{number}")));
         }
         for (id, address) in nodes {
             let config = json!({"id": id, "host": address, "inference_port": 5050, "inference_segment": "", "poc_port": 8080, "poc_segment": "",
-                "max_concurrent": 500, "models": {MODEL: {"args": []}}, "hardware": [{"type": "NVIDIA H100 80GB HBM3", "count": 4}]});
+                "max_concurrent": 500, "models": {model.as_str(): {"args": []}}, "hardware": [{"type": "NVIDIA H100 80GB HBM3", "count": 4}]});
             self.insert_node(host, config, epoch);
         }
     }
@@ -86,7 +86,7 @@ impl World {
         let id = body["id"].as_str().unwrap_or_default();
         self.check_config(host, id, body)?;
         let mut models = body["models"].as_object().cloned().unwrap_or_default();
-        models.retain(|model, _| model == MODEL);
+        models.retain(|model, _| self.approves(model));
         if models.is_empty() {
             return Err(Rejection(format!(
                 "node {id} has no governance-valid models"
@@ -103,7 +103,7 @@ impl World {
         let checked = self.check_config(host, id, body).and_then(|()| {
             let models = body["models"].as_object();
             let mut models = models.into_iter().flat_map(|models| models.keys());
-            match models.find(|model| *model != MODEL) {
+            match models.find(|model| !self.approves(model)) {
                 Some(model) => Err(Rejection(format!(
                     "model {model} is not a valid governance model"
                 ))),

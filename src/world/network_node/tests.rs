@@ -7,8 +7,9 @@ use super::AdminReply;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
 use crate::world::host::HostId;
+use crate::world::models::MODEL;
 use crate::world::scenario::{MlNodeRelease, NetworkRelease, Scenario};
-use crate::world::state::{MODEL, PROXY_NODE, World};
+use crate::world::state::{PROXY_NODE, World};
 use crate::world::truth::Harm;
 
 /// What the nodes answer.

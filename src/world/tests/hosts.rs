@@ -8,14 +8,15 @@ use super::{body, call, start};
 use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
 use crate::world::host::HostId;
+use crate::world::models::MODEL;
 use crate::world::network_node::AdminReply;
 use crate::world::scenario::{HostDefect, RandomFaults, Scenario};
-use crate::world::state::{MODEL, World};
+use crate::world::state::World;
 use crate::world::{WorldOptions, serve};
 
-const EPOCH: u64 = World::FIRST_EPOCH + 1;
+pub(super) const EPOCH: u64 = World::FIRST_EPOCH + 1;
 
-fn world_of(scenario: Scenario) -> (World, [HostId; 2]) {
+pub(super) fn world_of(scenario: Scenario) -> (World, [HostId; 2]) {
     let world = World::new(
         7,
         Scenario {
@@ -32,7 +33,13 @@ fn two_hosts() -> (World, [HostId; 2]) {
     world_of(Scenario::default())
 }
 
-fn admin(world: &mut World, host: HostId, method: &str, path: &str, body: Value) -> ApiResponse {
+pub(super) fn admin(
+    world: &mut World,
+    host: HostId,
+    method: &str,
+    path: &str,
+    body: Value,
+) -> ApiResponse {
     match world.admin(host, &call(method, path, body)) {
         AdminReply::Answer(response) => response,
         AdminReply::Waiting => panic!("dapi waits"),
@@ -41,15 +48,19 @@ fn admin(world: &mut World, host: HostId, method: &str, path: &str, body: Value)
 
 /// The number that dapi gave the node.
 fn register(world: &mut World, host: HostId, id: &str) -> u64 {
+    register_for(world, host, id, MODEL)
+}
+
+pub(super) fn register_for(world: &mut World, host: HostId, id: &str, model: &str) -> u64 {
     let config = json!({"id": id, "host": "10.1.1.1", "inference_port": 7_000, "poc_port": 7_001,
-        "max_concurrent": 500, "models": {MODEL: {"args": []}}});
+        "max_concurrent": 500, "models": {model: {"args": []}}});
     let response = admin(world, host, "POST", "/admin/v1/nodes", config);
     assert_eq!(response.status, 200, "{}", response.body);
     world.hosts[host].nodes[id].number
 }
 
 /// A batch with the key of one host, sent to the callback of another.
-fn deliver(world: &mut World, key_of: HostId, to: HostId, number: u64) -> u16 {
+pub(super) fn deliver(world: &mut World, key_of: HostId, to: HostId, number: u64) -> u16 {
     let height = World::poc_start(EPOCH);
     let batch =
         json!({"public_key": key_of.public_key(), "block_height": height, "node_id": number});
@@ -57,7 +68,7 @@ fn deliver(world: &mut World, key_of: HostId, to: HostId, number: u64) -> u16 {
     world.callback(to, &call("POST", path, batch)).status
 }
 
-fn advance_to(world: &mut World, offset: u64) {
+pub(super) fn advance_to(world: &mut World, offset: u64) {
     world.advance(world.block_time(World::poc_start(EPOCH) + offset));
 }
 
