@@ -1,7 +1,6 @@
 //! `pocpit demo`: the cockpit on the embedded simulated world.
 
 use std::future::pending;
-use std::num::NonZeroU32;
 
 use color_eyre::eyre::Report;
 use tokio::task::JoinHandle;
@@ -10,15 +9,12 @@ use super::arguments::{Common, Demo, SprintOutput};
 use super::cockpit::{self, OnTerminalLoss};
 use super::headless::{self, Signals};
 use super::{Exit, logging, runtime, simulated};
-use crate::config::{Config, PoolConfig};
+use crate::config::Config;
 use crate::domain::Mode;
 use crate::engine::EndAfter;
 use crate::proxy::STATE_FILE;
 use crate::tui::{self, CockpitLogs, ProgramLog};
 use crate::world::ServedWorld;
-
-/// Named after the world's model.
-const DEMO_POOL: &str = "minimax";
 
 pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report> {
     if !arguments.headless {
@@ -28,10 +24,7 @@ pub(crate) async fn run(arguments: Demo, common: &Common) -> Result<Exit, Report
     let replicas = arguments.replicas;
     let mut served = simulated::start(&arguments.world, replicas).await?;
     let text = simulated::configuration_of(&served, scratch.path(), replicas).await?;
-    let mut config = simulated::parse_configuration(&text)?;
-    if let Some(several) = NonZeroU32::new(replicas).filter(|number| number.get() > 1) {
-        config.pools.first = PoolConfig::new(DEMO_POOL.parse()?, several);
-    }
+    let config = simulated::parse_configuration(&text)?;
     let mode = if arguments.auto {
         Mode::Auto
     } else {

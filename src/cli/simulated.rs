@@ -1,6 +1,7 @@
 //! The simulated world with a matching configuration, shared by `demo` and `sim`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::Range;
 use std::path::Path;
@@ -14,8 +15,8 @@ use crate::config::{self, BaseDirs, Config};
 use crate::domain::{GpuFamily, known_model};
 use crate::ssh::generate_key;
 use crate::world::{
-    API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, Scenario, ServedWorld, UPSTREAM_KEY,
-    WorldOptions, serve,
+    API_KEY, AccountId, HostId, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, Scenario, ServedWorld,
+    UPSTREAM_KEY, WorldOptions, serve,
 };
 
 /// Removed when it is dropped. Its path is short, because SSH sockets live in it.
@@ -52,23 +53,21 @@ pub(crate) async fn configuration_of(
 ) -> Result<String, Report> {
     let key = directory.join("id_ed25519");
     generate_key(&key).await?;
-    let text = |value: &str| toml::Value::from(value).to_string();
-    let texts = |values: &[&'static str]| toml::Value::from(values.to_vec()).to_string();
-    let path = |path: &Path| text(&path.display().to_string());
-    let urls = |url: url::Url| format!("[{}]", text(url.as_str()));
+    let pools = pools(world, replicas);
+    let replicas: u32 = pools.iter().map(|pool| pool.replicas).sum();
     let ends = u16::try_from(replicas)?;
     let first = free_range(2 * ends + 3)?;
     let at = |offset: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, first + offset));
-    let (api, inference) = (at(0), at(ends));
     let [proxy, proxy_poc, vllm] = [0, 1, 2].map(|offset| at(2 * ends + offset));
+    let path = |path: &Path| text(&path.display().to_string());
     let dollars = |each: f64| format!("{:?}", each * f64::from(replicas));
     let clock = world.clock();
     let time = |time: crate::domain::Time| text(&time.to_rfc3339());
     let mut values: BTreeMap<&str, String> = [
         ("cockpit.id", text("demo")),
-        ("chain.public_api", urls(world.public_api_url())),
-        ("chain.rpc", urls(world.rpc_url())),
-        ("chain.rest", urls(world.public_api_url())),
+        ("chain.public_api", urls(&world.public_api_url())),
+        ("chain.rpc", urls(&world.rpc_url())),
+        ("chain.rest", urls(&world.public_api_url())),
         ("chain.participant", text(PARTICIPANT)),
         ("vast.api_key", text(API_KEY)),
         ("vast.base_url", text(world.vast_url().as_str())),
@@ -85,17 +84,6 @@ pub(crate) async fn configuration_of(
         ("budget.per_sprint", "40.0".to_owned()),
         ("budget.per_day", dollars(60.0)),
         ("budget.per_month", dollars(900.0)),
-        ("network_node.admin_api", text(world.admin_url().as_str())),
-        ("network_node.host", text("127.0.0.1")),
-        ("network_node.api_listen", text(&api.to_string())),
-        (
-            "network_node.inference_listen",
-            text(&inference.to_string()),
-        ),
-        (
-            "network_node.callback_target",
-            text(&world.callback_addr().to_string()),
-        ),
         ("vllm.listen", text(&vllm.to_string())),
         ("inference_proxy.node_id", text(PROXY_NODE)),
         ("inference_proxy.host", text("127.0.0.1")),
@@ -123,7 +111,130 @@ pub(crate) async fn configuration_of(
     if replicas > 1 {
         values.insert("budget.per_hour", dollars(MAX_PRICE));
     }
-    Ok(config::only(&values))
+    let mut next = 0;
+    let mut nodes: Vec<(HostId, String)> = Vec::new();
+    for host in world.hosts() {
+        let here = pools.iter().filter(|pool| pool.host == host);
+        let own = u16::try_from(here.map(|pool| pool.replicas).sum::<u32>())?;
+        nodes.push((host, network_node(world, host, at(next), at(next + own))));
+        next += 2 * own;
+    }
+    let mut tables = String::new();
+    match nodes.as_slice() {
+        [(_, only)] => {
+            let _ = write!(tables, "\n[network_node]\n{only}");
+        }
+        several => {
+            for (host, settings) in several {
+                let (name, participant) = (text(&place(*host)), text(&host.participant()));
+                let _ = write!(
+                    tables,
+                    "\n[[network_node]]\nname = {name}\nparticipant = {participant}\n{settings}"
+                );
+            }
+        }
+    }
+    for account in world
+        .accounts()
+        .filter(|account| *account != AccountId::FIRST)
+    {
+        let (name, key) = (text(&account.name()), text(&account.api_key()));
+        let _ = write!(tables, "\n[[account]]\nname = {name}\napi_key = {key}\n");
+    }
+    if replicas > 1 {
+        tables.extend(pools.iter().map(|pool| pool.table(nodes.len())));
+    }
+    Ok(config::only(&values) + &tables)
+}
+
+fn text(value: &str) -> String {
+    toml::Value::from(value).to_string()
+}
+
+fn texts(values: &[&'static str]) -> String {
+    toml::Value::from(values.to_vec()).to_string()
+}
+
+fn urls(url: &url::Url) -> String {
+    format!("[{}]", text(url.as_str()))
+}
+
+/// The settings of a host's Network Node, with the first ports of its tunnels.
+fn network_node(
+    world: &ServedWorld,
+    host: HostId,
+    api: SocketAddr,
+    inference: SocketAddr,
+) -> String {
+    let settings = [
+        ("admin_api", world.admin_url_of(host).to_string()),
+        ("host", "127.0.0.1".to_owned()),
+        ("api_listen", api.to_string()),
+        ("inference_listen", inference.to_string()),
+        ("callback_target", world.callback_addr_of(host).to_string()),
+    ];
+    let lines = settings.map(|(name, value)| format!("{name} = {}\n", text(&value)));
+    lines.concat()
+}
+
+/// What a host's Network Node is called.
+fn place(host: HostId) -> String {
+    host.service("node")
+}
+
+/// A pool of the simulated fleet.
+struct SimulatedPool {
+    name: String,
+    replicas: u32,
+    model: String,
+    host: HostId,
+    account: AccountId,
+}
+
+/// A pool for each model of the world. They share hosts, accounts and the replicas, at least one each.
+fn pools(world: &ServedWorld, replicas: u32) -> Vec<SimulatedPool> {
+    let (hosts, accounts): (Vec<_>, Vec<_>) = (world.hosts().collect(), world.accounts().collect());
+    let models = world.models();
+    let number = u32::try_from(models.len()).unwrap_or(u32::MAX).max(1);
+    let pools = models.into_iter().zip(0_u32..).map(|(model, index)| {
+        let more = u32::from(index < replicas % number);
+        let nth = index as usize;
+        SimulatedPool {
+            name: short_name(&model),
+            replicas: (replicas / number + more).max(1),
+            model,
+            host: hosts.get(nth).copied().unwrap_or(HostId::FIRST),
+            account: accounts.get(nth).copied().unwrap_or(AccountId::FIRST),
+        }
+    });
+    pools.collect()
+}
+
+/// `minimax` of `MiniMaxAI/MiniMax-M2.7`.
+fn short_name(model: &str) -> String {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name.split('-').next().unwrap_or(name);
+    name.to_lowercase()
+}
+
+impl SimulatedPool {
+    /// Where there are several Network Nodes it names its own.
+    fn table(&self, network_nodes: usize) -> String {
+        let (name, replicas) = (text(&self.name), self.replicas);
+        let mut table = format!("\n[[pool]]\nname = {name}\nreplicas = {replicas}\n");
+        if network_nodes > 1 {
+            let (network_node, account) = (text(&place(self.host)), text(&self.account.name()));
+            let _ = write!(
+                table,
+                "network_node = {network_node}\naccount = {account}\n"
+            );
+        }
+        if self.model != MODEL {
+            let (model, args) = (text(&self.model), texts(official_args(&self.model)));
+            let _ = write!(table, "[pool.mlnode]\nmodel = {model}\nargs = {args}\n");
+        }
+        table
+    }
 }
 
 /// Of one rental, in dollars an hour.

@@ -30,6 +30,14 @@ impl AccountId {
         }
     }
 
+    /// What the operator calls it.
+    pub fn name(self) -> String {
+        match self.0 {
+            0 => "main".to_owned(),
+            number => format!("account-{}", number + 1),
+        }
+    }
+
     /// The market's number of it.
     pub(super) fn user(self) -> u64 {
         USER + u64::from(self.0)

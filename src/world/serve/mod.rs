@@ -18,6 +18,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use self::shared::{Shared, SimService, TICK};
+use super::account::AccountId;
 use super::clock::WorldClock;
 use super::host::HostId;
 use super::scenario::Scenario;
@@ -147,6 +148,16 @@ impl ServedWorld {
         format!("http://{}/", self.addrs[&service])
             .parse()
             .expect("a valid address")
+    }
+
+    /// The operator's accounts on the market.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> + use<> {
+        self.shared.world().accounts()
+    }
+
+    /// The models that governance approves.
+    pub fn models(&self) -> Vec<String> {
+        self.shared.scenario.models.clone()
     }
 
     /// The operator's hosts.
