@@ -152,6 +152,9 @@ const ALERTS: &[OfAlert] = &[
     alert("preflight_failure", "nothing is rented: a check of the preflight failed",
         "the alert names it: model, participant, address, sync, callback, credit, reward rules",
         InShort("`pocpit check` lists every failed check with its remedy")),
+    alert("sprint_broke", "the sprint of a replica broke",
+        "a bug in pocpit",
+        InShort("report it with the log; its rental is taken down, the others go on, and it joins again in the next epoch")),
 ];
 
 /// The rows of the README: alerts, then exit codes.

@@ -9,6 +9,8 @@ pub enum Failpoint {
     /// The engine's loop: it hangs instead.
     Stall,
     Cockpit,
+    /// The state machine of a sprint.
+    Sprint,
     /// A task that runs an effect.
     Effect,
     /// A poller of the outside world.
@@ -17,15 +19,18 @@ pub enum Failpoint {
 }
 
 #[cfg(debug_assertions)]
-pub(crate) use armed::entered;
-#[cfg(debug_assertions)]
 pub use armed::failpoint;
+#[cfg(debug_assertions)]
+pub(crate) use armed::{entered, failpoint_in};
 
 #[cfg(not(debug_assertions))]
 pub(crate) fn entered(_: crate::domain::Step) {}
 
 #[cfg(not(debug_assertions))]
 pub fn failpoint(_: Failpoint) {}
+
+#[cfg(not(debug_assertions))]
+pub(crate) fn failpoint_in(_: Failpoint, _: crate::domain::Step) {}
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -49,10 +54,17 @@ mod armed {
 
     /// # Panics
     /// If `POCPIT_FAILPOINTS` names this part and the engine's current step.
-    #[expect(clippy::panic, reason = "that is what it is for")]
     pub fn failpoint(part: Failpoint) {
         let step = *NOW_IN.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(step) = step else { return };
+        if let Some(step) = step {
+            failpoint_in(part, step);
+        }
+    }
+
+    /// # Panics
+    /// If `POCPIT_FAILPOINTS` names this part and this step.
+    #[expect(clippy::panic, reason = "that is what it is for")]
+    pub fn failpoint_in(part: Failpoint, step: Step) {
         let here = |(wanted, at): &(String, String)| {
             wanted.eq_ignore_ascii_case(&format!("{part:?}")) && at == step.name()
         };

@@ -9,7 +9,7 @@ use crate::domain::{Aim, Duration, NetworkNodeName, ReplicaId, Slot, Step, Time}
 use crate::engine::effects::release_log::ReleaseLog;
 use crate::engine::lifecycle::resume::readable_sprints;
 use crate::engine::rules::{Place, sprint_rules};
-use crate::engine::state::{Replica, Replicas, Shared, Standing};
+use crate::engine::state::{PanicEnds, Replica, Replicas, Shared, Standing};
 use crate::fleet::slots;
 use crate::flow::Sprint;
 use crate::journal::Ledger;
@@ -22,6 +22,7 @@ struct Seat<'a> {
     id: ReplicaId,
     pool: &'a PoolConfig,
     standing: Standing,
+    panic_ends: PanicEnds,
     place: Place,
 }
 
@@ -48,6 +49,10 @@ impl Replicas {
         });
         let all = active.chain(retiring_pools.iter().map(|(id, pool)| (id, pool)));
         let slots = slots_at_each(all, &saved_slots(&shared.ledger));
+        let panic_ends = match in_turn.len() + retiring_pools.len() {
+            1 => PanicEnds::Engine,
+            _ => PanicEnds::Sprint,
+        };
         let mut make = |id: ReplicaId, pool, standing, head_start| {
             let slot = slots.get(&id).copied().unwrap_or_default();
             let place = Place { slot, head_start };
@@ -55,6 +60,7 @@ impl Replicas {
                 id,
                 pool,
                 standing,
+                panic_ends,
                 place,
             };
             Replica::new(shared, seat, now)
@@ -169,6 +175,7 @@ impl Replica {
             config,
             reports: shared.reports.clone(),
             standing: seat.standing,
+            panic_ends: seat.panic_ends,
             place: seat.place,
             max_per_host: seat.pool.max_per_host,
             max_hedges: seat.pool.hedges,
@@ -181,6 +188,7 @@ impl Replica {
             report_requested: false,
             release_log: ReleaseLog::default(),
             checkpoint: None,
+            broken: None,
         }
     }
 }

@@ -249,7 +249,9 @@ impl Engine {
             failpoint(Failpoint::Stall);
         }
         for replica in self.replicas.iter_mut() {
-            if replica.sprint.step() == Step::Done && !replica.report_requested {
+            let is_done = replica.sprint.step() == Step::Done && !replica.report_requested;
+            // What a sprint that broke has left over is still being destroyed.
+            if is_done && !self.shared.rents(replica) {
                 replica.report_requested = true;
                 replica.list_leftovers(&mut self.shared);
             }

@@ -133,6 +133,7 @@ pub(crate) struct Replica {
     pub(crate) ports: Arc<Ports>,
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) standing: Standing,
+    pub(crate) panic_ends: PanicEnds,
     pub(crate) place: Place,
     /// At most so many of its pool rent from one host.
     pub(crate) max_per_host: u32,
@@ -149,6 +150,23 @@ pub(crate) struct Replica {
     pub(crate) release_log: ReleaseLog,
     /// The sprint as last recorded.
     pub(crate) checkpoint: Option<Sprint>,
+    /// Until it rents again.
+    pub(crate) broken: Option<Broken>,
+}
+
+/// What the panic of a sprint ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PanicEnds {
+    /// It has no other sprint: the program starts anew and resumes it.
+    Engine,
+    Sprint,
+}
+
+/// A sprint that panicked.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) at: Time,
+    pub(crate) why: String,
 }
 
 impl Replica {

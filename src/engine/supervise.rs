@@ -25,6 +25,12 @@ pub async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, TaskPani
     result.map_err(|payload| TaskPanic(panic_message(payload.as_ref())))
 }
 
+/// The same of work that waits for nothing. What it changed is half changed after a panic.
+pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, TaskPanic> {
+    let result = std::panic::catch_unwind(AssertUnwindSafe(work));
+    result.map_err(|payload| TaskPanic(panic_message(payload.as_ref())))
+}
+
 /// Runs `work` to its end, and from the beginning after every panic: without a poller the engine would
 /// be blind.
 pub(crate) async fn restart_on_panic<F, Fut>(what: &str, clock: &dyn Clock, mut work: F)

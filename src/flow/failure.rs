@@ -177,6 +177,28 @@ impl Sprint {
         enough_time && self.rentals < self.plan.max_attempts
     }
 
+    /// From here on it only takes down what it has. An ending that was clear before stays.
+    pub fn give_up(&mut self, cause: Cause) {
+        self.end(Outcome::Failed { cause });
+    }
+
+    /// The end of a sprint that cannot even take down what it had: it uses nothing any more.
+    #[must_use]
+    pub fn abandoned(self, now: Time, cause: Cause) -> Sprint {
+        let mut rest = Sprint {
+            target: self.target,
+            spans: self.spans,
+            attempts: self.attempts,
+            race: self.race,
+            participant_weight: self.participant_weight,
+            ending: self.ending,
+            ..Sprint::new(self.plan, self.mode, now)
+        };
+        rest.give_up(cause);
+        rest.finish(now);
+        rest
+    }
+
     /// Records the fault of a registered rental, if it has one. Returns it as text.
     pub(super) fn last_fault(&mut self, now: Time, effects: &mut Vec<Effect>) -> Option<String> {
         let fault = self.volatile.boot.fault.clone()?;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    AccountName, ChainSource, EpochIndex, Height, InstanceId, NetworkNodeName, Requirement, Time,
+    AccountName, ChainSource, EpochIndex, Height, InstanceId, NetworkNodeName, ReplicaId,
+    Requirement, Time,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +147,8 @@ pub enum Condition {
     /// A requirement of renting that is not met.
     #[serde(alias = "obstacle")]
     PreflightFailure(Requirement),
+    /// The sprint of a replica panicked.
+    SprintBroke(ReplicaId),
     /// The same at another Network Node than the only one.
     AtNetworkNode(NetworkNodeName, Box<Condition>),
     /// The same of another account than that of `[vast]`.

@@ -41,6 +41,7 @@ impl Engine {
         alerts.extend(self.requested_price_alerts(now, onsets));
         alerts.extend(self.shared.observed.proxy.alert(now, onsets));
         alerts.extend(self.credit_alerts(now, onsets));
+        alerts.extend(self.broken_alerts());
         for replica in self.replicas.iter() {
             Stakes::of(replica).raise(now, &mut alerts);
         }
@@ -310,6 +311,20 @@ impl Engine {
             ),
             "auto mode releases it before registration; in manual mode x aborts, then another offer can be rented",
         ))
+    }
+
+    fn broken_alerts(&self) -> impl Iterator<Item = Alert> {
+        let broken = self.replicas.iter();
+        let broken = broken.filter_map(|replica| Some((&replica.id, replica.broken.as_ref()?)));
+        broken.map(|(id, broken)| {
+            Alert::new(
+                Condition::SprintBroke(id.clone()),
+                AlertLevel::Warning,
+                broken.at,
+                format!("the sprint of {id} broke: {}", broken.why),
+                "this is a bug in pocpit: please report it with the log. What it rented is taken down, the others go on, and it joins again in the next epoch",
+            )
+        })
     }
 
     /// Only for rentals that still cost something.

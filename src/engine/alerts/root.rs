@@ -29,6 +29,8 @@ pub enum RootCause {
     Governance,
     /// The operator's settings.
     Settings,
+    /// A fault of this program.
+    Program,
 }
 
 impl Condition {
@@ -62,6 +64,7 @@ impl Condition {
                 RootCause::Governance
             }
             Condition::ReleasePolicyCut | Condition::FirstStart => RootCause::Settings,
+            Condition::SprintBroke(_) => RootCause::Program,
         }
     }
 }

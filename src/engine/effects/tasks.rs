@@ -13,7 +13,7 @@ use crate::flow::{Effect, EffectKey, Event};
 impl Replica {
     pub(crate) fn dispatch(&mut self, shared: &mut Shared, now: Time, event: Event) {
         let before = self.sprint.step();
-        let effects = self.sprint.handle(now, event);
+        let effects = self.handle(now, event);
         let after = self.sprint.step();
         if before != after {
             tracing::info!("{}{before} → {after}", self.tag);

@@ -85,6 +85,7 @@ impl Replica {
                 if let Some((at, height)) = sprint.last_height() {
                     shared.sources.anchor(at, height);
                 }
+                self.checkpoint = Some(sprint.clone());
                 self.sprint = sprint;
                 if self.standing == Standing::Active {
                     // The configuration may have changed.
@@ -127,6 +128,7 @@ impl Replica {
             Some(done) => sprint.not_before(done),
             None => sprint,
         };
+        self.checkpoint = None;
         self.report_requested = false;
         self.report = None;
         self.release_log = ReleaseLog::default();

@@ -76,6 +76,7 @@ fn feed_of(condition: &Condition) -> Option<Feed> {
         | Condition::NodeChangeFailed
         | Condition::UnreliableSource(_)
         | Condition::ParametersChanged
+        | Condition::SprintBroke(_)
         | Condition::FirstStart
         // Of these `kind` is never one.
         | Condition::AtNetworkNode(..)

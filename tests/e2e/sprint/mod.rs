@@ -2,6 +2,8 @@
 //! and by the program itself.
 
 mod alerts;
+#[cfg(debug_assertions)]
+mod broken;
 mod exposure;
 mod headless;
 mod hedge;
