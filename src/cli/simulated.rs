@@ -179,7 +179,7 @@ fn network_node(
 
 /// What a host's Network Node is called.
 fn place(host: HostId) -> String {
-    host.service("node")
+    host.service("north")
 }
 
 /// A pool of the simulated fleet.

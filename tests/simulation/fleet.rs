@@ -11,13 +11,13 @@ use pocpit::domain::{
 };
 use pocpit::flow::Cap;
 use pocpit::journal::{self, Journal};
-use pocpit::world::{TrueRental, World};
+use pocpit::world::{AccountId, MODEL, SECOND_MODEL, Scenario, TrueRental, World};
 
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::plan::{Plan, scenario, with_releases};
 use crate::played::{MarketCall, Stage};
-use crate::setup::configuration;
+use crate::setup::{configuration, spread_configuration};
 
 /// From the beginning of an epoch's first life to its `PoC`.
 const LEAD: Duration = Duration::minutes(70);
@@ -81,12 +81,45 @@ impl FleetCampaign {
         let replicas = NonZeroU32::new(replicas).unwrap();
         let pool = PoolConfig::new("minimax".parse().unwrap(), replicas);
         let config = fleet_configuration(directory.path(), pool);
+        let name = format!("seed {seed}, {replicas} replicas, plan {plan:?}");
+        FleetCampaign::with(name, plan, stage, config, directory)
+    }
+
+    /// Pools of so many replicas each, of two models, at two hosts, paid by two accounts.
+    pub fn spread(seed: u64, plan: Plan, pools: &[u32]) -> FleetCampaign {
+        let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
+        let all = pools.iter().sum();
+        let scenario = Scenario {
+            hosts: 2,
+            accounts: 2,
+            models: vec![MODEL.into(), SECOND_MODEL.into()],
+            ..with_releases(seed, scenario(plan)).for_replicas(all)
+        };
+        let stage = Stage::new(seed, scenario, start);
+        let directory = tempfile::tempdir().unwrap();
+        let caps = Caps {
+            sprint: Caps::WIDE.sprint,
+            ..fleet_caps(all)
+        };
+        let config = spread_configuration(directory.path(), caps, &stage, pools);
+        let name = format!("seed {seed}, pools of {pools:?}, plan {plan:?}");
+        FleetCampaign::with(name, plan, stage, config, directory)
+    }
+
+    fn with(
+        name: String,
+        plan: Plan,
+        stage: Arc<Stage>,
+        config: Config,
+        directory: tempfile::TempDir,
+    ) -> FleetCampaign {
+        let replicas = config.pools.replicas();
         let judge = Judge {
-            name: format!("seed {seed}, {replicas} replicas, plan {plan:?}"),
+            name,
             stage: stage.clone(),
             others: Others::Nothing,
-            purse: Purse::new(fleet_caps(replicas.get())),
-            at_once: replicas.get() as usize,
+            purse: Purse::new(fleet_caps(replicas)),
+            at_once: replicas as usize,
         };
         FleetCampaign {
             plan,
@@ -129,6 +162,15 @@ impl FleetCampaign {
             self.stage.skip_to(poc_start + Duration::minutes(10));
         }
         println!("{}: {:?}", self.judge.name, self.sum);
+    }
+
+    /// How many rentals each account has had lately.
+    pub fn rentals_by_account(&self) -> BTreeMap<AccountId, usize> {
+        let mut rentals = BTreeMap::new();
+        for rental in self.stage.world().recent_rentals() {
+            *rentals.entry(rental.account).or_default() += 1;
+        }
+        rentals
     }
 
     /// The most calls of the market of each kind in a minute.
@@ -279,8 +321,16 @@ impl FleetCampaign {
         }
         let troubled = self.ours_since(begun);
         let excused = was_away || self.stage.world().halt_of(epoch).is_some();
-        for id in self.config.pools.first.replica_ids() {
+        let pools = self.config.pools.iter();
+        let replicas = pools.flat_map(|pool| pool.replica_ids().map(move |id| (pool, id)));
+        for (pool, id) in replicas {
             let report = last.get(&id);
+            if let Some(report) = report
+                && report.network_node != pool.network_node
+            {
+                self.judge
+                    .violation(&format!("{id} was for another Network Node: {report:?}"));
+            }
             let is_made = report.is_some_and(|it| it.outcome == OutcomeKind::Confirmed);
             let cause = report.and_then(|it| it.cause_parts());
             let is_refused = cause.is_some_and(|(kind, _)| kind == "budget_refused");

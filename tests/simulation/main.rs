@@ -139,6 +139,31 @@ fn every_replica_of_a_calm_fleet_makes_its_window() {
     assert_eq!((sum.windows, sum.made), (18, 18), "{sum:?}");
 }
 
+/// Two models at two hosts, paid by two accounts.
+#[test]
+fn pools_at_several_places_make_their_windows() {
+    let mut fleet = FleetCampaign::spread(1, Plan::Calm, &[2, 1, 1, 2]);
+    fleet.play(3);
+    let sum = fleet.sum;
+    assert_eq!((sum.windows, sum.made), (18, 18), "{sum:?}");
+    let rentals = fleet.rentals_by_account();
+    assert!(
+        rentals.len() == 2 && rentals.values().all(|each| *each >= 2),
+        "{rentals:?}"
+    );
+}
+
+/// Faults, and deaths at any moment: what one account does not list is not gone.
+#[test]
+fn pools_at_several_places_leak_no_rental() {
+    let campaigns = [(2, Plan::Faulty), (3, Plan::Crashing)];
+    on_all_cores(&campaigns, |&(seed, plan)| {
+        let sum = FleetCampaign::spread(seed, plan, &[2, 2, 1]).run(5);
+        let made = f64::from(sum.made) / f64::from(sum.windows.max(1));
+        assert!(sum.windows > 0 && made >= 0.95, "seed {seed}: {sum:?}");
+    });
+}
+
 /// What the market allows in a minute, or less where others with the same key need it.
 #[test]
 #[ignore = "deep: 50 replicas"]

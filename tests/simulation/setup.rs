@@ -14,7 +14,9 @@ use pocpit::network_node::NetworkNodeClient;
 use pocpit::notify::Notifier;
 use pocpit::ports::{Market, NetworkNode};
 use pocpit::vast::VastClient;
-use pocpit::world::{API_KEY, IMAGE, MODEL, PARTICIPANT, PROXY_NODE};
+use pocpit::world::{
+    API_KEY, AccountId, HostId, IMAGE, MODEL, PARTICIPANT, PROXY_NODE, SECOND_MODEL,
+};
 
 use crate::judge::Caps;
 use crate::played::{Stage, StageClock, StageDescriptors, StageRemote};
@@ -59,7 +61,54 @@ pub fn ports(stage: &Arc<Stage>, config: &Config) -> Ports {
     }
 }
 
+/// The only Network Node.
+const NETWORK_NODE: &str = "[network_node]
+admin_api = \"http://admin.sim\"
+host = \"127.0.0.1\"
+api_listen = \"127.0.0.1:18080\"
+inference_listen = \"127.0.0.1:15000\"
+";
+
 pub fn configuration(state: &Path, caps: Caps) -> Config {
+    configuration_with(state, caps, NETWORK_NODE)
+}
+
+/// Two Network Nodes with their participants, two accounts, and pools that take turns with them. Every second
+/// pool has the second model.
+pub fn spread_configuration(state: &Path, caps: Caps, stage: &Stage, pools: &[u32]) -> Config {
+    let (hosts, accounts): (Vec<HostId>, Vec<AccountId>) = {
+        let world = stage.world();
+        (world.hosts().collect(), world.accounts().collect())
+    };
+    let nodes = hosts.iter().zip(0..).map(|(host, index)| {
+        let (name, admin) = (host.service("north"), host.service("admin"));
+        let (participant, callback) = (host.participant(), 9_100 + index);
+        let [api, inference] = [18_000, 15_000].map(|first| first + 500 * index);
+        format!(
+            "[[network_node]]\nname = {name:?}\nparticipant = {participant:?}\nadmin_api = \"http://{admin}.sim\"\nhost = \"127.0.0.1\"\napi_listen = \"127.0.0.1:{api}\"\ninference_listen = \"127.0.0.1:{inference}\"\ncallback_target = \"127.0.0.1:{callback}\"\n"
+        )
+    });
+    let further = accounts.iter().skip(1).map(|account| {
+        let (name, key) = (account.name(), account.api_key());
+        format!("[[account]]\nname = {name:?}\napi_key = {key:?}\n")
+    });
+    let pools = pools.iter().enumerate().map(|(index, replicas)| {
+        let host = hosts[index % hosts.len()].service("north");
+        // The third pool is the first one that another account pays for at the same host.
+        let account = accounts[(index + index / 2) % accounts.len()].name();
+        let model = match index % 2 {
+            0 => String::new(),
+            _ => format!("[pool.mlnode]\nmodel = {SECOND_MODEL:?}\n"),
+        };
+        format!(
+            "[[pool]]\nname = \"pool-{index}\"\nreplicas = {replicas}\nnetwork_node = {host:?}\naccount = {account:?}\n{model}"
+        )
+    });
+    let tables: String = nodes.chain(further).chain(pools).collect();
+    configuration_with(state, caps, &tables)
+}
+
+fn configuration_with(state: &Path, caps: Caps, tables: &str) -> Config {
     let text = |value: &str| format!("{value:?}");
     let values: BTreeMap<&str, String> = [
         ("cockpit.id", text("demo")),
@@ -76,10 +125,6 @@ pub fn configuration(state: &Path, caps: Caps) -> Config {
         ("budget.per_sprint", caps.sprint.to_string()),
         ("budget.per_day", caps.day.to_string()),
         ("budget.per_month", caps.month().to_string()),
-        ("network_node.admin_api", text("http://admin.sim")),
-        ("network_node.host", text("127.0.0.1")),
-        ("network_node.api_listen", text("127.0.0.1:18080")),
-        ("network_node.inference_listen", text("127.0.0.1:15000")),
         ("inference_proxy.node_id", text(PROXY_NODE)),
         ("inference_proxy.host", text("10.0.0.2")),
         ("inference_proxy.inference_port", "5050".into()),
@@ -92,5 +137,6 @@ pub fn configuration(state: &Path, caps: Caps) -> Config {
         ("paths.state_dir", text(&state.display().to_string())),
     ]
     .into();
-    cli::parse_configuration(&config::only(&values)).unwrap()
+    let text = format!("{}\n{tables}", config::only(&values));
+    cli::parse_configuration(&text).unwrap()
 }
