@@ -6,6 +6,7 @@ mod json;
 mod metrics;
 mod notify;
 mod offers;
+mod places;
 mod plan;
 mod pools;
 mod proxy;
