@@ -31,6 +31,8 @@ pub struct FleetCampaign {
     judge: Judge,
     config: Config,
     directory: tempfile::TempDir,
+    /// The credit does not hold all replicas.
+    is_short_of_credit: bool,
     pub sum: FleetSum,
 }
 
@@ -74,8 +76,25 @@ pub fn fleet_configuration(state: &Path, pool: PoolConfig) -> Config {
 
 impl FleetCampaign {
     pub fn new(seed: u64, plan: Plan, replicas: u32) -> FleetCampaign {
-        let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let scenario = with_releases(seed, scenario(plan)).for_replicas(replicas);
+        FleetCampaign::of_one_pool(seed, plan, replicas, scenario)
+    }
+
+    /// With so much credit on the account for all replicas.
+    pub fn with_credit(seed: u64, plan: Plan, replicas: u32, credit: f64) -> FleetCampaign {
+        let scenario = Scenario {
+            credit,
+            ..with_releases(seed, scenario(plan)).for_replicas(replicas)
+        };
+        let campaign = FleetCampaign::of_one_pool(seed, plan, replicas, scenario);
+        FleetCampaign {
+            is_short_of_credit: true,
+            ..campaign
+        }
+    }
+
+    fn of_one_pool(seed: u64, plan: Plan, replicas: u32, scenario: Scenario) -> FleetCampaign {
+        let start = Time::from_timestamp(1_790_000_000, 0).unwrap();
         let stage = Stage::new(seed, scenario, start);
         let directory = tempfile::tempdir().unwrap();
         let replicas = NonZeroU32::new(replicas).unwrap();
@@ -127,6 +146,7 @@ impl FleetCampaign {
             judge,
             config,
             directory,
+            is_short_of_credit: false,
             sum: FleetSum::default(),
         }
     }
@@ -258,7 +278,7 @@ impl FleetCampaign {
     fn is_capped(&self) -> bool {
         let budget = &self.config.budget;
         let of_pool = self.config.pools.first.budget.per_epoch;
-        budget.per_epoch.or(of_pool).is_some()
+        budget.per_epoch.or(of_pool).is_some() || self.is_short_of_credit
     }
 
     fn crash_at(&self) -> Option<Time> {

@@ -202,6 +202,14 @@ fn cap_of_an_epoch_holds_for_all_replicas_together() {
     }
 }
 
+/// Enough for some replicas at worst: the others are refused, and nobody's rental ends for want of credit.
+#[test]
+fn credit_of_an_account_is_shared_by_its_rentals() {
+    let sum = FleetCampaign::with_credit(1, Plan::Calm, 6, 60.0).run(1);
+    assert!(sum.made > 1 && sum.refused > 1, "{sum:?}");
+    assert_eq!(sum.made + sum.refused, 6, "{sum:?}");
+}
+
 #[test]
 fn few_second_machines_race_at_the_same_time() {
     let sum = FleetCampaign::new(3, Plan::Faulty, 6).with_hedges().run(3);
