@@ -218,14 +218,14 @@ pub(crate) enum Command {
     Gc(Gc),
     /// Check everything a sprint needs: key, credit, SSH, clock, chain, Network Node, tunnel. Spends
     /// nothing. Shows a remedy for each failure; exits 0 only if every check passes.
-    #[command(after_help = "Examples:\n  pocpit check\n  pocpit check --json")]
-    Check(Output),
+    #[command(after_help = "Examples:\n  pocpit check\n  pocpit check --pool minimax --json")]
+    Check(OfPools),
     /// Show the next sprint: when it rents, what it costs at worst, what could stop it, and what each
     /// release policy costs and risks. Spends nothing.
     ///
     /// `pocpit schema plan` describes the JSON.
-    #[command(after_help = "Examples:\n  pocpit plan\n  pocpit plan --json")]
-    Plan(Output),
+    #[command(after_help = "Examples:\n  pocpit plan\n  pocpit plan --pool minimax --json")]
+    Plan(OfPools),
     /// List the market's offers, best first, with the cost of a sprint.
     #[command(
         after_help = "Examples:\n  pocpit offers\n  pocpit offers --out\n  pocpit offers --pool minimax --json"
@@ -406,8 +406,27 @@ pub(crate) struct Demo {
     pub(crate) json: bool,
 }
 
+/// Which pools a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ChosenPools {
+    /// Only this pool; give it again for another one [default: all pools].
+    #[arg(long = "pool", value_name = "NAME")]
+    pub(crate) pools: Vec<PoolName>,
+}
+
+/// A command that only reads, about some pools.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OfPools {
+    #[command(flatten)]
+    pub(crate) pools: ChosenPools,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Auto {
+    #[command(flatten)]
+    pub(crate) pools: ChosenPools,
     /// Exit after one sprint.
     #[arg(long)]
     pub(crate) once: bool,
@@ -447,8 +466,11 @@ pub(crate) struct Avoided {
     pub(crate) output: Output,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Rehearse {
+    /// The pool whose rental is rehearsed [default: the first pool].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pool: Option<PoolName>,
     /// Release everything as soon as the node is registered with a good status.
     #[arg(long)]
     pub(crate) skip_poc: bool,

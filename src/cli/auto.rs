@@ -6,11 +6,11 @@ use std::time::Duration;
 use color_eyre::eyre::Report;
 use tokio::time::timeout;
 
-use super::arguments::{Auto, Common, Confirmation};
+use super::arguments::{Auto, ChosenPools, Common, Confirmation};
 use super::headless::{self, FollowEnd, Signals};
 use super::logging;
 use super::places::Places;
-use super::{Exit, causes, gc, lock_wait, runtime, service, status_line, stop};
+use super::{Exit, causes, gc, lock_wait, pools, runtime, service, status_line, stop};
 use crate::config::Config;
 use crate::domain::{Mode, Step};
 use crate::engine::{self, EndAfter};
@@ -22,7 +22,7 @@ const MARKET_TIMEOUT: Duration = Duration::from_mins(10);
 const MARKET_TIMEOUT_MID_SPRINT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report> {
-    let mut config = runtime::load(common)?.config;
+    let mut config = pools::only(runtime::load(common)?.config, &arguments.pools)?;
     let _guard = logging::start(common.log_format, &config.paths.log_dir)?;
     let end_after = end_after(arguments.once, &config).await?;
     let mut signals = Signals::listen()?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(arguments: Auto, common: &Common) -> Result<Exit, Report
                 return gc::without_journal(&config, error, Confirmation { yes: true }).await;
             }
         };
-        let load = || reload(common, &config);
+        let load = || reload(common, &arguments.pools, &config);
         let followed = headless::follow_until_reload(
             handle,
             &mut signals,
@@ -93,14 +93,21 @@ fn ended_before_start(state_dir: &Path) -> Exit {
 }
 
 /// The reloaded configuration, if the active sprint can continue with it.
-fn reload(common: &Common, old: &Config) -> Result<Config, String> {
+fn reload(common: &Common, chosen: &ChosenPools, old: &Config) -> Result<Config, String> {
     let loaded = runtime::load(common).map_err(|error| error.to_string())?;
-    let fresh = loaded.config;
+    let fresh = pools::only(loaded.config, chosen).map_err(|report| causes(&report))?;
     if fresh.paths.state_dir != old.paths.state_dir {
         return Err("paths.state_dir cannot be changed without a restart".to_owned());
     }
     if fresh.cockpit != old.cockpit {
         return Err("cockpit.id cannot be changed without a restart".to_owned());
+    }
+    let ledger = journal::read_only(&fresh.paths.state_dir);
+    let unknown = ledger
+        .ok()
+        .and_then(|ledger| engine::unknown_places(&ledger, &fresh));
+    if let Some(unknown) = unknown {
+        return Err(unknown);
     }
     // Errors at start must be found while the old engine still runs.
     runtime::try_ports(&fresh).map_err(|report| causes(&report))?;

@@ -15,7 +15,7 @@ use self::account::AccountRead;
 use self::machine::Owner;
 pub(super) use self::probe::Probe;
 use self::probe::{Subject, exit_of, text_of};
-use super::arguments::{Common, Output};
+use super::arguments::{Common, OfPools};
 use super::next_sprint::NextSprint;
 use super::page::Page;
 use super::places::Places;
@@ -27,9 +27,12 @@ use crate::journal::{self, Journal};
 use crate::ports::{Chain, Market, SourceSelection};
 use crate::vast::judge_single_read;
 
-pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
+pub(crate) async fn run(common: &Common, arguments: OfPools) -> Result<Exit, Report> {
     logging::start_quiet();
-    let probes = probes(&runtime::load(common)?).await;
+    let output = arguments.output;
+    let mut loaded = runtime::load(common)?;
+    loaded.config = pools::only(loaded.config, &arguments.pools)?;
+    let probes = probes(&loaded).await;
     print_report(output, &probes, || {
         text_of(&probes, &Page::stdout(common, output))
     })?;

@@ -454,6 +454,7 @@ mod tests {
         let pools = Pools {
             first: pool,
             others: Vec::new(),
+            idle: Vec::new(),
         };
         let refused = Some("budget_refused: day");
         let two = || vec![of(1, Confirmed, None), of(2, Confirmed, None)];

@@ -147,8 +147,8 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::Serve(serve)) => serve::run(serve, &common).await,
         Some(Command::Release(release)) => release::run(release, &common).await,
         Some(Command::Gc(gc)) => gc::run(gc, &common).await,
-        Some(Command::Check(output)) => check::run(&common, output).await,
-        Some(Command::Plan(output)) => plan::run(&common, output).await,
+        Some(Command::Check(check)) => check::run(&common, check).await,
+        Some(Command::Plan(plan)) => plan::run(&common, plan).await,
         Some(Command::Offers(arguments)) => offers::run(&common, arguments).await,
         Some(Command::Avoided(arguments)) => avoided::run(arguments, &common),
         Some(Command::AcceptJournal(confirmation)) => {

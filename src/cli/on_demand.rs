@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use color_eyre::eyre::Report;
 
-use super::arguments::{Common, Confirmation, SprintOutput};
+use super::arguments::{ChosenPools, Common, Confirmation, SprintOutput};
 use super::headless::{self, Signals};
 use super::logging;
 use super::plan::obstacles::{self, Certainty, Obstacle};
 use super::plan::{self, PlanInputs, report};
-use super::{Exit, auto, runtime, status_line, stop, teardown};
+use super::{Exit, auto, pools, runtime, status_line, stop, teardown};
 use crate::config::Config;
 use crate::domain::format::count;
 use crate::domain::{Aim, Duration, RankedOffer, Step, Time};
@@ -19,6 +19,7 @@ use crate::journal;
 
 pub(super) async fn run(
     aim: Aim,
+    chosen: &ChosenPools,
     confirmation: Confirmation,
     output: SprintOutput,
     common: &Common,
@@ -27,7 +28,7 @@ pub(super) async fn run(
         Aim::Serving { .. } => ("Inference alone", "served"),
         _ => ("A rehearsal", "rehearsed"),
     };
-    let config = runtime::load(common)?.config;
+    let config = pools::only(runtime::load(common)?.config, chosen)?;
     // It rents once, whatever pools there are.
     let config = Config {
         pools: config.pools.of_one(),

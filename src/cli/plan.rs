@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use color_eyre::eyre::{Report, eyre};
 
-use super::arguments::{Common, Output};
+use super::arguments::{Common, OfPools};
 use super::next_sprint::{NextSprint, funds};
 use super::page::Page;
 use super::pools;
@@ -53,8 +53,9 @@ struct Outlook<'a> {
     ranked: Option<RankedOffers>,
 }
 
-pub(crate) async fn run(common: &Common, output: Output) -> Result<Exit, Report> {
-    let config = runtime::load_quietly(common)?;
+pub(crate) async fn run(common: &Common, arguments: OfPools) -> Result<Exit, Report> {
+    let output = arguments.output;
+    let config = pools::only(runtime::load_quietly(common)?, &arguments.pools)?;
     let inputs = Box::pin(read_inputs(&config, Workload::MlNode)).await?;
     let plan = report::plan(&config.pools, &inputs);
     print_report(output, &plan, || {

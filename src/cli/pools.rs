@@ -2,6 +2,7 @@
 
 use color_eyre::eyre::Report;
 
+use super::arguments::ChosenPools;
 use super::{Exit, stop};
 use crate::config::{Config, PoolConfig, Pools};
 use crate::domain::{PoolName, ReplicaId, Slot};
@@ -20,6 +21,19 @@ pub(super) fn chosen<'a>(
         return Ok(&pools.first);
     };
     pools.get(name).ok_or_else(|| unknown(pools, name))
+}
+
+/// The configuration with all pools idle but those that were named, if any were.
+pub(super) fn only(config: Config, chosen: &ChosenPools) -> Result<Config, Report> {
+    let known = |name: &&PoolName| config.pools.get(name).is_some();
+    if let Some(name) = chosen.pools.iter().find(|name| !known(name)) {
+        return Err(unknown(&config.pools, name));
+    }
+    let pools = config.pools.only(&chosen.pools);
+    Ok(match pools {
+        Some(pools) => Config { pools, ..config },
+        None => config,
+    })
 }
 
 fn unknown(pools: &Pools, name: &PoolName) -> Report {
@@ -58,6 +72,7 @@ mod tests {
         let pools = Pools {
             first: pool("minimax", 3),
             others: vec![pool("glm", 1)],
+            idle: Vec::new(),
         };
         let chosen = |name: Option<&str>| {
             let name = name.map(|name| name.parse().unwrap());
@@ -80,6 +95,7 @@ mod tests {
             let pools = Pools {
                 first: pool(name, replicas),
                 others: Vec::new(),
+                idle: Vec::new(),
             };
             assert!(are_configured(&pools), "{name}");
         }

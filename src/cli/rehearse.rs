@@ -2,7 +2,7 @@
 
 use color_eyre::eyre::Report;
 
-use super::arguments::{Common, Rehearse};
+use super::arguments::{ChosenPools, Common, Rehearse};
 use super::{Exit, on_demand};
 use crate::domain::Aim;
 
@@ -12,5 +12,15 @@ pub(crate) async fn run(arguments: Rehearse, common: &Common) -> Result<Exit, Re
     } else {
         Aim::Rehearsal
     };
-    on_demand::run(aim, arguments.confirmation, arguments.output, common).await
+    let pools = ChosenPools {
+        pools: Vec::from_iter(arguments.pool),
+    };
+    on_demand::run(
+        aim,
+        &pools,
+        arguments.confirmation,
+        arguments.output,
+        common,
+    )
+    .await
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use color_eyre::eyre::Report;
 
-use super::arguments::{Common, Output};
+use super::arguments::{Common, OfPools};
 use super::config::{exists, write_new, write_secret_file};
 use super::{Exit, check, print, status_line, stop};
 use crate::config::{self, Question};
@@ -47,7 +47,7 @@ pub(crate) async fn run(common: &Common, file: &Path) -> Result<Exit, Report> {
         return Err(exists(file));
     }
     print(&format!("{name} written. Checking it:\n"))?;
-    let exit = check::run(common, Output::default()).await?;
+    let exit = check::run(common, OfPools::default()).await?;
     let then = match exit {
         Exit::Done => "ready; `pocpit` opens the cockpit",
         _ => "fix the problems above, then run `pocpit check` again",

@@ -152,6 +152,7 @@ pub(super) fn finish(
     Some(Pools {
         first: first?,
         others: finished.collect::<Option<_>>()?,
+        idle: Vec::new(),
     })
 }
 

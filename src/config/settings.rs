@@ -76,20 +76,38 @@ pub struct Config {
 pub struct Pools {
     pub first: PoolConfig,
     pub others: Vec<PoolConfig>,
+    /// Pools of the file that rent nothing in this run; what they have rented is finished.
+    pub idle: Vec<PoolConfig>,
 }
 
 impl Pools {
+    /// Those that rent.
     pub fn iter(&self) -> impl Iterator<Item = &PoolConfig> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
+    /// Also one that is idle.
     pub fn get(&self, name: &PoolName) -> Option<&PoolConfig> {
-        self.iter().find(|pool| pool.name == *name)
+        let mut all = self.iter().chain(&self.idle);
+        all.find(|pool| pool.name == *name)
     }
 
+    /// Whether it is one of those that rent.
     pub fn has_replica(&self, id: &ReplicaId) -> bool {
-        let pool = self.get(&id.pool);
-        pool.is_some_and(|pool| id.number <= pool.replicas)
+        let mut pools = self.iter();
+        pools.any(|pool| pool.name == id.pool && id.number <= pool.replicas)
+    }
+
+    /// The same with all pools idle but these; `None` if none of them is there.
+    pub fn only(&self, names: &[PoolName]) -> Option<Pools> {
+        let pools = self.iter().cloned();
+        let (chosen, rest): (Vec<_>, Vec<_>) = pools.partition(|pool| names.contains(&pool.name));
+        let mut chosen = chosen.into_iter();
+        Some(Pools {
+            first: chosen.next()?,
+            others: chosen.collect(),
+            idle: [self.idle.clone(), rest].concat(),
+        })
     }
 
     /// The first replica alone.
@@ -102,6 +120,7 @@ impl Pools {
                 ..self.first.clone()
             },
             others: Vec::new(),
+            idle: [self.idle.clone(), self.others.clone()].concat(),
         }
     }
 
@@ -117,6 +136,7 @@ impl Default for Pools {
         Pools {
             first: PoolConfig::new(PoolName::default(), NonZeroU32::MIN),
             others: Vec::new(),
+            idle: Vec::new(),
         }
     }
 }
@@ -260,7 +280,7 @@ impl Config {
 
     /// What the pools at a Network Node serve: its participant is penalised for each model that nobody does.
     fn models_at(&self, network_node: &NetworkNodeName) -> BTreeSet<String> {
-        let pools = self.pools.iter();
+        let pools = self.pools.iter().chain(&self.pools.idle);
         let here = pools.filter(|pool| pool.network_node == *network_node);
         let models = here.map(|pool| {
             let settings = pool.settings.as_deref();

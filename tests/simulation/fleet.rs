@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use pocpit::config::{Config, PoolConfig};
+use pocpit::config::{Config, PoolConfig, Pools};
 use pocpit::domain::{
     Duration, Hedging, OutcomeKind, ReplicaId, SprintReport, Step, Time, Usd, UsdPerHour,
 };
@@ -257,12 +257,26 @@ impl FleetCampaign {
     }
 
     /// Of three replicas two are taken out of the configuration while they boot.
-    pub fn retire_two(mut self) {
+    pub fn retire_two(self) {
+        self.finish_without(|pools| pools.first.replicas = NonZeroU32::MIN);
+    }
+
+    /// The next run is to rent for the first pool alone.
+    pub fn leave_out_other_pools(self) {
+        self.finish_without(|pools| {
+            let first = pools.first.name.clone();
+            *pools = pools.only(&[first]).unwrap();
+        });
+    }
+
+    /// While the replicas boot, the program ends, and some are not run any more.
+    fn finish_without(mut self, leave_out: impl FnOnce(&mut Pools)) {
         let (epoch, poc_start) = self.begin();
-        let replicas: Vec<ReplicaId> = self.config.pools.first.replica_ids().collect();
+        let pools = self.config.pools.clone();
+        let replicas: Vec<ReplicaId> = pools.iter().flat_map(PoolConfig::replica_ids).collect();
         let death = self.live(epoch, poc_start, Some(poc_start - Duration::minutes(30)));
         assert!(matches!(death, Death::Crashed), "{death:?}");
-        self.config.pools.first.replicas = NonZeroU32::MIN;
+        leave_out(&mut self.config.pools);
         let death = self.live(epoch, poc_start, None);
         assert_eq!(death.report().map(|it| &it.replica), replicas.first());
         let ledger = journal::read_only(self.directory.path()).unwrap();

@@ -221,6 +221,11 @@ fn replicas_that_are_taken_out_finish_what_they_rented() {
     FleetCampaign::new(6, Plan::Calm, 3).retire_two();
 }
 
+#[test]
+fn pools_that_are_left_out_finish_what_they_rented() {
+    FleetCampaign::spread(6, Plan::Calm, &[1, 2, 1]).leave_out_other_pools();
+}
+
 /// Faults on a fifth of the calls: one machine once, caps by the world's word, nothing left.
 #[test]
 fn faulty_fleets_leak_no_rental() {

@@ -148,6 +148,20 @@ fn checks_and_lists_name_the_account_and_the_network_node() {
     for pool in ["minimax", "deepseek"] {
         assert!(plan.stdout.contains(pool), "{}", plan.stdout);
     }
+    // One pool alone can be asked for, and one that is not there cannot.
+    let only = said(&fleet.run(&["check", "--json", "--pool", "deepseek"]));
+    let models = only.as_array().unwrap().iter();
+    let models = models.filter(|probe| probe["what"] == "model").count();
+    assert_eq!(models, 1, "{only}");
+    let plan = fleet.run(&["plan", "--pool", "deepseek"]).stdout;
+    assert!(!plan.contains("minimax"), "{plan}");
+    let unknown = fleet.run(&["auto", "--pool", "kimi"]);
+    assert_eq!(unknown.code, Some(2), "{}", unknown.stderr);
+    assert!(
+        unknown.stderr.contains("the pools are: minimax, deepseek"),
+        "{}",
+        unknown.stderr
+    );
 }
 
 #[test]
