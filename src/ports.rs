@@ -137,6 +137,8 @@ pub trait Market: Send + Sync {
     async fn rent(&self, order: &RentOrder) -> Result<InstanceId, RentError>;
     /// Every instance of the account, complete.
     async fn instances(&self) -> Result<Vec<Instance>, CallError>;
+    /// How far apart two listings begin at least: a long one takes its time.
+    fn listing_interval(&self) -> Duration;
     /// One instance; `None` when it does not exist (or is not visible yet).
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError>;
     /// Tests the route for a single instance by reading one that does not exist. The error says how the

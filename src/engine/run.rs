@@ -2,7 +2,7 @@
 //! observations, drives the state machine, records, starts effects and publishes snapshots. It never
 //! waits for the outside world itself.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -78,6 +78,7 @@ pub fn start(
         running: HashSet::new(),
         registering: BTreeMap::new(),
         searches: BTreeMap::new(),
+        renting: BTreeMap::new(),
         examining: BTreeMap::new(),
         reports,
         quitting: None,

@@ -1,7 +1,7 @@
 //! The state of the engine. Everything with `impl Engine`, `impl Replica` or `impl Shared` lies above this
 //! file.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -106,6 +106,8 @@ pub(crate) struct Shared {
     pub(crate) registering: BTreeMap<NetworkNodeName, Arc<tokio::sync::Mutex<()>>>,
     /// Searches in flight, by pool, with the replicas that wait for them.
     pub(crate) searches: BTreeMap<PoolName, Vec<(ReplicaId, Effect)>>,
+    /// Replicas whose rent call is in flight, or waits for its turn at the market, with their account.
+    pub(crate) renting: BTreeMap<ReplicaId, AccountName>,
     /// Replicas that wait for the preflight in flight at their Network Node.
     pub(crate) examining: BTreeMap<NetworkNodeName, Vec<ReplicaId>>,
     pub(crate) reports: mpsc::Sender<Observation>,

@@ -5,7 +5,7 @@ use super::note::Note;
 use super::release::Release;
 use super::{Gate, NodeState, Plan, Proof, Refusal, Rental, Sprint};
 use crate::domain::{
-    ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Outcome, Preflight, Race,
+    ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Offer, Outcome, Preflight, Race,
     RentalLabel, Step, StepSpan, Time, Weight,
 };
 
@@ -100,6 +100,12 @@ impl Sprint {
     pub fn uses(&self, label: &RentalLabel) -> bool {
         let open = self.rent_attempt.as_ref().map(|attempt| &attempt.label);
         open == Some(label) || self.rentals().any(|rental| rental.label == *label)
+    }
+
+    /// The offers of the last search that may still be rented, best first.
+    pub fn offers(&self) -> impl Iterator<Item = &Offer> {
+        let candidates = self.volatile.search.offers.iter();
+        candidates.map(|candidate| &candidate.offer)
     }
 
     /// Less than half of a boot's time is left until the registration's deadline.

@@ -48,6 +48,8 @@ impl Sprint {
             Event::OfferGone => self.void_rent("the offer was taken by someone else", effects),
             Event::RentRefused(error) => self.on_rent_refused(&error, effects),
             Event::RentOverCap(refusal) => self.on_rent_over_cap(refusal, effects),
+            Event::OffersTaken { left } => self.on_offers_taken(&left),
+            Event::RentMustWait => self.on_rent_must_wait(),
             Event::RentNotRecorded => self.on_rent_not_recorded(effects),
             Event::RentReplyLost(error) => self.on_rent_reply_lost(now, &error),
             Event::RentalsListed { leftovers } => self.on_listing(now, leftovers),

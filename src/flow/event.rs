@@ -52,6 +52,12 @@ pub enum Event {
     RentOverCap(Refusal),
     /// The rent call for a second machine was not made: since the search the pool has rented too many.
     HedgeRefused(HedgeRoom),
+    /// The rent call was not made: other replicas have the machines of all offers but these.
+    OffersTaken {
+        left: Vec<OfferId>,
+    },
+    /// The rent call was not made: too many of other replicas are to be made before.
+    RentMustWait,
     /// The rent call was not made: its intent could not be recorded.
     RentNotRecorded,
     /// It is unknown whether something was rented.

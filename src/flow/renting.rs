@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BootReading, Effect, NodeState, Refusal, Rental, Sprint, is_due};
-use crate::domain::{CallError, Duration, InstanceId, Mode, Offer, RentalLabel, Step, Time, Usd};
+use crate::domain::{CallError, Duration, InstanceId, Mode, Offer, OfferId, RentalLabel, Step, Time, Usd};
 
 /// After a lost reply the label is searched for at least this long.
 const LABEL_SEARCH_AT_LEAST: Duration = Duration::seconds(150);
@@ -167,6 +167,20 @@ impl Sprint {
             self.volatile.search.answered = None;
         }
         self.set_note(format!("{refusal}. Nothing was rented"));
+    }
+
+    pub(super) fn on_offers_taken(&mut self, left: &[OfferId]) {
+        // Its intent was not recorded: there is nothing to void.
+        self.rent_attempt = None;
+        let offers = &mut self.volatile.search.offers;
+        offers.retain(|candidate| left.contains(&candidate.offer.id));
+    }
+
+    /// An offer that is old when its turn comes is gone: it searches again.
+    pub(super) fn on_rent_must_wait(&mut self) {
+        self.rent_attempt = None;
+        self.volatile.search.answered = None;
+        self.set_note("the rent calls of other replicas come first; retrying");
     }
 
     /// A disk that is full now may have room in a minute: while there is time, the epoch is not lost.

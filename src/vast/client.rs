@@ -13,7 +13,7 @@ use super::rate_limit::VastEndpoint;
 use super::request::SearchPage;
 use super::{refusal, request, wire};
 use crate::domain::{
-    Account, CallError, CallErrorKind, Instance, InstanceId, Offer, OfferQuery, RentOrder,
+    Account, CallError, CallErrorKind, Duration, Instance, InstanceId, Offer, OfferQuery, RentOrder,
     RentalCharge, RequestedPrice, Time, Usd,
 };
 use crate::http::json::Fields;
@@ -116,6 +116,12 @@ impl Market for VastClient {
         let interval = self.limiter.interval(VastEndpoint::Instances);
         let list = || self.list(InstanceFilter::All);
         self.listing.read(interval, list).await
+    }
+
+    fn listing_interval(&self) -> Duration {
+        let interval = self.limiter.interval(VastEndpoint::Instances);
+        let interval = self.listing.interval(interval);
+        self.limiter.by_the_markets_clock(interval)
     }
 
     async fn instance(&self, id: InstanceId) -> Result<Option<Instance>, CallError> {

@@ -97,6 +97,15 @@ impl RateLimiter {
         }
     }
 
+    /// A time of ours as the market counts it.
+    pub(super) fn by_the_markets_clock(&self, time: Duration) -> crate::domain::Duration {
+        let time = match self.limit {
+            RateLimit::Scaled(speed) => time.mul_f64(speed.max(1.0)),
+            RateLimit::Documented | RateLimit::Off => time,
+        };
+        crate::domain::Duration::from_std(time).unwrap_or_default()
+    }
+
     /// Reserves the next turn: concurrent callers get different ones. The error is a wait that is too
     /// long.
     fn reserve(&self, endpoint: VastEndpoint, now: Instant) -> Result<Instant, Duration> {

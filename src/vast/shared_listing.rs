@@ -1,6 +1,7 @@
 //! Listings of the whole account, shared by those who ask at the same time: fifty rentals that are proven gone
 //! one after the other cost hardly more listings than one.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -15,7 +16,11 @@ const SHARE: u32 = 4;
 
 /// The last listing.
 #[derive(Debug, Default)]
-pub(super) struct SharedListing(Mutex<Option<Listed>>);
+pub(super) struct SharedListing {
+    last: Mutex<Option<Listed>>,
+    /// Of the last one; without waiting for one that is under way.
+    pages: AtomicU32,
+}
 
 #[derive(Debug)]
 struct Listed {
@@ -34,34 +39,34 @@ impl SharedListing {
         F: Future<Output = Result<Vec<Instance>, CallError>>,
     {
         let asked = Instant::now();
-        let mut latest = self.0.lock().await;
+        let mut latest = self.last.lock().await;
         if let Some(last) = latest.as_ref() {
             if last.began > asked {
                 return last.result.clone();
             }
-            sleep_until(last.began + interval * SHARE * last.pages()).await;
+            sleep_until(last.began + self.interval(interval)).await;
         }
         let began = Instant::now();
         let result = list().await;
+        let rows = result.as_ref().map_or(0, Vec::len);
+        let pages = u32::try_from(rows.div_ceil(PAGE)).unwrap_or(u32::MAX);
+        self.pages.store(pages, Ordering::Relaxed);
         *latest = Some(Listed {
             began,
             result: result.clone(),
         });
         result
     }
-}
 
-impl Listed {
-    fn pages(&self) -> u32 {
-        let rows = self.result.as_ref().map_or(0, Vec::len);
-        u32::try_from(rows.div_ceil(PAGE)).unwrap_or(u32::MAX)
+    /// From the beginning of one listing to that of the next, when each page takes so long at least.
+    pub(super) fn interval(&self, of_page: Duration) -> Duration {
+        of_page * SHARE * self.pages.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
     use crate::domain::samples::instance;
@@ -100,6 +105,7 @@ mod tests {
         assert_eq!(count.load(Ordering::Relaxed), 2);
         // and two pages each leave three quarters of what the market allows.
         assert_eq!(began.elapsed(), 10 * SECOND);
+        assert_eq!(shared.interval(SECOND), 8 * SECOND);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,9 @@ use crate::domain::{
     CallError, Finding, GovernanceModel, HostId, InstanceId, MachineId, NodeId, Offer, Time,
     Workload, WorkloadModel, is_public_address,
 };
-use crate::engine::effects::preflight::{Examined, judge, read_facts, run_chain_preflight};
+use crate::engine::effects::preflight::{
+    Examined, MarketFinding, judge, read_facts, run_chain_preflight,
+};
 use crate::engine::effects::task_key::{SHARED_FOR, TaskKey};
 use crate::engine::observe::observation::{ReplicaReport, TaskReport};
 use crate::engine::observe::search::Found;
@@ -157,9 +159,11 @@ impl Replica {
         let network_node = self.network_node().clone();
         let readings = shared.observed.network_node(&network_node);
         let last = readings.and_then(|readings| readings.examined.clone());
-        if let Some(last) = last.filter(|last| now - last.at <= SHARED_FOR) {
-            return self.on_examined(shared, now, &last);
+        if let Some(last) = last.as_ref().filter(|last| now - last.at <= SHARED_FOR) {
+            return self.on_examined(shared, now, last);
         }
+        let market = last.map(|last| last.market.clone());
+        let market = market.filter(|market| market.is_good(now, &self.config.vast.account));
         self.running.insert(key);
         let examining = shared.examining.entry(network_node.clone()).or_default();
         examining.push(self.id.clone());
@@ -169,9 +173,22 @@ impl Replica {
         let (ports, config) = (self.ports.clone(), self.config.clone());
         shared.spawn_task(TaskKey::Preflight(network_node.clone()), async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
+            // First: it may wait for the calls of many rentals, and the rest must not be old by then.
+            let market = match market {
+                Some(market) => market,
+                None => {
+                    let finding = market_finding(ports.market.as_ref()).await;
+                    let at = ports.clock.now();
+                    let account = config.vast.account.clone();
+                    MarketFinding {
+                        account,
+                        at,
+                        finding,
+                    }
+                }
+            };
             let at = ports.clock.now();
             let facts = read_facts(chain, node, at, &config).await;
-            let market = market_finding(ports.market.as_ref()).await;
             TaskReport::Examined(Box::new(Examined {
                 network_node,
                 at,
@@ -184,7 +201,7 @@ impl Replica {
     pub(crate) fn on_examined(&mut self, shared: &mut Shared, now: Time, examined: &Examined) {
         // Our leftovers hold their address until they are gone.
         let mut preflight = judge(examined.at, &self.config, &[], &examined.facts);
-        preflight.findings.push(examined.market.clone());
+        preflight.findings.push(examined.market.finding.clone());
         self.dispatch(shared, now, Event::PreflightCompleted(preflight));
     }
 

@@ -2,12 +2,14 @@
 
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    CallError, CallErrorKind, Finding, GovernanceModel, NetworkNodeName, NodeConfig, NodeId,
-    OfferQuery, Preflight, RegisteredNode, Time,
+    AccountName, CallError, CallErrorKind, Duration, Finding, GovernanceModel, NetworkNodeName, NodeConfig,
+    NodeId, OfferQuery, Preflight, RegisteredNode, Time,
 };
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::network_node::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate, evaluate_chain};
 use crate::ports::{Chain, NetworkNode};
+
+const MARKET_GOOD_FOR: Duration = Duration::minutes(10);
 
 /// The verdict, and the list of nodes that it rests on.
 #[derive(Debug)]
@@ -27,8 +29,23 @@ pub(crate) struct Examined {
     /// When reading it began.
     pub(crate) at: Time,
     pub(crate) facts: PreflightFacts,
-    /// What the market itself can tell before a rental.
-    pub(crate) market: Finding,
+    pub(crate) market: MarketFinding,
+}
+
+/// What the market itself can tell before a rental.
+#[derive(Debug, Clone)]
+pub(crate) struct MarketFinding {
+    pub(crate) account: AccountName,
+    pub(crate) at: Time,
+    pub(crate) finding: Finding,
+}
+
+impl MarketFinding {
+    /// Good enough to be read no second time: what a key may do changes rarely.
+    pub(crate) fn is_good(&self, now: Time, account: &AccountName) -> bool {
+        let is_new = now - self.at <= MARKET_GOOD_FOR;
+        is_new && self.account == *account && self.finding.trouble().is_none()
+    }
 }
 
 /// Whether a rental could do its work, by what the outside world says now. Spends nothing.

@@ -20,6 +20,9 @@ use crate::flow::{self, EffectKey, Event, HedgeRoom, RentalRole};
 use crate::journal::Record;
 use crate::ports::{Clock, Market, RentError};
 
+/// The market takes one in five seconds. A rent call that waits longer than a minute for its turn is for an
+/// offer that is gone by then, and is held to be lost.
+const MAX_RENT_CALLS: usize = 12;
 /// Between asking for a destroy and looking whether it worked.
 const DESTROY_SHOWS_AFTER: Duration = Duration::seconds(4);
 
@@ -42,8 +45,17 @@ impl Replica {
             return self.dispatch(shared, now, Event::RentRefused(error));
         }
         // Another replica may have taken the machine since the search.
-        if !shared.taken_from(&self.id).admits(offer, Spread::Anywhere) {
-            return self.dispatch(shared, now, Event::OfferGone);
+        let taken = shared.taken_from(&self.id);
+        if !taken.admits(offer, Spread::Anywhere) {
+            let offers = self.sprint.offers();
+            let left = offers.filter(|offer| taken.admits(offer, Spread::Anywhere));
+            let left = left.map(|offer| offer.id).collect();
+            return self.dispatch(shared, now, Event::OffersTaken { left });
+        }
+        let account = &self.config.vast.account;
+        let of_account = shared.renting.values().filter(|other| *other == account);
+        if of_account.count() >= MAX_RENT_CALLS {
+            return self.dispatch(shared, now, Event::RentMustWait);
         }
         let room = self.hedge_room(shared);
         if self.sprint.is_renting_hedge() && room != HedgeRoom::Free {
@@ -80,6 +92,8 @@ impl Replica {
             self.tag,
             offer.id
         );
+        let account = self.config.vast.account.clone();
+        shared.renting.insert(self.id.clone(), account);
         self.spawn_effect(shared, EffectKey::Rent, async move {
             let rented = ports.market.rent(&order).await;
             drop(change);

@@ -37,6 +37,9 @@ impl Replica {
 
     pub(crate) fn effect_ended(&mut self, shared: &mut Shared, key: EffectKey) {
         self.running.remove(&key);
+        if key == EffectKey::Rent {
+            shared.renting.remove(&self.id);
+        }
         let next = self.waiting.iter().position(|effect| effect.key() == key);
         let next = next.and_then(|index| self.waiting.remove(index));
         if let Some(effect) = next.filter(|effect| !self.is_pointless(effect)) {

@@ -130,8 +130,10 @@ async fn ask_for_overdue_rows(
         } else {
             PLACING_LISTING_INTERVAL
         };
+        // Many rentals that ask each for itself would hold up all other calls for one.
+        let longest = poller.ports.market.listing_interval() * 2;
         tokio::select! {
-            () = poller.ports.clock.sleep(interval + LISTING_SLACK) => {}
+            () = poller.ports.clock.sleep(interval.max(longest) + LISTING_SLACK) => {}
             () = row_read.notified() => continue,
         }
         let row = poller.ports.market.instance(id).await;

@@ -339,6 +339,28 @@ fn unrecorded_rent_is_retried() {
 }
 
 #[test]
+fn rent_that_must_wait_is_tried_with_new_offers() {
+    // Given other replicas that rent first, and one that has the machine of the next offer,
+    let mut world = World::auto(60).with(|faults| {
+        faults.waiting_rents = (1..=4).collect();
+        faults.taken_offers = [5].into();
+    });
+    world.until(|world| world.rents() == 1);
+    let (began, note) = (world.now, world.sprint.note().unwrap_or_default());
+    assert!(note.contains("other replicas come first"), "{note}");
+    // then each try is a search later, nothing is voided, and the sixth rents.
+    world.run_to_the_end();
+    assert_eq!(world.rents(), 6);
+    let mut booting = world.sprint.spans().iter();
+    let booting = booting.rfind(|span| span.step == Step::Booting).unwrap();
+    assert!(booting.started - began >= Duration::minutes(5));
+    let voided = |effect: &&Effect| matches!(effect, Effect::VoidRent { .. });
+    assert_eq!(world.effects.iter().filter(voided).count(), 0);
+    assert_confirmed(&world);
+    assert_nothing_is_left(&world);
+}
+
+#[test]
 fn dead_journal_costs_only_the_epoch() {
     let mut world = World::auto(60).with(|faults| faults.withheld_rents = (1..=1_000).collect());
     world.run_to_the_end();
@@ -775,6 +797,10 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(Event::OfferGone),
         Just(Event::RentNotRecorded),
+        Just(Event::RentMustWait),
+        Just(Event::OffersTaken {
+            left: vec![OfferId(1)]
+        }),
         Just(Event::RegisterNotRecorded),
         Just(Event::RentReplyLost(lost())),
         Just(Event::LabelAbsent),

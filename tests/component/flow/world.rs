@@ -34,6 +34,10 @@ pub struct Faults {
     pub rents_too_often: BTreeSet<u32>,
     /// Rent calls that were not made, because their intent could not be recorded.
     pub withheld_rents: BTreeSet<u32>,
+    /// Rent calls that were not made, because those of other replicas come first.
+    pub waiting_rents: BTreeSet<u32>,
+    /// Rent calls that were not made, because another replica has the offer's machine.
+    pub taken_offers: BTreeSet<u32>,
     /// Rentals by number whose boot ends in this fault.
     pub broken_boots: BTreeMap<u32, BootFault>,
     /// Rentals by number whose boot stops midway: after eleven minutes they are behind.
@@ -699,6 +703,8 @@ impl World {
                 Event::RentRefused(error(CallErrorKind::Refused)),
             ),
             (&faults.withheld_rents, Event::RentNotRecorded),
+            (&faults.waiting_rents, Event::RentMustWait),
+            (&faults.taken_offers, Event::OffersTaken { left: Vec::new() }),
             (&faults.rents_over_cap, Event::RentOverCap(over_cap())),
             (&faults.gone_offers, Event::OfferGone),
             (&faults.lost_calls, Event::RentReplyLost(lost())),
