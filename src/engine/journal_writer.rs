@@ -11,17 +11,23 @@ use crate::journal::{JournalError, Record, WriteOutcome};
 /// rentals.
 const RETRY_INTERVAL: Duration = Duration::seconds(10);
 
+const COMPACTION_INTERVAL: Duration = Duration::minutes(10);
+
 /// More would be a loop that records the same again and again.
 const MOST_UNWRITTEN: usize = 1_000;
 
 impl Replica {
-    /// Records the sprint's state whenever it changed: a crash loses nothing.
-    pub(crate) fn save_checkpoint(&mut self, shared: &mut Shared) {
-        if self.checkpoint.as_ref() == Some(&self.sprint) || shared.retried_recently() {
-            return;
+    /// Records the sprint's state whenever it changed: a crash loses nothing. False while it cannot be
+    /// recorded.
+    pub(crate) fn save_checkpoint(&mut self, shared: &mut Shared) -> bool {
+        if self.checkpoint.as_ref() == Some(&self.sprint) {
+            return true;
+        }
+        if shared.retried_recently() {
+            return false;
         }
         let Ok(sprint) = serde_json::to_value(&self.sprint) else {
-            return;
+            return false;
         };
         let clock = shared.clock.saved();
         let replica = self.id.clone();
@@ -30,9 +36,11 @@ impl Replica {
             sprint,
             clock,
         };
-        if shared.record(&checkpoint).is_some() {
+        let is_recorded = shared.record(&checkpoint).is_some();
+        if is_recorded {
             self.checkpoint = Some(self.sprint.clone());
         }
+        is_recorded
     }
 }
 
@@ -91,8 +99,13 @@ impl Shared {
         }
     }
 
-    /// Called at a start and after a sprint.
+    /// Called at a start and after a sprint. It reads everything: not for each of many that end together.
     pub(crate) fn compact_journal(&mut self, now: Time) {
+        let is_recent = |at: Time| (now - at).abs() < COMPACTION_INTERVAL;
+        if self.compacted_at.is_some_and(is_recent) {
+            return;
+        }
+        self.compacted_at = Some(now);
         if let Err(error) = self.journal.compact(now) {
             self.enter_release_only(now, &error);
         }

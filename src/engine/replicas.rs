@@ -189,6 +189,9 @@ impl Replica {
             release_log: ReleaseLog::default(),
             checkpoint: None,
             broken: None,
+            is_touched: true,
+            decision_heights: Vec::new(),
+            view: None,
         }
     }
 }

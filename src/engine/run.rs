@@ -2,7 +2,7 @@
 //! observations, drives the state machine, records, starts effects and publishes snapshots. It never
 //! waits for the outside world itself.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -22,6 +22,7 @@ use crate::engine::failpoint::{Failpoint, entered, failpoint};
 use crate::engine::observe::observation::Observation;
 use crate::engine::observe::pollers::Poller;
 use crate::engine::rental::monitor::RentalMonitor;
+use crate::engine::rental::watchdog::OurClock;
 use crate::engine::snapshot::{Command, QuitChoice, Snapshot};
 use crate::engine::state::{
     EndAfter, Engine, EngineOptions, Observations, Replica, Replicas, Shared,
@@ -83,6 +84,8 @@ pub fn start(
         reports,
         quitting: None,
         release_only: None,
+        leased_by: OurClock::Right,
+        compacted_at: None,
         destroying: BTreeMap::new(),
         history: Arc::default(),
         history_source: HistorySource::default(),
@@ -232,30 +235,22 @@ impl Engine {
         }
     }
 
-    /// Brings everything in line with the sprint's state.
+    /// Brings everything in line with the sprints that have changed.
     fn after_event(&mut self) {
         self.follow_clock();
-        for replica in self.replicas.iter_mut() {
-            replica.supervise_rentals(&mut self.shared);
-            // A sprint that was reported must not be saved: the next start would report it again.
-            if replica.report.is_none() {
-                replica.save_checkpoint(&mut self.shared);
-            }
+        self.renew_leases();
+        for replica in self.replicas.iter_mut().filter(|it| it.is_touched) {
+            replica.follow_sprint(&mut self.shared);
         }
         self.shared.retry_journal();
         self.shared.refresh_history();
-        for sprint in self.replicas.sprints() {
-            entered(sprint.step());
-            failpoint(Failpoint::Engine);
-            failpoint(Failpoint::Stall);
-        }
-        for replica in self.replicas.iter_mut() {
-            let is_done = replica.sprint.step() == Step::Done && !replica.report_requested;
-            // What a sprint that broke has left over is still being destroyed.
-            if is_done && !self.shared.rents(replica) {
-                replica.report_requested = true;
-                replica.list_leftovers(&mut self.shared);
-            }
+    }
+
+    /// All leases are counted anew when something is learned of this machine's clock.
+    fn renew_leases(&mut self) {
+        let our_clock = self.shared.our_clock();
+        if std::mem::replace(&mut self.shared.leased_by, our_clock) != our_clock {
+            self.replicas.iter_mut().for_each(Replica::touch);
         }
     }
 
@@ -276,6 +271,25 @@ impl Engine {
             if replica.sprint.next_wake().is_some_and(|at| at <= now) {
                 replica.dispatch(&mut self.shared, now, Event::TimePassed);
             }
+        }
+    }
+}
+
+impl Replica {
+    fn follow_sprint(&mut self, shared: &mut Shared) {
+        self.supervise_rentals(shared);
+        self.decision_heights = self.sprint.decision_heights();
+        // A sprint that was reported must not be saved: the next start would report it again.
+        let is_saved = self.report.is_some() || self.save_checkpoint(shared);
+        self.is_touched = !is_saved;
+        entered(self.sprint.step());
+        failpoint(Failpoint::Engine);
+        failpoint(Failpoint::Stall);
+        let is_done = self.sprint.step() == Step::Done && !self.report_requested;
+        // What a sprint that broke has left over is still being destroyed.
+        if is_done && !shared.rents(self) {
+            self.report_requested = true;
+            self.list_leftovers(shared);
         }
     }
 }

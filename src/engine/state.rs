@@ -1,7 +1,7 @@
 //! The state of the engine. Everything with `impl Engine`, `impl Replica` or `impl Shared` lies above this
 //! file.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::domain::{
     Account, AccountName, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, Duration,
     EpochIndex, EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, Mode,
-    NetworkNodeName, PoolName, RankedOffer, RegisteredNode, RentalLabel, ReplicaId, RequestedPrice,
+    NetworkNodeName, PoolName, RankedOffer, RegisteredNode, ReplicaId, RequestedPrice,
     SprintReport, Time,
 };
 use crate::engine::Ports;
@@ -31,8 +31,11 @@ use crate::engine::observe::observation::Observation;
 use crate::engine::observe::proxy_state::ProxyState;
 use crate::engine::observe::search::LastSearch;
 use crate::engine::rental::monitor::RentalMonitor;
+use crate::engine::rental::watchdog::OurClock;
 use crate::engine::rules::Place;
-use crate::engine::snapshot::{PastSprintRow, QuitChoice, RejectedOffer, WorldKind};
+use crate::engine::snapshot::{
+    PastSprintRow, QuitChoice, RejectedOffer, ReplicaSnapshot, WorldKind,
+};
 use crate::flow::{Effect, EffectKey, Rental, Sprint};
 use crate::journal::{HistorySource, Journal, Ledger, Record};
 use crate::ports::ConfirmedWeight;
@@ -113,6 +116,10 @@ pub(crate) struct Shared {
     pub(crate) reports: mpsc::Sender<Observation>,
     pub(crate) quitting: Option<QuitChoice>,
     pub(crate) release_only: Option<ReleaseOnly>,
+    /// What the leases that the rentals have were counted by.
+    pub(crate) leased_by: OurClock,
+    /// When the journal was last compacted.
+    pub(crate) compacted_at: Option<Time>,
     /// Rentals that are being destroyed, since when.
     pub(crate) destroying: BTreeMap<InstanceId, Time>,
     pub(crate) history: Arc<Vec<PastSprintRow>>,
@@ -154,6 +161,20 @@ pub(crate) struct Replica {
     pub(crate) checkpoint: Option<Sprint>,
     /// Until it rents again.
     pub(crate) broken: Option<Broken>,
+    /// It has changed since everything was last brought in line with its sprint.
+    pub(crate) is_touched: bool,
+    /// The heights that decide something next for its sprint.
+    pub(crate) decision_heights: Vec<Height>,
+    /// Its part of the last snapshot, and when that was made; absent when it has changed since.
+    pub(crate) view: Option<(Time, Arc<ReplicaSnapshot>)>,
+}
+
+impl Replica {
+    /// Marks it as changed.
+    pub(crate) fn touch(&mut self) {
+        self.is_touched = true;
+        self.view = None;
+    }
 }
 
 /// What the panic of a sprint ends.
@@ -231,8 +252,12 @@ impl Replicas {
         std::iter::once(&mut self.first).chain(&mut self.others)
     }
 
+    /// To change it.
     pub(crate) fn get_mut(&mut self, id: &ReplicaId) -> Option<&mut Replica> {
-        self.iter_mut().find(|replica| replica.id == *id)
+        let mut all = self.iter_mut();
+        let replica = all.find(|replica| replica.id == *id)?;
+        replica.touch();
+        Some(replica)
     }
 
     /// Drops a replica whose last sprint is over. The first one never retires.
@@ -240,15 +265,12 @@ impl Replicas {
         self.others.retain(|replica| replica.id != *id);
     }
 
-    /// The replica that watches a rental, or watched it last.
+    /// The replica that watches a rental, or watched it last; to change it.
     pub(crate) fn watching(&mut self, instance: InstanceId) -> Option<&mut Replica> {
         let mut all = self.iter_mut();
-        all.find(|replica| replica.monitor(instance).is_some())
-    }
-
-    /// The replica whose sprint rents or has rented under a label.
-    pub(crate) fn using(&self, label: &RentalLabel) -> Option<&Replica> {
-        self.iter().find(|replica| replica.sprint.uses(label))
+        let replica = all.find(|replica| replica.monitor(instance).is_some())?;
+        replica.touch();
+        Some(replica)
     }
 
     pub(crate) fn sprints(&self) -> impl Iterator<Item = &Sprint> {
@@ -357,6 +379,8 @@ pub(crate) struct AccountReadings {
     pub(crate) requested_prices: Vec<RequestedPrice>,
     /// Why the market's charges could not be read, as logged last.
     pub(crate) charges_failure: LoggedFailure,
+    /// When the market's charges were last read.
+    pub(crate) charges_read_at: Option<Time>,
 }
 
 impl AccountReadings {

@@ -5,8 +5,8 @@ use super::note::Note;
 use super::release::Release;
 use super::{Gate, NodeState, Plan, Proof, Refusal, Rental, Sprint};
 use crate::domain::{
-    ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Offer, Outcome, Preflight, Race,
-    RentalLabel, Step, StepSpan, Time, Weight,
+    ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Offer, Outcome, Preflight,
+    Race, RentalLabel, Step, StepSpan, Time, Weight,
 };
 
 impl Sprint {
@@ -96,10 +96,16 @@ impl Sprint {
         self.rental.iter().chain(self.hedge())
     }
 
+    /// The labels of its rentals and of an open rent call.
+    pub fn labels(&self) -> impl Iterator<Item = &RentalLabel> {
+        let open = self.rent_attempt.as_ref().map(|attempt| &attempt.label);
+        let rented = self.rentals().map(|rental| &rental.label);
+        open.into_iter().chain(rented)
+    }
+
     /// A rental or an open rent call has this label.
     pub fn uses(&self, label: &RentalLabel) -> bool {
-        let open = self.rent_attempt.as_ref().map(|attempt| &attempt.label);
-        open == Some(label) || self.rentals().any(|rental| rental.label == *label)
+        self.labels().any(|used| used == label)
     }
 
     /// The offers of the last search that may still be rented, best first.

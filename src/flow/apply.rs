@@ -1,5 +1,7 @@
 //! What each event changes in the sprint's knowledge. The advance after it draws the conclusions.
 
+use std::sync::Arc;
+
 use super::note::Note;
 use super::transitions::VISIBLE_WITHIN;
 use super::{
@@ -205,7 +207,7 @@ impl Sprint {
         let search = &mut self.volatile.search;
         search.answered = Some(now);
         search.refused_since = None;
-        search.offers = offers;
+        search.offers = Arc::new(offers);
         search.funds = funds;
         self.volatile.note = None;
     }

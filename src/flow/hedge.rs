@@ -3,6 +3,8 @@
 //!
 //! If the hedge wins it becomes the primary rental: no step after the boot knows that there were two.
 
+use std::sync::Arc;
+
 use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
@@ -170,7 +172,7 @@ impl Sprint {
 
     /// An offer of another machine: the operator's choice, or the best in auto mode.
     fn choose_hedge_offer(&mut self, now: Time) -> Option<(Offer, Usd)> {
-        let mut offers = self.fresh_offers(now)?;
+        let mut offers = Arc::unwrap_or_clone(self.fresh_offers(now)?);
         let room = self.volatile.search.hedges;
         if room != HedgeRoom::Free {
             self.explain_no_hedge(room);

@@ -44,6 +44,8 @@ pub use lead::{BootTime, boot_time, lead};
 pub use plan::Plan;
 pub use proof::{EARLY_SHARE_ALLOWS, Proof};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
@@ -206,7 +208,8 @@ struct Search {
     answered: Option<Time>,
     /// Since when the market has rejected our key, without a good answer in between.
     refused_since: Option<Time>,
-    offers: Vec<Candidate>,
+    /// Shared: a sprint is copied whenever it is saved.
+    offers: Arc<Vec<Candidate>>,
     funds: Funds,
     picked: Option<(OfferId, Usd)>,
     /// Why the caps admitted none, until the next pick.

@@ -28,22 +28,28 @@ pub(super) enum Next {
     Finish,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// What was asked for is asked for again after a restart: no reason to save a sprint again.
+#[derive(Debug, Clone, Default, derive_more::PartialEq, Serialize, Deserialize)]
 pub(super) struct Release {
     pub next: Next,
     /// Set once the gate is passed.
     acting_since: Option<Time>,
+    #[partial_eq(skip)]
     unregister_asked: Option<Time>,
     /// The first call of a removal.
     #[serde(default)]
     unregister_first_asked: Option<Time>,
     /// When the node was disabled for later `PoC`s.
     #[serde(default)]
+    #[partial_eq(skip)]
     disabled: Option<Time>,
     /// When a complete list last held our node.
     #[serde(default)]
+    #[partial_eq(skip)]
     still_listed: Option<Time>,
+    #[partial_eq(skip)]
     pub destroy_asked: Option<Time>,
+    #[partial_eq(skip)]
     pub proxy_asked: Option<Time>,
     proxy_first_asked: Option<Time>,
     /// A complete list after the unregister call does not hold our node.

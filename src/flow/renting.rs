@@ -1,10 +1,14 @@
 //! Rent calls: from the call to the contract, or to the certainty that there is none. At most one is
 //! in flight; whether it becomes the primary or a hedge is decided when the contract is known.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BootReading, Effect, NodeState, Refusal, Rental, Sprint, is_due};
-use crate::domain::{CallError, Duration, InstanceId, Mode, Offer, OfferId, RentalLabel, Step, Time, Usd};
+use crate::domain::{
+    CallError, Duration, InstanceId, Mode, Offer, OfferId, RentalLabel, Step, Time, Usd,
+};
 
 /// After a lost reply the label is searched for at least this long.
 const LABEL_SEARCH_AT_LEAST: Duration = Duration::seconds(150);
@@ -135,7 +139,7 @@ impl Sprint {
 
     pub(super) fn void_rent(&mut self, reason: &str, effects: &mut Vec<Effect>) {
         if let Some(attempt) = self.rent_attempt.take() {
-            let offers = &mut self.volatile.search.offers;
+            let offers = Arc::make_mut(&mut self.volatile.search.offers);
             offers.retain(|candidate| candidate.offer.id != attempt.offer.id);
             effects.push(Effect::VoidRent {
                 label: attempt.label,
@@ -172,7 +176,7 @@ impl Sprint {
     pub(super) fn on_offers_taken(&mut self, left: &[OfferId]) {
         // Its intent was not recorded: there is nothing to void.
         self.rent_attempt = None;
-        let offers = &mut self.volatile.search.offers;
+        let offers = Arc::make_mut(&mut self.volatile.search.offers);
         offers.retain(|candidate| left.contains(&candidate.offer.id));
     }
 

@@ -1,6 +1,8 @@
 //! How a sprint moves on: a function a step, each a list of conditions in the order of their
 //! weight. A step that waits says when to check again.
 
+use std::sync::Arc;
+
 use super::note::Note;
 use super::release::Next;
 use super::{
@@ -245,7 +247,7 @@ impl Sprint {
     }
 
     /// The last offers, while they are good for renting.
-    pub(super) fn fresh_offers(&self, now: Time) -> Option<Vec<Candidate>> {
+    pub(super) fn fresh_offers(&self, now: Time) -> Option<Arc<Vec<Candidate>>> {
         let search = &self.volatile.search;
         (now - search.answered? <= OFFERS_GOOD_FOR).then(|| search.offers.clone())
     }

@@ -63,10 +63,19 @@ impl Ledger {
 
     /// Past sprints, oldest first.
     pub fn history(&self) -> Vec<PastSprint<'_>> {
+        self.recent_history(usize::MAX)
+    }
+
+    /// The last so many.
+    pub fn recent_history(&self, most: usize) -> Vec<PastSprint<'_>> {
+        let first = self.reports().len().saturating_sub(most);
         let mut after: BTreeMap<&ReplicaId, Time> = BTreeMap::new();
         let mut rows = Vec::new();
-        for (at, report) in self.reports() {
+        for (index, (at, report)) in self.reports().iter().enumerate() {
             let after = after.insert(&report.replica, *at);
+            if index < first {
+                continue;
+            }
             // Another sprint of the same epoch has rentals of its own.
             let ours = |replica: &ReplicaId, label: &RentalLabel, ended: Time| {
                 *replica == report.replica

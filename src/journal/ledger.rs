@@ -2,15 +2,15 @@
 
 mod spend;
 
-pub use spend::Whose;
+pub use spend::{SprintSpending, Whose};
 
 use std::collections::BTreeMap;
 
 use super::Record;
 use crate::domain::{
-    AccountName, AvoidedMachine, BootEnd, BootTimes, ClockOrigin, Confirmation, HostId, InstanceId,
-    MachineId, NetworkNodeName, NodeId, PastBoot, RentalCharge, RentalLabel, RentalPrices,
-    ReplicaId, SprintReport, Time, Usd, judge_hosts,
+    AccountName, AvoidedMachine, BootEnd, BootTimes, ClockOrigin, Confirmation, EpochIndex, HostId,
+    InstanceId, MachineId, NetworkNodeName, NodeId, PastBoot, RentalCharge, RentalLabel,
+    RentalPrices, ReplicaId, SprintReport, Time, Usd, judge_hosts,
 };
 pub(super) use spend::CLOCK_ALLOWANCE;
 
@@ -36,6 +36,8 @@ pub struct Ledger {
     watched: Vec<BootTimes>,
     confirmations: Vec<(NetworkNodeName, Confirmation)>,
     charged: BTreeMap<InstanceId, ChargedRental>,
+    /// The sum of all charges.
+    charged_total: Usd,
     continuity: Continuity,
 }
 
@@ -45,6 +47,10 @@ struct Sprints {
     /// By order and not by time: no clock can move a rental into another sprint.
     ended: u32,
     checkpoint: Option<serde_json::Value>,
+    /// What rentals of the current one that are gone have cost.
+    settled: Usd,
+    /// The last epoch that has a report.
+    last_epoch: Option<EpochIndex>,
 }
 
 /// Whether this journal continues the one before.
@@ -227,7 +233,7 @@ impl Ledger {
                     ended: *ended,
                     charge: *charge,
                 };
-                self.charged.insert(charge.instance, charged);
+                self.add_charge(charged);
             }
             Record::RegisterIntended {
                 node,
@@ -281,7 +287,7 @@ impl Ledger {
                 cause,
             } => {
                 let report = SprintReport::not_tried(replica.clone(), *epoch, cause);
-                self.reports.push((at, report));
+                self.add_report(at, report);
             }
             Record::SprintEnded { report } => self.end_sprint(at, report),
         }
@@ -302,10 +308,17 @@ impl Ledger {
         let sprints = self.sprints.entry(report.replica.clone()).or_default();
         sprints.checkpoint = None;
         sprints.ended += 1;
+        sprints.settled = Usd::ZERO;
         if self.checkpoints().next().is_none() {
             self.clock = None;
         }
-        self.reports.push((at, report.clone()));
+        self.add_report(at, report.clone());
+    }
+
+    fn add_report(&mut self, at: Time, report: SprintReport) {
+        let sprints = self.sprints.entry(report.replica.clone()).or_default();
+        sprints.last_epoch = sprints.last_epoch.max(report.epoch);
+        self.reports.push((at, report));
     }
 
     /// Why an older journal is missing. Nothing is rented until the operator agrees to go on.
@@ -329,6 +342,10 @@ impl Ledger {
     /// A repeated record settles nothing.
     fn settle(&mut self, at: Time, label: &RentalLabel, instance: InstanceId, cost: Usd) {
         if let Some(open) = self.rentals.remove(label) {
+            let sprints = self.sprints.entry(open.replica.clone()).or_default();
+            if open.sprint == sprints.ended {
+                sprints.settled += cost;
+            }
             self.settled.push(Settled {
                 label: label.clone(),
                 replica: open.replica,
@@ -339,6 +356,16 @@ impl Ledger {
                 cost,
             });
         }
+    }
+
+    /// A new charge of a rental replaces the one before.
+    fn add_charge(&mut self, charged: ChargedRental) {
+        let RentalCharge {
+            instance, total, ..
+        } = charged.charge;
+        let before = self.charged.insert(instance, charged);
+        let before = before.map_or(Usd::ZERO, |before| before.charge.total);
+        self.charged_total = self.charged_total + total - before;
     }
 
     fn remove_registration(&mut self, node: &NodeId) {
@@ -475,6 +502,11 @@ impl Ledger {
     ) -> impl DoubleEndedIterator<Item = &(Time, SprintReport)> {
         let reports = self.reports.iter();
         reports.filter(move |(_, report)| report.replica == *replica)
+    }
+
+    /// The last epoch that a replica has a report of.
+    pub fn last_epoch_of(&self, replica: &ReplicaId) -> Option<EpochIndex> {
+        self.sprints.get(replica)?.last_epoch
     }
 
     /// Sprints that ended, oldest first.

@@ -21,7 +21,7 @@ pub use entry::Entry;
 pub use error::JournalError;
 pub use history::{HistorySource, PastSprint};
 pub use ids::{EntryId, WriterEpoch};
-pub use ledger::{Ledger, OpenRegistration, OpenRental, Whose};
+pub use ledger::{Ledger, OpenRegistration, OpenRental, SprintSpending, Whose};
 pub use record::Record;
 pub use sqlite::{SqliteStorage, VERSION};
 pub use storage::Storage;

@@ -13,8 +13,8 @@ use super::rate_limit::VastEndpoint;
 use super::request::SearchPage;
 use super::{refusal, request, wire};
 use crate::domain::{
-    Account, CallError, CallErrorKind, Duration, Instance, InstanceId, Offer, OfferQuery, RentOrder,
-    RentalCharge, RequestedPrice, Time, Usd,
+    Account, CallError, CallErrorKind, Duration, Instance, InstanceId, Offer, OfferQuery,
+    RentOrder, RentalCharge, RequestedPrice, Time, Usd,
 };
 use crate::http::json::Fields;
 use crate::http::{HttpReply, HttpRequest};

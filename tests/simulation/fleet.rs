@@ -198,6 +198,11 @@ impl FleetCampaign {
         self.stage.busiest_minute()
     }
 
+    /// What the world has used of the processor.
+    pub fn world_time(&self) -> std::time::Duration {
+        self.stage.world_time()
+    }
+
     /// How many entries the journal has had.
     pub fn entries(&self) -> i64 {
         let path = self.directory.path().join("journal.sqlite");

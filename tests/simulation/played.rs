@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration as RealDuration;
@@ -56,6 +56,8 @@ pub struct Stage {
     /// Level and title of each notice, and the number of heartbeats.
     told: Mutex<Vec<String>>,
     beats: AtomicU64,
+    /// In nanoseconds of the processor.
+    world_time: AtomicU64,
 }
 
 /// What a call of the market asks for. Each kind has a rate limit of its own.
@@ -139,6 +141,41 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A look at the world, or a change of it. Its time counts as the world's.
+pub struct Visit<'a> {
+    world: MutexGuard<'a, World>,
+    began: RealDuration,
+    spent: &'a AtomicU64,
+}
+
+impl Deref for Visit<'_> {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Visit<'_> {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        let spent = processor_time().saturating_sub(self.began).as_nanos();
+        let spent = u64::try_from(spent).unwrap_or_default();
+        self.spent.fetch_add(spent, Ordering::Relaxed);
+    }
+}
+
+/// What this thread has used of the processor.
+pub fn processor_time() -> RealDuration {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    RealDuration::try_from(used).unwrap_or_default()
+}
+
 impl Stage {
     pub fn new(seed: u64, scenario: Scenario, start: Time) -> Arc<Stage> {
         Arc::new(Stage {
@@ -157,6 +194,7 @@ impl Stage {
             market_calls: Mutex::default(),
             told: Mutex::default(),
             beats: AtomicU64::new(0),
+            world_time: AtomicU64::new(0),
         })
     }
 
@@ -365,11 +403,21 @@ impl Stage {
     }
 
     /// The world, brought to the present.
-    pub fn world(&self) -> MutexGuard<'_, World> {
+    pub fn world(&self) -> Visit<'_> {
         let now = self.time();
+        let began = processor_time();
         let mut world = locked(&self.world);
         world.advance(now);
-        world
+        Visit {
+            world,
+            began,
+            spent: &self.world_time,
+        }
+    }
+
+    /// What the world has used of the processor.
+    pub fn world_time(&self) -> RealDuration {
+        RealDuration::from_nanos(self.world_time.load(Ordering::Relaxed))
     }
 
     /// A call to the market with the account's key: status and body of the reply.

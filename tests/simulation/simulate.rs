@@ -118,7 +118,7 @@ fn main() -> ExitCode {
         print!("{plan:?}, {summary}");
     }
     println!(
-        "  {} s on {workers} cores ({} s of their time), peak memory {}",
+        "  {} s on {workers} cores ({:.0} s of their time), peak memory {}",
         begun.elapsed().as_secs(),
         seconds_of_processor(),
         peak_memory()
@@ -130,16 +130,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// What a replica costs this program and the simulated world together, and the market's busiest minute.
+/// What a replica costs this program and the simulated world, and the market's busiest minute.
 fn play_fleet(arguments: &Arguments, plan: Plan, replicas: u32) {
     let mut fleet = FleetCampaign::new(arguments.seed, plan, replicas);
     fleet.play(arguments.epochs);
     let parts = u64::from(replicas) * arguments.epochs;
+    let each = |sum: f64| sum / f64::from(u32::try_from(parts).unwrap());
+    let (all, world) = (seconds_of_processor(), fleet.world_time().as_secs_f64());
     println!(
-        "  {parts} sprints: {:.2} s of a core each, {:.1} entries each, peak memory {}",
-        f64::from(seconds_of_processor()) / f64::from(u32::try_from(parts).unwrap()),
-        f64::from(i32::try_from(fleet.entries()).unwrap())
-            / f64::from(u32::try_from(parts).unwrap()),
+        "  {parts} sprints: {:.3} s of a core each and {:.3} s of the world's, {:.1} entries each, peak memory {}",
+        each(all - world),
+        each(world),
+        each(f64::from(i32::try_from(fleet.entries()).unwrap())),
         peak_memory()
     );
     println!("  busiest minute: {:?}", fleet.busiest_minute());
@@ -163,14 +165,12 @@ fn peak_memory() -> String {
 
 /// What this process used of the processor; unlike the time that passed, it does not depend on who
 /// else works here.
-fn seconds_of_processor() -> u32 {
+fn seconds_of_processor() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // After the name, which may hold anything: user and system time are the 12th and 13th, in
     // hundredths of a second on every Linux.
     let fields = stat.rsplit(')').next().unwrap_or_default();
     let ticks = fields.split_whitespace().skip(11).take(2);
-    ticks
-        .filter_map(|ticks| ticks.parse::<u32>().ok())
-        .sum::<u32>()
-        / 100
+    let ticks: u32 = ticks.filter_map(|ticks| ticks.parse::<u32>().ok()).sum();
+    f64::from(ticks) / 100.0
 }

@@ -174,17 +174,16 @@ impl Replica {
         shared.spawn_task(TaskKey::Preflight(network_node.clone()), async move {
             let (chain, node) = (ports.chain.as_ref(), ports.network_node.as_ref());
             // First: it may wait for the calls of many rentals, and the rest must not be old by then.
-            let market = match market {
-                Some(market) => market,
-                None => {
-                    let finding = market_finding(ports.market.as_ref()).await;
-                    let at = ports.clock.now();
-                    let account = config.vast.account.clone();
-                    MarketFinding {
-                        account,
-                        at,
-                        finding,
-                    }
+            let market = if let Some(market) = market {
+                market
+            } else {
+                let finding = market_finding(ports.market.as_ref()).await;
+                let at = ports.clock.now();
+                let account = config.vast.account.clone();
+                MarketFinding {
+                    account,
+                    at,
+                    finding,
                 }
             };
             let at = ports.clock.now();

@@ -2,8 +2,8 @@
 
 use crate::config::{Config, Exposure};
 use crate::domain::{
-    AccountName, CallError, CallErrorKind, Duration, Finding, GovernanceModel, NetworkNodeName, NodeConfig,
-    NodeId, OfferQuery, Preflight, RegisteredNode, Time,
+    AccountName, CallError, CallErrorKind, Duration, Finding, GovernanceModel, NetworkNodeName,
+    NodeConfig, NodeId, OfferQuery, Preflight, RegisteredNode, Time,
 };
 use crate::engine::effects::requests::{NodeAddress, node_config};
 use crate::network_node::{PreflightFacts, PreflightTarget, ProxyTarget, evaluate, evaluate_chain};

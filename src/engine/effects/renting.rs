@@ -83,7 +83,7 @@ impl Replica {
             return self.dispatch(shared, now, Event::RentNotRecorded);
         }
         // The sprint that rents too: one that is taken up in the step before would choose again.
-        self.save_checkpoint(shared);
+        let _ = self.save_checkpoint(shared);
         let order = self.order(shared, offer, label.clone(), lease_until);
         let (ports, change) = (self.ports.clone(), shared.tasks.change());
         let fee = offer.surcharge_text();

@@ -12,6 +12,7 @@ use crate::flow::{Effect, EffectKey, Event};
 
 impl Replica {
     pub(crate) fn dispatch(&mut self, shared: &mut Shared, now: Time, event: Event) {
+        self.touch();
         let before = self.sprint.step();
         let effects = self.handle(now, event);
         let after = self.sprint.step();

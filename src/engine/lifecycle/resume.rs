@@ -69,9 +69,7 @@ impl Engine {
         if let Some(replica) = self.replicas.get_mut(id) {
             replica.renew_sprint(&mut self.shared, now, done);
         }
-        if let Some((_, view)) = self.shared.observed.view.clone() {
-            self.apply_chain_view(now, view);
-        }
+        self.show_chain(now, id);
     }
 }
 

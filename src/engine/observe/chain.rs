@@ -7,7 +7,7 @@ use crate::engine::observe::observation::Headers;
 use crate::engine::observe::pollers::{LISTING_INTERVAL, PLACING_LISTING_INTERVAL, PollSchedule};
 use crate::engine::rental::monitor::RentalMonitor;
 use crate::engine::state::{Engine, Shared};
-use crate::flow::{Event, Sprint};
+use crate::flow::Event;
 use crate::ports::SourceSelection;
 
 impl Engine {
@@ -62,15 +62,29 @@ impl Engine {
         }
     }
 
+    /// Shows the last view to a sprint that has just begun.
+    pub(crate) fn show_chain(&mut self, now: Time, id: &ReplicaId) {
+        let known = self.shared.observed.view.clone();
+        let is_stalled = self.shared.block_clock.stalled_since().is_some();
+        let Some((_, view)) = known.filter(|_| !is_stalled) else {
+            return;
+        };
+        let block_time = self.shared.block_clock.block_time();
+        let first = self.shared.observed.first_poc.unwrap_or(view.next.epoch);
+        if let Some(replica) = self.replicas.get_mut(id) {
+            let event = Event::ChainObserved { view, block_time };
+            replica.dispatch(&mut self.shared, now, event);
+        }
+        self.record_missed_epochs(now, id, first, None);
+    }
+
     pub(crate) fn poll_schedule(&self, now: Time) -> PollSchedule {
-        let heights = self.replicas.sprints().flat_map(Sprint::decision_heights);
-        let ahead = heights.filter(|height| {
-            self.shared
-                .block_clock
-                .height()
-                .is_some_and(|tip| tip < *height)
-        });
-        let expected = ahead.filter_map(|height| match self.shared.observed.announced {
+        let replicas = self.replicas.iter();
+        let heights = replicas.flat_map(|replica| replica.decision_heights.iter().copied());
+        let tip = self.shared.block_clock.height();
+        let ahead = heights.filter(|height| tip.is_some_and(|tip| tip < *height));
+        let next = ahead.min();
+        let expected = next.and_then(|height| match self.shared.observed.announced {
             Some(announced) if announced >= height => Some(now),
             _ => Some(self.shared.block_clock.estimate(now, height)?.p50),
         });
@@ -83,7 +97,7 @@ impl Engine {
             } else {
                 LISTING_INTERVAL
             },
-            next: expected.min(),
+            next: expected,
             sources: if doubt {
                 SourceSelection::All
             } else {

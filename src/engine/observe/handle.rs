@@ -126,7 +126,9 @@ impl Engine {
                 nodes,
                 charges,
             } => {
-                shared.on_charges(&account, charges);
+                if let Some(charges) = charges {
+                    shared.on_charges(&account, charges);
+                }
                 self.finish_report(now, id, instances, nodes);
             }
         }

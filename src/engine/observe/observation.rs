@@ -79,7 +79,8 @@ pub(crate) enum ReplicaReport {
     Leftovers {
         instances: Result<Vec<Instance>, CallError>,
         nodes: Result<Vec<RegisteredNode>, CallError>,
-        charges: ChargesRead,
+        /// Unless they were read a moment ago.
+        charges: Option<ChargesRead>,
     },
 }
 

@@ -110,7 +110,7 @@ impl Replica {
 
 impl Replica {
     /// The credit of its account, less what the account's open rentals may still cost.
-    fn free_credit(&self, shared: &Shared, now: Time) -> Option<Usd> {
+    pub(crate) fn free_credit(&self, shared: &Shared, now: Time) -> Option<Usd> {
         let credit = shared.credit(self.account(), now)?;
         Some(credit.left_after(shared.ledger.reserved_on(self.account(), now)))
     }

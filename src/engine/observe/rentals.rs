@@ -1,5 +1,7 @@
 //! Readings of our rentals.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::domain::{
     AccountName, ActualStatus, CallError, Instance, InstanceId, MlNodeStatus, RentalLabel,
     RentalPrices, ReplicaId, RequestedPrice, RunRecord, StartStep, Time, Usd, UsdPerHour,
@@ -37,14 +39,14 @@ impl Engine {
         observed.freshness.mark(Feed::Rentals(account.clone()), now);
         self.shared.suspect_lost_journal(&instances);
         let actions = self.cleanup_actions(now, account, &instances);
-        let pays = |replica: &Replica| replica.account() == account;
-        let payers = self.replicas.iter().filter(|replica| pays(replica));
-        let leftovers: Vec<usize> = payers
-            .map(|replica| self.leftovers(&replica.id, &instances))
-            .collect();
+        let leftovers = self.leftovers(&instances);
         for instance in &instances {
             self.shared.record_price(instance);
-            for replica in self.replicas.iter_mut() {
+            let rents = |replica: &&mut Replica| {
+                let mut rentals = replica.sprint.rentals();
+                rentals.any(|rental| rental.instance == instance.id)
+            };
+            if let Some(replica) = self.replicas.iter_mut().find(rents) {
                 replica.on_price(&mut self.shared, now, instance);
             }
             if instance.is_rented_by(&self.shared.config.cockpit) {
@@ -56,8 +58,9 @@ impl Engine {
         for action in actions {
             self.reconcile(now, account, action);
         }
-        let payers = self.replicas.iter_mut().filter(|replica| pays(replica));
-        for (replica, leftovers) in payers.zip(leftovers) {
+        let pays = |replica: &&mut Replica| replica.account() == account;
+        for replica in self.replicas.iter_mut().filter(pays) {
+            let leftovers = leftovers.of(&replica.id);
             replica.dispatch(&mut self.shared, now, Event::RentalsListed { leftovers });
         }
     }
@@ -103,21 +106,43 @@ impl Engine {
         }
     }
 
-    /// Rentals of ours that no sprint uses and that keep a replica from renting: its own earlier ones, which
-    /// may not be listed yet, and those that no record explains.
-    fn leftovers(&self, id: &ReplicaId, instances: &[Instance]) -> usize {
+    /// Rentals of ours that no sprint uses.
+    fn leftovers(&self, instances: &[Instance]) -> Leftovers {
         let ledger = &self.shared.ledger;
-        let is_unused = |label: &RentalLabel| self.replicas.using(label).is_none();
+        let used: HashSet<&RentalLabel> =
+            self.replicas.sprints().flat_map(Sprint::labels).collect();
+        let mut of_replicas: HashMap<ReplicaId, usize> = HashMap::new();
         let open = ledger.open_rentals().into_iter();
-        let known = open.filter(|open| open.replica == *id && is_unused(&open.label));
+        for open in open.filter(|open| !used.contains(&open.label)) {
+            *of_replicas.entry(open.replica.clone()).or_default() += 1;
+        }
         let ours = |instance: &&Instance| instance.is_rented_by(&self.shared.config.cockpit);
         let labels = instances
             .iter()
             .filter(ours)
             .filter_map(Instance::rental_label);
         let unknown =
-            labels.filter(|label| is_unused(label) && ledger.open_rental(label).is_none());
-        known.count() + unknown.count()
+            labels.filter(|label| !used.contains(label) && ledger.open_rental(label).is_none());
+        Leftovers {
+            of_replicas,
+            unknown: unknown.count(),
+        }
+    }
+}
+
+/// Rentals of ours that no sprint uses.
+struct Leftovers {
+    /// Earlier ones, which may not be listed yet.
+    of_replicas: HashMap<ReplicaId, usize>,
+    /// Those that no record explains.
+    unknown: usize,
+}
+
+impl Leftovers {
+    /// Those that keep a replica from renting.
+    fn of(&self, id: &ReplicaId) -> usize {
+        let own = self.of_replicas.get(id).copied().unwrap_or_default();
+        own + self.unknown
     }
 }
 

@@ -16,9 +16,8 @@ impl Shared {
             return;
         }
         self.history_source = source;
-        let history = self.ledger.history();
-        let first = history.len().saturating_sub(HISTORY_ROWS);
-        let rows = history[first..].iter().map(|past| PastSprintRow {
+        let history = self.ledger.recent_history(HISTORY_ROWS);
+        let rows = history.iter().map(|past| PastSprintRow {
             at: past.at,
             report: past.report.clone(),
             boots: past.boots.iter().map(|boot| (*boot).clone()).collect(),

@@ -5,3 +5,4 @@ pub(crate) mod history;
 pub(crate) mod rental;
 pub(crate) mod snapshot;
 pub(crate) mod sprint;
+mod sums;

@@ -1,18 +1,22 @@
 //! Makes snapshots.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::NetworkNodeConfig;
-use crate::domain::{NodeId, PoolName, Time, Usd, UsdPerHour};
+use crate::domain::{Duration, NodeId, PoolName, Time, UsdPerHour};
 use crate::engine::alerts::onset::Onsets;
+use crate::engine::publish::sums::Sums;
 use crate::engine::rules::caps_of;
 use crate::engine::snapshot::{
     AccountSnapshot, CapSnapshot, MoneySnapshot, NetworkNodePlace, NodeOwner, NodeRow,
     NodesSnapshot, OffersSnapshot, PoolHour, ReplicaSnapshot, SearchState, Snapshot,
 };
 use crate::engine::state::{Engine, Replica, Shared};
-use crate::flow::{Caps, Funds};
+use crate::flow::{Caps, Funds, Sprint};
+
+/// Costs and estimates change with the time alone: nobody sees them change more often.
+const TIME_SHOWS_AFTER: Duration = Duration::seconds(1);
 
 impl Engine {
     /// The snapshot to publish: it keeps the onsets of its alerts for the next one.
@@ -21,6 +25,9 @@ impl Engine {
         let snapshot = self.snapshot(now, &mut onsets);
         onsets.prune_resolved();
         self.shared.onsets = onsets;
+        for (replica, part) in self.replicas.iter_mut().zip(&snapshot.replicas) {
+            replica.keep_part(now, part);
+        }
         snapshot
     }
 
@@ -30,13 +37,15 @@ impl Engine {
     }
 
     fn snapshot(&self, now: Time, onsets: &mut Onsets) -> Snapshot {
-        let of = |replica: &Replica| replica.snapshot(&self.shared, now);
+        let mut sums = Sums::new(&self.shared, now);
+        let mut of = |replica: &Replica| replica.part(&self.shared, now, &mut sums);
         let first = of(self.replicas.first());
-        let others: Vec<_> = self.replicas.others().map(of).map(Arc::new).collect();
+        let others: Vec<_> = self.replicas.others().map(of).collect();
         let replicas = match others.as_slice() {
             [] => Vec::new(),
-            _ => [vec![Arc::new(first.clone())], others].concat(),
+            _ => [vec![first.clone()], others].concat(),
         };
+        let first = Arc::unwrap_or_clone(first);
         let sprint = &self.replicas.first().sprint;
         Snapshot {
             at: now,
@@ -59,7 +68,7 @@ impl Engine {
                 .inference_proxy
                 .as_ref()
                 .map(|proxy| self.shared.observed.proxy.snapshot(proxy.address())),
-            money: self.money_snapshot(now),
+            money: self.money_snapshot(now, &mut sums),
             history: self.shared.history.clone(),
             alerts: self.alerts(now, onsets),
             boot_log: first.boot_log,
@@ -143,9 +152,14 @@ impl Engine {
         let readings = self.shared.observed.network_node(&of.name);
         let nodes = readings.and_then(|readings| readings.nodes.as_ref());
         let rows = nodes.into_iter().flat_map(|(_, nodes)| nodes);
+        let used: HashSet<&NodeId> = self
+            .replicas
+            .sprints()
+            .filter_map(Sprint::node_id)
+            .collect();
         let rows = rows.map(|node| NodeRow {
             node: node.clone(),
-            owner: self.owner(&node.config.id),
+            owner: self.owner(&node.config.id, &used),
         });
         NodesSnapshot {
             rows: rows.collect(),
@@ -159,12 +173,8 @@ impl Engine {
         }
     }
 
-    fn owner(&self, id: &NodeId) -> NodeOwner {
-        if self
-            .replicas
-            .sprints()
-            .any(|sprint| sprint.node_id() == Some(id))
-        {
+    fn owner(&self, id: &NodeId, used: &HashSet<&NodeId>) -> NodeOwner {
+        if used.contains(id) {
             return NodeOwner::Sprint;
         }
         let proxy = &self.shared.config.inference_proxy;
@@ -187,23 +197,16 @@ impl Engine {
         prices.sum()
     }
 
-    /// By all sprints.
-    fn spent(&self, now: Time) -> Usd {
-        let ledger = &self.shared.ledger;
-        let replicas = self.replicas.iter();
-        replicas
-            .map(|replica| ledger.spent_in_sprint(&replica.id, now))
-            .sum()
-    }
-
-    fn money_snapshot(&self, now: Time) -> MoneySnapshot {
+    fn money_snapshot(&self, now: Time, sums: &mut Sums<'_>) -> MoneySnapshot {
         let replica = self.replicas.first();
-        let funds = replica.funds(&self.shared, now);
+        let funds = sums.funds(replica);
+        let replicas = self.replicas.iter();
+        let spent = replicas.map(|replica| sums.spent(&replica.id)).sum();
         let budget = &self.shared.config.budget;
         let caps = &replica.caps();
         MoneySnapshot {
             per_hour: self.price(),
-            sprint: self.spent(now),
+            sprint: spent,
             reserved: self.shared.ledger.reserved(now),
             caps: CapSnapshot::all(caps, &funds),
             pool_hour: replica.pool_hour(&funds),
@@ -229,21 +232,41 @@ impl Replica {
         Some(PoolHour { limit, used })
     }
 
-    fn snapshot(&self, shared: &Shared, now: Time) -> ReplicaSnapshot {
+    /// Its part of a snapshot; that of the last one while it has not changed and is new.
+    fn part(&self, shared: &Shared, now: Time, sums: &mut Sums<'_>) -> Arc<ReplicaSnapshot> {
+        let last = self.view.as_ref();
+        let is_new = |(at, _): &&(Time, Arc<ReplicaSnapshot>)| {
+            let age = now - *at;
+            age >= Duration::zero() && age < TIME_SHOWS_AFTER
+        };
+        match last.filter(is_new) {
+            Some((_, part)) => part.clone(),
+            None => Arc::new(self.snapshot(shared, now, sums)),
+        }
+    }
+
+    fn keep_part(&mut self, now: Time, part: &Arc<ReplicaSnapshot>) {
+        let known = self.view.as_ref();
+        if known.is_none_or(|(_, known)| !Arc::ptr_eq(known, part)) {
+            self.view = Some((now, part.clone()));
+        }
+    }
+
+    fn snapshot(&self, shared: &Shared, now: Time, sums: &mut Sums<'_>) -> ReplicaSnapshot {
         let sprint = &self.sprint;
-        let funds = self.funds(shared, now);
+        let funds = sums.funds(self);
         let rental = |rental| self.rental_snapshot(shared, now, rental);
         let log = self.primary.as_ref().map(|monitor| monitor.log.clone());
         ReplicaSnapshot {
             id: self.id.clone(),
             mode: sprint.mode(),
-            sprint: self.sprint_snapshot(shared),
+            sprint: self.sprint_snapshot(shared, sums.lead(self)),
             rental: sprint.rental().map(rental),
             hedge: sprint.hedge().map(rental),
             node: sprint.node_id().cloned(),
             network_node: self.network_node().clone(),
             account: self.account().clone(),
-            spent: shared.ledger.spent_in_sprint(&self.id, now),
+            spent: sums.spent(&self.id),
             caps: CapSnapshot::all(&self.caps(), &funds),
             pool_hour: self.pool_hour(&funds),
             refused: sprint.cap_refusal(),

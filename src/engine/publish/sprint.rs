@@ -1,15 +1,14 @@
 //! The sprint in a snapshot.
 
-use crate::domain::{GateKind, PocActivity, Step, TimeBand, Usd};
+use crate::domain::{GateKind, Lead, PocActivity, Step, TimeBand, Usd};
 use crate::engine::lifecycle::report::cause_of;
-use crate::engine::rules::lead_of;
 use crate::engine::snapshot::{GateSnapshot, SprintSnapshot};
 use crate::engine::state::{Replica, Shared};
 use crate::flow::{Gate, Terms, forecast};
 use crate::mlnode::arguments::{self, Overridden};
 
 impl Replica {
-    pub(crate) fn sprint_snapshot(&self, shared: &Shared) -> SprintSnapshot {
+    pub(crate) fn sprint_snapshot(&self, shared: &Shared, lead: Lead) -> SprintSnapshot {
         let sprint = &self.sprint;
         let stages = sprint.stages().filter(|_| sprint.plan().aim.proves());
         let held_until = stages.map(|stages| sprint.held_until(stages));
@@ -28,7 +27,7 @@ impl Replica {
             proof: self.poc_activity(),
             release_steps: self.release_steps(),
             rent_at: sprint.rent_at(),
-            lead: lead_of(&self.config, shared.ledger.boots()),
+            lead,
             cause: sprint
                 .ending()
                 .and_then(cause_of)

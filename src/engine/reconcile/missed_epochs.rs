@@ -35,8 +35,7 @@ impl Engine {
             return;
         };
         let mode = sprint.mode();
-        let reports = self.shared.ledger.reports_of(id);
-        let last = reports.filter_map(|(_, report)| report.epoch).max();
+        let last = self.shared.ledger.last_epoch_of(id);
         let from = last.map_or(first, EpochIndex::next).0;
         let later = from.max(next.0.saturating_sub(MAX_SINGLE_RECORDS));
         if from < later {

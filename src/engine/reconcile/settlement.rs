@@ -3,7 +3,7 @@
 use crate::domain::{AccountName, CallError, CallErrorKind, InstanceId, Time};
 use crate::engine::observe::charges::ChargesRead;
 use crate::engine::observe::logged_failure::LoggedFailure;
-use crate::engine::state::{Engine, Shared};
+use crate::engine::state::{Engine, Replica, Shared};
 use crate::flow::Event;
 use crate::journal::Record;
 
@@ -21,7 +21,13 @@ impl Engine {
             remote.forget_host_key(instance).await;
             drop(change);
         });
-        self.dispatch(now, &Event::RentalGone(instance));
+        let uses = |replica: &&mut Replica| {
+            let mut rentals = replica.sprint.rentals();
+            rentals.any(|rental| rental.instance == instance)
+        };
+        for replica in self.replicas.iter_mut().filter(uses) {
+            replica.dispatch(&mut self.shared, now, Event::RentalGone(instance));
+        }
     }
 }
 
@@ -39,7 +45,9 @@ impl Shared {
             Ok(charges) => charges,
             Err(error) => return self.on_unread_charges(account, &error),
         };
-        self.observed.account_mut(account).charges_failure = LoggedFailure::default();
+        let readings = self.observed.account_mut(account);
+        readings.charges_failure = LoggedFailure::default();
+        readings.charges_read_at = Some(self.ports.clock.now());
         for charge in charges {
             if let Some(record) = self.ledger.charge_record(read.from, charge) {
                 self.record(&record);

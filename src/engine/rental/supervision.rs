@@ -151,7 +151,7 @@ impl Replica {
 }
 
 impl Shared {
-    fn our_clock(&self) -> OurClock {
+    pub(crate) fn our_clock(&self) -> OurClock {
         match self.observed.skew.behind() {
             Some(behind) => OurClock::Behind(behind),
             None if self.observed.skew.perhaps_ahead() > CLOCK_SLACK => OurClock::PerhapsAhead,

@@ -97,7 +97,8 @@ impl Watcher {
     }
 
     pub(crate) fn set_lease(&self, lease: Lease) {
-        self.lease.send_replace(lease);
+        self.lease
+            .send_if_modified(|known| std::mem::replace(known, lease) != lease);
     }
 
     /// Moves the tunnel to other local ends, as soon as they are free. False if it is there already.

@@ -29,6 +29,13 @@ impl Whose<'_> {
     }
 }
 
+/// What a replica's current sprint has spent, and what its rentals may still cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SprintSpending {
+    pub spent: Usd,
+    pub reserved: Usd,
+}
+
 impl Ledger {
     /// The record that settles a rental that was gone at `ended`; `None` when it is not open. It was last
     /// `seen` by this program, if at all: one that ended long ago, unseen, has cost its worst case at most,
@@ -52,11 +59,13 @@ impl Ledger {
     /// The record to write for a new charge of a rental of ours that is gone. Charges that were read `from` a
     /// time on may be incomplete for older rentals.
     pub fn charge_record(&self, from: Time, charge: RentalCharge) -> Option<Record> {
-        let mut settled = self.settled.iter();
-        let gone = settled.find(|gone| gone.instance == charge.instance)?;
         let known = self.charged.get(&charge.instance);
-        let is_known = known.is_some_and(|known| known.charge == charge);
-        (gone.intended_at >= from && !is_known).then(|| Record::RentalCharged {
+        if known.is_some_and(|known| known.charge == charge) {
+            return None;
+        }
+        let mut settled = self.settled.iter().rev();
+        let gone = settled.find(|gone| gone.instance == charge.instance)?;
+        (gone.intended_at >= from).then(|| Record::RentalCharged {
             label: gone.label.clone(),
             replica: gone.replica.clone(),
             ended: gone.ended,
@@ -93,8 +102,7 @@ impl Ledger {
 
     /// How many rentals' charges are known, and their sum.
     pub(in crate::journal) fn charges_known(&self) -> (usize, Usd) {
-        let totals = self.charged.values().map(|charged| charged.charge.total);
-        (self.charged.len(), totals.sum())
+        (self.charged.len(), self.charged_total)
     }
 
     /// What a cap counts: the larger of the two, because charges come late.
@@ -116,12 +124,42 @@ impl Ledger {
 
     /// What a replica's current sprint has spent, by our own count; zero after its report.
     pub fn spent_in_sprint(&self, replica: &ReplicaId, now: Time) -> Usd {
-        let sprint = self.sprints_ended(replica);
-        let settled = self.settled_in_sprint(replica);
         let open = self.rentals.values();
-        let open = open.filter(|open| open.replica == *replica && open.sprint == sprint);
-        let spent = settled.map(|entry| entry.cost);
-        spent.chain(open.map(|open| open.spent(now))).sum()
+        let open = open.filter(|open| open.replica == *replica);
+        self.spent_with(replica, open, now)
+    }
+
+    /// The same of all replicas that rent, and what their rentals may cost beyond that, in one pass.
+    pub fn spent_by_replicas(&self, now: Time) -> BTreeMap<&ReplicaId, SprintSpending> {
+        let mut open: BTreeMap<&ReplicaId, Vec<&OpenRental>> = BTreeMap::new();
+        for rental in self.rentals.values() {
+            open.entry(&rental.replica).or_default().push(rental);
+        }
+        let replicas = self.sprints.keys().chain(open.keys().copied());
+        let spending = |replica| {
+            let open = open.get(replica).map_or(&[][..], Vec::as_slice);
+            SprintSpending {
+                spent: self.spent_with(replica, open.iter().copied(), now),
+                reserved: reserved_for(open.iter().copied(), now),
+            }
+        };
+        replicas
+            .map(|replica| (replica, spending(replica)))
+            .collect()
+    }
+
+    /// `open` are the replica's.
+    fn spent_with<'a>(
+        &self,
+        replica: &ReplicaId,
+        open: impl Iterator<Item = &'a OpenRental>,
+        now: Time,
+    ) -> Usd {
+        let settled = self.sprints.get(replica);
+        let settled = settled.map_or(Usd::ZERO, |sprints| sprints.settled);
+        let sprint = self.sprints_ended(replica);
+        let open = open.filter(|open| open.sprint == sprint);
+        settled + open.map(|open| open.spent(now)).sum()
     }
 
     /// Rentals of a replica's current sprint that are gone.

@@ -704,7 +704,10 @@ impl World {
             ),
             (&faults.withheld_rents, Event::RentNotRecorded),
             (&faults.waiting_rents, Event::RentMustWait),
-            (&faults.taken_offers, Event::OffersTaken { left: Vec::new() }),
+            (
+                &faults.taken_offers,
+                Event::OffersTaken { left: Vec::new() },
+            ),
             (&faults.rents_over_cap, Event::RentOverCap(over_cap())),
             (&faults.gone_offers, Event::OfferGone),
             (&faults.lost_calls, Event::RentReplyLost(lost())),
