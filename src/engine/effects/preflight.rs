@@ -180,3 +180,27 @@ fn address(config: &Config) -> Option<NodeConfig> {
         Vec::new(),
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vast::judge_single_read;
+
+    #[test]
+    fn market_is_asked_again_after_trouble_or_ten_minutes() {
+        let at = Time::UNIX_EPOCH;
+        let (ours, other): (AccountName, AccountName) =
+            ("main".parse().unwrap(), "second".parse().unwrap());
+        let finding = |read| MarketFinding {
+            account: ours.clone(),
+            at,
+            finding: judge_single_read(&read),
+        };
+        let known = finding(Ok(()));
+        assert!(known.is_good(at + Duration::minutes(10), &ours));
+        assert!(!known.is_good(at + Duration::minutes(11), &ours));
+        assert!(!known.is_good(at, &other));
+        let silent = CallError::new("read", CallErrorKind::Unanswered, "no answer");
+        assert!(!finding(Err(silent)).is_good(at, &ours));
+    }
+}

@@ -29,18 +29,25 @@ impl FleetPane {
 
     /// The rows that pass the filter.
     pub fn rows(&self) -> Vec<&FleetRow> {
-        self.shown()
-            .into_iter()
-            .flat_map(|(_, rows)| rows)
-            .collect()
+        self.passing().collect()
+    }
+
+    fn passing(&self) -> impl Iterator<Item = &FleetRow> {
+        let words = Words::of(&self.filter);
+        let all = self.groups.iter();
+        let all = all.flat_map(|group| group.rows.iter().map(move |row| (group, row)));
+        let passing = all.filter(move |(group, row)| words.are_in(|| fleet_text(group, row)));
+        passing.map(|(_, row)| row)
     }
 
     /// The selected row with its place among those that are shown; the first one by default.
     pub fn selected_row(&self) -> Option<(usize, &FleetRow)> {
-        let rows = self.rows();
-        let is_selected = |row: &&FleetRow| Some(&row.key) == self.selected.as_ref();
-        let place = rows.iter().position(is_selected).unwrap_or(0);
-        Some((place, rows.get(place).copied()?))
+        let first = || self.passing().next().map(|row| (0, row));
+        let Some(selected) = &self.selected else {
+            return first();
+        };
+        let mut rows = self.passing().enumerate();
+        rows.find(|(_, row)| row.key == *selected).or_else(first)
     }
 
     /// The row that the panes are about, while it lasts.

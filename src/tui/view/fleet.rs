@@ -1,5 +1,7 @@
 //! The fleet as a table.
 
+use std::iter::repeat_n;
+
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
@@ -103,13 +105,13 @@ pub fn rows(model: &Model) -> Rows {
 /// What is listed, how many rows pass the filter, and how many of them are left out.
 fn note(model: &Model, passing: usize, hidden: usize) -> String {
     let fleet = &model.fleet;
-    let all: Vec<&FleetRow> = fleet.groups.iter().flat_map(|group| &group.rows).collect();
-    let is_sprint = |row: &&&FleetRow| matches!(row.key, FleetKey::Sprint | FleetKey::Replica(_));
-    let sprints = all.iter().filter(is_sprint).count();
-    let rentals = all.iter().filter(|row| row.price.is_some()).count();
+    let all = || fleet.groups.iter().flat_map(|group| &group.rows);
+    let is_sprint = |row: &&FleetRow| matches!(row.key, FleetKey::Sprint | FleetKey::Replica(_));
+    let sprints = all().filter(is_sprint).count();
+    let rentals = all().filter(|row| row.price.is_some()).count();
     let of = match count_of(model, Pane::Fleet, passing) {
         of if of.is_empty() => of,
-        of => format!("{of}{}, ", format::count(all.len(), "row")),
+        of => format!("{of}{}, ", format::count(all().count(), "row")),
     };
     let more = match hidden {
         0 => String::new(),
@@ -123,58 +125,62 @@ fn note(model: &Model, passing: usize, hidden: usize) -> String {
     )
 }
 
-/// A line, and what a click on it selects.
-type Target = (Line<'static>, Option<HitTarget>);
+/// A line of the table.
+enum Listed<'a> {
+    Group(&'a FleetGroup),
+    Row(&'a FleetRow, &'a FleetGroup),
+}
 
 /// The groups with their rows, around the selected one; those that are left out are counted.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     let columns = shown(area.width);
-    let (rows, selected) = listed(canvas, &columns, area.width);
+    let listed = listed(model);
+    let selected = model.fleet.selected_row().map(|(_, row)| &row.key);
+    let is_selected =
+        |listed: &Listed<'_>| matches!(listed, Listed::Row(row, _) if selected == Some(&row.key));
     let filter = filter_line(canvas, FILTER).map(indented);
     // Below the title, the filter and the heading.
     let above = 2 + usize::from(filter.is_some());
     let visible = usize::from(area.height).saturating_sub(above).max(1);
-    let first = (selected + 1).saturating_sub(visible);
-    let is_row = |(_, target): &&Target| target.is_some();
-    let all = rows.iter().filter(is_row).count();
-    let window: Vec<Target> = rows.into_iter().skip(first).take(visible).collect();
-    let hidden = all - window.iter().filter(is_row).count();
-    let inner = canvas.section_rule(area, Section::Fleet, &note(model, all, hidden));
+    let place = listed.iter().position(is_selected).unwrap_or_default();
+    let first = (place + 1).saturating_sub(visible);
+    let last = listed.len().min(first + visible);
+    let window = &listed[first..last];
+    let all = rows_of(&listed);
+    let note = note(model, all, all - rows_of(window));
+    let inner = canvas.section_rule(area, Section::Fleet, &note);
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     lines.push(if all == 0 {
         Line::styled(" No row passes the filter.", theme.dim())
     } else {
         head(&columns, theme)
     });
-    for (line, target) in window {
-        if let Some(target) = target {
-            canvas.hits.add_row(inner, lines.len(), target);
-        }
-        lines.push(line);
+    for one in window {
+        lines.push(match one {
+            Listed::Group(group) => group_line(group, area.width, canvas),
+            Listed::Row(row, group) => {
+                let target = HitTarget::Fleet(row.key.clone());
+                canvas.hits.add_row(inner, lines.len(), target);
+                row_line(row, group, &columns, is_selected(one), canvas)
+            }
+        });
     }
     put_cut(canvas.buf, inner, lines);
 }
 
-/// Every line, and the place of the selected one.
-fn listed(canvas: &Canvas<'_>, columns: &[&Column], width: u16) -> (Vec<Target>, usize) {
-    let fleet = &canvas.model.fleet;
-    let selected = fleet.selected_row().map(|(_, row)| &row.key);
-    let mut lines: Vec<Target> = Vec::new();
-    let mut place = 0;
-    for (group, rows) in fleet.shown() {
-        lines.push((group_line(group, width, canvas), None));
-        for row in rows {
-            let is_selected = selected == Some(&row.key);
-            if is_selected {
-                place = lines.len();
-            }
-            let target = HitTarget::Fleet(row.key.clone());
-            let line = row_line(row, group, columns, is_selected, canvas);
-            lines.push((line, Some(target)));
-        }
+fn listed(model: &Model) -> Vec<Listed<'_>> {
+    let mut listed = Vec::new();
+    for (group, rows) in model.fleet.shown() {
+        listed.push(Listed::Group(group));
+        listed.extend(rows.into_iter().map(|row| Listed::Row(row, group)));
     }
-    (lines, place)
+    listed
+}
+
+fn rows_of(listed: &[Listed<'_>]) -> usize {
+    let is_row = |one: &&Listed<'_>| matches!(one, Listed::Row(..));
+    listed.iter().filter(is_row).count()
 }
 
 fn shown(width: u16) -> Vec<&'static Column> {
@@ -183,17 +189,30 @@ fn shown(width: u16) -> Vec<&'static Column> {
 }
 
 fn head(columns: &[&Column], theme: Theme) -> Line<'static> {
-    let cells = columns
-        .iter()
-        .map(|column| padded(column.title, column, theme));
-    let cells: Vec<String> = cells.collect();
-    let text = format!("{:MARK$}{:<NAME$} {}", "", "node", cells.join(" "));
+    let mut text = format!("{:MARK$}{:<NAME$}", "", "node");
+    for column in columns {
+        push_cell(&mut text, column.title, column, theme);
+    }
     Line::styled(text.trim_end().to_owned(), theme.dim())
 }
 
-fn padded(text: &str, column: &Column, theme: Theme) -> String {
-    let text = format::cut(text, column.width, theme.glyph("…", ".."));
-    column.align.pad(&text, column.width)
+/// Adds a cell, as wide as its column, to a row.
+fn push_cell(row: &mut String, cell: &str, column: &Column, theme: Theme) {
+    let is_wide = cell.width() > column.width;
+    let cut = is_wide.then(|| format::cut(cell, column.width, theme.glyph("…", "..")));
+    let cell = cut.as_deref().unwrap_or(cell);
+    let fill = repeat_n(' ', column.width.saturating_sub(cell.width()));
+    row.push(' ');
+    match column.align {
+        Align::Left => {
+            row.push_str(cell);
+            row.extend(fill);
+        }
+        Align::Right => {
+            row.extend(fill);
+            row.push_str(cell);
+        }
+    }
 }
 
 /// `berlin   gonka1x9k…9k2l   admin API 4s ago   $15.78/h   weight 1,810`
@@ -258,11 +277,10 @@ fn row_line(
     let focused = canvas.model.focus == Pane::Fleet;
     let style = theme.selected_if(is_selected && focused, style);
     let name = format::short_id(&row.name, NAME, theme.glyph("…", ".."));
-    let cells = columns
-        .iter()
-        .map(|column| padded(&(column.cell)(row, canvas), column, theme));
-    let cells: Vec<String> = cells.collect();
-    let text = format!(" {mark} {name:<NAME$} {}", cells.join(" "));
+    let mut text = format!(" {mark} {name:<NAME$}");
+    for column in columns {
+        push_cell(&mut text, &(column.cell)(row, canvas), column, theme);
+    }
     Line::styled(text, style)
 }
 

@@ -241,7 +241,25 @@ pub(super) fn prompt_line(prompt: &Prompt, theme: Theme) -> Line<'_> {
 pub(super) fn put_cut<'a>(buf: &mut Buffer, area: Rect, lines: impl IntoIterator<Item = Line<'a>>) {
     let area = area.intersection(*buf.area());
     for (row, line) in area.rows().zip(lines) {
-        buf.set_line(row.x, row.y, &line, row.width);
+        put_line(buf, row, &line);
+    }
+}
+
+/// Draws a line, cut at the right. Plain text needs no search for characters of several columns or code
+/// points: most of a frame is plain.
+fn put_line(buf: &mut Buffer, row: Rect, line: &Line<'_>) {
+    let (mut x, end) = (row.left(), row.right());
+    for span in line.iter() {
+        let style = line.style.patch(span.style);
+        let room = usize::from(end.saturating_sub(x));
+        if !span.content.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            (x, _) = buf.set_stringn(x, row.y, &span.content, room, style);
+            continue;
+        }
+        for byte in span.content.bytes().take(room) {
+            buf[(x, row.y)].set_char(char::from(byte)).set_style(style);
+            x += 1;
+        }
     }
 }
 
