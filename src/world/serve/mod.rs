@@ -68,7 +68,8 @@ pub async fn serve(options: WorldOptions) -> io::Result<ServedWorld> {
     let ports = options.ports.unwrap_or_default();
     let mut addrs = BTreeMap::new();
     let mut tasks = Vec::new();
-    for (service, port) in services(&shared.world(), ports) {
+    let wanted = services(&shared.world(), ports);
+    for (service, port) in wanted {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         addrs.insert(service, listener.local_addr()?);
         let accepting = http::accept(shared.clone(), service, listener);
