@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Index, IndexMut};
 
+use url::Url;
+
 use super::network_node::{Dapi, Node, OtherNode};
 use super::several::Several;
 use super::truth::Confirmation;
@@ -53,6 +55,19 @@ impl HostId {
     /// This host's number for a draw, from the number of all hosts. The first one's is the same.
     pub(super) fn draw(self, index: u64) -> u64 {
         index ^ (u64::from(self.0) << 40)
+    }
+
+    /// The address of this host's callback, from the first one's: the same with a port of its own.
+    pub(super) fn callback_next_to(self, first: &str) -> String {
+        let Ok(mut url) = Url::parse(first) else {
+            return first.to_owned();
+        };
+        let port = url.port().filter(|_| self != HostId::FIRST);
+        let port = port.map(|port| self.port(port));
+        if port.is_none() || url.set_port(port).is_err() {
+            return first.to_owned();
+        }
+        url.as_str().trim_end_matches('/').to_owned()
     }
 
     /// The port of this host, when the first one has that port.

@@ -7,6 +7,7 @@ mod account;
 mod chain;
 mod clock;
 mod exchange;
+mod faults;
 mod host;
 mod ledger;
 mod machine_fs;
@@ -35,14 +36,15 @@ mod watchdog;
 pub use account::{API_KEY, AccountId};
 pub use clock::WorldClock;
 pub use exchange::{ApiRequest, ApiResponse, CallAnswer, NodeRequest, Outgoing};
+pub use faults::{Fault, FaultKind, RandomFaults, WorkloadFault};
 pub use host::{HostId, PARTICIPANT};
 pub use mlnode::api::MlNodeReply;
 pub use models::{MODEL, SECOND_MODEL};
 pub use network_node::{AdminReply, CallbackReach, WORKER_PRIVATE_KEY};
 pub use oddity::MarketOddity;
 pub use scenario::{
-    ChainAccess, ChainAge, ChainProxy, EnvironmentRule, Fault, FaultKind, HostDefect,
-    MlNodeRelease, NetworkRelease, PocChoice, PocVersion, RandomFaults, Scenario, WorkloadFault,
+    ChainAccess, ChainAge, ChainProxy, EnvironmentRule, HostDefect, MlNodeRelease, NetworkRelease,
+    PocChoice, PocVersion, Scenario,
 };
 pub use serve::{Ports, ServedWorld, WorldOptions, serve};
 pub use ssh_host::{Dialer, Machine, SshHost};

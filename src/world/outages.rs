@@ -6,9 +6,9 @@ use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
 use super::exchange::ApiResponse;
+use super::faults::FaultKind;
 use super::host::HostId;
 use super::numbers::{uniform, whole};
-use super::scenario::FaultKind;
 use super::state::World;
 
 const MINUTE: f64 = 60.0;
@@ -169,7 +169,8 @@ mod tests {
     use chrono::TimeZone as _;
 
     use super::*;
-    use crate::world::scenario::{RandomFaults, Scenario};
+    use crate::world::faults::RandomFaults;
+    use crate::world::scenario::Scenario;
 
     #[test]
     fn every_outage_comes_and_ends() {

@@ -1,8 +1,8 @@
 //! Faults of the scenario, and of proxies in front of the APIs: what happens to a request.
 
 use super::exchange::{ApiRequest, ApiResponse};
+use super::faults::FaultKind;
 use super::numbers::uniform;
-use super::scenario::FaultKind;
 use super::state::World;
 
 impl World {

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::domain::Time;
 
 use super::clock::{as_seconds, seconds};
+use super::faults::WorkloadFault;
 use super::host::HostId;
 use super::model::HostFault;
 use super::numbers::{uniform, whole};
-use super::scenario::WorkloadFault;
 use super::state::World;
 
 const HALT_BEFORE_POC: u64 = 400;

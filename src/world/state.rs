@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use url::Url;
-
 use crate::domain::Time;
 
 use super::account::{Account, AccountId, Accounts};
@@ -65,7 +63,7 @@ impl World {
         let mut world = World {
             seed,
             hosts: Hosts::of(scenario.hosts, |host| Host {
-                callback_url: callback_of(host, &scenario.callback_url),
+                callback_url: host.callback_next_to(&scenario.callback_url),
                 early_share_misses: scenario.early_share_misses,
                 ..Host::default()
             }),
@@ -263,19 +261,5 @@ impl World {
             .map(|id| (id.clone(), self.served_model(host, id).to_owned()));
         let models: Vec<(String, String)> = models.collect();
         self.hosts[host].proved.extend(models);
-    }
-}
-
-/// A host's callback, next to the first one's.
-fn callback_of(host: HostId, first: &str) -> String {
-    let Ok(mut url) = Url::parse(first) else {
-        return first.to_owned();
-    };
-    let port = url.port().map(|port| host.port(port));
-    match port.filter(|_| host != HostId::FIRST) {
-        Some(port) if url.set_port(Some(port)).is_ok() => {
-            url.as_str().trim_end_matches('/').to_owned()
-        }
-        _ => first.to_owned(),
     }
 }

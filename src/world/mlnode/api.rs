@@ -11,7 +11,8 @@ use super::node::{
 use super::settings::AccessLog;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::scenario::{MlNodeRelease, PocVersion, WorkloadFault};
+use crate::world::faults::WorkloadFault;
+use crate::world::scenario::{MlNodeRelease, PocVersion};
 use crate::world::state::World;
 
 pub(in crate::world) const API_PORT: u16 = 8080;

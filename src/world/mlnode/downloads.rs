@@ -14,8 +14,9 @@ use super::settings::{HubAccess, HubFolder};
 use super::weights::size_of;
 use crate::world::clock::{as_seconds, seconds};
 use crate::world::exchange::ApiResponse;
+use crate::world::faults::WorkloadFault;
 use crate::world::numbers::number;
-use crate::world::scenario::{EnvironmentRule, WorkloadFault};
+use crate::world::scenario::EnvironmentRule;
 
 /// Most concurrent downloads.
 const AT_ONCE: usize = 3;

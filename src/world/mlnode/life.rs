@@ -13,8 +13,9 @@ use super::node::{
 use super::settings::Supervision;
 use super::weights::WeightCache;
 use crate::world::clock::{as_seconds, seconds};
+use crate::world::faults::WorkloadFault;
 use crate::world::numbers::uniform;
-use crate::world::scenario::{MlNodeRelease, WorkloadFault};
+use crate::world::scenario::MlNodeRelease;
 
 /// Seconds from a failure to the watcher's third check.
 const WATCHED: f64 = 6.0;

@@ -11,8 +11,9 @@ use super::node::{
 use super::settings::{Entry, HubAccess, HubFolder};
 use super::weights::size_of;
 use crate::world::clock::{as_seconds, seconds};
+use crate::world::faults::WorkloadFault;
 use crate::world::numbers::{number, uniform};
-use crate::world::scenario::{EnvironmentRule, MlNodeRelease, WorkloadFault};
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease};
 
 /// Seconds that a start waits for vLLM (`WAIT_FOR_SERVER_TIMEOUT` in `api/inference/vllm/runner.py`).
 const USUAL_LIMIT: f64 = 1_200.0;

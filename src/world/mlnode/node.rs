@@ -8,7 +8,8 @@ use super::log::Log;
 use super::poc::{Generation, Validation};
 use super::settings::Settings;
 use super::weights::WeightCache;
-use crate::world::scenario::{EnvironmentRule, MlNodeRelease, PocVersion, WorkloadFault};
+use crate::world::faults::WorkloadFault;
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease, PocVersion};
 
 /// Longer than any test runs, in seconds.
 pub(super) const NEVER: f64 = 1e8;

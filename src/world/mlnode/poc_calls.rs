@@ -10,8 +10,9 @@ use super::node::{Instances, SimMlNode};
 use super::poc::{Callback, Delivery, Generation, Validation};
 use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse, Outgoing};
+use crate::world::faults::WorkloadFault;
 use crate::world::numbers::{uniform, whole};
-use crate::world::scenario::{EnvironmentRule, MlNodeRelease, WorkloadFault};
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease};
 use crate::world::state::World;
 
 /// The module whose server has the routes of the `PoC` (3.0.16 and newer).

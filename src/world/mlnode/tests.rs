@@ -8,8 +8,9 @@ use super::api::MlNodeReply;
 use crate::world::account::API_KEY;
 use crate::world::clock::seconds;
 use crate::world::exchange::{ApiRequest, ApiResponse, Outgoing};
+use crate::world::faults::WorkloadFault;
 use crate::world::models::MODEL;
-use crate::world::scenario::{EnvironmentRule, MlNodeRelease, Scenario, WorkloadFault};
+use crate::world::scenario::{EnvironmentRule, MlNodeRelease, Scenario};
 use crate::world::state::World;
 
 const API: u16 = 8080;

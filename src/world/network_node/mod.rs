@@ -9,6 +9,7 @@ mod dapi;
 mod errands;
 mod node;
 mod others;
+mod poc_orders;
 mod reach;
 mod registry;
 mod restart;

@@ -85,8 +85,9 @@ mod tests {
     use super::*;
     use crate::world::clock::seconds;
     use crate::world::exchange::ApiRequest;
+    use crate::world::faults::RandomFaults;
     use crate::world::models::MODEL;
-    use crate::world::scenario::{RandomFaults, Scenario};
+    use crate::world::scenario::Scenario;
 
     /// A world in which dapi restarts near every `PoC`, with a node that was registered before it.
     fn with_restart(stale_node_files: f64) -> World {

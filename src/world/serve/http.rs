@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use super::shared::{Shared, SimService, TICK, new_headers};
 use super::subscription;
 use crate::world::exchange::{ApiRequest, ApiResponse};
-use crate::world::scenario::FaultKind;
+use crate::world::faults::FaultKind;
 
 /// Serves every connection to a listener.
 pub(in crate::world) async fn accept(

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use crate::world::clock::WorldClock;
 use crate::world::exchange::{ApiRequest, ApiResponse};
+use crate::world::faults::FaultKind;
 use crate::world::host::HostId;
 use crate::world::mlnode::api::MlNodeReply;
 use crate::world::network_node::AdminReply;
-use crate::world::scenario::{FaultKind, Scenario};
+use crate::world::scenario::Scenario;
 use crate::world::state::World;
 
 /// How often tasks check the world for something to do.

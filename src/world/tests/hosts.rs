@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::{body, call, start};
 use crate::world::clock::seconds;
 use crate::world::exchange::ApiResponse;
+use crate::world::faults::RandomFaults;
 use crate::world::host::HostId;
 use crate::world::models::MODEL;
 use crate::world::network_node::AdminReply;
-use crate::world::scenario::{HostDefect, RandomFaults, Scenario};
+use crate::world::scenario::{HostDefect, Scenario};
 use crate::world::state::World;
 use crate::world::{WorldOptions, serve};
 
