@@ -1,13 +1,6 @@
-//! The operator's hosts: each is a participant of the chain with a Network Node of its own.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::{Index, IndexMut};
+//! Names of the operator's hosts: each is a participant of the chain with a Network Node of its own.
 
 use url::Url;
-
-use super::network_node::{Dapi, Node, OtherNode};
-use super::several::Several;
-use super::truth::Confirmation;
 
 /// The address of the first host on the chain.
 pub const PARTICIPANT: &str = "gonka1x9k2v5q8w4e7r3t6y0u2p5s8d4f7g3h6j9k2l";
@@ -16,7 +9,7 @@ const PUBLIC_KEY: &str = "02ab0f3c5d7e9a1b2c4d6e8f0a1b3c5d7e9f1a2b4c6d8e0f2a3b5c
 /// What an address is written with (BIP 173).
 const BECH32: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 /// Each further host has another last letter than the first one's `l`.
-const MOST_HOSTS: u8 = 32;
+pub(super) const MOST_HOSTS: u8 = 32;
 
 /// One of the operator's hosts. [`World::hosts`](super::World::hosts) gives those of a world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -25,6 +18,14 @@ pub struct HostId(u8);
 impl HostId {
     /// The one that every world has.
     pub const FIRST: HostId = HostId(0);
+
+    pub(super) fn numbered(number: u8) -> HostId {
+        HostId(number)
+    }
+
+    pub(super) fn number(self) -> u8 {
+        self.0
+    }
 
     /// The host's address on the chain.
     pub fn participant(self) -> String {
@@ -76,66 +77,6 @@ impl HostId {
     }
 }
 
-/// A participant of the chain, and the Network Node that works for it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Host {
-    pub(super) nodes: BTreeMap<String, Node>,
-    /// Machines of the operator's further nodes, by the node's id.
-    pub(super) others: BTreeMap<String, OtherNode>,
-    pub(super) weights: BTreeMap<u64, BTreeMap<String, u64>>,
-    pub(super) batches: BTreeMap<u64, BTreeMap<String, u64>>,
-    /// Batches per epoch in the first third of generation.
-    pub(super) early_batches: BTreeMap<u64, u64>,
-    /// How often their share was too small.
-    pub(super) early_share_misses: u64,
-    /// Batches of this epoch's confirmation `PoC`.
-    pub(super) confirming: BTreeMap<String, u64>,
-    pub(super) confirmations: BTreeMap<u64, Confirmation>,
-    /// Trigger of the last confirmation that was counted.
-    pub(super) counted_event: u64,
-    /// Batches of the current segment of a challenge.
-    pub(super) challenged: BTreeMap<String, u64>,
-    /// Start of the last segment that was counted.
-    pub(super) counted_segment: u64,
-    pub(super) challenges: BTreeMap<u64, Confirmation>,
-    /// Epochs that the participant was removed from.
-    pub(super) inactive: BTreeSet<u64>,
-    pub(super) active: BTreeMap<String, u64>,
-    /// The model that each node had its latest weight for.
-    pub(super) proved: BTreeMap<String, String>,
-    pub(super) dapi: Dapi,
-    /// `api.poc_callback_url`: where machines send batches.
-    pub(super) callback_url: String,
-}
-
-/// All of them.
-pub(super) type Hosts = Several<Host>;
-
-impl Hosts {
-    /// So many, each made from its id.
-    pub(super) fn of(count: u8, host: impl Fn(HostId) -> Host) -> Hosts {
-        Several::new(count.min(MOST_HOSTS), |number| host(HostId(number)))
-    }
-
-    pub(super) fn ids(&self) -> impl Iterator<Item = HostId> + use<> {
-        self.numbers().map(HostId)
-    }
-}
-
-impl Index<HostId> for Hosts {
-    type Output = Host;
-
-    fn index(&self, host: HostId) -> &Host {
-        self.nth(host.0)
-    }
-}
-
-impl IndexMut<HostId> for Hosts {
-    fn index_mut(&mut self, host: HostId) -> &mut Host {
-        self.nth_mut(host.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -144,16 +85,15 @@ mod tests {
 
     #[test]
     fn every_host_has_an_address_of_its_own() {
-        let hosts = Hosts::of(MOST_HOSTS, |_| Host::default());
-        let addresses: BTreeSet<String> = hosts.ids().map(HostId::participant).collect();
+        let hosts = (0..MOST_HOSTS).map(HostId);
+        let addresses: BTreeSet<String> = hosts.map(HostId::participant).collect();
         assert_eq!(addresses.len(), usize::from(MOST_HOSTS));
         assert!(addresses.contains(PARTICIPANT));
     }
 
     #[test]
     fn services_of_further_hosts_are_numbered() {
-        let hosts = Hosts::of(2, |_| Host::default());
-        let names: Vec<String> = hosts.ids().map(|host| host.service("admin")).collect();
+        let names = [0, 1].map(|number| HostId(number).service("admin"));
         assert_eq!(names, ["admin", "admin-2"]);
     }
 }

@@ -9,6 +9,7 @@ mod clock;
 mod exchange;
 mod faults;
 mod host;
+mod hosts;
 mod ledger;
 mod machine_fs;
 mod mlnode;

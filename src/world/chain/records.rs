@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::world::chain::confirmation::scaled;
-use crate::world::chain::rest::not_found;
 use crate::world::exchange::ApiResponse;
 use crate::world::host::HostId;
 use crate::world::numbers::number;
@@ -215,4 +214,9 @@ impl World {
         let covered = number(collateral) / COLLATERAL_PER_UNIT / number(potential);
         BASE_WEIGHT_RATIO + covered.min(1.0 - BASE_WEIGHT_RATIO)
     }
+}
+
+/// As the gRPC gateway answers.
+pub(super) fn not_found(message: &str) -> ApiResponse {
+    ApiResponse::new(404, &json!({"code": 5, "message": message, "details": []}))
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::chain::records::{GRACE_PERIOD_END, OTHER_HOST};
+use crate::world::chain::records::{GRACE_PERIOD_END, OTHER_HOST, not_found};
 use crate::world::exchange::ApiResponse;
 use crate::world::outages::Outage;
 use crate::world::scenario::{HostDefect, NetworkRelease};
@@ -126,11 +126,6 @@ impl World {
     pub(super) fn has_fees(&self) -> bool {
         self.scenario.network_release >= NetworkRelease::V0_2_16
     }
-}
-
-/// As the gRPC gateway answers.
-pub(super) fn not_found(message: &str) -> ApiResponse {
-    ApiResponse::new(404, &json!({"code": 5, "message": message, "details": []}))
 }
 
 pub(super) fn not_implemented() -> ApiResponse {

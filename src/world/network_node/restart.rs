@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use crate::domain::Time;
-use crate::world::host::{Host, HostId};
+use crate::world::host::HostId;
+use crate::world::hosts::Host;
 use crate::world::outages::Outage;
 use crate::world::state::World;
 
