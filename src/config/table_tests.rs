@@ -144,10 +144,19 @@ fn proxy_is_at_the_network_node_that_it_names() {
     );
 }
 
+/// Each text has this problem, in a line of its table.
+fn refused(cases: &[(String, &str, &str)]) {
+    for (text, key, says) in cases {
+        let problem = problem_of(text, key);
+        assert!(problem.to_string().contains(says), "{key}: {problem}");
+        assert!(problem.line.is_some() || *key == "account", "{key}");
+        assert!(!report(text).to_string().contains("k9"), "{key}");
+    }
+}
+
 #[test]
 fn tables_that_clash_or_lack_something_are_reported_by_name() {
-    let second = "[[account]]\nname = \"second\"\n";
-    for (text, key, says) in [
+    refused(&[
         (
             two_nodes("").replace("name = \"east\"", "name = \"west\""),
             "network_node.west.name",
@@ -206,6 +215,13 @@ fn tables_that_clash_or_lack_something_are_reported_by_name() {
             "network_node.east.ssh",
             "have none of their own",
         ),
+    ]);
+}
+
+#[test]
+fn accounts_and_names_that_clash_are_reported() {
+    let second = "[[account]]\nname = \"second\"\n";
+    refused(&[
         (
             LEAST.to_owned() + second,
             "account.second.api_key",
@@ -251,12 +267,7 @@ fn tables_that_clash_or_lack_something_are_reported_by_name() {
             "pool.p.network_node",
             "one of west, east",
         ),
-    ] {
-        let problem = problem_of(&text, key);
-        assert!(problem.to_string().contains(says), "{key}: {problem}");
-        assert!(problem.line.is_some() || key == "account", "{key}");
-        assert!(!report(&text).to_string().contains("k9"), "{key}");
-    }
+    ]);
 }
 
 #[test]

@@ -399,9 +399,11 @@ impl Observations {
         let accounts = config.accounts().map(|account| account.name);
         Observations {
             network_nodes: network_nodes
-                .map(|name| (name, Default::default()))
+                .map(|name| (name, NetworkNodeReadings::default()))
                 .collect(),
-            accounts: accounts.map(|name| (name, Default::default())).collect(),
+            accounts: accounts
+                .map(|name| (name, AccountReadings::default()))
+                .collect(),
             ..Observations::default()
         }
     }

@@ -192,11 +192,7 @@ impl Ledger {
                     open.instance = Some(*instance);
                 }
             }
-            Record::GpuIdleUntil { instance, until } => {
-                let open = self.rentals.values_mut();
-                let known = open.filter(|open| open.instance == Some(*instance));
-                known.for_each(|open| open.gpu_from = open.gpu_from.max(*until));
-            }
+            Record::GpuIdleUntil { instance, until } => self.note_idle(*instance, *until),
             Record::RentalRepriced {
                 label,
                 prices,
@@ -226,24 +222,17 @@ impl Ledger {
                 ended,
                 charge,
                 ..
-            } => {
-                let charged = ChargedRental {
-                    label: label.clone(),
-                    replica: replica.clone(),
-                    ended: *ended,
-                    charge: *charge,
-                };
-                self.add_charge(charged);
-            }
+            } => self.add_charge(ChargedRental {
+                label: label.clone(),
+                replica: replica.clone(),
+                ended: *ended,
+                charge: *charge,
+            }),
             Record::RegisterIntended {
                 node,
                 instance,
                 network_node,
-            } => {
-                let registration = self.registrations.entry(node.clone());
-                registration
-                    .or_insert_with(|| OpenRegistration::new(node, *instance, network_node));
-            }
+            } => self.add_registration(node, *instance, network_node),
             Record::Registered { node } => {
                 if let Some(open) = self.registrations.get_mut(node) {
                     open.registered = true;
@@ -270,10 +259,9 @@ impl Ledger {
             Record::ConfirmationMeasured {
                 confirmation,
                 network_node,
-            } => {
-                let measured = (network_node.clone(), *confirmation);
-                self.confirmations.push(measured);
-            }
+            } => self
+                .confirmations
+                .push((network_node.clone(), *confirmation)),
             Record::JournalLost { reason } => self.continuity = Continuity::Lost(reason.clone()),
             Record::JournalAccepted => self.continuity = Continuity::Accepted,
             Record::Checkpoint {
@@ -291,6 +279,22 @@ impl Ledger {
             }
             Record::SprintEnded { report } => self.end_sprint(at, report),
         }
+    }
+
+    fn note_idle(&mut self, instance: InstanceId, until: Time) {
+        let open = self.rentals.values_mut();
+        let known = open.filter(|open| open.instance == Some(instance));
+        known.for_each(|open| open.gpu_from = open.gpu_from.max(until));
+    }
+
+    fn add_registration(
+        &mut self,
+        node: &NodeId,
+        instance: InstanceId,
+        network_node: &NetworkNodeName,
+    ) {
+        let registration = self.registrations.entry(node.clone());
+        registration.or_insert_with(|| OpenRegistration::new(node, instance, network_node));
     }
 
     fn save_sprint(

@@ -75,7 +75,7 @@ pub fn configuration(state: &Path, caps: Caps) -> Config {
 
 /// Two Network Nodes with their participants, two accounts, and pools that take turns with them. Every second
 /// pool has the second model.
-pub fn spread_configuration(state: &Path, caps: Caps, stage: &Stage, pools: &[u32]) -> Config {
+pub fn spread_configuration(directory: &Path, caps: Caps, stage: &Stage, pools: &[u32]) -> Config {
     let (hosts, accounts): (Vec<HostId>, Vec<AccountId>) = {
         let world = stage.world();
         (world.hosts().collect(), world.accounts().collect())
@@ -105,7 +105,7 @@ pub fn spread_configuration(state: &Path, caps: Caps, stage: &Stage, pools: &[u3
         )
     });
     let tables: String = nodes.chain(further).chain(pools).collect();
-    configuration_with(state, caps, &tables)
+    configuration_with(directory, caps, &tables)
 }
 
 fn configuration_with(state: &Path, caps: Caps, tables: &str) -> Config {

@@ -12,12 +12,12 @@ use serde::Serialize;
 
 use super::arguments::{Common, Confirmation, Gc, Output};
 use super::page::Page;
-use super::places::{Places, accounts_of, node_lists};
+use super::places::{Lists, Places, accounts_of, node_lists};
 use super::runtime;
 use super::teardown::confirm;
 use super::{Exit, causes, print, print_json, service, status_line, stop};
 use crate::config::Config;
-use crate::domain::{AccountName, Instance};
+use crate::domain::{AccountName, Instance, NetworkNodeName, RegisteredNode};
 use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
 use crate::journal::{self, Journal, JournalError, Ledger};
@@ -113,22 +113,9 @@ async fn sweep(
     let clock = clock.as_ref();
     let places = Places::of(config);
     let (listed, lists) = tokio::join!(places.instances(), places.nodes());
-    let is_unknown = listed.known.is_empty();
-    let outcome = if is_unknown {
-        "nothing was changed"
-    } else {
-        "left as they are"
-    };
-    for error in &listed.failures {
-        status_line(format_args!("pocpit: rentals unknown, {outcome}: {error}"));
-    }
-    if is_unknown {
+    tell_failures(&listed, &lists);
+    if listed.known.is_empty() {
         return Ok(record_failure(clock.now()));
-    }
-    for error in &lists.failures {
-        status_line(format_args!(
-            "warning: registrations unknown, left as they are: {error}"
-        ));
     }
     if let Some(unknown) = engine::unknown_places(ledger, config) {
         status_line(format_args!("warning: {unknown}"));
@@ -196,6 +183,27 @@ async fn sweep(
         })?;
     }
     Ok(exit)
+}
+
+/// Says which rentals and registrations are unknown. Without any listing the lists do not matter.
+fn tell_failures(
+    listed: &Lists<AccountName, Instance>,
+    lists: &Lists<NetworkNodeName, RegisteredNode>,
+) {
+    let is_unknown = listed.known.is_empty();
+    let outcome = if is_unknown {
+        "nothing was changed"
+    } else {
+        "left as they are"
+    };
+    for error in &listed.failures {
+        status_line(format_args!("pocpit: rentals unknown, {outcome}: {error}"));
+    }
+    for error in lists.failures.iter().filter(|_| !is_unknown) {
+        status_line(format_args!(
+            "warning: registrations unknown, left as they are: {error}"
+        ));
+    }
 }
 
 /// What `gc` found and did.
