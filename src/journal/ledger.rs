@@ -273,8 +273,12 @@ impl Ledger {
                 replica,
                 epoch,
                 cause,
+                network_node,
             } => {
-                let report = SprintReport::not_tried(replica.clone(), *epoch, cause);
+                let report = SprintReport {
+                    network_node: network_node.clone(),
+                    ..SprintReport::not_tried(replica.clone(), *epoch, cause)
+                };
                 self.add_report(at, report);
             }
             Record::SprintEnded { report } => self.end_sprint(at, report),

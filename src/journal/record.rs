@@ -112,6 +112,9 @@ pub enum Record {
         replica: ReplicaId,
         epoch: EpochIndex,
         cause: Cause,
+        /// Which Network Node its pool is for; the only one is left out.
+        #[serde(default, skip_serializing_if = "NetworkNodeName::is_default")]
+        network_node: NetworkNodeName,
     },
     /// A confirmation `PoC` of an epoch is over.
     ConfirmationMeasured {

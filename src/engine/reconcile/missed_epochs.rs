@@ -62,6 +62,9 @@ impl Engine {
             cause.name,
             cause.detail
         );
+        let pools = &self.shared.config.pools;
+        let pool = pools.get(&id.pool).unwrap_or(&pools.first);
+        let network_node = pool.network_node.clone();
         // In manual mode the operator knows.
         let is_alone = self.is_alone_in_pool(id);
         if mode == Mode::Auto && is_alone {
@@ -72,6 +75,7 @@ impl Engine {
             replica: id.clone(),
             epoch,
             cause,
+            network_node,
         });
         if mode == Mode::Auto {
             self.tell_pool(now, id, Some(epoch), NextEpoch::Automatic);

@@ -137,6 +137,7 @@ fn any_record() -> impl Strategy<Value = Record> {
             replica: replica(attempt),
             epoch: EpochIndex(id),
             cause: Cause::new("too_late", "the PoC was too near"),
+            network_node: NetworkNodeName::default(),
         }),
     ]
 }

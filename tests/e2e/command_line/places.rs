@@ -132,7 +132,7 @@ fn checks_and_lists_name_the_account_and_the_network_node() {
     let nodes = said(&fleet.run(&["nodes", "--json"]));
     let place = |id: &str| {
         let mut all = nodes.as_array().unwrap().iter();
-        all.find(|node| node["id"] == id)
+        all.find(|node| node["config"]["id"] == id)
             .map(|node| node["network_node"].clone())
     };
     assert_eq!(place("theirs-2"), Some(json!("north-2")));
