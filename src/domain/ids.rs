@@ -88,7 +88,7 @@ impl CockpitId {
     }
 }
 
-/// Whether it has the [`NAME_FORM`].
+/// Whether it is a name: 1 to 32 characters of `a-z`, `0-9` and `-`.
 pub fn is_name(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=32).contains(&text.len()) && text.chars().all(allowed)

@@ -273,6 +273,15 @@ impl SprintReport {
         )
     }
 
+    /// The same at this Network Node.
+    #[must_use]
+    pub fn for_network_node(self, network_node: &NetworkNodeName) -> SprintReport {
+        SprintReport {
+            network_node: network_node.clone(),
+            ..self
+        }
+    }
+
     /// The report of an epoch for which nothing was rented.
     pub fn not_tried(replica: ReplicaId, epoch: EpochIndex, cause: &Cause) -> SprintReport {
         SprintReport {

@@ -203,9 +203,7 @@ impl Ledger {
                     open.reserved = *reserved;
                 }
             }
-            Record::RentVoided { label, .. } => {
-                self.rentals.remove(label);
-            }
+            Record::RentVoided { label, .. } => drop(self.rentals.remove(label)),
             Record::DestroyIntended { instance } => {
                 for open in self.rentals.values_mut() {
                     open.destroying |= open.instance == Some(*instance);
@@ -275,11 +273,8 @@ impl Ledger {
                 cause,
                 network_node,
             } => {
-                let report = SprintReport {
-                    network_node: network_node.clone(),
-                    ..SprintReport::not_tried(replica.clone(), *epoch, cause)
-                };
-                self.add_report(at, report);
+                let not_tried = SprintReport::not_tried(replica.clone(), *epoch, cause);
+                self.add_report(at, not_tried.for_network_node(network_node));
             }
             Record::SprintEnded { report } => self.end_sprint(at, report),
         }
