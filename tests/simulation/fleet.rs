@@ -181,7 +181,9 @@ impl FleetCampaign {
             let poc_start = self.epoch();
             self.stage.skip_to(poc_start + Duration::minutes(10));
         }
-        println!("{}: {:?}", self.judge.name, self.sum);
+        let world = self.world_time().as_secs_f64();
+        let name = &self.judge.name;
+        println!("{name}: {:?}, the world took {world:.1} s", self.sum);
     }
 
     /// How many rentals each account has had lately.

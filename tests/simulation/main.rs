@@ -48,7 +48,7 @@ use boot::Failure;
 use epoch::Campaign;
 use fleet::{FleetCampaign, FleetSum};
 use plan::Plan;
-use played::{MachineFault, MarketCall, processor_time};
+use played::{MachineFault, MarketCall};
 use summary::Summary;
 
 const MINUTE: Duration = Duration::seconds(60);
@@ -249,21 +249,6 @@ fn every_replica_of_a_fleet_of_200_makes_its_window() {
     assert_eq!((sum.windows, sum.made), (200, 200), "{sum:?}");
     let entries = fleet.entries();
     assert!(entries <= 60 * 200, "{entries} entries");
-}
-
-/// The world's own time is not the program's: it looks at every rental at each call.
-#[test]
-#[ignore = "deep: 100 replicas"]
-fn sprint_of_a_large_fleet_costs_hardly_more_than_one_of_a_small() {
-    let cost = |replicas: u32, epochs: u64| {
-        let began = processor_time().as_secs_f64();
-        let mut fleet = FleetCampaign::new(1, Plan::Calm, replicas);
-        fleet.play(epochs);
-        let all = processor_time().as_secs_f64() - began;
-        (all - fleet.world_time().as_secs_f64()) / f64::from(fleet.sum.windows)
-    };
-    let (small, large) = (cost(10, 5), cost(100, 1));
-    assert!(large <= 1.4 * small, "{small:.3} s, then {large:.3} s");
 }
 
 /// Seeds with their number of replicas.
