@@ -154,8 +154,9 @@ const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOneOneOneOneOneOneOneOneOneOneOneOneOneOn me";
 const OTHER_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAITwoTwoTwoTwoTwoTwoTwoTwoTwoTwoTwoTwoTwoTw me";
-/// What the client prints on a failure; its exit status is 0 even then.
-const FAILURES: [&str; 5] = [
+/// What the client prints on a failure, the first with `--raw`; its exit status is 0 even then.
+const FAILURES: [&str; 6] = [
+    r#""error": true"#,
     "Failed with error",
     "An error occurred",
     "Traceback",
