@@ -12,9 +12,9 @@ use super::report::{Hint, Problem};
 use super::table::MAX_REPLICAS;
 use super::table_array::TableArray;
 use super::table_layer::TableLayer;
-use super::tables::{Tables, account_names};
+use super::tables::Tables;
 use crate::domain::format::count;
-use crate::domain::{NetworkNodeName, UsdPerHour};
+use crate::domain::{AccountName, NetworkNodeName, UsdPerHour};
 
 const API: &str = "network_node.api_listen";
 const INFERENCE: &str = "network_node.inference_listen";
@@ -47,9 +47,17 @@ pub(super) fn run(reader: &mut Reader<'_>, draft: &Draft, fleet: &Fleet<'_>) -> 
 impl Fleet<'_> {
     /// Network Nodes that can be named: those of the tables, or else the only one.
     fn network_node_names(&self) -> Vec<&NetworkNodeName> {
-        let named = self.network_nodes.read.iter();
-        let named = named.filter(|it| it.layer.name().is_some());
+        let named = self.network_nodes.named();
         named.map(|it| &it.draft.network_node.name).collect()
+    }
+
+    /// Accounts that can be named: that of `[vast]`, and those of the tables.
+    fn account_names(&self) -> Vec<AccountName> {
+        let others = self.accounts.named();
+        let others = others.map(|it| it.draft.vast.account.clone());
+        std::iter::once(AccountName::default())
+            .chain(others)
+            .collect()
     }
 
     fn check_proxy_name(&self, reader: &mut Reader<'_>, draft: &Draft) {
@@ -67,10 +75,9 @@ impl Fleet<'_> {
         }
     }
 
-    /// Pools that name what is not there.
+    /// Pools that name an unknown Network Node or account.
     fn unknown_names(&self) -> Vec<Problem> {
-        let (network_nodes, accounts) = (self.network_node_names(), account_names(self.accounts));
-        let accounts: Vec<_> = accounts.iter().collect();
+        let (network_nodes, accounts) = (self.network_node_names(), self.account_names());
         let unknown = self.pools.iter().flat_map(|pool| {
             let own = &pool.draft.pool;
             let node = own.network_node.as_ref();
@@ -78,12 +85,13 @@ impl Fleet<'_> {
                 .filter(|name| !network_nodes.contains(name))
                 .map(|name| {
                     let what = format!("there is no Network Node {name}");
-                    pool.problem("pool.network_node", what, one_of(&network_nodes))
+                    pool.layer
+                        .problem("pool.network_node", what, one_of(&network_nodes))
                 });
             let account = own.account.as_ref();
             let account = account.filter(|name| !accounts.contains(name)).map(|name| {
                 let what = format!("there is no account {name}");
-                pool.problem("pool.account", what, one_of(&accounts))
+                pool.layer.problem("pool.account", what, one_of(&accounts))
             });
             node.into_iter().chain(account)
         });
@@ -169,7 +177,10 @@ fn names(pools: &[PoolRead<'_>]) -> Vec<Problem> {
         let (layer, name) = (pool.layer, TableArray::Pool.name());
         let before = lines.insert(layer.name()?, layer.line_of(name))?;
         let what = format!("the pool of line {before} has this name");
-        Some(pool.problem(name, what, "a name of its own for each pool"))
+        Some(
+            pool.layer
+                .problem(name, what, "a name of its own for each pool"),
+        )
     });
     clashes.collect()
 }
@@ -232,11 +243,7 @@ fn ports(reader: &mut Reader<'_>, draft: &Draft, ends: &[Ends<'_>]) -> Vec<Probl
             if let Some((what, expected)) = wrong_range(&range, &taken).filter(|_| is_checked) {
                 match end.layer {
                     None => reader.problem(range.setting, what, expected),
-                    Some(layer) => {
-                        let hint = Hint::Expected(expected);
-                        let problem = Problem::new(range.setting, None, what, hint);
-                        problems.push(layer.located(&problem));
-                    }
+                    Some(layer) => problems.push(layer.problem(range.setting, what, expected)),
                 }
             }
             if is_checked {
@@ -269,7 +276,7 @@ fn taken(reader: &Reader<'_>, draft: &Draft) -> Vec<Ports> {
     taken.collect()
 }
 
-/// What is wrong with a range, and what was expected.
+/// The fault of a range, and what was expected.
 fn wrong_range(range: &Ports, taken: &[Ports]) -> Option<(String, String)> {
     let number = range.number;
     let all = count(number, "replica");
@@ -325,7 +332,8 @@ fn small_pool_cap(pool: &PoolRead<'_>) -> Option<Problem> {
     (price > cap).then(|| {
         let what =
             format!("{cap} is less than one of its replicas may cost (vast.max_price, {price})");
-        pool.problem(POOL_PER_HOUR, what, format!("at least {}", price.0))
+        pool.layer
+            .problem(POOL_PER_HOUR, what, format!("at least {}", price.0))
     })
 }
 

@@ -6,7 +6,7 @@ use toml::Value;
 
 use super::draft::Draft;
 use super::read::Reader;
-use super::report::{Hint, Problem};
+use super::report::Problem;
 use super::schema::POOL_SECTIONS;
 use super::settings::{BudgetConfig, PoolConfig, PoolSettings, Pools};
 use super::table_layer::TableLayer;
@@ -157,18 +157,6 @@ pub(super) fn finish(
 }
 
 impl PoolRead<'_> {
-    /// A problem with one of its settings.
-    pub(super) fn problem(
-        &self,
-        path: &str,
-        what: impl Into<String>,
-        expected: impl Into<String>,
-    ) -> Problem {
-        let line = Some(self.layer.line_of(path));
-        let hint = Hint::Expected(expected.into());
-        Problem::new(&self.layer.key(path), line, what, hint)
-    }
-
     pub(super) fn max_price(&self) -> UsdPerHour {
         self.draft.vast.query.max_price
     }

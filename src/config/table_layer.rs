@@ -83,6 +83,18 @@ impl TableLayer {
         self.problems.iter().map(|problem| self.named(problem))
     }
 
+    /// A problem with one of its settings.
+    pub(super) fn problem(
+        &self,
+        path: &str,
+        what: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Problem {
+        let line = Some(self.line_of(path));
+        let hint = Hint::Expected(expected.into());
+        Problem::new(&self.key(path), line, what, hint)
+    }
+
     /// The problem under the table's name.
     pub(super) fn named(&self, problem: &Problem) -> Problem {
         let hint = match &problem.hint {

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 use super::checks;
 use super::draft::{Draft, ExposureKind};
 use super::read::Reader;
-use super::report::{Hint, Problem};
+use super::report::Problem;
 use super::schema::Credential;
 use super::settings::{AccountConfig, NetworkNodeConfig};
 use super::source::Layers;
@@ -15,7 +15,6 @@ use super::table::settings_of;
 use super::table_array::TableArray;
 use super::table_layer::TableLayer;
 use super::values::{Found, Source, Values};
-use crate::domain::AccountName;
 
 const NETWORK_NODE: &str = "network_node";
 
@@ -66,6 +65,11 @@ impl<'a> Tables<'a> {
         });
     }
 
+    /// Tables that have a usable name.
+    pub(super) fn named(&self) -> impl Iterator<Item = &TableRead<'a>> {
+        self.read.iter().filter(|it| it.layer.name().is_some())
+    }
+
     /// Each table that has what `key` reads needs it for itself.
     fn refuse_repeated<K: Ord>(
         &mut self,
@@ -73,15 +77,24 @@ impl<'a> Tables<'a> {
         what: &str,
         key: impl Fn(&TableRead<'_>) -> Option<K>,
     ) {
-        let mut before: BTreeMap<K, String> = BTreeMap::new();
+        self.refuse_repeated_beside(BTreeMap::new(), path, what, key);
+    }
+
+    /// The same, where the sections named in `before` have some already.
+    fn refuse_repeated_beside<K: Ord>(
+        &mut self,
+        mut before: BTreeMap<K, String>,
+        path: &'static str,
+        what: &str,
+        key: impl Fn(&TableRead<'_>) -> Option<K>,
+    ) {
         for table in &self.read {
             let Some(key) = key(table) else { continue };
             if let Some(other) = before.insert(key, table.layer.title()) {
-                let line = Some(table.layer.line_of(path));
-                let hint = Hint::Expected(format!("its own for each {}", table.layer.array.noun()));
                 let what = format!("{other} has {what}");
-                let problem = Problem::new(&table.layer.key(path), line, what, hint);
-                self.problems.push(problem);
+                let expected = format!("its own for each {}", table.layer.array.noun());
+                self.problems
+                    .push(table.layer.problem(path, what, expected));
             }
         }
     }
@@ -97,6 +110,7 @@ pub(super) fn network_nodes<'a>(layers: &'a Layers, fleet: &Reader<'_>) -> Table
         let mut reader = fleet.with_layer(&values, layer);
         let mut draft = Draft::default();
         let is_of_node = |section: &str| section == NETWORK_NODE;
+        // For the participant of those without one of their own. Its problems are the file's.
         reader.fill(&mut draft, |section| section == "chain");
         reader.problems.clear();
         reader.fill_own(&mut draft);
@@ -155,36 +169,29 @@ pub(super) fn accounts<'a>(layers: &'a Layers, fleet: &Reader<'_>, main: &Draft)
         reader.fill_own(&mut draft);
         tables.add(layer, reader, draft);
     }
-    let is_main =
-        |it: &&TableRead<'_>| it.layer.name().is_some() && it.draft.vast.account.is_default();
-    for table in tables.read.iter().filter(is_main) {
-        let path = TableArray::Account.name();
-        let line = Some(table.layer.line_of(path));
-        let hint = Hint::Expected("another name".to_owned());
+    let named_main = tables
+        .named()
+        .filter(|it| it.draft.vast.account.is_default());
+    let named_main = named_main.map(|it| {
         let what = "main is the account of [vast]";
-        tables
-            .problems
-            .push(Problem::new(&table.layer.key(path), line, what, hint));
-    }
+        it.layer
+            .problem(TableArray::Account.name(), what, "another name")
+    });
+    let named_main: Vec<_> = named_main.collect();
+    tables.problems.extend(named_main);
     tables.refuse_repeated("account.name", "this name", |it| {
         it.layer.name().map(str::to_owned)
     });
     // Two names of one account would be two purses.
-    let of_main = main.vast.api_key.expose_secret();
-    tables.refuse_repeated("account.api_key", "this key", |it| {
-        let key = it.draft.vast.api_key.expose_secret();
+    let key_of = |draft: &Draft| {
+        let key = draft.vast.api_key.expose_secret();
         (!key.is_empty()).then(|| key.to_owned())
+    };
+    let of_main = key_of(main).map(|key| (key, "[vast]".to_owned()));
+    let of_main = of_main.into_iter().collect();
+    tables.refuse_repeated_beside(of_main, "account.api_key", "this key", |it| {
+        key_of(&it.draft)
     });
-    for table in &tables.read {
-        let key = table.draft.vast.api_key.expose_secret();
-        if !key.is_empty() && key == of_main {
-            let path = "account.api_key";
-            let line = Some(table.layer.line_of(path));
-            let hint = Hint::Expected("its own for each account".to_owned());
-            let problem = Problem::new(&table.layer.key(path), line, "[vast] has this key", hint);
-            tables.problems.push(problem);
-        }
-    }
     tables
 }
 
@@ -208,13 +215,4 @@ impl TableRead<'_> {
             credit_floor: self.draft.budget.credit_floor,
         }
     }
-}
-
-/// The names that pools can use.
-pub(super) fn account_names(tables: &Tables<'_>) -> Vec<AccountName> {
-    let named = tables.read.iter().filter(|it| it.layer.name().is_some());
-    let others = named.map(|it| it.draft.vast.account.clone());
-    std::iter::once(AccountName::default())
-        .chain(others)
-        .collect()
 }

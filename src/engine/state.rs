@@ -175,6 +175,16 @@ impl Replica {
         self.is_touched = true;
         self.view = None;
     }
+
+    /// Who pays for its rentals.
+    pub(crate) fn account(&self) -> &AccountName {
+        &self.config.vast.account
+    }
+
+    /// Where its rentals are registered.
+    pub(crate) fn network_node(&self) -> &NetworkNodeName {
+        &self.config.network_node.name
+    }
 }
 
 /// What the panic of a sprint ends.
@@ -190,18 +200,6 @@ pub(crate) enum PanicEnds {
 pub(crate) struct Broken {
     pub(crate) at: Time,
     pub(crate) why: String,
-}
-
-impl Replica {
-    /// Who pays for its rentals.
-    pub(crate) fn account(&self) -> &AccountName {
-        &self.config.vast.account
-    }
-
-    /// Where its rentals are registered.
-    pub(crate) fn network_node(&self) -> &NetworkNodeName {
-        &self.config.network_node.name
-    }
 }
 
 impl Shared {

@@ -16,7 +16,7 @@ const SCOPE: &str = "use a key with the permissions misc, user_read, instance_re
 /// What to check when Vast does not answer.
 const VAST: &str = "vast.base_url, this machine's network and status.vast.ai";
 
-/// What was read of one account.
+/// The readings of an account.
 pub(super) struct AccountRead {
     pub(super) name: AccountName,
     /// Its name, if there are several.

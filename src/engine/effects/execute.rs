@@ -163,7 +163,7 @@ impl Replica {
             return self.on_examined(shared, now, last);
         }
         let market = last.map(|last| last.market.clone());
-        let market = market.filter(|market| market.is_good(now, &self.config.vast.account));
+        let market = market.filter(|market| market.is_good(now, self.account()));
         self.running.insert(key);
         let examining = shared.examining.entry(network_node.clone()).or_default();
         examining.push(self.id.clone());

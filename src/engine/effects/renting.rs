@@ -52,7 +52,7 @@ impl Replica {
             let left = left.map(|offer| offer.id).collect();
             return self.dispatch(shared, now, Event::OffersTaken { left });
         }
-        let account = &self.config.vast.account;
+        let account = self.account();
         let of_account = shared.renting.values().filter(|other| *other == account);
         if of_account.count() >= MAX_RENT_CALLS {
             return self.dispatch(shared, now, Event::RentMustWait);
@@ -92,7 +92,7 @@ impl Replica {
             self.tag,
             offer.id
         );
-        let account = self.config.vast.account.clone();
+        let account = self.account().clone();
         shared.renting.insert(self.id.clone(), account);
         self.spawn_effect(shared, EffectKey::Rent, async move {
             let rented = ports.market.rent(&order).await;

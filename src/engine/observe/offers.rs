@@ -106,9 +106,7 @@ impl Replica {
             ..common_funds(ledger, pool, epoch, back, now)
         }
     }
-}
 
-impl Replica {
     /// The credit of its account, less what the account's open rentals may still cost.
     pub(crate) fn free_credit(&self, shared: &Shared, now: Time) -> Option<Usd> {
         let credit = shared.credit(self.account(), now)?;

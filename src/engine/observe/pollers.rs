@@ -82,7 +82,7 @@ impl Poller {
         self.spawn("measuring block time", Poller::measure_block_time);
     }
 
-    /// What is to know of an account.
+    /// Polls an account.
     fn follow_account(&self, account: AccountName, schedule: &watch::Receiver<PollSchedule>) {
         let (market, updates) = (self.ports.market_of(&account).clone(), schedule.clone());
         let (listed, name) = (market.clone(), account.clone());
@@ -108,7 +108,7 @@ impl Poller {
         });
     }
 
-    /// What is to know of a Network Node.
+    /// Polls a Network Node.
     fn follow_network_node(&self, name: &NetworkNodeName) {
         let (api, of) = (self.ports.network_node_named(name).clone(), name.clone());
         self.every(NODES_INTERVAL, move |_| {
