@@ -1,7 +1,7 @@
 //! Small files that are replaced atomically: state that survives a restart, beside the journal.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use serde::Serialize;
@@ -16,14 +16,23 @@ pub fn read<T: DeserializeOwned + Default>(file: &Path) -> io::Result<T> {
     }
 }
 
-/// Replaces a file, readable by its owner only. After a crash at any point, the old file or the new one is
-/// there; once this returns, the new one, even after a power cut.
+/// Replaces a file by a value as JSON.
 pub fn write(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    replace(file, |fresh| Ok(serde_json::to_writer(fresh, value)?))
+}
+
+/// Replaces a file, readable by its owner only, by what `content` writes. After a crash at any point, the old
+/// file or the new one is there; once this returns, the new one, even after a power cut.
+pub fn replace(
+    file: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let directory = directory_of(file);
     std::fs::create_dir_all(directory)?;
-    let mut fresh = tempfile::NamedTempFile::new_in(directory)?;
-    serde_json::to_writer(&mut fresh, value)?;
-    fresh.flush()?;
+    let fresh = tempfile::NamedTempFile::new_in(directory)?;
+    let mut writer = BufWriter::new(fresh.reopen()?);
+    content(&mut writer)?;
+    writer.flush()?;
     // Before it gets the name: an empty file must not replace the old one.
     fresh.as_file().sync_all()?;
     fresh.persist(file)?;

@@ -238,6 +238,9 @@ pub(crate) enum Command {
     /// This also works while pocpit is running.
     #[command(after_help = "Examples:\n  pocpit accept-journal\n  pocpit accept-journal --yes")]
     AcceptJournal(Confirmation),
+    /// Back up, verify or restore the journal. Needs no key.
+    #[command(subcommand)]
+    Journal(JournalCommand),
     /// Show the current epoch and the next PoC.
     #[command(after_help = "Examples:\n  pocpit epoch\n  pocpit epoch --json")]
     Epoch(Output),
@@ -312,6 +315,37 @@ fn speed(text: &str) -> Result<f64, String> {
     } else {
         Err("must be between 0.1 and 2000".to_owned())
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Write the whole journal as text, with checksums; also while pocpit is running. It has no secrets.
+    #[command(
+        after_help = "Examples:\n  pocpit journal dump /var/backups/pocpit.journal\n  pocpit journal dump | gzip > journal.gz"
+    )]
+    Dump {
+        /// The file to replace [default: standard output].
+        file: Option<PathBuf>,
+    },
+    /// Read every record of the journal, or of a dump, and say what they add up to. Changes nothing.
+    #[command(
+        after_help = "Examples:\n  pocpit journal verify\n  pocpit journal verify /var/backups/pocpit.journal"
+    )]
+    Verify {
+        /// A dump [default: the journal].
+        file: Option<PathBuf>,
+    },
+    /// Make a dump the journal of a state directory that has none; asks first. Nothing is rented until
+    /// `pocpit accept-journal`.
+    #[command(
+        after_help = "Examples:\n  pocpit journal restore /var/backups/pocpit.journal\n  pocpit journal restore --yes pocpit.journal"
+    )]
+    Restore {
+        /// The dump.
+        file: PathBuf,
+        #[command(flatten)]
+        confirmation: Confirmation,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,7 @@ mod exit;
 mod gc;
 mod headless;
 mod history;
+mod journal;
 mod lock_wait;
 mod log_files;
 mod logging;
@@ -154,6 +155,7 @@ async fn run(arguments: Arguments) -> Result<Exit, Report> {
         Some(Command::AcceptJournal(confirmation)) => {
             accept_journal::run(confirmation, &common).await
         }
+        Some(Command::Journal(command)) => journal::run(&command, &common),
         Some(Command::Epoch(output)) => read_only::epoch(&common, output).await,
         Some(Command::Nodes(output)) => read_only::nodes(&common, output).await,
         Some(Command::History(arguments)) => history::run(&arguments, &common),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EntryId, JournalError, Record};
+use super::{EntryId, JournalError, Ledger, Record};
 use crate::domain::{BootTimes, Time};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,14 @@ pub struct Entry {
 }
 
 impl Entry {
+    pub(super) fn of(id: EntryId, at: Time, record: &Record) -> Result<Entry, JournalError> {
+        let body = serde_json::to_string(record).map_err(|error| JournalError::Unreadable {
+            id,
+            detail: error.to_string(),
+        })?;
+        Ok(Entry { id, at, body })
+    }
+
     pub fn record(&self) -> Result<Record, JournalError> {
         let record = serde_json::from_str(&self.body);
         record
@@ -25,6 +33,15 @@ impl Entry {
                 detail: error.to_string(),
             })
     }
+}
+
+/// What entries add up to, in their order.
+pub(super) fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
+    let mut ledger = Ledger::default();
+    for entry in entries {
+        ledger.apply(entry.at, &entry.record()?);
+    }
+    Ok(ledger)
 }
 
 /// A record whose name has another meaning today.

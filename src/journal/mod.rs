@@ -5,27 +5,35 @@
 //! [`WriterEpoch`], which fences off the previous writer.
 
 mod compact;
+mod dump;
 mod entry;
 mod error;
 mod history;
 mod ids;
 mod ledger;
+mod line;
 mod record;
+mod restore;
 mod spool;
 mod sqlite;
 mod storage;
 mod store;
 mod traces;
+mod verify;
 
+pub use dump::{Dump, DumpError};
 pub use entry::Entry;
+use entry::add_up;
 pub use error::JournalError;
 pub use history::{HistorySource, PastSprint};
 pub use ids::{EntryId, WriterEpoch};
 pub use ledger::{Ledger, OpenRegistration, OpenRental, SprintSpending, Whose};
 pub use record::Record;
+pub use restore::{RestoreError, restore};
 pub use sqlite::{SqliteStorage, VERSION};
 pub use storage::Storage;
-pub use store::{Journal, WriteOutcome, make_private_dir, read_only};
+pub use store::{Journal, WriteOutcome, dump, make_private_dir, read_only};
+pub use verify::{Verified, verify};
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,7 @@ use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
+use super::line;
 use super::{Entry, JournalError};
 use crate::atomic_file;
 
@@ -17,7 +16,7 @@ use crate::atomic_file;
 const ROOM: u64 = 1_048_576;
 /// A hole in a torn line is shorter.
 const ROOM_AT_ONCE: u64 = 65_536;
-const BLANK: u8 = b'\n';
+const BLANK: u8 = line::END;
 
 /// The entries that wait for the storage to take them.
 #[derive(Debug)]
@@ -28,12 +27,6 @@ pub(super) struct Spool {
     length: u64,
     /// Corrupt lines before the last good one: the file is preserved for the operator.
     damaged: usize,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Line {
-    checksum: String,
-    entry: Entry,
 }
 
 impl Spool {
@@ -65,7 +58,7 @@ impl Spool {
             if line == [BLANK] {
                 continue;
             }
-            let Some(entry) = parse(line) else {
+            let Some(entry) = line::parse(line) else {
                 bad += 1;
                 continue;
             };
@@ -102,7 +95,7 @@ impl Spool {
 
     /// Adds an entry; it is on the disk when this returns.
     pub(super) fn add(&mut self, entry: Entry) -> Result<(), JournalError> {
-        let line = line(&entry).map_err(JournalError::at(&self.path))?;
+        let line = line::write(&entry).map_err(JournalError::at(&self.path))?;
         self.write(&line, self.length)
             .map_err(JournalError::at(&self.path))?;
         self.length += line.len() as u64;
@@ -180,28 +173,4 @@ fn written(path: &Path) -> io::Result<Vec<u8>> {
 
 fn blanks(length: u64) -> Vec<u8> {
     vec![BLANK; usize::try_from(length).unwrap_or_default()]
-}
-
-fn line(entry: &Entry) -> serde_json::Result<Vec<u8>> {
-    let line = Line {
-        checksum: checksum(entry)?,
-        entry: entry.clone(),
-    };
-    let mut bytes = serde_json::to_vec(&line)?;
-    bytes.push(BLANK);
-    Ok(bytes)
-}
-
-fn parse(line: &[u8]) -> Option<Entry> {
-    let line: Line = serde_json::from_slice(line.strip_suffix(&[BLANK])?).ok()?;
-    (checksum(&line.entry).ok()? == line.checksum).then_some(line.entry)
-}
-
-/// FNV-1a over the entry's text, 64 bits: detects a torn line.
-fn checksum(entry: &Entry) -> serde_json::Result<String> {
-    let bytes = serde_json::to_vec(entry)?;
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    Ok(format!("{hash:016x}"))
 }

@@ -73,6 +73,43 @@ impl SqliteStorage {
         Ok((writer, entries.map_err(sqlite)?))
     }
 
+    /// Writes a new file with these entries: on the disk when it returns. The file is for no one to use before.
+    pub(super) fn create(
+        path: &Path,
+        writer: WriterEpoch,
+        entries: &[Entry],
+    ) -> Result<(), JournalError> {
+        let sqlite = JournalError::at(path);
+        let connection = Connection::open(path).map_err(&sqlite)?;
+        let mut storage = SqliteStorage {
+            connection,
+            path: path.to_owned(),
+        };
+        // Without a log beside it: the file is renamed.
+        let full = storage
+            .connection
+            .pragma_update(None, "synchronous", "FULL");
+        full.map_err(&sqlite)?;
+        storage.migrate()?;
+        let newest = params![writer.0];
+        let set = storage
+            .connection
+            .execute("UPDATE writer SET epoch = ?1", newest);
+        set.map_err(&sqlite)?;
+        storage.append(writer, entries)
+    }
+
+    /// What SQLite finds wrong with a file, without changing it.
+    pub(super) fn damage(path: &Path) -> Result<Option<String>, JournalError> {
+        let sqlite = JournalError::at(path);
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&sqlite)?;
+        let found: String = connection
+            .query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+            .map_err(&sqlite)?;
+        Ok((found != "ok").then_some(found))
+    }
+
     fn prepare(&mut self) -> Result<(), JournalError> {
         version(&self.connection, &self.path)?;
         self.set_up().map_err(JournalError::at(&self.path))?;

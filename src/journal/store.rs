@@ -6,11 +6,13 @@ use std::path::Path;
 use super::compact::{SETTLED_RETAINED, superfluous};
 use super::spool::Spool;
 use super::traces::{self, Traces};
-use super::{Entry, EntryId, JournalError, Ledger, Record, SqliteStorage, Storage, WriterEpoch};
+use super::{
+    Dump, Entry, EntryId, JournalError, Ledger, Record, SqliteStorage, Storage, WriterEpoch, add_up,
+};
 use crate::domain::Time;
 
-const FILE: &str = "journal.sqlite";
-const SPOOL: &str = "journal.spool";
+pub(super) const FILE: &str = "journal.sqlite";
+pub(super) const SPOOL: &str = "journal.spool";
 const LOCK: &str = "lock";
 
 /// The journal, held by one program at a time.
@@ -175,11 +177,7 @@ impl Journal {
             writer: self.writer,
             sequence: self.sequence,
         };
-        let body = serde_json::to_string(record).map_err(|error| JournalError::Unreadable {
-            id,
-            detail: error.to_string(),
-        })?;
-        Ok(Entry { id, at, body })
+        Entry::of(id, at, record)
     }
 }
 
@@ -191,36 +189,48 @@ fn merged(mut stored: Vec<Entry>, spooled: &[Entry]) -> Vec<Entry> {
     stored
 }
 
-/// Adds up the journal of a state directory without locking it. A loss that no start has recorded yet counts
-/// too.
-pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
+/// The last writer and every entry of a state directory, without locking it.
+pub(super) fn read_all(state_dir: &Path) -> Result<(WriterEpoch, Vec<Entry>), JournalError> {
     let path = state_dir.join(FILE);
-    // Before the journal: its writer marks the directory after it.
-    let traces = Traces::read(state_dir, &path);
-    // The spool, too: an entry that is moved to the database meanwhile is then in both, not in neither.
+    // Before the database: an entry that is moved there meanwhile is then in both, not in neither.
     let spool = Spool::read(&state_dir.join(SPOOL))?;
     let (writer, stored) = if path.exists() {
         SqliteStorage::read_only(&path)?
     } else {
         Default::default()
     };
-    let mut ledger = add_up(&merged(stored, spool.entries()))?;
+    Ok((writer, merged(stored, spool.entries())))
+}
+
+/// The journal of a state directory as it is now, without locking it; `None` if there is none.
+pub fn dump(state_dir: &Path, now: Time) -> Result<Option<Dump>, JournalError> {
+    if !state_dir.join(FILE).exists() {
+        return Ok(None);
+    }
+    let (writer, entries) = read_all(state_dir)?;
+    Ok(Some(Dump {
+        at: now,
+        writer,
+        entries,
+    }))
+}
+
+/// Adds up the journal of a state directory without locking it. A loss that no start has recorded yet counts
+/// too.
+pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
+    let path = state_dir.join(FILE);
+    // Before the journal: its writer marks the directory after it.
+    let traces = Traces::read(state_dir, &path);
+    let (writer, entries) = read_all(state_dir)?;
+    let mut ledger = add_up(&entries)?;
     if let Some(reason) = traces.loss(writer) {
         ledger.apply(Time::default(), &Record::JournalLost { reason });
     }
     Ok(ledger)
 }
 
-pub(super) fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
-    let mut ledger = Ledger::default();
-    for entry in entries {
-        ledger.apply(entry.at, &entry.record()?);
-    }
-    Ok(ledger)
-}
-
 /// Locks the state directory for this program.
-fn lock(state_dir: &Path) -> Result<File, JournalError> {
+pub(super) fn lock(state_dir: &Path) -> Result<File, JournalError> {
     let directory = |source| JournalError::Directory {
         path: state_dir.to_owned(),
         source,

@@ -38,13 +38,11 @@ pub(super) struct Traces {
 
 impl Traces {
     pub(super) fn read(state_dir: &Path, journal: &Path) -> Traces {
-        // A mark that cannot be read says nothing.
-        let mark: Mark = atomic_file::read(&state_dir.join(MARK)).unwrap_or_default();
         let is_new = fs::metadata(journal).map_or(true, |file| file.len() == 0);
         let is_left = |name: &&str| state_dir.join(name).symlink_metadata().is_ok();
         let left = is_new.then(|| TRACES.into_iter().find(is_left)).flatten();
         Traces {
-            mark: mark.writer,
+            mark: marked(state_dir),
             left,
         }
     }
@@ -62,6 +60,13 @@ impl Traces {
             "the journal is empty or missing, but `{left}` of an older journal is there"
         ))
     }
+}
+
+/// The newest writer that left its mark; zero if none did.
+pub(super) fn marked(state_dir: &Path) -> WriterEpoch {
+    // A mark that cannot be read says nothing.
+    let mark: Mark = atomic_file::read(&state_dir.join(MARK)).unwrap_or_default();
+    mark.writer
 }
 
 /// Leaves the mark of a writer.

@@ -393,6 +393,7 @@ fn no_secret_in_output_files_or_arguments() {
         // The error of a configuration that does not load appears here.
         operator.run(&config, &["notify", "send", "it failed"]);
     }
+    operator.run("good.toml", &["journal", "dump"]);
     let written = ["state", "run"].map(|name| operator.path(name));
     let count: usize = written.iter().map(|path| operator.search_files(path)).sum();
     assert!(count > 2, "journal and log were not found");

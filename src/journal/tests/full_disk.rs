@@ -7,7 +7,7 @@ use std::path::Path;
 use super::*;
 
 /// Locks the database until it is dropped: meanwhile, it takes no writes.
-fn lock(dir: &Path) -> rusqlite::Connection {
+pub(super) fn lock(dir: &Path) -> rusqlite::Connection {
     let connection = database(dir).connection;
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     connection
@@ -36,7 +36,7 @@ fn spool(dir: &Path) -> std::path::PathBuf {
 }
 
 /// A journal that does not wait for a locked database.
-fn open(dir: &Path) -> (Journal, Ledger) {
+pub(super) fn open(dir: &Path) -> (Journal, Ledger) {
     let storage = database(dir);
     storage
         .connection

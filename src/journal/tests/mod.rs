@@ -1,8 +1,8 @@
 mod compaction;
+mod dump;
 mod full_disk;
 mod migration;
 
-use super::store::add_up;
 use super::*;
 use crate::domain::{
     AccountName, Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId,

@@ -2,6 +2,7 @@
 
 mod check;
 mod inference;
+mod journal;
 mod json;
 mod metrics;
 mod notify;
