@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem::{Discriminant, discriminant};
 
 use super::ledger::{CLOCK_ALLOWANCE, MAX_BOOTS, MAX_REMOVED};
-use super::{Entry, EntryId, JournalError, Record};
+use super::{EntryId, EntryVisitor, JournalError, Record};
 use crate::domain::{Duration, InstanceId, MachineId, NodeId, RentalLabel, ReplicaId, Time};
 
 /// The longest window that a cap looks back.
@@ -15,20 +15,22 @@ const LONGEST_CAP: Duration = Duration::days(30);
 /// hour must not empty a cap. No plan rents more in a month.
 pub(super) const SETTLED_RETAINED: usize = 200;
 
-/// The entries that change the sum neither at `now` nor later. `entries` are in order; of the settled
+/// The entries that change the sum neither at `now` nor later. `visit` visits all in order; of the settled
 /// rentals, the last `settled_retained` stay whatever their age.
 pub(super) fn superfluous(
-    entries: &[Entry],
+    visit: impl FnOnce(&mut EntryVisitor<'_>) -> Result<(), JournalError>,
     now: Time,
     settled_retained: usize,
 ) -> Result<Vec<EntryId>, JournalError> {
-    let mut live = Live::default();
-    for entry in entries {
+    let (mut live, mut ids) = (Live::default(), Vec::new());
+    visit(&mut |entry| {
         live.apply(entry.id, entry.at, &entry.record()?);
-    }
+        ids.push(entry.id);
+        Ok(())
+    })?;
     let needed = live.needed(now, settled_retained);
-    let ids = entries.iter().map(|entry| entry.id);
-    Ok(ids.filter(|id| !needed.contains(id)).collect())
+    ids.retain(|id| !needed.contains(id));
+    Ok(ids)
 }
 
 /// Entries that count, by what they are about. Follows the ledger's rules.

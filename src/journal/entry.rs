@@ -35,13 +35,11 @@ impl Entry {
     }
 }
 
-/// What entries add up to, in their order.
-pub(super) fn add_up(entries: &[Entry]) -> Result<Ledger, JournalError> {
-    let mut ledger = Ledger::default();
-    for entry in entries {
-        ledger.apply(entry.at, &entry.record()?);
+impl Ledger {
+    pub(super) fn apply_entry(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        self.apply(entry.at, &entry.record()?);
+        Ok(())
     }
-    Ok(ledger)
 }
 
 /// A record whose name has another meaning today.

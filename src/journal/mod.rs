@@ -23,7 +23,6 @@ mod verify;
 
 pub use dump::{Dump, DumpError};
 pub use entry::Entry;
-use entry::add_up;
 pub use error::JournalError;
 pub use history::{HistorySource, PastSprint};
 pub use ids::{EntryId, WriterEpoch};
@@ -31,7 +30,7 @@ pub use ledger::{Ledger, OpenRegistration, OpenRental, SprintSpending, Whose};
 pub use record::Record;
 pub use restore::{RestoreError, restore};
 pub use sqlite::{SqliteStorage, VERSION};
-pub use storage::Storage;
+pub use storage::{EntryVisitor, Storage};
 pub use store::{Journal, WriteOutcome, dump, make_private_dir, read_only};
 pub use verify::{Verified, verify};
 

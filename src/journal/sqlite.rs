@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{
-    Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params,
+    Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params,
 };
 
-use super::{Entry, EntryId, JournalError, Storage, WriterEpoch};
+use super::{Entry, EntryId, EntryVisitor, JournalError, Storage, WriterEpoch};
 use crate::domain::Time;
 
 /// The schema that this program writes. Raised whenever an older program, which skips unknown records,
@@ -57,20 +57,21 @@ impl SqliteStorage {
         Ok(storage)
     }
 
-    /// The last writer and the entries of a file of any known version, without changing it.
-    pub(super) fn read_only(path: &Path) -> Result<(WriterEpoch, Vec<Entry>), JournalError> {
+    /// Visits the entries of a file of any known version, without changing it. Returns the last writer.
+    pub(super) fn visit_read_only(
+        path: &Path,
+        visitor: &mut EntryVisitor<'_>,
+    ) -> Result<WriterEpoch, JournalError> {
         let sqlite = JournalError::at(path);
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(&sqlite)?;
-        let (writer, entries) = match version(&connection, path)? {
-            0 => return Ok(Default::default()),
-            1 => (WriterEpoch::default(), read(&connection, READ_1)),
-            _ => (
-                current(&connection).map_err(&sqlite)?,
-                read(&connection, READ),
-            ),
+        let (writer, select) = match version(&connection, path)? {
+            0 => return Ok(WriterEpoch::default()),
+            1 => (WriterEpoch::default(), READ_1),
+            _ => (current(&connection).map_err(&sqlite)?, READ),
         };
-        Ok((writer, entries.map_err(sqlite)?))
+        visit(&connection, select, path, visitor)?;
+        Ok(writer)
     }
 
     /// Writes a new file with these entries: on the disk when it returns. The file is for no one to use before.
@@ -198,8 +199,8 @@ impl Storage for SqliteStorage {
         })
     }
 
-    fn read(&self) -> Result<Vec<Entry>, JournalError> {
-        read(&self.connection, READ).map_err(JournalError::at(&self.path))
+    fn visit(&self, visitor: &mut EntryVisitor<'_>) -> Result<(), JournalError> {
+        visit(&self.connection, READ, &self.path, visitor)
     }
 
     fn compact(
@@ -244,21 +245,26 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, JournalError> {
     Ok(found)
 }
 
-fn read(connection: &Connection, select: &str) -> rusqlite::Result<Vec<Entry>> {
-    let mut select = connection.prepare(select)?;
-    let rows = select.query_map([], |row| {
-        let micros: i64 = row.get(2)?;
-        let at = Time::from_timestamp_micros(micros)
-            .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, micros))?;
-        let id = EntryId {
-            writer: WriterEpoch(row.get(0)?),
-            sequence: row.get(1)?,
-        };
-        Ok(Entry {
-            id,
-            at,
-            body: row.get(3)?,
-        })
-    })?;
-    rows.collect()
+fn visit(
+    connection: &Connection,
+    select: &str,
+    path: &Path,
+    visitor: &mut EntryVisitor<'_>,
+) -> Result<(), JournalError> {
+    let sqlite = JournalError::at(path);
+    let mut select = connection.prepare(select).map_err(&sqlite)?;
+    let mut entries = select.query_map([], entry).map_err(&sqlite)?;
+    entries.try_for_each(|entry| visitor(entry.map_err(&sqlite)?))
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let micros: i64 = row.get(2)?;
+    let at = Time::from_timestamp_micros(micros)
+        .ok_or(rusqlite::Error::IntegralValueOutOfRange(2, micros))?;
+    let id = EntryId {
+        writer: WriterEpoch(row.get(0)?),
+        sequence: row.get(1)?,
+    };
+    let body = row.get(3)?;
+    Ok(Entry { id, at, body })
 }

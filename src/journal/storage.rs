@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::{Entry, EntryId, JournalError, WriterEpoch};
 
+/// Takes one entry after the other: a journal may be larger than what should be in memory.
+pub type EntryVisitor<'a> = dyn FnMut(Entry) -> Result<(), JournalError> + 'a;
+
 /// Stores entries durably, for one writer at a time.
 ///
 /// Every write is all or nothing, is on the disk when it returns, and fails with
@@ -19,8 +22,8 @@ pub trait Storage: fmt::Debug + Send {
     /// that an empty call tests whether a write works.
     fn append(&mut self, writer: WriterEpoch, entries: &[Entry]) -> Result<(), JournalError>;
 
-    /// Every entry, in the order of their ids.
-    fn read(&self) -> Result<Vec<Entry>, JournalError>;
+    /// Visits every entry, in the order of their ids. Ends with the visitor's first error.
+    fn visit(&self, visitor: &mut EntryVisitor<'_>) -> Result<(), JournalError>;
 
     /// Removes entries that no longer count.
     fn compact(&mut self, writer: WriterEpoch, superfluous: &[EntryId])

@@ -7,7 +7,8 @@ use super::compact::{SETTLED_RETAINED, superfluous};
 use super::spool::Spool;
 use super::traces::{self, Traces};
 use super::{
-    Dump, Entry, EntryId, JournalError, Ledger, Record, SqliteStorage, Storage, WriterEpoch, add_up,
+    Dump, Entry, EntryId, EntryVisitor, JournalError, Ledger, Record, SqliteStorage, Storage,
+    WriterEpoch,
 };
 use crate::domain::Time;
 
@@ -99,9 +100,13 @@ impl Journal {
             Err(error) => tracing::error!("the journal is read and cannot be written: {error}"),
             Ok(()) => {}
         }
-        let entries = merged(journal.storage.read()?, journal.spooled());
-        let ledger = add_up(&entries)?;
-        journal.sequence = entries.last().map_or(0, |entry| entry.id.sequence);
+        let (mut ledger, mut sequence) = (Ledger::default(), 0);
+        let stored = |visitor: &mut EntryVisitor<'_>| journal.storage.visit(visitor);
+        merge(journal.spooled(), stored, |entry| {
+            sequence = entry.id.sequence;
+            ledger.apply_entry(&entry)
+        })?;
+        journal.sequence = sequence;
         if !journal.spooled().is_empty()
             && let Err(error) = journal.recover()
         {
@@ -138,7 +143,8 @@ impl Journal {
         if self.spool.as_ref().is_some_and(|spool| !spool.is_clear()) {
             return Ok(());
         }
-        let superfluous = superfluous(&self.storage.read()?, now, SETTLED_RETAINED)?;
+        let superfluous =
+            superfluous(|visitor| self.storage.visit(visitor), now, SETTLED_RETAINED)?;
         if superfluous.is_empty() {
             return Ok(());
         }
@@ -181,25 +187,44 @@ impl Journal {
     }
 }
 
-/// Both in the order of their ids, without duplicates.
-fn merged(mut stored: Vec<Entry>, spooled: &[Entry]) -> Vec<Entry> {
-    stored.extend_from_slice(spooled);
-    stored.sort_by_key(|entry| entry.id);
-    stored.dedup_by_key(|entry| entry.id);
-    stored
+/// Visits the stored entries and those of the spool in the order of their ids, each once. Returns what reading
+/// the stored ones returns.
+fn merge<T>(
+    spooled: &[Entry],
+    stored: impl FnOnce(&mut EntryVisitor<'_>) -> Result<T, JournalError>,
+    mut visitor: impl FnMut(Entry) -> Result<(), JournalError>,
+) -> Result<T, JournalError> {
+    let mut spooled = spooled.to_vec();
+    spooled.sort_by_key(|entry| entry.id);
+    spooled.dedup_by_key(|entry| entry.id);
+    let mut spooled = spooled.into_iter().peekable();
+    let read = stored(&mut |entry| {
+        while let Some(before) = spooled.next_if(|next| next.id < entry.id) {
+            visitor(before)?;
+        }
+        spooled.next_if(|next| next.id == entry.id);
+        visitor(entry)
+    })?;
+    spooled.try_for_each(visitor)?;
+    Ok(read)
 }
 
-/// The last writer and every entry of a state directory, without locking it.
-pub(super) fn read_all(state_dir: &Path) -> Result<(WriterEpoch, Vec<Entry>), JournalError> {
+/// Visits every entry of a state directory without locking it. Returns the last writer.
+pub(super) fn visit_all(
+    state_dir: &Path,
+    visitor: impl FnMut(Entry) -> Result<(), JournalError>,
+) -> Result<WriterEpoch, JournalError> {
     let path = state_dir.join(FILE);
     // Before the database: an entry that is moved there meanwhile is then in both, not in neither.
     let spool = Spool::read(&state_dir.join(SPOOL))?;
-    let (writer, stored) = if path.exists() {
-        SqliteStorage::read_only(&path)?
-    } else {
-        Default::default()
+    let stored = |visitor: &mut EntryVisitor<'_>| {
+        if path.exists() {
+            SqliteStorage::visit_read_only(&path, visitor)
+        } else {
+            Ok(WriterEpoch::default())
+        }
     };
-    Ok((writer, merged(stored, spool.entries())))
+    merge(spool.entries(), stored, visitor)
 }
 
 /// The journal of a state directory as it is now, without locking it; `None` if there is none.
@@ -207,7 +232,11 @@ pub fn dump(state_dir: &Path, now: Time) -> Result<Option<Dump>, JournalError> {
     if !state_dir.join(FILE).exists() {
         return Ok(None);
     }
-    let (writer, entries) = read_all(state_dir)?;
+    let mut entries = Vec::new();
+    let writer = visit_all(state_dir, |entry| {
+        entries.push(entry);
+        Ok(())
+    })?;
     Ok(Some(Dump {
         at: now,
         writer,
@@ -221,8 +250,8 @@ pub fn read_only(state_dir: &Path) -> Result<Ledger, JournalError> {
     let path = state_dir.join(FILE);
     // Before the journal: its writer marks the directory after it.
     let traces = Traces::read(state_dir, &path);
-    let (writer, entries) = read_all(state_dir)?;
-    let mut ledger = add_up(&entries)?;
+    let mut ledger = Ledger::default();
+    let writer = visit_all(state_dir, |entry| ledger.apply_entry(&entry))?;
     if let Some(reason) = traces.loss(writer) {
         ledger.apply(Time::default(), &Record::JournalLost { reason });
     }

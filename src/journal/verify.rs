@@ -3,15 +3,13 @@
 use std::path::Path;
 
 use super::spool::Spool;
-use super::store::{FILE, SPOOL, read_all};
-use super::{Dump, Entry, JournalError, SqliteStorage, WriterEpoch, add_up};
+use super::store::{FILE, SPOOL, visit_all};
+use super::{Dump, Entry, JournalError, Ledger, SqliteStorage};
 use crate::domain::Time;
 
 /// Every record could be read and added up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// The writer that it knew last.
-    pub writer: WriterEpoch,
     pub records: usize,
     /// Times of the first and the last record.
     pub span: Option<(Time, Time)>,
@@ -24,20 +22,37 @@ pub struct Verified {
 impl Verified {
     /// Adds up a dump.
     pub fn dump(dump: &Dump) -> Result<Verified, JournalError> {
-        Verified::of(dump.writer, &dump.entries)
+        let mut sum = Sum::default();
+        dump.entries.iter().try_for_each(|entry| sum.add(entry))?;
+        Ok(sum.verified(0))
+    }
+}
+
+#[derive(Default)]
+struct Sum {
+    ledger: Ledger,
+    records: usize,
+    span: Option<(Time, Time)>,
+}
+
+impl Sum {
+    fn add(&mut self, entry: &Entry) -> Result<(), JournalError> {
+        self.ledger.apply_entry(entry)?;
+        self.records += 1;
+        let (first, last) = self.span.unwrap_or((entry.at, entry.at));
+        // A clock may have been set back.
+        self.span = Some((first.min(entry.at), last.max(entry.at)));
+        Ok(())
     }
 
-    fn of(writer: WriterEpoch, entries: &[Entry]) -> Result<Verified, JournalError> {
-        let ledger = add_up(entries)?;
-        let times = || entries.iter().map(|entry| entry.at);
-        Ok(Verified {
-            writer,
-            records: entries.len(),
-            span: times().min().zip(times().max()),
-            open_rentals: ledger.open_rentals().len(),
-            open_registrations: ledger.registrations().len(),
-            spooled: 0,
-        })
+    fn verified(&self, spooled: usize) -> Verified {
+        Verified {
+            records: self.records,
+            span: self.span,
+            open_rentals: self.ledger.open_rentals().len(),
+            open_registrations: self.ledger.registrations().len(),
+            spooled,
+        }
     }
 }
 
@@ -51,10 +66,7 @@ pub fn verify(state_dir: &Path) -> Result<Option<Verified>, JournalError> {
         return Err(JournalError::at(&path)(found));
     }
     let spooled = Spool::read(&state_dir.join(SPOOL))?.entries().len();
-    let (writer, entries) = read_all(state_dir)?;
-    let verified = Verified::of(writer, &entries)?;
-    Ok(Some(Verified {
-        spooled,
-        ..verified
-    }))
+    let mut sum = Sum::default();
+    visit_all(state_dir, |entry| sum.add(&entry))?;
+    Ok(Some(sum.verified(spooled)))
 }

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pocpit::journal::{Entry, EntryId, JournalError, SqliteStorage, Storage, WriterEpoch};
+use pocpit::journal::{
+    Entry, EntryId, EntryVisitor, JournalError, SqliteStorage, Storage, WriterEpoch,
+};
 
 use crate::played::Stage;
 
@@ -68,9 +70,10 @@ impl Storage for WatchedStorage {
         Ok(())
     }
 
-    fn read(&self) -> Result<Vec<Entry>, JournalError> {
+    fn visit(&self, visitor: &mut EntryVisitor<'_>) -> Result<(), JournalError> {
         let disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(disk.entries.iter().map(|entry| (**entry).clone()).collect())
+        let mut entries = disk.entries.iter();
+        entries.try_for_each(|entry| visitor((**entry).clone()))
     }
 
     fn compact(
@@ -189,8 +192,8 @@ impl Storage for FailingDisk {
         self.inner.append(writer, entries)
     }
 
-    fn read(&self) -> Result<Vec<Entry>, JournalError> {
-        self.inner.read()
+    fn visit(&self, visitor: &mut EntryVisitor<'_>) -> Result<(), JournalError> {
+        self.inner.visit(visitor)
     }
 
     fn compact(

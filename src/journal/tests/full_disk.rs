@@ -120,7 +120,7 @@ fn first_working_write_flushes_spool_in_order() {
     assert!(!is_spooled(&mut journal, 2, &checkpoint("fourth")));
     assert!(is_blank(dir.path()));
     drop(journal);
-    let entries = database(dir.path()).read().unwrap();
+    let entries = stored(&database(dir.path()));
     let notes = entries.iter().map(|entry| entry.record().unwrap());
     let notes: Vec<Record> = notes.collect();
     assert_eq!(
@@ -169,7 +169,7 @@ fn restored_spool_is_not_counted_twice() {
     fs::write(spool(dir.path()), kept).unwrap();
     let (_, reopened) = Journal::open(dir.path()).unwrap();
     assert_eq!(reopened, folded(&records));
-    assert_eq!(database(dir.path()).read().unwrap().len(), 3);
+    assert_eq!(stored(&database(dir.path())).len(), 3);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn append_fails_without_any_storage() {
     assert!(is_spooled(&mut journal, 1, &rent_intended(2)));
     drop(lock);
     journal.recover().unwrap();
-    assert_eq!(database(dir.path()).read().unwrap().len(), 1);
+    assert_eq!(stored(&database(dir.path())).len(), 1);
 }
 
 #[test]
