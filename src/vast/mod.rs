@@ -5,6 +5,7 @@ mod charges;
 mod client;
 mod cost;
 mod instances;
+mod log_turns;
 mod pages;
 mod predict;
 mod rank;
