@@ -34,6 +34,7 @@ use clap::Parser;
 use epoch::Campaign;
 use fleet::FleetCampaign;
 use plan::Plan;
+use played::Phase;
 use summary::Summary;
 
 /// The world's JSON is made and read some thousand times an epoch.
@@ -144,7 +145,10 @@ fn play_fleet(arguments: &Arguments, plan: Plan, replicas: u32) {
         each(f64::from(i32::try_from(fleet.entries()).unwrap())),
         peak_memory()
     );
-    println!("  busiest minute: {:?}", fleet.busiest_minute());
+    for phase in [Phase::Working, Phase::Releasing] {
+        let busiest = fleet.busiest_minute(phase);
+        println!("  busiest minute, {phase:?}: {busiest:?}");
+    }
 }
 
 /// One campaign; of one that ended with a violation, nothing else counts.

@@ -476,7 +476,7 @@ impl World {
         self.count(|effect| matches!(effect, Effect::Register { .. }))
     }
 
-    fn nodes(&self) -> Event {
+    pub fn nodes(&self) -> Event {
         let node = self.registered.clone().map(|id| NodeReading {
             id,
             likeness: self.likeness.clone(),
