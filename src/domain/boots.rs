@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
-use super::{BootStage, BootTimes, Duration, InstanceId, MachineId};
+use super::{BootStage, BootTimes, Duration, InstanceId, MachineId, PoolName};
 
 /// How long a boot takes, from renting to a loaded model: the logarithm of the time is normally
 /// distributed, because what slows a boot down multiplies.
@@ -125,9 +125,13 @@ impl BootEnd {
     }
 }
 
-/// Boots that ended in this run of the program. One that was ready and broke later is both.
+/// Boots that ended in this run of the program, by the pool of their replica.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct BootTally {
+pub struct BootTally(BTreeMap<PoolName, PoolBoots>);
+
+/// Those of a pool. One that was ready and broke later is both.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PoolBoots {
     ends: BTreeMap<BootEnd, u64>,
     faults: BTreeMap<String, u64>,
 }
@@ -136,7 +140,17 @@ pub struct BootTally {
 const TOO_SLOW: &str = "too slow";
 
 impl BootTally {
-    pub fn count(&mut self, end: BootEnd, times: Option<&BootTimes>) {
+    pub fn count(&mut self, pool: &PoolName, end: BootEnd, times: Option<&BootTimes>) {
+        self.0.entry(pool.clone()).or_default().count(end, times);
+    }
+
+    pub fn of(&self, pool: &PoolName) -> PoolBoots {
+        self.0.get(pool).cloned().unwrap_or_default()
+    }
+}
+
+impl PoolBoots {
+    fn count(&mut self, end: BootEnd, times: Option<&BootTimes>) {
         *self.ends.entry(end).or_default() += 1;
         let fault = times.and_then(|times| match (&times.fault, end) {
             (_, BootEnd::Ready) => None,

@@ -39,7 +39,7 @@ mod workload;
 pub use api_release::ApiRelease;
 pub use boots::{
     BootEnd, BootTally, BootTime, DownloadLeft, Lead, LeadBasis, LeadBound, OwnBoots, PastBoot,
-    StageTimes, TimeLeft,
+    PoolBoots, StageTimes, TimeLeft,
 };
 pub use call::{CallError, CallErrorKind};
 pub use callback::{

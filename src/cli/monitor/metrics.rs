@@ -58,7 +58,7 @@ impl Collector for SnapshotMetrics {
         chain(&mut families, snapshot, now)?;
         let pools = Pools::of(snapshot);
         sprint(&mut families, &pools)?;
-        boots(&mut families, snapshot)?;
+        boots(&mut families, &pools)?;
         money(&mut families, snapshot, &pools, now)?;
         let alerts = [
             ("notice", AlertLevel::Notice),
@@ -139,15 +139,22 @@ fn links(families: &mut Families<'_>, pools: &Pools) -> fmt::Result {
     families.by_pool("tunnel_up", what, None, &up)
 }
 
-fn boots(families: &mut Families<'_>, snapshot: &Snapshot) -> fmt::Result {
-    let boots = &snapshot.boots;
-    let ends = BootEnd::ALL.iter();
-    let ends: Vec<_> = ends.map(|end| (end.name(), boots.ended(*end))).collect();
-    let what = "Boots that came to their end since pocpit started";
-    families.counters("boots", what, "end", &ends)?;
-    let faults: Vec<_> = boots.faults().collect();
-    let what = "What boots failed of since pocpit started";
-    families.counters("boot_faults", what, "fault", &faults)
+fn boots(families: &mut Families<'_>, pools: &Pools) -> fmt::Result {
+    let ends = BootEnd::ALL.iter().flat_map(|end| {
+        let counts = pools.each(|pool| Some(pool.boots.ended(*end)));
+        let counts = counts.into_iter();
+        counts.map(|(pool, count)| (vec![("end", end.name()), (POOL, pool)], count))
+    });
+    let ends: Vec<_> = ends.collect();
+    let what = "Boots of the pool that came to their end since pocpit started";
+    families.counters("boots", what, &ends)?;
+    let faults = pools.all().flat_map(|(name, pool)| {
+        let faults = pool.boots.faults();
+        faults.map(move |(fault, count)| (vec![("fault", fault), (POOL, name)], count))
+    });
+    let faults: Vec<_> = faults.collect();
+    let what = "What boots of the pool failed of since pocpit started";
+    families.counters("boot_faults", what, &faults)
 }
 
 fn money(
@@ -303,17 +310,11 @@ impl Families<'_> {
         ConstCounter::new(value).encode(family)
     }
 
-    fn counters(
-        &mut self,
-        name: &str,
-        help: &str,
-        label: &str,
-        values: &[(&str, u64)],
-    ) -> fmt::Result {
+    fn counters(&mut self, name: &str, help: &str, samples: &[Sample<'_, u64>]) -> fmt::Result {
         let family = self
             .0
             .encode_descriptor(name, help, None, MetricType::Counter)?;
-        encode_all(family, &with_label(label, values), ConstCounter::new)
+        encode_all(family, samples, ConstCounter::new)
     }
 }
 

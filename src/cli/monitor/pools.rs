@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Mode, OutcomeKind, PoolName, Step, Time, Usd, UsdPerHour};
+use crate::domain::{Mode, OutcomeKind, PoolBoots, PoolName, Step, Time, Usd, UsdPerHour};
 use crate::engine::{
     Cap, CapSnapshot, LinkSnapshot, PastSprintRow, RentalSnapshot, ReplicaSnapshot, Snapshot,
 };
@@ -15,6 +15,7 @@ pub(super) struct Pool {
     replicas: Vec<Arc<ReplicaSnapshot>>,
     /// The last sprint of each replica that has ended one.
     last: Vec<PastSprintRow>,
+    pub boots: PoolBoots,
 }
 
 impl Pools {
@@ -26,6 +27,7 @@ impl Pools {
             let pool = pools.entry(replica.id.pool.clone()).or_insert(Pool {
                 replicas: Vec::new(),
                 last: Vec::new(),
+                boots: snapshot.boots.of(&replica.id.pool),
             });
             pool.last.extend(last.cloned());
             pool.replicas.push(replica);
@@ -33,12 +35,16 @@ impl Pools {
         Pools(pools)
     }
 
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Pool)> {
+        self.0.iter().map(|(name, pool)| (name.as_str(), pool))
+    }
+
     /// A figure of each pool; a pool that does not know it is left out.
     pub fn each<N>(&self, figure: impl Fn(&Pool) -> Option<N>) -> Vec<(&str, N)> {
-        let pools = self.0.iter();
-        pools
-            .filter_map(|(name, pool)| Some((name.as_str(), figure(pool)?)))
-            .collect()
+        let figures = self
+            .all()
+            .filter_map(|(name, pool)| Some((name, figure(pool)?)));
+        figures.collect()
     }
 }
 

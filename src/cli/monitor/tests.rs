@@ -250,25 +250,34 @@ fn ages_grow_while_engine_hangs() {
 
 #[test]
 fn boots_are_counted_by_outcome_and_fault() {
-    let mut snapshot = busy();
+    // Given boots of two pools, of which one is gone,
+    let mut snapshot = fleet();
+    let [minimax, glm, gone] = ["minimax", "glm", "gone"].map(|name| name.parse().unwrap());
     let [well, faulty] = [None, Some("ECC error")].map(boot);
-    for (end, times) in [
-        (BootEnd::Ready, Some(&well)),
-        (BootEnd::Ready, None),
-        (BootEnd::Failed, Some(&faulty)),
-        (BootEnd::Failed, Some(&well)),
-        (BootEnd::Failed, None),
+    for (pool, end, times) in [
+        (&minimax, BootEnd::Ready, Some(&well)),
+        (&minimax, BootEnd::Ready, None),
+        (&minimax, BootEnd::Failed, Some(&faulty)),
+        (&minimax, BootEnd::Failed, Some(&well)),
+        (&glm, BootEnd::Failed, None),
+        (&gone, BootEnd::Ready, None),
     ] {
-        snapshot.boots.count(end, times);
+        snapshot.boots.count(pool, end, times);
     }
+    // then each pool has its own counts, a pool without a boot too,
+    let page = page(snapshot);
     let lines = [
-        "pocpit_boots_total{end=\"ready\"} 2",
-        "pocpit_boots_total{end=\"failed\"} 3",
-        "pocpit_boots_total{end=\"broken_off\"} 0",
-        "pocpit_boot_faults_total{fault=\"ECC error\"} 1",
-        "pocpit_boot_faults_total{fault=\"too slow\"} 1",
+        "pocpit_boots_total{end=\"ready\",pool=\"minimax\"} 2",
+        "pocpit_boots_total{end=\"failed\",pool=\"minimax\"} 2",
+        "pocpit_boots_total{end=\"broken_off\",pool=\"minimax\"} 0",
+        "pocpit_boots_total{end=\"ready\",pool=\"glm\"} 0",
+        "pocpit_boots_total{end=\"failed\",pool=\"glm\"} 1",
+        "pocpit_boot_faults_total{fault=\"ECC error\",pool=\"minimax\"} 1",
+        "pocpit_boot_faults_total{fault=\"too slow\",pool=\"minimax\"} 1",
     ];
-    assert_has_lines(&page(snapshot), &lines);
+    assert_has_lines(&page, &lines);
+    // and a pool that is gone has none.
+    assert!(!page.contains("pool=\"gone\""), "{page}");
 }
 
 #[test]

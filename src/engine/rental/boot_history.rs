@@ -72,7 +72,7 @@ impl Replica {
     ) {
         let mut known = shared.ledger.boots().iter();
         if !known.any(|boot| boot.instance == instance && boot.end == end) {
-            shared.boots.count(end, times.as_ref());
+            shared.boots.count(&self.id.pool, end, times.as_ref());
         }
         // Boots of another image predict nothing for the next PoC.
         if self.workload() != Workload::MlNode {

@@ -64,14 +64,14 @@ fn metrics_count_boot_and_chain_phase() {
     let page = loop {
         assert!(Instant::now() < end, "no boot was ever counted");
         let page = page(address).unwrap_or_default();
-        if page.contains("pocpit_boots_total{end=\"ready\"} 1\n") {
+        if page.contains("pocpit_boots_total{end=\"ready\",pool=\"default\"} 1\n") {
             break page;
         }
         std::thread::sleep(Duration::from_millis(100));
     };
     // then it is counted once, none is counted as failed, and no fault is named,
     assert!(
-        page.contains("pocpit_boots_total{end=\"failed\"} 0\n"),
+        page.contains("pocpit_boots_total{end=\"failed\",pool=\"default\"} 0\n"),
         "{page}"
     );
     assert!(!page.contains("pocpit_boot_faults_total{"), "{page}");

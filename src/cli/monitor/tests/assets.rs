@@ -10,7 +10,7 @@ use super::{boot, busy, page};
 use crate::config::samples::config;
 use crate::domain::{
     Blocks, BootEnd, ChainPhase, EpochIndex, EpochParams, EpochStages, EpochView, Height,
-    ParamsOrigin,
+    ParamsOrigin, PoolName,
 };
 use crate::engine::{ChainReading, HeightEstimate, Snapshot};
 
@@ -188,7 +188,9 @@ fn of_the_engine() -> String {
         registration_deadline: estimate,
     });
     let faulty = boot(Some("ECC error"));
-    snapshot.boots.count(BootEnd::Failed, Some(&faulty));
+    snapshot
+        .boots
+        .count(&PoolName::default(), BootEnd::Failed, Some(&faulty));
     page(snapshot)
 }
 
