@@ -108,9 +108,11 @@ impl Fleet<'_> {
                 layer,
                 draft,
                 replicas,
+                has_proxy: true,
             }];
         }
         let first = several.first().map(|it| &it.draft.network_node.name);
+        let proxy_at = draft.proxy.network_node.as_ref().or(first);
         let ends = several.iter().map(|it| {
             let name = &it.draft.network_node.name;
             let pools = self.pools.iter().map(|pool| &pool.draft.pool);
@@ -120,6 +122,7 @@ impl Fleet<'_> {
                 layer: Some(it.layer),
                 draft: &it.draft,
                 replicas: only + here.map(|pool| pool.replicas).sum::<u32>(),
+                has_proxy: proxy_at == Some(name),
             }
         });
         ends.collect()
@@ -140,6 +143,8 @@ struct Ends<'a> {
     layer: Option<&'a TableLayer>,
     draft: &'a Draft,
     replicas: u32,
+    /// The inference proxy is registered there.
+    has_proxy: bool,
 }
 
 impl Ends<'_> {
@@ -303,9 +308,7 @@ fn wrong_range(range: &Ports, taken: &[Ports]) -> Option<(String, String)> {
 /// The Network Node accepts one node per address.
 fn check_proxy(reader: &mut Reader<'_>, draft: &Draft, end: &Ends<'_>, range: &Ports) {
     let (host, proxy) = (&end.draft.tunnel.host, &draft.proxy);
-    let place = proxy.network_node.as_ref();
-    let is_here = place.is_none_or(|name| *name == end.draft.network_node.name);
-    let is_off = !reader.is_on("inference_proxy") || !is_here;
+    let is_off = !reader.is_on("inference_proxy") || !end.has_proxy;
     if is_off || !proxy.host.eq_ignore_ascii_case(host) {
         return;
     }

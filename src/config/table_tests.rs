@@ -287,6 +287,28 @@ fn ports_of_network_nodes_do_not_meet() {
 }
 
 #[test]
+fn proxy_has_no_address_of_a_replica_of_its_network_node() {
+    // Given a proxy at the address that a replica has at `east`, whose host is the same,
+    let proxy = PROXY
+        .replace("host = \"h\"", "host = \"172.17.0.1\"")
+        .replace("poc_port = 2", "poc_port = 28000");
+    let at =
+        |place: &str| proxy.replace("[inference_proxy]", &format!("[inference_proxy]\n{place}"));
+    let pools = pool("a", "") + &pool("b", "network_node = \"east\"");
+    let with = |place: &str| two_nodes("") + &pools + &at(place);
+    // when it is registered at the other one, which is the first, then the address is its alone there;
+    config(&with(""));
+    config(&with("network_node = \"west\""));
+    // when it is at that one, then both would have it.
+    let problem = problem_of(&with("network_node = \"east\""), "inference_proxy.poc_port");
+    assert!(
+        problem.what.contains("network_node.east.api_listen"),
+        "{}",
+        problem.what
+    );
+}
+
+#[test]
 fn tables_are_shown_with_secrets_masked() {
     let text = two_nodes("") + &account("second", "k2") + &pool("a", "account = \"second\"");
     let loaded = loaded(&text);
