@@ -286,11 +286,8 @@ mod tests {
     use super::*;
     use crate::config::samples::config;
     use crate::domain::samples::{listed, node_config};
-    use crate::domain::{
-        AccountName, InstanceId, MachineId, NodeId, OfferId, PocStatus, RentalLabel, RentalPrices,
-        Time, Usd, UsdPerHour, Weight,
-    };
-    use crate::journal::{Journal, Record};
+    use crate::domain::{PocStatus, Time, Weight};
+    use crate::journal::{Journal, samples};
 
     fn node(id: &str) -> ListedNode {
         ListedNode {
@@ -332,31 +329,9 @@ mod tests {
         let now: Time = "2026-11-29T02:51:00Z".parse().unwrap();
         let place = tempfile::tempdir().unwrap();
         let (mut journal, _) = Journal::open(place.path()).unwrap();
-        let label: RentalLabel = "pocpit/north/7/1-0000000a".parse().unwrap();
-        let (instance, id) = (InstanceId(7), NodeId("vastai-7".to_owned()));
-        for record in [
-            Record::RentIntended {
-                label: label.clone(),
-                replica: "minimax/3".parse().unwrap(),
-                account: AccountName::default(),
-                offer: OfferId(1),
-                machine: MachineId(1),
-                host: None,
-                prices: RentalPrices {
-                    gpu_price: UsdPerHour::ZERO,
-                    storage_price: UsdPerHour::ZERO,
-                    download_per_gb: Usd::ZERO,
-                    download_gb: 0.0,
-                },
-                reserved: Usd::ZERO,
-            },
-            Record::Rented { label, instance },
-            Record::RegisterIntended {
-                node: id.clone(),
-                instance,
-                network_node: NetworkNodeName::default(),
-            },
-        ] {
+        let registering = samples::registering("vastai-7", 7);
+        let rented = samples::rented("pocpit/north/7/1-0000000a", "minimax/3", 7);
+        for record in rented.into_iter().chain([registering]) {
             let _kept = journal.append(now, &record).unwrap();
         }
         drop(journal);

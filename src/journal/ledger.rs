@@ -4,7 +4,7 @@ mod spend;
 
 pub use spend::{SprintSpending, Whose};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Record;
 use crate::domain::{
@@ -423,6 +423,35 @@ impl Ledger {
 
     pub fn open_rental(&self, label: &RentalLabel) -> Option<&OpenRental> {
         self.rentals.get(label)
+    }
+
+    /// Whose rental this is or was, of those that are known.
+    pub fn replica_of(&self, instance: InstanceId) -> Option<&ReplicaId> {
+        let mut all = self.rentals_with_replica();
+        all.find(|(_, id, _)| *id == Some(instance))
+            .map(|(.., replica)| replica)
+    }
+
+    /// The same by its label, which is known before its id.
+    pub fn replica_labelled(&self, label: &RentalLabel) -> Option<&ReplicaId> {
+        let mut all = self.rentals_with_replica();
+        all.find(|(of, ..)| *of == label)
+            .map(|(.., replica)| replica)
+    }
+
+    fn rentals_with_replica(
+        &self,
+    ) -> impl Iterator<Item = (&RentalLabel, Option<InstanceId>, &ReplicaId)> {
+        let open = self.rentals.values();
+        let open = open.map(|open| (&open.label, open.instance, &open.replica));
+        let settled = self.settled.iter().rev();
+        open.chain(settled.map(|gone| (&gone.label, Some(gone.instance), &gone.replica)))
+    }
+
+    /// Replicas that have anything here.
+    pub fn replicas(&self) -> BTreeSet<&ReplicaId> {
+        let rentals = self.rentals_with_replica().map(|(.., replica)| replica);
+        self.sprints.keys().chain(rentals).collect()
     }
 
     /// Registrations that may exist.

@@ -14,6 +14,8 @@ mod ledger;
 mod line;
 mod record;
 mod restore;
+#[cfg(test)]
+pub(crate) mod samples;
 mod spool;
 mod sqlite;
 mod storage;

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::Config;
+use crate::config::{Config, PoolConfig};
 use crate::domain::{
     AccountName, CockpitId, Duration, Instance, InstanceId, NetworkNodeName, NodeId,
-    RegisteredNode, RentalLabel, Time,
+    RegisteredNode, RentalLabel, ReplicaId, Time,
 };
 use crate::flow::{Event, Sprint};
 use crate::journal::{Ledger, OpenRegistration, OpenRental};
@@ -83,40 +83,65 @@ pub fn foreign<'a>(
     })
 }
 
-/// Accounts and Network Nodes that something open in the journal is at, and that the configuration does not
+/// An account or a Network Node that something open in the journal is at, and that the configuration does not
 /// have, or no longer has for its pool, in words.
 pub fn unknown_places(ledger: &Ledger, config: &Config) -> Option<String> {
-    let has_account = |name: &AccountName| config.accounts().any(|one| one.name == *name);
-    let has_node = |name: &NetworkNodeName| config.network_nodes().any(|one| one.name == *name);
-    let rentals = ledger.open_rentals().into_iter();
-    let mut rentals = rentals.filter(|open| !has_account(&open.account));
-    if let Some(open) = rentals.next() {
-        let (label, account) = (&open.label, &open.account);
-        return Some(format!(
-            "the rental {label} is on account {account}, which the configuration does not have: put it back ([[account]]) until the rental is gone"
-        ));
-    }
-    let rentals = ledger.open_rentals().into_iter();
-    let mut moved = rentals.filter_map(|open| {
-        let pool = config.pools.get(&open.replica.pool)?;
-        let is_its = config.pools.has_replica(&open.replica);
-        (is_its && pool.account != open.account).then_some((open, pool))
-    });
-    if let Some((open, pool)) = moved.next() {
+    unknown_account(ledger, config)
+        .or_else(|| moved_account(ledger, config))
+        .or_else(|| unknown_network_node(ledger, config))
+        .or_else(|| moved_network_node(ledger, config))
+}
+
+fn unknown_account(ledger: &Ledger, config: &Config) -> Option<String> {
+    let is_known = |name: &AccountName| config.accounts().any(|one| one.name == *name);
+    let mut rentals = ledger.open_rentals().into_iter();
+    let OpenRental { label, account, .. } = rentals.find(|open| !is_known(&open.account))?;
+    Some(format!(
+        "the rental {label} is on account {account}, which the configuration does not have: put it back ([[account]]) until the rental is gone"
+    ))
+}
+
+fn moved_account(ledger: &Ledger, config: &Config) -> Option<String> {
+    ledger.open_rentals().into_iter().find_map(|open| {
+        let pool = renting_pool(config, &open.replica)?;
         let (label, account, name) = (&open.label, &open.account, &pool.name);
-        return Some(format!(
-            "the rental {label} is on account {account}, and pool {name} has account {} now: put {account} back until the rental is gone",
-            pool.account
-        ));
-    }
-    let nodes = ledger.registrations().into_iter();
-    let mut nodes = nodes.filter(|open| !has_node(&open.network_node));
+        (pool.account != *account).then(|| {
+            format!(
+                "the rental {label} is on account {account}, and pool {name} has account {} now: put {account} back until the rental is gone",
+                pool.account
+            )
+        })
+    })
+}
+
+fn unknown_network_node(ledger: &Ledger, config: &Config) -> Option<String> {
+    let is_known = |name: &NetworkNodeName| config.network_nodes().any(|one| one.name == *name);
+    let mut registrations = ledger.registrations().into_iter();
     let OpenRegistration {
         node, network_node, ..
-    } = nodes.next()?;
+    } = registrations.find(|open| !is_known(&open.network_node))?;
     Some(format!(
         "{node} is registered with the Network Node {network_node}, which the configuration does not have: put it back under this name until the registration is gone"
     ))
+}
+
+fn moved_network_node(ledger: &Ledger, config: &Config) -> Option<String> {
+    ledger.registrations().into_iter().find_map(|open| {
+        let pool = renting_pool(config, ledger.replica_of(open.instance)?)?;
+        let (node, network_node, name) = (&open.node, &open.network_node, &pool.name);
+        (pool.network_node != *network_node).then(|| {
+            format!(
+                "{node} is registered with the Network Node {network_node}, and pool {name} has the Network Node {} now: put {network_node} back until the registration is gone",
+                pool.network_node
+            )
+        })
+    })
+}
+
+/// The pool of a replica that goes on. What a retiring one has stays where the journal says it is.
+fn renting_pool<'a>(config: &'a Config, replica: &ReplicaId) -> Option<&'a PoolConfig> {
+    let pool = config.pools.get(&replica.pool)?;
+    config.pools.has_replica(replica).then_some(pool)
 }
 
 pub fn plan(readings: &ReconcileInput<'_>) -> Vec<CleanupAction> {

@@ -5,9 +5,9 @@ mod migration;
 
 use super::*;
 use crate::domain::{
-    AccountName, Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId,
-    MachineId, NetworkNodeName, NodeId, OfferId, OutcomeKind, RentalCharge, RentalLabel,
-    RentalPrices, ReplicaId, SprintReport, StepSpan, Time, Usd, UsdPerHour, Weight,
+    Aim, BootStage, BootTimes, Confirmation, Duration, EpochIndex, HostId, InstanceId, MachineId,
+    NetworkNodeName, NodeId, OutcomeKind, RentalCharge, RentalLabel, RentalPrices, ReplicaId,
+    SprintReport, StepSpan, Time, Usd, UsdPerHour, Weight,
 };
 
 const DAY: Duration = Duration::hours(24);
@@ -30,21 +30,7 @@ fn replica(attempt: u32) -> ReplicaId {
 }
 
 fn rent_intended(attempt: u32) -> Record {
-    Record::RentIntended {
-        label: label(attempt),
-        replica: replica(attempt),
-        account: AccountName::default(),
-        offer: OfferId(7),
-        machine: MachineId(8),
-        host: None,
-        prices: RentalPrices {
-            gpu_price: UsdPerHour::from_dollars(10.0),
-            storage_price: UsdPerHour::ZERO,
-            download_per_gb: Usd::ZERO,
-            download_gb: 0.0,
-        },
-        reserved: Usd::from_dollars(20.0),
-    }
+    samples::rent_intended(label(attempt), replica(attempt))
 }
 
 fn rented(attempt: u32, id: u64) -> Record {

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::domain::{
-    MachineId, NodeConfig, OfferId, RentalPrices, ReplicaId, SprintReport, Usd, UsdPerHour, samples,
-};
+use crate::config::{NetworkNodeConfig, samples::config};
+use crate::domain::{NodeConfig, SprintReport, Usd, samples};
 use crate::journal::Record;
+use crate::journal::samples::{registering, rent_intended};
 
 fn at(minute: i64) -> Time {
     Time::from_timestamp(1_790_000_000, 0).unwrap() + Duration::minutes(minute)
@@ -36,36 +36,12 @@ fn label(attempt: u32) -> RentalLabel {
 }
 
 fn intended(attempt: u32) -> Record {
-    Record::RentIntended {
-        label: label(attempt),
-        replica: ReplicaId::default(),
-        account: AccountName::default(),
-        offer: OfferId(7),
-        machine: MachineId(8),
-        host: None,
-        prices: RentalPrices {
-            gpu_price: UsdPerHour::from_dollars(10.0),
-            storage_price: UsdPerHour::ZERO,
-            download_per_gb: Usd::ZERO,
-            download_gb: 0.0,
-        },
-        reserved: Usd::from_dollars(20.0),
-    }
+    rent_intended(label(attempt), ReplicaId::default())
 }
 
 fn rented(attempt: u32, id: u64) -> Record {
     let (label, instance) = (label(attempt), InstanceId(id));
     Record::Rented { label, instance }
-}
-
-fn registering(id: &str, instance: u64) -> Record {
-    let (node, instance) = (NodeId(id.into()), InstanceId(instance));
-    let network_node = NetworkNodeName::default();
-    Record::RegisterIntended {
-        node,
-        instance,
-        network_node,
-    }
 }
 
 fn ledger(records: &[Record]) -> Ledger {
@@ -223,4 +199,48 @@ fn each_account_and_network_node_answers_for_its_own() {
         unregister("west", "vastai-42"),
     ];
     assert_eq!(actions, expected);
+}
+
+#[test]
+fn network_node_of_an_open_registration_stays_that_of_its_pool() {
+    // Given a node at the Network Node `west`, whose rental may be gone already,
+    let registering = Record::RegisterIntended {
+        node: NodeId("vastai-41".into()),
+        instance: InstanceId(41),
+        network_node: "west".parse().unwrap(),
+    };
+    let open = [intended(1), rented(1, 41), registering];
+    let gone = Record::RentalGone {
+        label: label(1),
+        instance: InstanceId(41),
+        cost: Usd::ZERO,
+    };
+    let over = Record::Unregistered {
+        node: NodeId("vastai-41".into()),
+    };
+    // when its pool, which rents or is idle, has a Network Node,
+    let west = NetworkNodeConfig {
+        name: "west".parse().unwrap(),
+        ..config().network_node
+    };
+    let with = |network_node: &str| {
+        let mut config = config();
+        config.other_network_nodes = vec![west.clone()];
+        config.pools.first.network_node = network_node.parse().unwrap();
+        config
+    };
+    let of = |records: &[&[Record]], config| unknown_places(&ledger(&records.concat()), &config);
+    // then that is the one of the registration until this is gone.
+    for records in [&[&open[..]][..], &[&open[..], &[gone][..]]] {
+        assert_eq!(of(records, with("west")), None);
+        let says = of(records, with("main")).unwrap();
+        assert!(
+            says.contains("pool default has the Network Node main now: put west back"),
+            "{says}"
+        );
+    }
+    assert_eq!(of(&[&open, &[over]], with("main")), None);
+    let mut retiring = with("main");
+    retiring.pools.first.name = "other".parse().unwrap();
+    assert_eq!(of(&[&open], retiring), None);
 }
