@@ -211,10 +211,14 @@ pub(crate) enum Command {
     /// Destroy all our rentals and registrations now.
     ///
     /// Needs only the Vast API key; the rest of the configuration may be missing or wrong.
-    #[command(after_help = "Examples:\n  pocpit release\n  pocpit release --yes --cockpit home")]
+    #[command(
+        after_help = "Examples:\n  pocpit release\n  pocpit release --pool minimax\n  pocpit release --yes --replica minimax/3\n  pocpit release --yes --cockpit home"
+    )]
     Release(Release),
     /// Find and remove leftovers: rentals, registrations and journal entries that no sprint uses.
-    #[command(after_help = "Examples:\n  pocpit gc --dry-run\n  pocpit gc --yes --json")]
+    #[command(
+        after_help = "Examples:\n  pocpit gc --dry-run\n  pocpit gc --pool minimax --dry-run\n  pocpit gc --yes --json"
+    )]
     Gc(Gc),
     /// Check everything a sprint needs: key, credit, SSH, clock, chain, Network Node, tunnel. Spends
     /// nothing. Shows a remedy for each failure; exits 0 only if every check passes.
@@ -468,8 +472,31 @@ pub(crate) struct Auto {
     pub(crate) output: SprintOutput,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
+/// Whose rentals and registrations a command is about.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ChosenReplicas {
+    /// Only what this pool's replicas have; give it again for another one [default: everything].
+    #[arg(long = "pool", value_name = "NAME")]
+    pub(crate) pools: Vec<PoolName>,
+    /// Only what this replica has, like minimax/3; give it again for another one.
+    #[arg(long = "replica", value_name = "REPLICA")]
+    pub(crate) replicas: Vec<ReplicaId>,
+}
+
+impl ChosenReplicas {
+    pub(crate) fn is_all(&self) -> bool {
+        self.pools.is_empty() && self.replicas.is_empty()
+    }
+
+    pub(crate) fn has(&self, replica: &ReplicaId) -> bool {
+        self.is_all() || self.pools.contains(&replica.pool) || self.replicas.contains(replica)
+    }
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Gc {
+    #[command(flatten)]
+    pub(crate) of: ChosenReplicas,
     /// Show what would be done and why; change nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -530,6 +557,8 @@ pub(crate) struct Release {
     /// Cockpit whose rentals to destroy; repeatable [default: the configured cockpit].
     #[arg(long, value_name = "ID")]
     pub(crate) cockpit: Vec<CockpitId>,
+    #[command(flatten)]
+    pub(crate) of: ChosenReplicas,
     #[command(flatten)]
     pub(crate) confirmation: Confirmation,
     #[command(flatten)]

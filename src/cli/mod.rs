@@ -35,6 +35,7 @@ mod rehearse;
 mod release;
 mod runtime;
 mod schema;
+mod scope;
 mod serve;
 mod service;
 mod setup;

@@ -5,6 +5,7 @@ use color_eyre::eyre::Report;
 use super::arguments::ChosenPools;
 use super::{Exit, stop};
 use crate::config::{Config, PoolConfig, Pools};
+use crate::domain::format::count;
 use crate::domain::{PoolName, ReplicaId, Slot};
 
 /// Whether the configuration has pools: what a command says of one rental stays as it is without.
@@ -36,7 +37,17 @@ pub(super) fn only(config: Config, chosen: &ChosenPools) -> Result<Config, Repor
     })
 }
 
-fn unknown(pools: &Pools, name: &PoolName) -> Report {
+/// A replica of a pool that has fewer.
+pub(super) fn unknown_replica(pools: &Pools, id: &ReplicaId) -> Report {
+    let Some(pool) = pools.get(&id.pool) else {
+        return unknown(pools, &id.pool);
+    };
+    let has = count(pool.replicas.get(), "replica");
+    let why = format!("there is no replica {id}; pool {} has {has}", pool.name);
+    stop(Exit::Usage, why)
+}
+
+pub(super) fn unknown(pools: &Pools, name: &PoolName) -> Report {
     let names: Vec<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
     let why = format!(
         "there is no pool {name}; the pools are: {}",

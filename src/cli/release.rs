@@ -8,9 +8,10 @@ use color_eyre::eyre::Report;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::arguments::{Common, Release};
+use super::arguments::{ChosenReplicas, Common, Release};
 use super::page::Page;
 use super::places::{Places, accounts_of};
+use super::scope::{LeftAlone, Scope, check_names};
 use super::teardown::{confirm, is_interactive, prompt};
 use super::{Exit, logging, print_report, runtime, status_line, stop};
 use crate::config::{NetworkNodeConfig, NetworkNodeReach, ReleaseConfig};
@@ -28,6 +29,10 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     let config = runtime::load_for_release(common);
     if config.accounts.is_empty() {
         return Err(stop(Exit::Usage, NO_KEY));
+    }
+    let ledger = journalled(&config);
+    if let Some(pools) = &config.pools {
+        check_names(&arguments.of, pools, &ledger)?;
     }
     let page = Page::stdout(common, arguments.output);
     let places = Places {
@@ -55,19 +60,29 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
         });
     }
     let is_ours = |instance: &Instance| cockpits.iter().any(|id| instance.is_rented_by(id));
-    let rentals: Vec<Instance> = instances.into_iter().filter(is_ours).collect();
+    let ours: Vec<Instance> = instances.into_iter().filter(is_ours).collect();
+    let scope = Scope {
+        chosen: &arguments.of,
+        ledger: &ledger,
+        instances: &ours,
+    };
+    let cockpit = config.cockpit.as_ref();
+    let target = Target {
+        scope: &scope,
+        is_our_journal: cockpit.is_some_and(|id| cockpits.contains(id)),
+    };
+    let mut left_alone = LeftAlone::default();
+    let chosen = ours.iter();
+    let rentals: Vec<&Instance> = chosen
+        .filter(|rental| !left_alone.takes_rental(Some(rental.id), scope.of_rental(rental.id)))
+        .collect();
     let mut registrations = Vec::new();
     for reach in &config.network_nodes {
-        registrations.push(Registrations::read(&config, reach, &cockpits, &rentals).await);
+        registrations.push(Registrations::read(reach, &target, &mut left_alone).await);
     }
     let nodes: Vec<&NodeId> = registrations.iter().flat_map(Registrations::ours).collect();
-    for rental in &rentals {
-        let label = rental.label.as_deref().unwrap_or_default();
-        status_line(format_args!("rental {} ({label})", rental.id));
-    }
-    for node in &nodes {
-        status_line(format_args!("registration {node}"));
-    }
+    tell(&rentals, &nodes);
+    left_alone.tell(&arguments.of, "release");
     let is_nothing = rentals.is_empty() && nodes.is_empty();
     let question = "destroy and unregister all of this?";
     if !is_nothing && !confirm(arguments.confirmation, question)? {
@@ -87,16 +102,18 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     let is_unknown = |of_one: &Registrations| matches!(of_one, Registrations::Unknown);
     let is_complete = left.is_empty()
         && is_listed
+        && !left_alone.has_unknown()
         && !registrations.iter().any(is_unknown)
         && unregistered.len() == nodes.len();
     let report = ReleaseReport {
         destroyed: gone.into_keys().collect(),
         left,
         unregistered,
+        left_alone: (!arguments.of.is_all()).then_some(left_alone),
     };
     print_report(arguments.output, &report, || {
         if is_nothing {
-            return page.sentences("nothing is rented or registered");
+            return page.sentences(nothing(&arguments.of));
         }
         let (destroyed, left) = (report.destroyed.len(), report.left.len());
         page.sentences(&format!("rentals: {destroyed} destroyed, {left} left"))
@@ -106,6 +123,32 @@ pub(crate) async fn run(arguments: Release, common: &Common) -> Result<Exit, Rep
     } else {
         Exit::Unknown
     })
+}
+
+/// An unreadable journal must not prevent the release.
+fn journalled(config: &ReleaseConfig) -> Ledger {
+    journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
+        status_line(format_args!("warning: {error}"));
+        Ledger::default()
+    })
+}
+
+fn tell(rentals: &[&Instance], nodes: &[&NodeId]) {
+    for rental in rentals {
+        let label = rental.label.as_deref().unwrap_or_default();
+        status_line(format_args!("rental {} ({label})", rental.id));
+    }
+    for node in nodes {
+        status_line(format_args!("registration {node}"));
+    }
+}
+
+fn nothing(of: &ChosenReplicas) -> &'static str {
+    if of.is_all() {
+        "nothing is rented or registered"
+    } else {
+        "nothing of these is rented or registered"
+    }
 }
 
 fn markets(config: &ReleaseConfig) -> BTreeMap<AccountName, VastClient> {
@@ -125,6 +168,24 @@ pub(super) struct ReleaseReport {
     left: Vec<InstanceId>,
     /// Ids of the nodes whose registration was removed.
     unregistered: Vec<NodeId>,
+    /// What was not meant; only with `--pool` or `--replica`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_alone: Option<LeftAlone>,
+}
+
+/// What is to be released.
+struct Target<'a> {
+    /// Of all our rentals.
+    scope: &'a Scope<'a>,
+    /// The journal is that of one of these cockpits.
+    is_our_journal: bool,
+}
+
+impl Target<'_> {
+    fn is_ours(&self, node: &NodeId, config: &NetworkNodeConfig) -> bool {
+        let is_journalled = self.is_our_journal && self.scope.ledger.is_our_node(node);
+        is_journalled || is_of(node, config, self.scope.instances)
+    }
 }
 
 /// The cockpits whose rentals are destroyed, from the arguments or the configuration; else the operator
@@ -188,10 +249,9 @@ enum Registrations {
 impl Registrations {
     /// Without the Network Node the rentals are destroyed all the same: they cost money.
     async fn read(
-        config: &ReleaseConfig,
         reach: &NetworkNodeReach,
-        cockpits: &[CockpitId],
-        rentals: &[Instance],
+        target: &Target<'_>,
+        left_alone: &mut LeftAlone,
     ) -> Registrations {
         let unknown = |why: &dyn Display| {
             status_line(format_args!(
@@ -212,19 +272,13 @@ impl Registrations {
             Ok(nodes) => nodes,
             Err(error) => return unknown(&error),
         };
-        // An unreadable journal must not prevent the release.
-        let journal = journal::read_only(&config.paths.state_dir).unwrap_or_else(|error| {
-            status_line(format_args!("warning: {error}"));
-            Ledger::default()
-        });
-        let cockpit = config.cockpit.as_ref();
-        let is_our_journal = cockpit.is_some_and(|id| cockpits.contains(id));
         let ids = nodes.into_iter().map(|node| node.config.id);
-        let ours = ids.filter(|id| {
-            let is_journalled = is_our_journal && journal.is_our_node(id);
-            is_journalled || is_of(id, network_node, rentals)
+        let ours = ids.filter(|id| target.is_ours(id, network_node));
+        let chosen = ours.filter(|id| {
+            let owner = target.scope.of_node(id, &network_node.node_prefix);
+            !left_alone.takes_node(id, owner)
         });
-        Registrations::Listed(Box::new(client), ours.collect())
+        Registrations::Listed(Box::new(client), chosen.collect())
     }
 
     fn ours(&self) -> &[NodeId] {

@@ -11,7 +11,7 @@ use super::read::{BaseDirs, Reader};
 use super::report::{ConfigReport, Problem};
 use super::schema::Credential;
 use super::settings::{
-    Config, NetworkNodeConfig, NotifyConfig, Paths, SimulationConfig, VastConfig,
+    Config, NetworkNodeConfig, NotifyConfig, Paths, Pools, SimulationConfig, VastConfig,
 };
 use super::source::{Layers, collect};
 use super::tables::{self, Tables};
@@ -29,6 +29,8 @@ pub struct ReleaseConfig {
     pub network_nodes: Vec<NetworkNodeReach>,
     pub paths: Paths,
     pub simulation: Option<SimulationConfig>,
+    /// `None` if the configuration as a whole does not load.
+    pub pools: Option<Pools>,
     /// What is wrong, and what works but should be fixed.
     pub warnings: Vec<String>,
 }
@@ -62,6 +64,7 @@ pub fn load_for_release(file: Option<&Path>, environment: &[(String, String)]) -
             cockpit: Some(loaded.config.cockpit),
             paths: loaded.config.paths,
             simulation: loaded.config.simulation,
+            pools: Some(loaded.config.pools),
             warnings: loaded.warnings,
         },
         Err(error) => recover_release(&Parts::new(file, environment), &error),
@@ -146,6 +149,7 @@ fn recover_release(parts: &Parts, error: &LoadError) -> ReleaseConfig {
         accounts: with_keys(&draft, &others),
         cockpit: draft.cockpit,
         simulation: is_simulated.then_some(draft.simulation),
+        pools: None,
         warnings,
     }
 }

@@ -5,9 +5,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::cli::scope::{LeftAlone, Scope};
 use crate::config::Config;
 use crate::domain::{Duration, Instance, InstanceId, Time, Usd};
-use crate::engine::{CleanupAction, NEVER_LISTED, ReconcileInput, Registration};
+use crate::engine::{CleanupAction, NEVER_LISTED, NodeList, ReconcileInput, Registration};
 use crate::tui::view::format;
 
 /// Something that no sprint uses any more.
@@ -123,6 +124,29 @@ impl Leftover {
             self.cost_usd,
             self.why,
         )
+    }
+}
+
+/// Whether it is of none of the pools and replicas that were named.
+pub(super) fn is_left(
+    action: &CleanupAction,
+    scope: &Scope<'_>,
+    nodes: &[NodeList<'_>],
+    left: &mut LeftAlone,
+) -> bool {
+    match action {
+        CleanupAction::Destroy(id) | CleanupAction::Verify(id) => {
+            left.takes_rental(Some(*id), scope.of_rental(*id))
+        }
+        CleanupAction::Void(label) => left.takes_rental(None, scope.of_label(label)),
+        CleanupAction::Unregister(Registration { network_node, node }) => {
+            let mut nodes = nodes.iter();
+            let list = nodes.find(|list| list.network_node == network_node);
+            let prefix = list.map_or("", |list| list.node_prefix);
+            left.takes_node(node, scope.of_node(node, prefix))
+        }
+        // It is open in the journal, which says whose it is.
+        CleanupAction::Forget(node) => left.takes_node(node, scope.of_node(node, "")),
     }
 }
 

@@ -10,10 +10,11 @@ use color_eyre::eyre::Report;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::arguments::{Common, Confirmation, Gc, Output};
+use super::arguments::{ChosenReplicas, Common, Confirmation, Gc, Output};
 use super::page::Page;
 use super::places::{Lists, Places, accounts_of, node_lists};
 use super::runtime;
+use super::scope::{LeftAlone, Owner, Scope, check_names};
 use super::teardown::confirm;
 use super::{Exit, causes, print, print_json, service, status_line, stop};
 use crate::config::Config;
@@ -22,7 +23,7 @@ use crate::engine::{self, ReconcileInput};
 use crate::flow::Sprint;
 use crate::journal::{self, Journal, JournalError, Ledger};
 use failure_count::FailureCount;
-use leftover::{Foreign, Leftover};
+use leftover::{Foreign, Leftover, is_left};
 use sweep::Sweep;
 
 const DOWNGRADE: &str = "Nothing was released: with the newer pocpit the sprint goes on. Without it a rental ends with its lease, and `pocpit release` destroys it now";
@@ -32,7 +33,7 @@ const TAKEDOWN_TIMEOUT: Duration = Duration::from_mins(20);
 
 pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> {
     let config = runtime::load_quietly(common)?;
-    let opened = JournalAccess::open(arguments, &config);
+    let opened = JournalAccess::open(&arguments, &config);
     let (access, ledger) = opened.map_err(|error| refusal(error.into()))?;
     let findings = if arguments.output.json {
         // The operator still needs to read what the question is about.
@@ -40,7 +41,8 @@ pub(crate) async fn run(arguments: Gc, common: &Common) -> Result<Exit, Report> 
     } else {
         Findings::Result(Page::stdout(common, arguments.output))
     };
-    sweep(arguments, &config, access, &ledger, findings).await
+    check_names(&arguments.of, &config.pools, &ledger)?;
+    sweep(&arguments, &config, access, &ledger, findings).await
 }
 
 /// Takes down everything with our label if the engine cannot start because its journal is unusable (law 15).
@@ -56,12 +58,13 @@ pub(super) async fn without_journal(
     };
     service::extend_startup("taking everything down without a journal", TAKEDOWN_TIMEOUT);
     let arguments = Gc {
+        of: ChosenReplicas::default(),
         dry_run: false,
         confirmation,
         output: Output::default(),
     };
     let (access, ledger) = JournalAccess::unusable(unusable);
-    sweep(arguments, config, access, &ledger, Findings::Status).await
+    sweep(&arguments, config, access, &ledger, Findings::Status).await
 }
 
 /// A newer pocpit knows what is rented, and nothing of it outlives its lease meanwhile.
@@ -84,18 +87,13 @@ enum Findings {
 }
 
 async fn sweep(
-    arguments: Gc,
+    arguments: &Gc,
     config: &Config,
     mut access: JournalAccess,
     ledger: &Ledger,
     findings: Findings,
 ) -> Result<Exit, Report> {
     let is_unusable = matches!(access, JournalAccess::Unusable);
-    if is_unusable {
-        status_line(
-            "no journal: nothing is rented, and rentals are recognized by their label alone",
-        );
-    }
     // Only the holder of the lock counts failures: another holder notices by itself.
     let is_writer = matches!(access, JournalAccess::Writer(_));
     let failures = is_writer.then(|| FailureCount::of(&config.paths.state_dir));
@@ -134,12 +132,15 @@ async fn sweep(
         sprints: &sprints,
         cockpit: &config.cockpit,
     };
-    let actions = engine::plan(&readings).into_iter();
-    let mut found: Vec<Leftover> = actions
-        .map(|action| Leftover::of(action, &readings))
-        .collect();
+    let scope = Scope {
+        chosen: &arguments.of,
+        ledger,
+        instances: &instances,
+    };
+    let (mut found, left_alone) = leftovers(&readings, &scope);
     let foreign = Foreign::all(&instances, config, readings.now);
-    print_findings(findings, &found, &foreign, &readings)?;
+    print_findings(findings, &found, &foreign, &readings, &scope)?;
+    left_alone.tell(&arguments.of, "gc");
     let exit = if found.is_empty() || arguments.dry_run {
         Exit::Done
     } else if matches!(access, JournalAccess::Locked) {
@@ -173,6 +174,7 @@ async fn sweep(
     };
     let exit = match exit {
         Exit::Done if recorded == Exit::Done && is_unusable => Exit::NoJournal,
+        Exit::Done if recorded == Exit::Done && left_alone.has_unknown() => Exit::Unknown,
         Exit::Done => recorded,
         exit => exit,
     };
@@ -180,9 +182,21 @@ async fn sweep(
         print_json(&GcReport {
             left_over: found,
             foreign,
+            left_alone: (!arguments.of.is_all()).then_some(left_alone),
         })?;
     }
     Ok(exit)
+}
+
+/// What is to be removed, and what is not meant.
+fn leftovers(readings: &ReconcileInput<'_>, scope: &Scope<'_>) -> (Vec<Leftover>, LeftAlone) {
+    let mut left_alone = LeftAlone::default();
+    let actions = engine::plan(readings).into_iter();
+    let found = actions
+        .filter(|action| !is_left(action, scope, readings.nodes, &mut left_alone))
+        .map(|action| Leftover::of(action, readings))
+        .collect();
+    (found, left_alone)
 }
 
 /// Says which rentals and registrations are unknown. Without any listing the lists do not matter.
@@ -213,6 +227,9 @@ pub(super) struct GcReport {
     left_over: Vec<Leftover>,
     /// Rentals of other cockpits on the account.
     foreign: Vec<Foreign>,
+    /// What is left over of others; only with `--pool` or `--replica`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_alone: Option<LeftAlone>,
 }
 
 fn summarize(found: &[Leftover]) -> Exit {
@@ -240,7 +257,7 @@ enum JournalAccess {
 }
 
 impl JournalAccess {
-    fn open(arguments: Gc, config: &Config) -> Result<(JournalAccess, Ledger), JournalError> {
+    fn open(arguments: &Gc, config: &Config) -> Result<(JournalAccess, Ledger), JournalError> {
         let state_dir = &config.paths.state_dir;
         if arguments.dry_run {
             return match journal::read_only(state_dir) {
@@ -261,6 +278,9 @@ impl JournalAccess {
 
     fn unusable(error: &JournalError) -> (JournalAccess, Ledger) {
         status_line(format_args!("pocpit: {error}"));
+        status_line(
+            "no journal: nothing is rented, and rentals are recognized by their label alone",
+        );
         (JournalAccess::Unusable, Ledger::default())
     }
 
@@ -292,10 +312,12 @@ fn print_findings(
     found: &[Leftover],
     foreign: &[Foreign],
     readings: &ReconcileInput<'_>,
+    scope: &Scope<'_>,
 ) -> std::io::Result<()> {
     for instance in readings.instances {
         let label = instance.rental_label();
-        if let Some(label) = label.filter(|label| readings.is_in_use(label)) {
+        let is_chosen = scope.of_rental(instance.id) == Owner::Chosen;
+        if let Some(label) = label.filter(|label| is_chosen && readings.is_in_use(label)) {
             let id = instance.id;
             status_line(format_args!(
                 "rental {id} ({label}) is in use by a sprint, left as it is"
@@ -316,7 +338,12 @@ fn print_findings(
         out(&foreign.to_line())?;
     }
     if found.is_empty() {
-        out("nothing is left over")?;
+        let nothing = if scope.chosen.is_all() {
+            "nothing is left over"
+        } else {
+            "nothing of these is left over"
+        };
+        out(nothing)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use pocpit::domain::{
     SprintReport, Usd, UsdPerHour, Weight,
 };
 use pocpit::journal::{Journal, Record};
+use pocpit::ports::Market as _;
 use serde_json::Value;
 
 use super::{Home, Ran, config_of, ran};
@@ -378,4 +379,75 @@ fn history_is_filtered_and_added_up_by_pool() {
         "{}",
         ran.stderr
     );
+}
+
+/// A rental on the account that the journal has for this replica.
+fn rent_for(scene: &Scene, replica: Option<&str>, label: &str) -> InstanceId {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let id = runtime.block_on(super::rent(&scene.config(), label));
+    while !listed(scene).contains(&id) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    if let Some(replica) = replica {
+        scene.remember(&rented(replica, label, id.0));
+    }
+    id
+}
+
+fn listed(scene: &Scene) -> Vec<InstanceId> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let market = crate::market::market(&scene.config().vast);
+    let all = runtime.block_on(market.instances()).unwrap();
+    all.iter().map(|instance| instance.id).collect()
+}
+
+#[test]
+fn gc_and_release_take_down_only_what_is_named() {
+    // Given rentals of three replicas, and one that only its label shows to be ours,
+    let scene = Scene::new(POOLS);
+    let first = rent_for(&scene, Some("minimax/1"), "pocpit/demo/1/1-a");
+    let second = rent_for(&scene, Some("minimax/2"), "pocpit/demo/1/1-b");
+    let glm = rent_for(&scene, Some("glm/1"), "pocpit/demo/1/1-c");
+    let lost = rent_for(&scene, None, "pocpit/demo/1/1-d");
+    // when a pool is looked at, then the others are counted, and nobody knows whose the last one is;
+    let looked = scene.run(&[], &["gc", "--dry-run", "--json", "--pool", "glm"]);
+    assert_eq!(looked.code, Some(4), "{}", looked.stderr);
+    let found: Value = serde_json::from_str(&looked.stdout).unwrap();
+    let ids: Vec<&Value> = list(&found, "left_over")
+        .iter()
+        .map(|one| &one["id"])
+        .collect();
+    assert_eq!(ids, [&glm.to_string()]);
+    assert_eq!(found["left_alone"]["rentals"], 2);
+    assert_eq!(found["left_alone"]["unknown_rentals"][0], lost.0);
+    // when a replica is released, then that one alone is gone, and the screen says what is left;
+    let one = scene.run(
+        &[],
+        &["release", "--yes", "--json", "--replica", "minimax/2"],
+    );
+    assert_eq!(one.code, Some(4), "{}", one.stderr);
+    let report: Value = serde_json::from_str(&one.stdout).unwrap();
+    assert_eq!(report["destroyed"], serde_json::json!([second.0]));
+    for says in [
+        "2 rentals of other replicas are left alone".to_owned(),
+        format!("does not know the pool of 1 rental ({lost})"),
+    ] {
+        assert!(one.stderr.contains(&says), "{says}: {}", one.stderr);
+    }
+    assert_eq!(listed(&scene).len(), 3);
+    // when a pool is cleaned up, then the other pool is not;
+    let cleaned = scene.run(&[], &["gc", "--yes", "--pool", "glm"]);
+    assert_eq!(cleaned.code, Some(4), "{}", cleaned.stderr);
+    let left = listed(&scene);
+    assert!(!left.contains(&glm) && left.contains(&first) && left.contains(&lost));
+    // and a pool that is not there is an error.
+    for command in ["gc", "release"] {
+        let refused = scene.run(&[], &[command, "--yes", "--pool", "kimi"]);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        let says = "the pools are: minimax, glm";
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+    // Without a name all is released.
+    assert_eq!(scene.run(&[], &["release", "--yes"]).code, Some(0));
+    assert_eq!(listed(&scene), []);
 }
