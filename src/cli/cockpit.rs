@@ -56,6 +56,7 @@ async fn view(attached: Attached, logs: CockpitLogs, options: TuiOptions) -> Res
     let session = Session::Viewer {
         driver: attached.owner,
         commands: attached.commands,
+        focus: attached.focus,
     };
     tui::run(attached.snapshots, session, options, logs).await?;
     Ok(Exit::Done)

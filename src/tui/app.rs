@@ -20,6 +20,7 @@ use super::timings::Timings;
 use super::update::update;
 use super::{CockpitLogs, ExitReason, ProgramLog, TuiError, TuiOptions, view};
 use crate::config::BellMode;
+use crate::domain::ReplicaId;
 use crate::engine::{Command, Failpoint, Snapshot, failpoint};
 
 /// Minimum time between frames: fast enough for the eye, slow enough for SSH.
@@ -36,6 +37,8 @@ pub enum Session {
     Viewer {
         driver: u32,
         commands: mpsc::Sender<Command>,
+        /// The replica whose log and offers it sends.
+        focus: watch::Sender<Option<ReplicaId>>,
     },
 }
 
@@ -50,6 +53,19 @@ impl Session {
     fn commands(&self) -> &mpsc::Sender<Command> {
         let (Session::Driver(commands) | Session::Viewer { commands, .. }) = self;
         commands
+    }
+
+    /// The panes are about this replica.
+    fn show(&self, replica: &ReplicaId) {
+        if let Session::Viewer { focus, .. } = self {
+            focus.send_if_modified(|told| {
+                let is_other = told.as_ref() != Some(replica);
+                if is_other {
+                    *told = Some(replica.clone());
+                }
+                is_other
+            });
+        }
     }
 
     /// What the end of the snapshots means.
@@ -174,6 +190,7 @@ impl App {
 
     async fn run(mut self: Box<App>) -> Result<ExitReason, TuiError> {
         loop {
+            self.session.show(&self.model.snapshot.replica);
             let event = self.next_event().await;
             if let Some(reason) = self.on_event(event)? {
                 return Ok(reason);

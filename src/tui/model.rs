@@ -204,7 +204,6 @@ impl Model {
     /// What the engine last sent of this replica; of the first one if there is none of this name.
     pub fn received_of(&self, id: &ReplicaId) -> Arc<Snapshot> {
         let received = &self.received;
-        // A viewer is sent log and offers as part of the whole, not of a replica.
         let other = received.replica(id).filter(|_| *id != received.replica);
         match other {
             Some(replica) => Arc::new(received.of(replica)),
@@ -212,15 +211,16 @@ impl Model {
         }
     }
 
-    /// The log is not here: a viewer is sent that of the first replica only.
+    /// The log is not here yet: a viewer is sent that of one replica, which was another until now.
     pub fn lacks_log(&self) -> bool {
-        self.role != Role::Driver && self.snapshot.replica != self.received.replica
+        let here = self.received.in_focus.as_ref();
+        here.is_some_and(|here| *here != self.snapshot.replica)
     }
 
-    /// The offers are not here: a viewer is sent those of the first replica's pool only.
+    /// The offers are not here yet: a viewer is sent those of the pool of that replica.
     pub fn lacks_offers(&self) -> bool {
-        let (shown, first) = (&self.snapshot.replica, &self.received.replica);
-        self.role != Role::Driver && shown.pool != first.pool
+        let here = self.received.in_focus.as_ref();
+        here.is_some_and(|here| here.pool != self.snapshot.replica.pool)
     }
 
     /// A command to the sprint that is shown.

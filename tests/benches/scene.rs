@@ -93,6 +93,7 @@ pub fn empty() -> Snapshot {
         replica: ReplicaId::default(),
         replicas: Vec::new(),
         offers_by_pool: BTreeMap::new(),
+        in_focus: None,
         rentals_read_at: None,
         boots: BootTally::default(),
         notices_lost: 0,

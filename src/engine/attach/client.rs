@@ -10,8 +10,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::AttachError;
+use super::received::Received;
 use super::socket::connect;
-use super::wire::{Greeting, LONGEST_LINE, Message, Received, VERSION, line_of, read_line};
+use super::wire::{
+    Greeting, Hello, LONGEST_LINE, Message, PROTOCOL, Request, VERSION, line_of, read_line,
+};
+use crate::domain::ReplicaId;
 use crate::engine::snapshot::{Command, Snapshot};
 
 /// An owner that has just started takes a moment to listen.
@@ -30,6 +34,8 @@ pub struct Attached {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Closed when the owner accepts no more.
     pub commands: mpsc::Sender<Command>,
+    /// Whose log and offers are sent; those of the first replica until it is told.
+    pub focus: watch::Sender<Option<ReplicaId>>,
 }
 
 /// Attaches to the owner of a state directory.
@@ -48,11 +54,13 @@ pub async fn attach(state_dir: &Path) -> Result<Attached, AttachError> {
         FollowError::NotUnderstood(detail) => AttachError::NotUnderstood { state_dir, detail },
     })?;
     let (commands, queue) = mpsc::channel(COMMAND_QUEUE);
-    tokio::spawn(send_commands(queue, to));
+    let (focus, shown) = watch::channel(None);
+    tokio::spawn(send_requests(queue, shown, to));
     Ok(Attached {
         owner,
         snapshots,
         commands,
+        focus,
     })
 }
 
@@ -78,13 +86,29 @@ pub(super) enum FollowError {
     NotUnderstood(String),
 }
 
-/// Sends commands until one side closes.
-async fn send_commands(mut queue: mpsc::Receiver<Command>, mut to: impl AsyncWrite + Unpin) {
-    while let Some(command) = queue.recv().await {
-        let sent = async { to.write_all(&line_of(&command)?).await };
-        if let Err(error) = sent.await {
-            return tracing::warn!("{command} did not reach the main cockpit: {error}");
+/// Sends commands, and the replica in focus, until one side closes.
+async fn send_requests(
+    mut queue: mpsc::Receiver<Command>,
+    mut focus: watch::Receiver<Option<ReplicaId>>,
+    mut to: impl AsyncWrite + Unpin,
+) {
+    loop {
+        let request = tokio::select! {
+            Some(command) = queue.recv() => Request::Command(command),
+            Ok(()) = focus.changed() => match focus.borrow_and_update().clone() {
+                Some(replica) => Request::Hello(Hello::of(replica)),
+                None => continue,
+            },
+            else => return,
+        };
+        let sent = async { to.write_all(&line_of(&request)?).await };
+        let Err(error) = sent.await else {
+            continue;
+        };
+        if let Request::Command(command) = request {
+            tracing::warn!("{command} did not reach the main cockpit: {error}");
         }
+        return;
     }
 }
 
@@ -95,9 +119,14 @@ pub(super) type Followed = (u32, watch::Receiver<Arc<Snapshot>>);
 pub(super) async fn follow(
     mut from: impl AsyncBufRead + Send + Unpin + 'static,
 ) -> Result<Followed, FollowError> {
-    let greeting: Greeting = read(&mut from).await?.ok_or_else(ended)?;
+    let greeting = line(&mut from).await?.ok_or_else(ended)?;
+    let greeting: Greeting = serde_json::from_slice(&greeting).map_err(not_understood)?;
     if greeting.pocpit != VERSION {
         return Err(FollowError::OtherVersion(greeting));
+    }
+    if greeting.protocol != PROTOCOL {
+        let detail = format!("its protocol is {}, ours is {PROTOCOL}", greeting.protocol);
+        return Err(FollowError::NotUnderstood(detail));
     }
     let mut received = Received::default();
     let first = next(&mut from, &mut received).await?.ok_or_else(ended)?;
@@ -134,26 +163,26 @@ async fn next(
     from: &mut (impl AsyncBufRead + Unpin),
     received: &mut Received,
 ) -> Result<Option<Snapshot>, FollowError> {
-    while let Some(message) = read::<Message>(from).await? {
-        if let Some(snapshot) = received.apply(message) {
+    while let Some(line) = line(from).await? {
+        let Some(message) = Message::read(&line).map_err(not_understood)? else {
+            continue;
+        };
+        if let Some(snapshot) = received.apply(message).map_err(not_understood)? {
             return Ok(Some(snapshot));
         }
     }
     Ok(None)
 }
 
-async fn read<T: serde::de::DeserializeOwned>(
-    from: &mut (impl AsyncBufRead + Unpin),
-) -> Result<Option<T>, FollowError> {
-    let not_understood =
-        |error: &dyn std::fmt::Display| FollowError::NotUnderstood(error.to_string());
-    let line = match read_line(from, LONGEST_LINE).await {
-        Ok(Some(line)) => line,
-        Ok(None) => return Ok(None),
+async fn line(from: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Vec<u8>>, FollowError> {
+    match read_line(from, LONGEST_LINE).await {
         // The socket of a killed owner may be reset instead of closed.
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(None),
-        Err(error) => return Err(not_understood(&error)),
-    };
-    let value = serde_json::from_slice(&line).map_err(|error| not_understood(&error))?;
-    Ok(Some(value))
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Ok(None),
+        read => read.map_err(not_understood),
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn not_understood(error: impl std::fmt::Display) -> FollowError {
+    FollowError::NotUnderstood(error.to_string())
 }

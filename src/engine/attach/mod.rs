@@ -3,10 +3,14 @@
 //! carries out. A viewer can neither stop the owner nor write the journal.
 //!
 //! Each line on the socket is a JSON object. The owner sends a greeting with its version and process
-//! id, then changes only, coalesced to the newest snapshot. A viewer sends [`super::Command`]s; the
+//! id, then changes only, coalesced to the newest snapshot. A viewer sends which replica it shows, and
+//! gets that one's log and offers; until then those of the first. And it sends [`super::Command`]s; the
 //! owner disconnects one that sends anything else.
 
 mod client;
+mod delta;
+mod received;
+mod sent;
 mod server;
 mod socket;
 mod wire;

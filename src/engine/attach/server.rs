@@ -10,9 +10,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 
+use super::sent::Sent;
 use super::socket::{SocketFile, listen};
-use super::wire::{Greeting, LONGEST_COMMAND, Message, Sent, line_of, read_line};
+use super::wire::{Greeting, Hello, LONGEST_COMMAND, PROTOCOL, Request, line_of, read_line};
 use crate::config::Paths;
+use crate::domain::ReplicaId;
 use crate::engine::snapshot::{Command, Snapshot};
 
 /// More have to wait.
@@ -96,19 +98,21 @@ async fn serve_viewer(
 ) {
     let process = viewer.peer_cred().ok().and_then(|who| who.pid());
     let (from, to) = viewer.into_split();
+    let (focus, shown) = watch::channel(None);
     // A viewer may leave at any time.
     tokio::select! {
-        why = receive_commands(from, &commands, process) => {
+        why = receive_requests(from, &commands, &focus, process) => {
             tracing::warn!("disconnected the viewer, process {}: {why}", process.unwrap_or_default());
         }
-        _ = send_snapshots(to, snapshots) => {}
+        _ = send_snapshots(to, snapshots, shown) => {}
     }
 }
 
-/// Passes a viewer's commands on. Returns why it must be disconnected.
-async fn receive_commands(
+/// Passes a viewer's commands on, and what it shows. Returns why it must be disconnected.
+async fn receive_requests(
     from: impl AsyncRead + Unpin,
     commands: &mpsc::Sender<Command>,
+    focus: &watch::Sender<Option<ReplicaId>>,
     process: Option<i32>,
 ) -> String {
     let mut from = BufReader::new(from);
@@ -120,8 +124,16 @@ async fn receive_commands(
             Err(error) => return error.to_string(),
         };
         match serde_json::from_slice(&line) {
-            Ok(Command::Quit(_)) => return "a viewer may not stop the engine".to_owned(),
-            Ok(command) => {
+            Ok(Request::Hello(Hello { protocol, replica })) if protocol == PROTOCOL => {
+                focus.send_replace(Some(replica));
+            }
+            Ok(Request::Hello(Hello { protocol, .. })) => {
+                return format!("its protocol is {protocol}, ours is {PROTOCOL}");
+            }
+            Ok(Request::Command(Command::Quit(_))) => {
+                return "a viewer may not stop the engine".to_owned();
+            }
+            Ok(Request::Command(command)) => {
                 tracing::info!(
                     "command of the viewer, process {}: {command}",
                     process.unwrap_or_default()
@@ -138,14 +150,19 @@ async fn receive_commands(
 pub(super) async fn send_snapshots(
     mut to: impl AsyncWrite + Unpin,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    mut focus: watch::Receiver<Option<ReplicaId>>,
 ) -> io::Result<()> {
     to.write_all(&line_of(&Greeting::ours())?).await?;
     let mut sent = Sent::default();
     loop {
-        let log_until = snapshots.borrow_and_update().boot_log.end_seq();
-        while !send_next(&mut to, &mut sent, &snapshots, log_until).await? {}
-        if snapshots.changed().await.is_err() {
-            return to.shutdown().await;
+        sent.begin(&snapshots.borrow_and_update());
+        focus.mark_unchanged();
+        while !send_next(&mut to, &mut sent, &snapshots, &focus).await? {}
+        tokio::select! {
+            changed = snapshots.changed() => if changed.is_err() {
+                return to.shutdown().await;
+            },
+            Ok(()) = focus.changed() => {}
         }
     }
 }
@@ -156,13 +173,14 @@ async fn send_next(
     to: &mut (impl AsyncWrite + Unpin),
     sent: &mut Sent,
     snapshots: &watch::Receiver<Arc<Snapshot>>,
-    log_until: u64,
+    focus: &watch::Receiver<Option<ReplicaId>>,
 ) -> io::Result<bool> {
     let (line, is_last) = {
         // A borrow during serialization would block the engine.
         let snapshot = Arc::clone(&snapshots.borrow());
-        let message = sent.next(&snapshot, log_until);
-        (line_of(&message)?, matches!(message, Message::Snapshot(_)))
+        let focus = focus.borrow().clone();
+        let message = sent.next(&snapshot, focus.as_ref())?;
+        (line_of(&message)?, message.is_last())
     };
     to.write_all(&line).await?;
     Ok(is_last)

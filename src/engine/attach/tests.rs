@@ -6,8 +6,9 @@ use tokio::io::{AsyncWriteExt as _, BufReader, DuplexStream};
 use tokio::sync::{mpsc, watch};
 
 use super::client::{FollowError, Followed, follow};
+use super::sent::Sent;
 use super::server::send_snapshots;
-use super::wire::{LONGEST_LINE, Message, Sent, line_of};
+use super::wire::{LONGEST_LINE, PROTOCOL, line_of};
 use super::{AttachError, attach, serve};
 use crate::config::Paths;
 use crate::domain::ReplicaId;
@@ -19,6 +20,8 @@ use crate::engine::snapshot::{
     ChainSnapshot, Command, LogBuffer, MoneySnapshot, NodesSnapshot, OffersSnapshot, SearchState,
     Snapshot, SprintCommand, SprintSnapshot, WorldKind,
 };
+
+mod focus;
 
 fn at(second: i64) -> Time {
     Time::from_timestamp(1_790_000_000 + second, 0).unwrap()
@@ -74,6 +77,7 @@ pub(crate) fn snapshot(second: i64) -> Snapshot {
         replica: ReplicaId::default(),
         replicas: Vec::new(),
         offers_by_pool: BTreeMap::new(),
+        in_focus: None,
         rentals_read_at: None,
         boots: BootTally::default(),
         notices_lost: 0,
@@ -134,6 +138,11 @@ fn lines(log: &LogBuffer) -> Vec<(u64, LogLine)> {
         .collect()
 }
 
+/// A viewer that never says what it shows.
+fn silent() -> watch::Receiver<Option<ReplicaId>> {
+    watch::channel(None).1
+}
+
 /// An engine's channel, and a viewer that follows it through a pipe of this many bytes.
 async fn viewed(
     first: Snapshot,
@@ -141,7 +150,7 @@ async fn viewed(
 ) -> (watch::Sender<Arc<Snapshot>>, watch::Receiver<Arc<Snapshot>>) {
     let (publish, snapshots) = watch::channel(Arc::new(first));
     let (owner, viewer) = tokio::io::duplex(pipe);
-    tokio::spawn(send_snapshots(owner, snapshots));
+    tokio::spawn(send_snapshots(owner, snapshots, silent()));
     let (process, seen) = follow(BufReader::new(viewer)).await.unwrap();
     assert_eq!(process, std::process::id());
     (publish, seen)
@@ -152,6 +161,7 @@ async fn until_same(seen: &mut watch::Receiver<Arc<Snapshot>>, wanted: &Snapshot
         // Chunks of a log may be cut differently: what counts is what can be read.
         let mut plain = (**now).clone();
         plain.boot_log = wanted.boot_log.clone();
+        plain.in_focus = None;
         plain == *wanted
             && lines(&now.boot_log) == lines(&wanted.boot_log)
             && now.boot_log.live == wanted.boot_log.live
@@ -205,10 +215,11 @@ fn only_changes_are_sent() {
     let mut sent = Sent::default();
     let mut round = |shown: &Snapshot| {
         let mut sizes = Vec::new();
+        sent.begin(shown);
         loop {
-            let message = sent.next(shown, shown.boot_log.end_seq());
+            let message = sent.next(shown, None).unwrap();
             sizes.push(line_of(&message).unwrap().len());
-            if matches!(message, Message::Snapshot(_)) {
+            if message.is_last() {
                 return sizes;
             }
         }
@@ -230,7 +241,7 @@ async fn slow_viewer_holds_no_snapshot() {
     (0..5_000).for_each(|number| busy.boot_log.push(line(number)));
     let (publish, snapshots) = watch::channel(Arc::new(busy.clone()));
     let (owner, viewer) = tokio::io::duplex(1_024);
-    let sending = tokio::spawn(send_snapshots(owner, snapshots));
+    let sending = tokio::spawn(send_snapshots(owner, snapshots, silent()));
     // Given a viewer that reads nothing, when the engine publishes on,
     let mut old: Vec<Weak<Snapshot>> = Vec::new();
     for second in 1..200 {
@@ -262,6 +273,11 @@ async fn followed(bytes: &[u8]) -> Result<Followed, FollowError> {
     follow(BufReader::new(viewer)).await
 }
 
+fn greeting(protocol: u32) -> String {
+    let version = super::wire::VERSION;
+    format!("{{\"pocpit\":\"{version}\",\"pid\":7,\"protocol\":{protocol}}}\n")
+}
+
 #[tokio::test]
 async fn other_version_or_protocol_is_refused() {
     let other = followed(b"{\"pocpit\":\"99.0.0\",\"pid\":7,\"new\":true}\n").await;
@@ -269,7 +285,17 @@ async fn other_version_or_protocol_is_refused() {
         matches!(&other, Err(FollowError::OtherVersion(greeting)) if greeting.pocpit == "99.0.0" && greeting.pid == 7),
         "{other:?}"
     );
-    let greeting = format!("{{\"pocpit\":\"{}\",\"pid\":7}}\n", super::wire::VERSION);
+    // An owner of the first protocol does not tell it.
+    let first = format!("{{\"pocpit\":\"{}\",\"pid\":7}}\n", super::wire::VERSION);
+    for (other, its) in [(first, 1), (greeting(3), 3)] {
+        let refused = followed(other.as_bytes()).await;
+        let why = format!("its protocol is {its}, ours is 2");
+        assert!(
+            matches!(&refused, Err(FollowError::NotUnderstood(said)) if *said == why),
+            "{refused:?}"
+        );
+    }
+    let greeting = greeting(PROTOCOL);
     for wrong in ["", "SSH-2.0-x\n", "{}\n"] {
         for sent in [wrong.to_owned(), format!("{greeting}{wrong}")] {
             let refused = followed(sent.as_bytes()).await;
@@ -280,7 +306,7 @@ async fn other_version_or_protocol_is_refused() {
 
 #[tokio::test]
 async fn endless_line_is_refused() {
-    let mut words = format!("{{\"pocpit\":\"{}\",\"pid\":7}}\n", super::wire::VERSION).into_bytes();
+    let mut words = greeting(PROTOCOL).into_bytes();
     words.resize(
         words.len() + usize::try_from(LONGEST_LINE).unwrap() + 1,
         b'x',
@@ -439,6 +465,8 @@ async fn viewer_with_forbidden_input_is_disconnected() {
     for words in [
         r#"{"quit":"release"}"#,
         r#"{"command":"abort"}"#,
+        r#"{"hello":{"protocol":3,"replica":"default/1"}}"#,
+        r#"{"hello":{"protocol":2,"replica":"nonsense"}}"#,
         "GET / HTTP/1.1",
         endless.as_str(),
     ] {

@@ -57,6 +57,7 @@ impl Engine {
             replica: first.id,
             sprint: first.sprint,
             offers_by_pool: self.offers_by_pool(now),
+            in_focus: None,
             rental: first.rental,
             hedge: first.hedge,
             nodes: self.nodes_snapshot(&self.shared.config.network_node),

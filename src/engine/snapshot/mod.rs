@@ -45,9 +45,12 @@ pub struct Snapshot {
     pub replica: ReplicaId,
     pub sprint: SprintSnapshot,
     pub offers: OffersSnapshot,
-    /// The offers for each pool, if there are several. Not sent to viewers: they have the first pool's.
+    /// The offers for each pool, if there are several; a viewer has those of one pool.
     #[serde(skip)]
     pub offers_by_pool: BTreeMap<PoolName, OffersSnapshot>,
+    /// The only replica whose log and offers are here, in a viewer; in the engine's process all are.
+    #[serde(skip)]
+    pub in_focus: Option<ReplicaId>,
     /// What we pay for, if anything.
     pub rental: Option<RentalSnapshot>,
     /// What we pay for beside it: a hedge, or the loser of a race.
@@ -105,7 +108,7 @@ pub struct ReplicaSnapshot {
     pub pool_hour: Option<PoolHour>,
     /// Why the caps refused the offers that were to be rented last.
     pub refused: Option<Refusal>,
-    /// Not sent to viewers: they have the first replica's.
+    /// A viewer has that of the replica in focus.
     #[serde(skip)]
     pub boot_log: LogBuffer,
 }
@@ -156,13 +159,18 @@ impl Snapshot {
         self.all_nodes().find(is_here).unwrap_or(&self.nodes)
     }
 
-    /// Unknown for another pool than that of the first replica, where they are not sent.
+    /// Unknown for a pool whose offers are not here.
     fn offers_of(&self, pool: &PoolName) -> OffersSnapshot {
-        match self.offers_by_pool.get(pool) {
+        match self.offers_at(pool) {
             Some(offers) => offers.clone(),
-            None if *pool == self.replica.pool => self.offers.clone(),
             None => OffersSnapshot::unread(self.offers.avoided.clone()),
         }
+    }
+
+    /// The offers for a pool, if they are here.
+    pub(in crate::engine) fn offers_at(&self, pool: &PoolName) -> Option<&OffersSnapshot> {
+        let own = self.offers_by_pool.get(pool);
+        own.or_else(|| (*pool == self.replica.pool).then_some(&self.offers))
     }
 
     pub fn replica(&self, id: &ReplicaId) -> Option<&ReplicaSnapshot> {

@@ -21,7 +21,7 @@ pub struct OffersSnapshot {
 
 impl OffersSnapshot {
     /// Before the first search. Machines are avoided whatever was searched.
-    pub(super) fn unread(avoided: Vec<AvoidedMachine>) -> OffersSnapshot {
+    pub(in crate::engine) fn unread(avoided: Vec<AvoidedMachine>) -> OffersSnapshot {
         OffersSnapshot {
             state: SearchState::Idle,
             rows: Arc::default(),

@@ -89,6 +89,16 @@ pub fn draw(canvas: &mut Canvas<'_>, section: Section, area: Rect) -> Size {
     Size::new(inner.width, inner.height - head_rows)
 }
 
+/// Where something is not here yet.
+pub fn from_main_cockpit(model: &Model, what: &str) -> String {
+    match model.role {
+        Role::Orphaned { .. } => {
+            format!("Not here: the main cockpit exited before it sent {what}.")
+        }
+        _ => format!("Waiting for {what} from the main cockpit."),
+    }
+}
+
 /// What fills an empty log.
 fn why_empty(canvas: &Canvas<'_>, section: Section) -> String {
     let model = canvas.model;
@@ -97,7 +107,7 @@ fn why_empty(canvas: &Canvas<'_>, section: Section) -> String {
         _ if model.log.past.is_some() => "Nothing of this log is saved.".to_owned(),
         _ if model.lacks_log() && model.snapshot.rental.is_some() => {
             let replica = &model.snapshot.replica;
-            format!("Not sent to viewers: the log of {replica} is in the main cockpit.")
+            from_main_cockpit(model, &format!("the log of {replica}"))
         }
         _ if model.snapshot.rental.is_some() => "No line yet.".to_owned(),
         _ if model.snapshot.history.is_empty() => "Nothing rented.".to_owned(),

@@ -121,33 +121,55 @@ fn bell_rings_for_the_decision_of_any_replica() {
     );
 }
 
-/// As a viewer gets it: with the log of the first replica, and the offers of its pool.
-fn sent(mut s: Snapshot) -> Snapshot {
+/// As a viewer gets it: with the log of one replica, and the offers of its pool.
+fn sent(mut s: Snapshot, shown: &str) -> Snapshot {
+    let shown: ReplicaId = shown.parse().unwrap();
     for place in 0..s.replicas.len() {
-        change(&mut s, place, |it| it.boot_log = LogBuffer::default());
+        change(&mut s, place, |it| {
+            if it.id != shown {
+                it.boot_log = LogBuffer::default();
+            }
+        });
     }
-    s.offers_by_pool.clear();
+    s.boot_log = s.replicas[0].boot_log.clone();
+    s.offers_by_pool.retain(|pool, _| *pool == shown.pool);
+    if s.replica.pool != shown.pool {
+        (s.offers.rows, s.offers.read_at) = (Arc::default(), None);
+    }
+    s.in_focus = Some(shown);
     s
 }
 
 #[test]
-fn viewer_has_the_log_of_the_first_replica_and_says_what_it_has_not() {
-    // Given a viewer, when it goes to another replica, then it says where the log is,
-    let mut m = viewer(sent(several()));
+fn viewer_shows_the_log_of_each_replica_as_soon_as_it_is_sent() {
+    // Given a viewer, when it goes to another replica, then it waits for the log,
+    let mut m = viewer(sent(several(), "minimax/1"));
     open(&mut m, "minimax/2");
     type_and_draw(&mut m, "4");
     let screen = shown(&m, 80, 24);
     assert_shows(
         &screen,
-        &["Not sent to viewers: the log of minimax/2 is in the main cockpit."],
+        &["Waiting for the log of minimax/2 from the main cockpit."],
     );
     assert!(!screen.contains("vllm.worker"), "{screen}");
-    // and back at the first one, its log is there, also with the next snapshot.
+    // which is there with the next snapshot,
+    publish(&mut m, sent(several(), "minimax/2"));
+    assert_shows(&shown(&m, 80, 24), &["shard 39 loaded"]);
+    // and the same on the way back.
     open(&mut m, "minimax/1");
     type_and_draw(&mut m, "4");
+    assert_shows(&shown(&m, 80, 24), &["Waiting for the log of minimax/1"]);
+    publish(&mut m, sent(several(), "minimax/1"));
     assert_shows(&shown(&m, 80, 24), &["shard 39 loaded"]);
-    publish(&mut m, sent(several()));
-    assert_shows(&shown(&m, 80, 24), &["shard 39 loaded"]);
+    // When the main cockpit is gone, then nothing more is waited for.
+    update(&mut m, Message::DriverEnded);
+    m.dialog = None;
+    open(&mut m, "minimax/2");
+    type_and_draw(&mut m, "4");
+    assert_shows(
+        &shown(&m, 80, 24),
+        &["Not here: the main cockpit exited before it sent the log of"],
+    );
     // The main cockpit has every log.
     let mut m = model(several());
     open(&mut m, "minimax/2");
@@ -231,16 +253,54 @@ fn offers_are_searched_again_while_any_replica_of_the_pool_chooses() {
 
 #[test]
 fn viewer_shows_no_offers_of_another_pool_as_those_of_this_one() {
-    let mut m = viewer(sent(two_pools()));
+    let mut m = viewer(sent(two_pools(), "minimax/1"));
     open(&mut m, "llama/1");
     assert!(m.offers.is_empty());
     let screen = shown(&m, 80, 24);
     assert_shows(
         &screen,
-        &["Not sent to viewers: the offers of llama are in the main cockpit."],
+        &["Waiting for the offers of llama from the main cockpit."],
+    );
+    // When they come, then the best one is selected, and can be rented.
+    publish(&mut m, sent(two_pools(), "llama/1"));
+    let selected = m.offers.selected_offer().map(|row| row.offer.id);
+    assert_eq!(selected, Some(OfferId(40_000_001)));
+    let rent = SprintCommand::Rent {
+        offer: OfferId(40_000_001),
+        agreed: Usd::from_dollars(9.0),
+    };
+    assert_eq!(
+        type_and_draw(&mut m, "\ny"),
+        vec![sprint_of("llama/1", rent)]
     );
     open(&mut m, "minimax/1");
+    assert!(m.offers.is_empty());
+    publish(&mut m, sent(two_pools(), "minimax/1"));
     assert_eq!(m.offers.len(), 3);
+}
+
+#[test]
+fn viewer_approves_the_gate_of_the_replica_that_it_shows() {
+    // Given a viewer whose second and third replica wait for their registration,
+    let mut s = several();
+    s.replicas[2] = Arc::new(ReplicaSnapshot {
+        id: s.replicas[2].id.clone(),
+        ..(*s.replicas[1]).clone()
+    });
+    let mut m = viewer(sent(s.clone(), "minimax/1"));
+    // then one line asks for both,
+    assert_shows(
+        &shown(&m, 120, 40),
+        &["minimax/2 waits for you (register) within 9m 00s; 1 more replica waiting too"],
+    );
+    // and what is approved is approved for the replica that is shown, whosever log is here.
+    for replica in ["minimax/3", "minimax/2"] {
+        open(&mut m, replica);
+        let approve = SprintCommand::Approve(GateKind::Register);
+        let sent_command = type_and_draw(&mut m, "ay");
+        assert_eq!(sent_command, vec![sprint_of(replica, approve)]);
+        publish(&mut m, sent(s.clone(), "minimax/1"));
+    }
 }
 
 #[test]

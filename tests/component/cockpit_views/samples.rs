@@ -246,6 +246,7 @@ pub(super) fn waiting() -> Snapshot {
         replica: ReplicaId::default(),
         replicas: Vec::new(),
         offers_by_pool: BTreeMap::new(),
+        in_focus: None,
         rentals_read_at: Some(at(0)),
         boots: BootTally::default(),
         notices_lost: 0,

@@ -20,6 +20,7 @@ use crate::tui::offers::OfferList;
 use crate::tui::pane::Pane;
 
 use super::format;
+use super::log::from_main_cockpit;
 use super::widgets::{Canvas, count_of, filter_line, put_cut};
 use compare::compare;
 use detail::detail;
@@ -156,7 +157,7 @@ fn age(model: &Model) -> String {
     let now = model.now();
     let ago = format::ago(offers.read_at, now);
     match (&offers.state, offers.read_at) {
-        _ if model.lacks_offers() => "not sent".to_owned(),
+        _ if model.lacks_offers() => "not here yet".to_owned(),
         (SearchState::Searching, None) => "searching".to_owned(),
         (SearchState::Searching, _) => format!("searching, rows {ago}"),
         (SearchState::Failed(_), _) => format!("search FAILED, rows {ago}"),
@@ -351,7 +352,7 @@ fn nothing(offers: &OffersSnapshot, canvas: &Canvas<'_>) -> String {
     match offers.state {
         _ if canvas.model.lacks_offers() => {
             let pool = &canvas.model.snapshot.replica.pool;
-            format!("Not sent to viewers: the offers of {pool} are in the main cockpit.")
+            from_main_cockpit(canvas.model, &format!("the offers of {pool}"))
         }
         SearchState::Idle => {
             format!("No search yet: a sprint searches when it chooses; {refresh} searches now.")
