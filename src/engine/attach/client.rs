@@ -182,7 +182,6 @@ async fn line(from: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Vec<u8>>,
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn not_understood(error: impl std::fmt::Display) -> FollowError {
     FollowError::NotUnderstood(error.to_string())
 }

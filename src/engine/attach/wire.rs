@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use super::delta::Delta;
@@ -101,7 +101,7 @@ enum Kind {
 
 /// Whether a line is a message, but none of those above.
 fn is_of_unknown_kind(line: &[u8]) -> bool {
-    let message: serde_json::Result<BTreeMap<Kind, IgnoredAny>> = serde_json::from_slice(line);
+    let message: serde_json::Result<BTreeMap<Kind, &RawValue>> = serde_json::from_slice(line);
     message.is_ok_and(|message| message.into_keys().eq([Kind::Unknown]))
 }
 

@@ -94,8 +94,9 @@ async fn each_viewer_sees_the_replica_that_it_shows() {
     // also what is new;
     for second in 2..5 {
         engine.at = at(second);
-        IDS.iter()
-            .for_each(|name| say(&mut engine, name, 20 + second));
+        for name in IDS {
+            say(&mut engine, name, 20 + second);
+        }
         let offers = engine.offers_by_pool.get_mut(&pool("glm")).unwrap();
         offers.read_at = Some(at(second));
         offers.rows = Arc::new((0..3).map(offer).collect());
