@@ -160,9 +160,9 @@ fn summary(config: &Config, proposal: &Proposal) -> String {
         (now + longest).format(MINUTE)
     );
     let costs = format!(
-        "about ${:.2}, at worst ${:.2}",
-        best.expected_cost().dollars(),
-        best.worst_cost.dollars()
+        "about {}, at worst {}",
+        best.expected_cost().in_cents(),
+        best.worst_cost.in_cents()
     );
     let mut rows = vec![("rents", rents)];
     rows.extend(purpose(config, proposal));

@@ -7,6 +7,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use chrono::Timelike as _;
 
+use super::digits::group;
 use super::{Duration, Spent, Time, Usd};
 
 /// `2d 03h`, `3h 07m`, `7m 05s`, `5s`; never negative.
@@ -72,17 +73,6 @@ pub fn second(at: Time) -> String {
 /// `1,234,567`.
 pub fn grouped(number: u64) -> String {
     group(&number.to_string())
-}
-
-fn group(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `1 line`, `1,204 lines`.

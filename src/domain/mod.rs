@@ -8,6 +8,7 @@ mod callback;
 mod chain;
 mod clock_origin;
 mod descriptors;
+mod digits;
 mod fleet;
 mod foreign_text;
 pub mod format;

@@ -8,6 +8,7 @@ use derive_more::Add;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::digits::group;
 use super::{Duration, InstanceId, Time};
 
 const MICROS: f64 = 1_000_000.0;
@@ -203,21 +204,47 @@ impl Sub for Usd {
     }
 }
 
+/// Micro-dollars of a cent.
+const MICROS_PER_CENT: u64 = 10_000;
+/// Below it an amount keeps four digits.
+const TEN_CENTS: u64 = 100_000;
+
 impl Usd {
-    /// What was spent, to the cent.
-    fn in_cents(self) -> String {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        format!("{sign}${:.2}", self.dollars().abs())
+    /// To the cent: `$5,400.00`.
+    pub fn in_cents(self) -> String {
+        format!("{}${}", self.sign(), self.size())
+    }
+
+    /// The same without its unit, for a column whose heading names it: `5,400.00`.
+    pub fn figure(self) -> String {
+        format!("{}{}", self.sign(), self.size())
+    }
+
+    /// Without its cents: `$5,400`.
+    pub fn whole(self) -> String {
+        let dollars = self.0.unsigned_abs() / (100 * MICROS_PER_CENT);
+        format!("{}${}", self.sign(), group(&dollars.to_string()))
+    }
+
+    fn sign(self) -> &'static str {
+        if self.0 < 0 { "-" } else { "" }
+    }
+
+    fn size(self) -> String {
+        let micros = self.0.unsigned_abs();
+        let cents = micros.saturating_add(MICROS_PER_CENT / 2) / MICROS_PER_CENT;
+        let dollars = group(&(cents / 100).to_string());
+        format!("{dollars}.{:02}", cents % 100)
     }
 }
 
 impl fmt::Display for Usd {
-    /// `$12.34`; amounts under ten cents keep four digits, so that storage prices are not `$0.00`.
+    /// `$12.34`, `$5,400.00`; amounts under ten cents keep four digits, so that storage prices are not
+    /// `$0.00`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let dollars = self.dollars().abs();
-        let text = if dollars > 0.0 && dollars < 0.1 {
-            format!("{sign}${dollars:.4}")
+        let is_small = (1..TEN_CENTS).contains(&self.0.unsigned_abs());
+        let text = if is_small {
+            format!("{}${:.4}", self.sign(), self.dollars().abs())
         } else {
             self.in_cents()
         };
@@ -283,5 +310,27 @@ mod tests {
         assert_eq!(Usd::from_dollars(0.0111).to_string(), "$0.0111");
         assert_eq!(Usd::from_dollars(12.345).to_string(), "$12.35");
         assert_eq!(Usd::from_dollars(-3.0).to_string(), "-$3.00");
+    }
+
+    #[test]
+    fn thousands_are_grouped_in_every_form() {
+        let sum = Usd::from_dollars(5_400.0);
+        assert_eq!(sum.to_string(), "$5,400.00");
+        assert_eq!(sum.in_cents(), "$5,400.00");
+        assert_eq!(sum.figure(), "5,400.00");
+        assert_eq!(sum.whole(), "$5,400");
+        assert_eq!(UsdPerHour(sum).to_string(), "$5,400.00/h");
+        assert_eq!(Spent::Estimated(sum).to_string(), "~$5,400.00");
+        assert_eq!(format!("{sum:>11}"), "  $5,400.00");
+        assert_eq!(
+            Usd::from_dollars(-1_234_567.891).to_string(),
+            "-$1,234,567.89"
+        );
+    }
+
+    #[test]
+    fn group_begins_at_a_thousand_also_by_rounding() {
+        assert_eq!(Usd::from_dollars(999.99).to_string(), "$999.99");
+        assert_eq!(Usd::from_dollars(999.996).to_string(), "$1,000.00");
     }
 }

@@ -333,7 +333,8 @@ impl SprintReport {
     /// What the market charged, and how much more than our own count that is: `$8.04 (+0.02)`.
     pub fn beside_own_count(&self, charged_usd: f64) -> String {
         let more = charged_usd - self.cost_usd;
-        format!("${charged_usd:.2} ({more:+.2})")
+        let charged = Usd::from_dollars(charged_usd).in_cents();
+        format!("{charged} ({more:+.2})")
     }
 
     /// Time spent in a step, summed over its visits; `None` without any.

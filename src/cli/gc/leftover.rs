@@ -203,6 +203,6 @@ fn line(
     let mut facts = vec![what.to_owned()];
     facts.extend(label.map(str::to_owned));
     facts.extend(age_seconds.map(|age| format!("{} old", format::length(Duration::seconds(age)))));
-    facts.extend(cost_usd.map(|cost| format!("${cost:.2} so far")));
+    facts.extend(cost_usd.map(|cost| format!("{} so far", Usd::from_dollars(cost).in_cents())));
     format!("{}: {why}", facts.join(", "))
 }

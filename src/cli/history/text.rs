@@ -193,11 +193,12 @@ mod tests {
         let text = of(&history, &Page::plain(80));
         // then each row says how it ended, and what is not billed has its mark,
         for said in [
-            "CONFIRMED     2,405      $8.40   $3.49",
-            "REWARD LOST   2,405     ~$8.40  ~$3.49    40%",
+            "CONFIRMED    2,405       $8.40   $3.49",
+            "REWARD       2,405      ~$8.40  ~$3.49    40%",
+            "FAILED           -  ~$1,234.50",
             "confirmation 40% of weight, 45% needed",
             "boot failed: driver says no",
-            "3 sprints: 1 confirmed, 1 reward lost, 1 failed; ~$1251.30; ~$520.29 per 1000",
+            "3 sprints: 1 confirmed, 1 reward lost, 1 failed; ~$1,251.30; ~$520.29 per 1000\nweight",
         ] {
             assert!(text.contains(said), "{said}: {text}");
         }

@@ -65,7 +65,7 @@ pub(super) fn out(scene: &Scene<'_>, page: &Page) -> String {
     let mut table = Table::new(columns);
     for (offer, reason) in &scene.ranked.rejected {
         table.row([
-            Cell::from(dollars(offer.running_price().0)),
+            Cell::from(offer.running_price().0.figure()),
             offer.gpus().into(),
             offer.machine.into(),
             offer.id.into(),
@@ -138,10 +138,10 @@ fn row(rank: usize, ranked: &RankedOffer, scene: &Scene<'_>, alike: &Alike) -> V
     };
     let mut cells = vec![
         cell(rank, look),
-        cell(dollars(ranked.cost_of_success()), look),
-        cell(dollars(ranked.price.0), look),
-        cell(dollars(ranked.expected_cost()), look),
-        cell(dollars(ranked.worst_cost), worst_look).marked(mark),
+        cell(ranked.cost_of_success().figure(), look),
+        cell(ranked.price.0.figure(), look),
+        cell(ranked.expected_cost().figure(), look),
+        cell(ranked.worst_cost.figure(), worst_look).marked(mark),
         cell(format!("{:.0}%", ranked.chance() * 100.0), look),
         cell(
             format!("{}-{}m", boot.p10().num_minutes(), boot.p90().num_minutes()),
@@ -167,10 +167,6 @@ fn is_over_a_cap(ranked: &RankedOffer, scene: &Scene<'_>) -> bool {
         ..scene.funds
     };
     admit(ranked.price, ranked.worst_cost, &funds, &scene.caps).is_err()
-}
-
-fn dollars(amount: Usd) -> String {
-    format!("{:.2}", amount.dollars())
 }
 
 fn headline(judged_by: &JudgedBy, now: Time) -> String {
@@ -303,7 +299,7 @@ mod tests {
             Some("PoC 359: rent at 03:34, register by 04:20 UTC; 46m to boot. 2026-11-29")
         );
         let rows: Vec<&str> = text.lines().collect();
-        assert!(rows[4].contains(" 1234.56 !  "), "{text}");
+        assert!(rows[4].contains(" 1,234.56 !  "), "{text}");
         assert!(
             text.contains("2 usable, all 4x H100 SXM in Norway, NO; 1 out (--out); ! over a cap"),
             "{text}"

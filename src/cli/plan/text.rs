@@ -78,15 +78,15 @@ fn pools_text(fleet: &FleetPlan, plan: &PlanReport, page: &Page) -> Vec<String> 
     for pool in &plan.pools {
         let prices = pool.rentals.iter();
         let prices = prices.map(|rental| Usd::from_dollars(rental.price_per_hour_usd));
-        let per_hour = prices.sum::<Usd>().dollars();
+        let per_hour = prices.sum::<Usd>().figure();
         let row = [
             Cell::from(&pool.name),
             or_none(pool.rent_at.map(|at| clock(at, plan.at))),
             format!("{} of {}", pool.rentals.len(), pool.replicas).into(),
             pool.usable_offers.into(),
-            format!("{per_hour:.2}").into(),
-            format!("{:.2}", pool.expected_usd).into(),
-            format!("{:.2}", pool.worst_usd).into(),
+            per_hour.into(),
+            Usd::from_dollars(pool.expected_usd).figure().into(),
+            Usd::from_dollars(pool.worst_usd).figure().into(),
         ];
         table.row_with(row, not_rented(pool));
     }
@@ -322,10 +322,10 @@ fn policies(policies: &[Policy], page: &Page) -> Vec<String> {
         table.row([
             cell(format!("{}{mark}", policy.policy), look),
             Cell::from(format!("{:.1}", policy.hours)),
-            format!("{:.2}", policy.expected_cost_usd).into(),
-            format!("{:.2}", policy.worst_cost_usd).into(),
+            Usd::from_dollars(policy.expected_cost_usd).figure().into(),
+            Usd::from_dollars(policy.worst_cost_usd).figure().into(),
             format!("{:.0}%", 100.0 * policy.chance_of_losing_reward).into(),
-            or_none(reward.map(|reward| format!("${reward:.0}"))),
+            or_none(reward.map(|reward| Usd::from_dollars(reward.round()).whole())),
             notes.into(),
         ]);
     }
@@ -538,7 +538,7 @@ mod tests {
         let text = of(&plan, &Page::plain(80));
         // then no line is wider than the page, and the numbers are whole.
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");
-        assert!(text.contains("2345678.90"), "{text}");
+        assert!(text.contains(" 2,345,678.90 "), "{text}");
         assert!(text.contains("STOPS  http://"), "{text}");
     }
 

@@ -45,7 +45,7 @@ pub fn cap(left: Usd, with_cents: bool) -> String {
     if with_cents || left < Usd::from_dollars(10.0) {
         return left.to_string();
     }
-    format!("${}", grouped(left.0.unsigned_abs() / 1_000_000))
+    left.whole()
 }
 
 /// `7m 05s ±1m (03:12)`, or `now`.

@@ -172,7 +172,7 @@ fn numbers_end_in_one_column() {
     type_and_draw(&mut m, "z");
     let text = shown(&m, 200, 60);
     // Then no figure is cut,
-    assert_shows(&text, &["$123456.78", "1234567890", "$9.60"]);
+    assert_shows(&text, &["$123,456.78", "1234567890", "$9.60"]);
     // and the prices end where their heading ends.
     let ends = |part: &str| {
         let line = text.lines().find(|line| line.contains(part)).unwrap();
@@ -180,7 +180,7 @@ fn numbers_end_in_one_column() {
             .chars()
             .count()
     };
-    assert_eq!(ends(" $/h "), ends(" $123456.78 "));
+    assert_eq!(ends(" $/h "), ends(" $123,456.78 "));
     assert_eq!(ends(" $/h "), ends(" $9.60 "));
 }
 
