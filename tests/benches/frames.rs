@@ -31,6 +31,7 @@ fn main() {
         terminal.draw(|_| {}).unwrap();
     });
     told("ratatui's own empty frame", &empty);
+    let nothing = median(&empty);
     for offers in [10, 100, 1_000, 10_000] {
         let mut model = Model::new(Arc::new(with_offers(offers)));
         press(&mut model, KeyCode::Char('3'));
@@ -44,12 +45,15 @@ fn main() {
     for replicas in [1, 50, 500] {
         let mut model = Model::new(Arc::new(with_replicas(replicas)));
         press(&mut model, KeyCode::Char('0'));
+        scene::frame(&mut model);
         let name = format!("frame with {replicas} replicas, a row down");
         let times = measured(&mut screen(), |terminal| {
             press(&mut model, KeyCode::Down);
             draw(terminal, &mut model);
         });
         told(&name, &times);
+        let times_empty = median(&times).as_secs_f64() / nothing.as_secs_f64();
+        println!("{:<42} {times_empty:>8.2} of an empty frame", "");
     }
     let mut snapshot = scene::empty();
     let mut model = Model::new(Arc::new(snapshot.clone()));
@@ -113,6 +117,10 @@ fn measured(
         .collect();
     times.sort();
     times
+}
+
+fn median(times: &[Duration]) -> Duration {
+    times[(times.len() - 1) / 2]
 }
 
 fn told(what: &str, times: &[Duration]) {

@@ -247,11 +247,9 @@ pub(super) fn scroll_pane(model: &mut Model, pane: Pane, by: Move) {
             by.shift(&mut model.history_index, all);
         }
         Pane::Fleet => {
-            let rows = model.fleet.rows();
             let mut index = model.fleet.selected_row().map_or(0, |(index, _)| index);
-            by.shift(&mut index, rows.len());
-            let selected = rows.get(index).map(|row| row.key.clone());
-            model.fleet.selected = selected;
+            by.shift(&mut index, model.fleet.count());
+            model.fleet.select(index);
         }
         Pane::Schedule | Pane::Sprint | Pane::Charts => {}
     }

@@ -97,8 +97,7 @@ fn or_empty(value: Option<impl ToString>) -> String {
 const FILTER: Filtered = Filtered::Pane(Pane::Fleet);
 
 pub fn rows(model: &Model) -> Rows {
-    let shown = model.fleet.shown();
-    let listed: usize = shown.iter().map(|(_, rows)| 1 + rows.len()).sum();
+    let listed = model.fleet.groups.len() + model.fleet.count();
     Rows::up_to(4, 2 + listed + usize::from(model.has_filter_row(FILTER)))
 }
 
@@ -111,7 +110,7 @@ fn note(model: &Model, passing: usize, hidden: usize) -> String {
     let rentals = all().filter(|row| row.price.is_some()).count();
     let of = match count_of(model, Pane::Fleet, passing) {
         of if of.is_empty() => of,
-        of => format!("{of}{}, ", format::count(all().count(), "row")),
+        of => format!("{of}{}, ", format::count(fleet.all(), "row")),
     };
     let more = match hidden {
         0 => String::new(),
@@ -125,30 +124,26 @@ fn note(model: &Model, passing: usize, hidden: usize) -> String {
     )
 }
 
-/// A line of the table.
-enum Listed<'a> {
-    Group(&'a FleetGroup),
-    Row(&'a FleetRow, &'a FleetGroup),
-}
-
 /// The groups with their rows, around the selected one; those that are left out are counted.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (model, theme) = (canvas.model, canvas.theme);
     let columns = shown(area.width);
-    let listed = listed(model);
-    let selected = model.fleet.selected_row().map(|(_, row)| &row.key);
+    let fleet = &model.fleet;
+    let selected = fleet.selected_row();
     let is_selected =
-        |listed: &Listed<'_>| matches!(listed, Listed::Row(row, _) if selected == Some(&row.key));
+        |row: &FleetRow| selected.is_some_and(|(_, selected)| selected.key == row.key);
     let filter = filter_line(canvas, FILTER).map(indented);
     // Below the title, the filter and the heading.
     let above = 2 + usize::from(filter.is_some());
     let visible = usize::from(area.height).saturating_sub(above).max(1);
-    let place = listed.iter().position(is_selected).unwrap_or_default();
+    let place = selected.map_or(0, |(place, _)| line_of(place, model));
     let first = (place + 1).saturating_sub(visible);
-    let last = listed.len().min(first + visible);
-    let window = &listed[first..last];
-    let all = rows_of(&listed);
-    let note = note(model, all, all - rows_of(window));
+    let window: Vec<_> = fleet.lines().skip(first).take(visible).collect();
+    let (all, shown) = (
+        fleet.count(),
+        window.iter().filter(|(_, row)| row.is_some()),
+    );
+    let note = note(model, all, all - shown.count());
     let inner = canvas.section_rule(area, Section::Fleet, &note);
     let mut lines: Vec<Line<'_>> = filter.into_iter().collect();
     lines.push(if all == 0 {
@@ -156,31 +151,24 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     } else {
         head(&columns, theme)
     });
-    for one in window {
-        lines.push(match one {
-            Listed::Group(group) => group_line(group, area.width, canvas),
-            Listed::Row(row, group) => {
+    for (group, row) in window {
+        lines.push(match row {
+            None => group_line(group, area.width, canvas),
+            Some(row) => {
                 let target = HitTarget::Fleet(row.key.clone());
                 canvas.hits.add_row(inner, lines.len(), target);
-                row_line(row, group, &columns, is_selected(one), canvas)
+                row_line(row, group, &columns, is_selected(row), canvas)
             }
         });
     }
     put_cut(canvas.buf, inner, lines);
 }
 
-fn listed(model: &Model) -> Vec<Listed<'_>> {
-    let mut listed = Vec::new();
-    for (group, rows) in model.fleet.shown() {
-        listed.push(Listed::Group(group));
-        listed.extend(rows.into_iter().map(|row| Listed::Row(row, group)));
-    }
-    listed
-}
-
-fn rows_of(listed: &[Listed<'_>]) -> usize {
-    let is_row = |one: &&Listed<'_>| matches!(one, Listed::Row(..));
-    listed.iter().filter(is_row).count()
+/// The line of the table at which the row of this place stands: below the lines of the groups.
+fn line_of(place: usize, model: &Model) -> usize {
+    let lines = model.fleet.lines().enumerate();
+    let mut rows = lines.filter(|(_, (_, row))| row.is_some());
+    rows.nth(place).map_or(0, |(line, _)| line)
 }
 
 fn shown(width: u16) -> Vec<&'static Column> {

@@ -23,7 +23,7 @@ pub fn title(model: &Model) -> (String, String) {
         return ("nothing selected".to_owned(), String::new());
     };
     let mut groups = fleet.groups.iter();
-    let group = groups.find(|group| group.rows.iter().any(|it| it.key == row.key));
+    let group = groups.find(|group| group.rows.iter().any(|it| std::ptr::eq(it, row)));
     let epoch = row.epoch.map(|epoch| format!("epoch {epoch}"));
     let parts = [
         group.map(|group| group.name.clone()),
