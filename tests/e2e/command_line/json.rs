@@ -205,6 +205,8 @@ fn is_optional(command: &str, field: &str) -> bool {
         // Only some releases of the Network Node tell it.
         "preserved_models" => command.starts_with("nodes"),
         "why" | "remedy" => command.starts_with("notify"),
+        // Only with --pool or --replica.
+        "left_alone" => true,
         _ => false,
     }
 }
