@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::ExitReason;
 use super::column_scroll::ColumnScroll;
-use super::fleet::FleetPane;
+use super::fleet::{FleetKey, FleetPane};
 use super::hit_areas::HitAreas;
 use super::log::{LogPane, RentalMarks};
 use super::offers::OffersPane;
@@ -221,6 +221,15 @@ impl Model {
     pub fn lacks_offers(&self) -> bool {
         let here = self.received.in_focus.as_ref();
         here.is_some_and(|here| here.pool != self.snapshot.replica.pool)
+    }
+
+    /// Whose sprint the keys act on: in the fleet that of the selected row, else the one that is shown.
+    pub fn acted_on(&self) -> &ReplicaId {
+        let selected = self.fleet.selected_row().map(|(_, row)| &row.key);
+        match selected.filter(|_| self.focus == Pane::Fleet) {
+            Some(FleetKey::Replica(id)) => id,
+            _ => &self.snapshot.replica,
+        }
     }
 
     /// A command to the sprint that is shown.

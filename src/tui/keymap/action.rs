@@ -93,6 +93,11 @@ impl Action {
         )
     }
 
+    /// Acts on the sprint of one replica.
+    pub fn is_about_a_sprint(self) -> bool {
+        matches!(self, Action::Start | Action::Approve | Action::Abort)
+    }
+
     /// Only scrolls or moves the selection.
     pub fn is_navigation(self) -> bool {
         use Action::{Bottom, Down, PageDown, PageUp, Top, Up};

@@ -196,8 +196,11 @@ fn tell_new_key(model: &mut Model, former: &str, now: &str) {
     });
 }
 
-/// Runs a binding unless it is disabled.
+/// Runs a binding unless it is disabled. What it is about is shown first.
 fn run(model: &mut Model, keys: &Keymap, binding: &Binding) -> Vec<Command> {
+    if binding.action.is_about_a_sprint() {
+        navigation::show_acted_on(model);
+    }
     if let Some(reason) = disabled_reason(model, binding) {
         model.show_toast(reason);
         return Vec::new();

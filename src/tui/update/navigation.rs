@@ -115,6 +115,12 @@ pub(super) fn drill_beside(model: &mut Model, toward: Turn) {
     }
 }
 
+/// Makes the panes be about the replica that the keys act on.
+pub(super) fn show_acted_on(model: &mut Model) {
+    let id = model.acted_on().clone();
+    show_replica(model, &id);
+}
+
 /// From now on the panes are about this replica: nothing of the one before is left in them.
 fn show_replica(model: &mut Model, id: &ReplicaId) {
     if *id == model.snapshot.replica {

@@ -296,11 +296,10 @@ fn boot(row: &FleetRow, canvas: &Canvas<'_>) -> String {
     }
 }
 
-/// What it does, or which key it waits for. Keys act on the replica that is shown: another one is opened
-/// first.
+/// What it does, or which key it waits for. Keys act on one replica: another one is opened first.
 fn status(row: &FleetRow, canvas: &Canvas<'_>) -> String {
-    let shown = &canvas.model.snapshot.replica;
-    let is_other = matches!(&row.key, FleetKey::Replica(id) if id != shown);
+    let acted_on = canvas.model.acted_on();
+    let is_other = matches!(&row.key, FleetKey::Replica(id) if id != acted_on);
     let opened_by = |action| format!("{}, {}", canvas.key(Action::Open), canvas.key(action));
     match row.waits {
         Some(GateKind::Start) if is_other => opened_by(Action::Start),

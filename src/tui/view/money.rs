@@ -75,13 +75,41 @@ fn cap_line(name: &str, used: Usd, limit: Usd, width: u16, theme: Theme) -> Line
         0.7.. => theme.warn(),
         _ => theme.text(),
     };
-    let text = format!(" {left} of {limit} left");
     let columns = usize::from(width)
         .saturating_sub(NAME + 3 + 28)
         .clamp(4, 30);
+    let room = usize::from(width).saturating_sub(NAME + 2 + columns);
+    let in_cents = format!(" {left} of {limit} left");
+    let text = if in_cents.len() <= room {
+        in_cents
+    } else {
+        format!(" {} of {} left", left.whole(), limit.whole())
+    };
     Line::from(vec![
         Span::styled(format!(" {name:<NAME$} "), theme.dim()),
         Span::styled(theme.bar(columns, part), theme.accent()),
         Span::styled(text, style),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::theme::{BackgroundChoice, ColorChoice, ColorDepth, GlyphChoice};
+
+    #[test]
+    fn cap_that_is_too_long_for_its_line_loses_its_cents() {
+        let color = ColorChoice::Use(ColorDepth::None);
+        let (background, glyphs) = (BackgroundChoice::Auto, GlyphChoice::Ascii);
+        let theme = Theme::resolve(color, background, glyphs, |_| None);
+        let (used, limit) = (Usd::from_dollars(83.03), Usd::from_dollars(5_400.0));
+        for (width, words) in [
+            (60, " $5,316.97 of $5,400.00 left"),
+            (40, " $5,316 of $5,400 left"),
+        ] {
+            let line = cap_line("month", used, limit, width, theme).to_string();
+            assert!(line.ends_with(words), "{line}");
+            assert!(line.len() <= usize::from(width), "{line}");
+        }
+    }
 }

@@ -405,27 +405,41 @@ fn others_that_wait_are_counted() {
 }
 
 #[test]
-fn keys_that_act_on_the_shown_replica_say_so() {
-    // Given a shown replica, and one that waits, then its row tells to open it first,
+fn keys_in_the_fleet_act_on_the_selected_row() {
+    // Given a shown replica, and another one that waits, then its row tells to open it first;
     let mut m = model(several());
+    m.fleet.selected = Some(FleetKey::Replica("minimax/1".parse().unwrap()));
     type_and_draw(&mut m, "0");
     assert_shows(
         &shown(&m, 80, 24),
         &["! minimax/2       REGISTER", "Enter, a"],
     );
-    // and a question tells of which one it is.
     type_and_draw(&mut m, "x");
     assert_shows(
         &shown(&m, 80, 24),
         &["minimax/1: Abort epoch 153 and release rental 27000001?"],
     );
     press(&mut m, KeyCode::Esc);
-    open(&mut m, "minimax/2");
+    // when its row is selected, then the keys are about it, and it is shown.
+    m.fleet.selected = Some(FleetKey::Replica("minimax/2".parse().unwrap()));
+    assert_shows(&shown(&m, 80, 24), &["waits: a"]);
     type_and_draw(&mut m, "a");
     assert_shows(&shown(&m, 80, 24), &["minimax/2: Register rental 27000002"]);
-    press(&mut m, KeyCode::Esc);
-    type_and_draw(&mut m, "0");
-    assert_shows(&shown(&m, 80, 24), &["waits: a"]);
+    assert_eq!(
+        type_and_draw(&mut m, "y"),
+        vec![sprint_of(
+            "minimax/2",
+            SprintCommand::Approve(GateKind::Register)
+        )]
+    );
+    assert_eq!(m.snapshot.replica.to_string(), "minimax/2");
+    // Elsewhere they are about the one that is shown.
+    m.fleet.selected = Some(FleetKey::Replica("minimax/1".parse().unwrap()));
+    type_and_draw(&mut m, "2x");
+    assert_shows(
+        &shown(&m, 80, 24),
+        &["minimax/2: Abort epoch 153 and release rental 27000002?"],
+    );
 }
 
 #[test]
