@@ -30,7 +30,7 @@ pub enum ReleaseAction {
     /// The node takes part in no later `PoC`, however long its removal takes.
     DisableNode,
     DestroyRental,
-    /// Two complete listings without the rental, and then its own GET agrees.
+    /// Two complete listings without the rental, and its own GET agrees both times.
     ProveGone,
     /// Remove the node's registration, and read the list back.
     RemoveNode,

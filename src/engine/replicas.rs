@@ -14,9 +14,8 @@ use crate::fleet::slots;
 use crate::flow::Sprint;
 use crate::journal::Ledger;
 
-/// The market takes a rent call each five seconds. An offer that is gone costs another call: without spare time
-/// all that follow would be late by it.
-const BETWEEN_RENTS: Duration = Duration::milliseconds(5_500);
+/// The market takes a rent call each five seconds.
+const BETWEEN_RENTS: Duration = Duration::seconds(5);
 
 /// What a replica is made from.
 struct Seat<'a> {

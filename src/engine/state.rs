@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::domain::{
     Account, AccountName, Aim, ApiRelease, BootTally, ConfirmationEvent, DescriptorUsage, Duration,
     EpochIndex, EpochView, Governance, GovernanceModel, Height, Instance, InstanceId, Mode,
-    NetworkNodeName, OfferId, PoolName, RankedOffer, RegisteredNode, ReplicaId, RequestedPrice,
+    NetworkNodeName, PoolName, RankedOffer, RegisteredNode, ReplicaId, RequestedPrice,
     SprintReport, Time,
 };
 use crate::engine::Ports;
@@ -324,8 +324,6 @@ pub(crate) struct Observations {
     /// The last search for each pool, for replicas that ask a moment later.
     pub(crate) searches: BTreeMap<PoolName, LastSearch>,
     pub(crate) searching: bool,
-    /// Offers that somebody else was faster to take: when a rent call showed it, and whose.
-    pub(crate) gone_offers: BTreeMap<OfferId, (Time, ReplicaId)>,
     /// When each of our rentals was last listed.
     pub(crate) listed_at: BTreeMap<InstanceId, Time>,
     /// Rentals whose container has not run yet, as last read.
@@ -435,8 +433,7 @@ impl Observations {
         let view = self.view.iter_mut().map(|(at, _)| at);
         let markets = self.markets.values_mut().map(|market| &mut market.read_at);
         let searches = self.searches.values_mut().map(|last| &mut last.at);
-        let gone = self.gone_offers.values_mut().map(|(at, _)| at);
-        let markets = markets.chain(searches).chain(gone);
+        let markets = markets.chain(searches);
         let rentals = self
             .listed_at
             .values_mut()

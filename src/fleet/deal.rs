@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{HostId, MachineId, Offer, OfferId};
+use crate::domain::{HostId, MachineId, Offer};
 
 /// Machines and hosts that other replicas rent from, or may.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Taken {
     machines: BTreeSet<MachineId>,
-    offers: BTreeSet<OfferId>,
     /// Rentals of the replica's own pool.
     hosts: BTreeMap<HostId, u32>,
 }
@@ -37,11 +36,6 @@ impl Taken {
         }
     }
 
-    /// Somebody else has taken this offer.
-    pub fn add_offer(&mut self, offer: OfferId) {
-        self.offers.insert(offer);
-    }
-
     /// One machine is rented once, whatever the market would split it into: its parts share their fate.
     pub fn admits(&self, offer: &Offer, spread: Spread) -> bool {
         let of_host = offer.host.and_then(|host| self.hosts.get(&host).copied());
@@ -49,7 +43,7 @@ impl Taken {
             Spread::PerHost(most) => of_host.unwrap_or(0) < most,
             Spread::Anywhere => true,
         };
-        fits && !self.machines.contains(&offer.machine) && !self.offers.contains(&offer.id)
+        fits && !self.machines.contains(&offer.machine)
     }
 }
 
@@ -69,8 +63,6 @@ mod tests {
     #[test]
     fn machine_is_taken_once_and_hosts_are_shared_by_few() {
         let mut taken = Taken::default();
-        taken.add_offer(offer(8).id);
-        assert!(!taken.admits(&offer(8), Spread::Anywhere));
         taken.add(MachineId(1));
         taken.add_of_pool(MachineId(2), Some(HostId(7)));
         let two = Spread::PerHost(2);

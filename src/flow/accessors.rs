@@ -3,7 +3,6 @@
 use super::hedge::Hedge;
 use super::note::Note;
 use super::release::Release;
-use super::renting::RentAttempt;
 use super::{Gate, NodeState, Plan, Proof, Refusal, Rental, Sprint};
 use crate::domain::{
     ConfirmationStages, EpochIndex, EpochStages, Height, Mode, NodeId, Offer, Outcome, Preflight,
@@ -178,11 +177,6 @@ impl Sprint {
     /// A rent call is in flight, or its outcome is unknown.
     pub fn is_renting(&self) -> bool {
         self.rent_attempt.is_some()
-    }
-
-    /// The offer of the open rent call.
-    pub fn offer_being_rented(&self) -> Option<&Offer> {
-        self.rent_attempt.as_ref().map(RentAttempt::offer)
     }
 
     /// The inference proxy was in the last list of nodes.

@@ -82,8 +82,6 @@ pub struct Sprint {
     #[serde(rename = "hunt")]
     rent_attempt: Option<RentAttempt>,
     rental: Option<Rental>,
-    /// Asked for again after a restart.
-    #[partial_eq(skip)]
     model_asked: Option<Time>,
     /// A second rental that races the first.
     #[serde(default)]
@@ -232,20 +230,12 @@ pub struct Rental {
     pub dearer: Option<PriceIncrease>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct NodeState {
     id: NodeId,
     asked: Option<Time>,
     #[serde(rename = "seen")]
     listed: Option<NodeReading>,
-}
-
-/// A restart needs to know that it was listed. How it was is read anew, and what was asked for is asked for
-/// again: no reason to save a sprint again.
-impl PartialEq for NodeState {
-    fn eq(&self, other: &NodeState) -> bool {
-        self.id == other.id && self.listed.is_some() == other.listed.is_some()
-    }
 }
 
 /// What the engine polls.

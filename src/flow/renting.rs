@@ -18,7 +18,7 @@ const LABEL_SEARCH_EVERY: Duration = Duration::seconds(10);
 const RENT_TIMEOUT: Duration = Duration::minutes(3);
 
 /// A rent call whose outcome is not known yet.
-#[derive(Debug, Clone, derive_more::PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct RentAttempt {
     pub label: RentalLabel,
     offer: Offer,
@@ -26,18 +26,12 @@ pub(super) struct RentAttempt {
     called: Time,
     /// Set once the reply was lost: the label is searched for.
     lost: Option<Time>,
-    /// Searched for again after a restart.
-    #[partial_eq(skip)]
     asked: Option<Time>,
     /// Complete listings without the label since the reply was lost.
     absent: u32,
 }
 
 impl RentAttempt {
-    pub(super) fn offer(&self) -> &Offer {
-        &self.offer
-    }
-
     pub(super) fn mark_lost(&mut self, now: Time) {
         self.lost.get_or_insert(now);
         self.asked = None;

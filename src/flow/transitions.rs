@@ -18,9 +18,6 @@ use crate::domain::{
 /// A fresh contract can be missing from listings this long.
 pub(super) const VISIBLE_WITHIN: Duration = Duration::seconds(120);
 const SEARCH_EVERY: Duration = Duration::seconds(60);
-/// Where many machines are wanted, a search takes half a minute. Rent calls are timed one after the other: one
-/// that waits for its offers holds up all that follow.
-const SEARCH_AHEAD: Duration = Duration::seconds(30);
 /// Offers churn in minutes: nothing is rented from an older list.
 const OFFERS_GOOD_FOR: Duration = Duration::seconds(90);
 /// The model's start is called again while the node is idle.
@@ -105,7 +102,6 @@ impl Sprint {
             Mode::Manual => self.passed(now, GateKind::Start),
         };
         if !go {
-            self.search_ahead(now, rent_at, effects);
             return self.wake_at(rent_at);
         }
         if let Some(target) = &mut self.target {
@@ -113,20 +109,6 @@ impl Sprint {
         }
         self.volatile.note = None;
         self.enter(now, Step::Choosing);
-    }
-
-    /// Searches before it is time to rent, if others rent after it.
-    fn search_ahead(&mut self, now: Time, rent_at: Time, effects: &mut Vec<Effect>) {
-        if self.mode != Mode::Auto || self.plan.head_start <= Duration::zero() {
-            return;
-        }
-        let at = rent_at - SEARCH_AHEAD;
-        if now < at {
-            return self.wake_at(at);
-        }
-        if is_due(self.volatile.search.asked, SEARCH_EVERY, now) {
-            self.preview_offers(now, effects);
-        }
     }
 
     /// At an upgrade the chain halts for as long as it takes, and a rental would cost money all the

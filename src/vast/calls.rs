@@ -6,7 +6,6 @@ use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use super::log_turns::LogTurns;
 use super::rate_limit::{RateLimit, RateLimiter, VastEndpoint};
 use super::refusal;
 use super::shared_listing::SharedListing;
@@ -24,7 +23,6 @@ pub struct VastClient {
     pub(super) tries: u32,
     pub(super) limiter: Arc<RateLimiter>,
     pub(super) listing: SharedListing,
-    pub(super) log_turns: LogTurns,
 }
 
 impl VastClient {
@@ -37,7 +35,6 @@ impl VastClient {
             tries: config.read_attempts,
             limiter: RateLimiter::new(RateLimit::Documented),
             listing: SharedListing::default(),
-            log_turns: LogTurns::default(),
         }
     }
 

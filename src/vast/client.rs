@@ -204,8 +204,6 @@ impl Market for VastClient {
         let what = self.what(&format!("read the log of instance {id}"));
         let url = self.url(&format!("/api/v0/instances/request_logs/{id}/"));
         let request = HttpRequest::put(what.clone(), url).json(json!({"tail": lines.to_string()}));
-        let interval = self.limiter.interval(VastEndpoint::Log);
-        self.log_turns.next(interval).await;
         let body = self.call(VastEndpoint::Log, request).await?;
         let url = Fields(&body).text("result_url");
         let url = url

@@ -5,7 +5,6 @@ mod charges;
 mod client;
 mod cost;
 mod instances;
-mod log_turns;
 mod pages;
 mod predict;
 mod rank;

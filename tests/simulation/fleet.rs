@@ -16,7 +16,7 @@ use pocpit::world::{AccountId, MODEL, SECOND_MODEL, Scenario, TrueRental, World}
 use crate::judge::{Caps, Judge, Others, Purse};
 use crate::life::{Death, Life};
 use crate::plan::{Plan, scenario, with_releases};
-use crate::played::{MarketCall, Phase, Stage};
+use crate::played::{MarketCall, Stage};
 use crate::setup::{configuration, spread_configuration};
 
 /// From the beginning of an epoch's first life to its `PoC`.
@@ -49,8 +49,6 @@ pub struct FleetSum {
     pub crashes: u32,
     /// The longest time from when a replica may rent until it has a rental, in seconds.
     pub slowest_rent: i64,
-    /// The longest time from the first step of a release until the rental is proven gone, in seconds.
-    pub slowest_release: i64,
 }
 
 /// Wide caps for so many replicas.
@@ -197,34 +195,9 @@ impl FleetCampaign {
         rentals
     }
 
-    /// The most calls of the market of each kind in a minute of this phase.
-    pub fn busiest_minute(&self, phase: Phase) -> BTreeMap<MarketCall, u32> {
-        let mut busiest: BTreeMap<MarketCall, u32> = BTreeMap::new();
-        for (call, count) in self.stage.market_calls(phase) {
-            let most = busiest.entry(call).or_default();
-            *most = count.max(*most);
-        }
-        busiest
-    }
-
-    /// No minute of this phase has more calls of the market.
-    pub fn assert_calls_a_minute(&self, phase: Phase, limits: &[(MarketCall, u32)]) {
-        let busiest = self.busiest_minute(phase);
-        println!(
-            "{}, {phase:?}: at most {busiest:?} a minute",
-            self.judge.name
-        );
-        for (call, limit) in limits {
-            let most = busiest.get(call).copied().unwrap_or_default();
-            assert!(most <= *limit, "{phase:?}: {most} {call:?} a minute");
-        }
-    }
-
-    /// All calls of one kind while rentals were destroyed and proven gone.
-    pub fn calls_of_releases(&self, call: MarketCall) -> u32 {
-        let calls = self.stage.market_calls(Phase::Releasing).into_iter();
-        let counts = calls.filter(|(made, _)| *made == call);
-        counts.map(|(_, count)| count).sum()
+    /// The most calls of the market of each kind in a minute.
+    pub fn busiest_minute(&self) -> BTreeMap<MarketCall, u32> {
+        self.stage.busiest_minute()
     }
 
     /// What the world has used of the processor.
@@ -410,13 +383,6 @@ impl FleetCampaign {
             {
                 let seconds = (booting.started - choosing.started).num_seconds();
                 self.sum.slowest_rent = self.sum.slowest_rent.max(seconds);
-            }
-            let released = spans.iter().find(|span| span.step == Step::Releasing);
-            if let Some(span) = released
-                && let Some(ended) = span.ended
-            {
-                let seconds = (ended - span.started).num_seconds();
-                self.sum.slowest_release = self.sum.slowest_release.max(seconds);
             }
             self.sum.races += u32::from(report.is_some_and(|it| it.race.is_some()));
             if is_refused && self.is_capped() {

@@ -86,15 +86,6 @@ impl MarketCall {
     }
 }
 
-/// What the program does in a minute. Each has limits of its own for the calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// It rents, boots, and works.
-    Working,
-    /// Rentals are destroyed and proven gone.
-    Releasing,
-}
-
 /// What fails on the program's machine for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MachineFault {
@@ -319,17 +310,14 @@ impl Stage {
             .or_default() += 1;
     }
 
-    /// The calls of each minute of this phase.
-    pub fn market_calls(&self, phase: Phase) -> Vec<(MarketCall, u32)> {
-        let calls = locked(&self.market_calls);
-        // A proof takes a minute or two after its destroy.
-        let releases = |minute: i64| {
-            (minute - 2..=minute).any(|at| calls.contains_key(&(MarketCall::Destroy, at)))
-        };
-        let of_phase = calls
-            .iter()
-            .filter(|((_, minute), _)| releases(*minute) == (phase == Phase::Releasing));
-        of_phase.map(|((call, _), count)| (*call, *count)).collect()
+    /// The most calls of a kind in a minute.
+    pub fn busiest_minute(&self) -> BTreeMap<MarketCall, u32> {
+        let mut busiest = BTreeMap::new();
+        for ((call, _), count) in locked(&self.market_calls).iter() {
+            let most: &mut u32 = busiest.entry(*call).or_default();
+            *most = (*most).max(*count);
+        }
+        busiest
     }
 
     pub fn announces_blocks(&self) -> bool {

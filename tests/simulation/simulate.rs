@@ -34,7 +34,6 @@ use clap::Parser;
 use epoch::Campaign;
 use fleet::FleetCampaign;
 use plan::Plan;
-use played::Phase;
 use summary::Summary;
 
 /// The world's JSON is made and read some thousand times an epoch.
@@ -145,10 +144,7 @@ fn play_fleet(arguments: &Arguments, plan: Plan, replicas: u32) {
         each(f64::from(i32::try_from(fleet.entries()).unwrap())),
         peak_memory()
     );
-    for phase in [Phase::Working, Phase::Releasing] {
-        let busiest = fleet.busiest_minute(phase);
-        println!("  busiest minute, {phase:?}: {busiest:?}");
-    }
+    println!("  busiest minute: {:?}", fleet.busiest_minute());
 }
 
 /// One campaign; of one that ended with a violation, nothing else counts.

@@ -48,16 +48,13 @@ impl Replica {
         }
     }
 
-    /// A destroy or a removal that waited for the one before, which worked.
+    /// A destroy that waited for the one before, which worked.
     fn is_pointless(&self, effect: &Effect) -> bool {
-        match effect {
-            Effect::Destroy { instance, .. } => {
-                let mut rentals = self.sprint.rentals();
-                rentals.all(|rental| rental.instance != *instance)
-            }
-            Effect::Unregister(_) => !self.sprint.is_registered(),
-            _ => false,
-        }
+        let Effect::Destroy { instance, .. } = effect else {
+            return false;
+        };
+        let mut rentals = self.sprint.rentals();
+        rentals.all(|rental| rental.instance != *instance)
     }
 
     /// Runs `work` as a task under `key`; it reports by an observation. Work that changes the outside

@@ -91,9 +91,6 @@ impl Engine {
                     shared.record(&record);
                 }
                 for event in events {
-                    if matches!(event, Event::OfferGone) {
-                        replica.share_gone_offer(shared, now);
-                    }
                     replica.dispatch(shared, now, event);
                 }
                 if let Some(nodes) = nodes {

@@ -15,8 +15,6 @@ use crate::fleet::deal::{Spread, Taken};
 use crate::flow::{BootProgress, Candidate, Effect, EffectKey, Event, Funds, HedgeRoom};
 use crate::vast::{RankedOffers, RentalHistory, rank};
 
-/// An offer that is gone is in no list that is older.
-const LISTED_AT_MOST: Duration = Duration::minutes(3);
 /// Credit read longer ago than this counts as unknown.
 const CREDIT_FRESH: Duration = Duration::minutes(10);
 
@@ -186,20 +184,8 @@ impl Shared {
     }
 }
 
-impl Replica {
-    /// Others have the same list of offers: each would learn it by a rent call of its own.
-    pub(crate) fn share_gone_offer(&self, shared: &mut Shared, now: Time) {
-        let gone = &mut shared.observed.gone_offers;
-        gone.retain(|_, (at, _)| now - *at <= LISTED_AT_MOST);
-        if let Some(offer) = self.sprint.offer_being_rented() {
-            gone.insert(offer.id, (now, self.id.clone()));
-        }
-    }
-}
-
 impl Shared {
-    /// What other replicas have, or may have, or have tried to rent. The journal knows the rentals: an intent
-    /// is there before its call.
+    /// What other replicas have, or may have. The journal knows: an intent is there before its call.
     pub(crate) fn taken_from(&self, id: &ReplicaId) -> Taken {
         let mut taken = Taken::default();
         for open in self.ledger.open_rentals() {
@@ -211,10 +197,6 @@ impl Shared {
             } else {
                 taken.add(open.machine);
             }
-        }
-        let gone = self.observed.gone_offers.iter();
-        for (offer, _) in gone.filter(|(_, (_, by))| by != id) {
-            taken.add_offer(*offer);
         }
         taken
     }

@@ -3,12 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Account, CallError, Duration, Offer, ReplicaId, Time};
+use crate::domain::{Account, CallError, Offer, ReplicaId, Time};
+use crate::engine::effects::task_key::SHARED_FOR;
 use crate::flow::HedgeRoom;
-
-/// What one replica has found is good for the others so long: a search for many takes half a minute itself, and
-/// the market's own clients search too.
-const SHARED_FOR: Duration = Duration::seconds(30);
 
 /// What a search came back with.
 #[derive(Debug)]
@@ -50,7 +47,7 @@ impl LastSearch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::CallErrorKind;
+    use crate::domain::{CallErrorKind, Duration};
 
     #[test]
     fn search_is_handed_once_to_each_replica_while_it_is_new() {
@@ -64,10 +61,10 @@ mod tests {
             ["a/1", "a/2", "a/3"].map(|id| id.parse().unwrap());
         let had = std::iter::once(first.clone());
         let mut last = LastSearch::new(at, Arc::new(found), HedgeRoom::Free, had);
-        let soon = at + Duration::seconds(29);
+        let soon = at + Duration::seconds(9);
         assert!(last.hand_to(soon, &first).is_none(), "it asks for news");
         assert!(last.hand_to(soon, &second).is_some());
         assert!(last.hand_to(soon, &second).is_none());
-        assert!(last.hand_to(at + Duration::seconds(31), &third).is_none());
+        assert!(last.hand_to(at + Duration::seconds(11), &third).is_none());
     }
 }

@@ -776,46 +776,6 @@ fn only_durable_changes_are_saved() {
     assert_ne!(world.sprint, saved);
 }
 
-#[test]
-fn another_status_of_a_listed_node_is_not_saved() {
-    // Given a sprint that was saved when its node was listed,
-    let mut world = World::auto(95);
-    world.until_step(Step::Proving);
-    let saved = world.sprint.clone();
-    // when the node is listed with another status, then there is nothing to save;
-    world.status = NodeStatus::Failed;
-    let nodes = world.nodes();
-    world.sprint.handle(world.now, nodes);
-    assert_eq!(world.sprint, saved);
-    // when it is not listed any more, then there is.
-    world.registered = None;
-    let nodes = world.nodes();
-    world.sprint.handle(world.now, nodes);
-    assert_ne!(world.sprint, saved);
-}
-
-#[test]
-fn replica_that_rents_before_others_has_its_offers_when_its_turn_comes() {
-    let searches =
-        |world: &World| world.count(|effect| matches!(effect, Effect::SearchOffers { .. }));
-    // Given a replica that rents a minute before the last one,
-    let first = Plan {
-        head_start: Duration::minutes(1),
-        ..plan()
-    };
-    let mut world = World::new(first, Mode::Auto, 95);
-    // when its turn is near, then it searches while it waits,
-    world.until(|world| searches(world) > 0);
-    assert_eq!(world.sprint.step(), Step::Waiting);
-    // and rents what it has found.
-    world.until(|world| world.rents() == 1);
-    assert_eq!(searches(&world), 1);
-    // The last one, and one alone, search when it is time.
-    let mut world = World::auto(95);
-    world.until(|world| searches(world) > 0);
-    assert_ne!(world.sprint.step(), Step::Waiting);
-}
-
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::TimePassed),

@@ -476,7 +476,7 @@ impl World {
         self.count(|effect| matches!(effect, Effect::Register { .. }))
     }
 
-    pub fn nodes(&self) -> Event {
+    fn nodes(&self) -> Event {
         let node = self.registered.clone().map(|id| NodeReading {
             id,
             likeness: self.likeness.clone(),
